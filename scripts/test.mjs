@@ -1,0 +1,101 @@
+// `npm test`: sets the checkout up, then lint, then every test file that was compiled. `npm test -- WORD…` runs the
+// files whose path contains a word. Files of the pure layers share one process; all others get their own, one at a time,
+// because they measure sockets, processes and namespaces of one small machine.
+import { spawnSync } from "node:child_process";
+import { existsSync, readdirSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { run } from "node:test";
+import { pathToFileURL } from "node:url";
+import { root, setup } from "./setup.mjs";
+
+/** Layers without a view of Node or the kernel: their tests are fast and cannot disturb each other. */
+const PURE = ["base", "wire", "conf", "io", "balance", "net", "http", "vrrp", "admin"];
+const FILE_TIMEOUT_MS = 600_000;
+
+function testFiles(folder) {
+  const compiled = path.join(root, "dist", folder);
+  if (!existsSync(compiled)) return [];
+  return readdirSync(compiled, { recursive: true })
+    .filter((name) => /\.(test|fuzz)\.js$/.test(name))
+    .map((name) => path.join(folder, name))
+    .sort();
+}
+
+setup();
+const words = process.argv.slice(2);
+if (words.length === 0) {
+  const lint = spawnSync(process.execPath, [path.join(root, "node_modules/@biomejs/biome/bin/biome"), "check", "."], {
+    cwd: root,
+    stdio: "inherit",
+  });
+  if (lint.status !== 0) {
+    console.error("biome found something: npm run format mends what can be mended by itself");
+    process.exit(1);
+  }
+}
+
+const files = [...testFiles("src"), ...testFiles("test")].filter(
+  (file) => words.length === 0 || words.some((word) => file.includes(word)),
+);
+const isPure = (file) => PURE.some((layer) => file.startsWith(path.join("src", layer) + path.sep));
+const shared = path.join(root, "dist", ".pure-tests.mjs");
+const pure = files.filter(isPure);
+writeFileSync(
+  shared,
+  pure.map((file) => `await import(${JSON.stringify(pathToFileURL(path.join(root, "dist", file)).href)});\n`).join(""),
+);
+const programs = [
+  ...(pure.length > 0 ? [shared] : []),
+  ...files.filter((file) => !isPure(file)).map((file) => path.join(root, "dist", file)),
+];
+
+const counts = { passed: 0, failed: 0, skipped: 0 };
+const failures = [];
+const started = Date.now();
+for (const program of programs) {
+  const name =
+    program === shared
+      ? `${pure.length} files of the pure layers`
+      : path.relative(path.join(root, "dist"), program).replace(/\.js$/, ".ts");
+  const before = { ...counts };
+  const begun = Date.now();
+  const skips = [];
+  for await (const event of run({ files: [program], timeout: FILE_TIMEOUT_MS })) {
+    if (event.type === "test:stderr" || event.type === "test:stdout") {
+      if (process.env.TEST_VERBOSE) process.stderr.write(event.data.message);
+      continue;
+    }
+    if (event.type !== "test:pass" && event.type !== "test:fail") continue;
+    const { data } = event;
+    if (data.details?.type === "suite") continue;
+    const isFile =
+      data.name === program || data.file === undefined || data.name === path.relative(process.cwd(), program);
+    if (event.type === "test:fail" && data.details?.error?.failureType === "subtestsFailed") continue;
+    if (isFile && event.type === "test:pass") continue;
+    if (data.skip !== undefined && data.skip !== false) {
+      counts.skipped++;
+      skips.push(`${data.name}: ${data.skip === true || data.skip === "" ? "no reason given" : data.skip}`);
+    } else if (event.type === "test:pass") counts.passed++;
+    else {
+      counts.failed++;
+      const error = data.details?.error?.cause ?? data.details?.error;
+      failures.push(`${name}: ${data.name}\n${String(error?.stack ?? error)}`);
+      console.log(
+        `  FAIL ${name}: ${data.name}\n    ${String(error?.message ?? error)
+          .split("\n")
+          .slice(0, 12)
+          .join("\n    ")}`,
+      );
+    }
+  }
+  const passed = counts.passed - before.passed;
+  const failed = counts.failed - before.failed;
+  console.log(
+    `${failed > 0 ? "✗" : "✓"} ${name}: ${passed} passed${failed > 0 ? `, ${failed} failed` : ""} (${((Date.now() - begun) / 1000).toFixed(1)} s)`,
+  );
+  for (const skip of skips) console.log(`  skipped ${skip}`);
+}
+if (failures.length > 0) console.log(`\n${failures.join("\n\n")}`);
+console.log(`\n${((Date.now() - started) / 1000).toFixed(0)} s`);
+console.log(`${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`);
+process.exit(counts.failed > 0 || counts.passed === 0 ? 1 : 0);

@@ -1,0 +1,44 @@
+/**
+ * A connected stream socket, the same for readiness (epoll) and for completion (io_uring): data is handed to the owner
+ * as it arrives, in memory that is lent for the length of the call; what is written is taken as far as it fits.
+ * Counterpart in nginx: ngx_connection_t with its recv, send and sendfile_chain functions.
+ */
+import type { IpAddress } from "../base/ip.ts";
+import type { Memory } from "./memory.ts";
+
+/** An end of a connection: an address and port, or the path of a unix socket ("" for an unnamed one). */
+export type Endpoint = { readonly ip: IpAddress; readonly port: number } | { readonly path: string };
+
+/** What a stream tells whoever owns it. No function of it may throw. */
+export interface StreamOwner {
+  /** `memory.bytes[start, end)` has arrived. Lent: copy what must outlive this call. */
+  onData(memory: Memory, start: number, end: number): void;
+  /** The peer has sent everything (FIN). Writing may still be possible. Also told while reading is paused. */
+  onEnd(): void;
+  /** There is room again after a write or sendFile that took less than it was offered; or: the connect has succeeded. */
+  onWritable(): void;
+  /** The stream has failed with this errno; nothing else will be told. The owner still has to close it. */
+  onError(errno: number): void;
+}
+
+export interface Stream {
+  owner: StreamOwner;
+  readonly local: Endpoint;
+  readonly remote: Endpoint;
+  /** Offers bytes; returns how many were taken (0 … size), or -errno when the stream is dead. */
+  write(memory: Memory, offset: number, sizeBytes: number, more: boolean): number;
+  /** Offers a part of a file; returns how many bytes were taken, or -errno. 0 with `sizeBytes` > 0: full, or the file has been truncated (compare with its size). */
+  sendFile(fd: number, position: number, sizeBytes: number): number;
+  /** Stops `onData` (the kernel's buffer fills and TCP slows the peer); `onEnd` and `onError` still come. */
+  pauseReading(): void;
+  /** Continues; data that is waiting is delivered in a later turn, never inside this call. */
+  resumeReading(): void;
+  /** Sends FIN behind what has been written. */
+  shutdownWrite(): void;
+  /** TCP_NODELAY, TCP_CORK (nginx's tcp_nopush) and SO_LINGER 0 for a reset at close. No effect on a unix socket. */
+  setNoDelay(on: boolean): void;
+  setCork(on: boolean): void;
+  setResetOnClose(): void;
+  /** Releases the socket; the owner hears nothing more. Safe to call once, also from inside a callback. */
+  close(): void;
+}
