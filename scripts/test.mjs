@@ -18,6 +18,7 @@ function testFiles(folder) {
   return readdirSync(compiled, { recursive: true })
     .filter((name) => /\.(test|fuzz)\.js$/.test(name))
     .map((name) => path.join(folder, name))
+    .filter((name) => existsSync(path.join(root, name.replace(/\.js$/, ".ts")))) // else a leftover of a renamed file
     .sort();
 }
 

@@ -1,0 +1,53 @@
+/**
+ * Calls into the C functions that the node binary carries (libc, libuv, OpenSSL, zlib, …). The only importer of koffi:
+ * a move to `node:ffi` happens here. One file beside this one per family of system calls declares the prototypes.
+ *
+ * A call costs 30–65 ns. Pass addresses as `uint64_t` numbers on hot paths (a pointer argument costs more), sizes as
+ * `size_t`, and declare `ssize_t` results as `long`: koffi has no `ssize_t`.
+ */
+import koffi from "koffi";
+
+/** The running program itself, so that glibc, musl and distribution builds of node work alike. */
+const program = koffi.load(null);
+
+/** A C function by its prototype, `int listen(int fd, int backlog)`. Throws when the program has no such symbol. */
+// biome-ignore lint/suspicious/noExplicitAny: the caller states the type that its prototype implies
+export function native<F extends (...args: any[]) => unknown>(prototype: string): F {
+  return program.func(prototype) as unknown as F;
+}
+
+/** True when the program exports this symbol. */
+export function hasNative(name: string): boolean {
+  try {
+    program.symbol(name, "int");
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** errno of the last failed call on this thread. Read it at once. */
+export function errno(): number {
+  return koffi.errno();
+}
+
+/** Where these bytes live. Valid as long as the bytes are reachable, if they are not on the JavaScript heap. */
+export function addressOf(bytes: Uint8Array): number {
+  return Number(koffi.address(bytes));
+}
+
+/** Bytes of memory that C owns: `sizeBytes` from `address`. Unmapping it while the view is used is a crash. */
+export function bytesAt(address: number, sizeBytes: number): Uint8Array {
+  return new Uint8Array(koffi.view(BigInt(address), sizeBytes));
+}
+
+/** A watched descriptor. */
+export interface FdWatch {
+  /** Close this before the descriptor: the other way round aborts the process. */
+  close(): void;
+}
+
+/** Calls back through libuv when `fd` is readable (level-triggered). The watch keeps the process alive. */
+export function watchReadable(fd: number, onReadable: () => void): FdWatch {
+  return koffi.node.poll(fd, { readable: true }, onReadable);
+}
