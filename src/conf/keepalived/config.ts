@@ -1,0 +1,334 @@
+/**
+ * What a keepalived.conf means: frozen, typed, completed. Every default is filled in and every global value is already
+ * folded into the instances, so that a service never asks where a value came from. `where` remembers it for people:
+ * keyword → file and line. Times are milliseconds, addresses are bytes in network order.
+ */
+import type { Bytes } from "../../base/bytes.ts";
+import type { IpAddress } from "../../base/ip.ts";
+
+/** Where a value is written. */
+export interface Position {
+  readonly file: string;
+  /** Counted from 1. */
+  readonly line: number;
+}
+
+/** keyword → where it was written (the last time); a keyword that is missing here has its default. */
+export type Where = ReadonlyMap<string, Position>;
+
+/** The whole configuration, in the order of the file. */
+export interface KeepalivedConfig {
+  readonly globals: Globals;
+  readonly scripts: readonly VrrpScript[];
+  readonly trackProcesses: readonly VrrpTrackProcess[];
+  readonly trackFiles: readonly TrackFile[];
+  readonly syncGroups: readonly SyncGroup[];
+  readonly instances: readonly VrrpInstance[];
+}
+
+/** User and group names a script runs as; undefined means the default script user of `Globals`. */
+export interface ScriptUser {
+  readonly user: string;
+  readonly group: string | undefined;
+}
+
+/** A program and its arguments, never a shell line (keepalived: split with quotes, then execve). */
+export interface Command {
+  /** As written, for logs. */
+  readonly text: string;
+  readonly argv: readonly string[];
+  readonly user: ScriptUser | undefined;
+  readonly at: Position;
+}
+
+/** A named pipe that state changes are written to, and the program that reads it. */
+export interface NotifyFifo {
+  readonly path: string;
+  readonly user: ScriptUser | undefined;
+  readonly script: Command | undefined;
+  readonly at: Position;
+}
+
+/** `global_defs` and the keywords outside blocks that concern the process. */
+export interface Globals {
+  /** `router_id`; undefined: the host name. */
+  readonly routerId: string | undefined;
+  /** `instance`: goes into the names of pid and dump files. */
+  readonly instanceName: string | undefined;
+  /** `net_namespace`. */
+  readonly netNamespace: string | undefined;
+  readonly usePidDirectory: boolean;
+  /** `script_user`; undefined: `keepalived_script` when there is such a user, else root. */
+  readonly scriptUser: ScriptUser | undefined;
+  readonly enableScriptSecurity: boolean;
+  readonly useSymlinkPaths: boolean;
+  readonly startupScript: Command | undefined;
+  readonly startupScriptTimeoutMs: number;
+  readonly shutdownScript: Command | undefined;
+  readonly shutdownScriptTimeoutMs: number;
+  readonly notifyFifo: NotifyFifo | undefined;
+  readonly vrrpNotifyFifo: NotifyFifo | undefined;
+  readonly writeStatesToFifoOnReload: boolean;
+  readonly notifyPriorityChanges: boolean;
+  /** `vrrp_startup_delay`: how long all instances wait after the start. */
+  readonly startupDelayMs: number;
+  readonly dynamicInterfaces: boolean;
+  readonly allowInterfaceChanges: boolean;
+  readonly disableLocalIgmp: boolean;
+  readonly logUnknownVrids: boolean;
+  readonly childWaitMs: number;
+  readonly process: ProcessSettings;
+  readonly umask: number | undefined;
+  readonly dumpFiles: DumpFiles;
+  readonly mail: MailSettings;
+  readonly where: Where;
+}
+
+/** How the VRRP process is scheduled. */
+export interface ProcessSettings {
+  /** Title of the parent, `process_name`. */
+  readonly name: string | undefined;
+  /** Title of the VRRP process, `vrrp_process_name`. */
+  readonly vrrpName: string | undefined;
+  /** `vrrp_priority`: nice value -20 … 19. */
+  readonly niceness: number | undefined;
+  /** `vrrp_rt_priority`: SCHED_RR priority 1 … 99. */
+  readonly realtimePriority: number | undefined;
+  /** `vrrp_rlimit_rttime`, microseconds. */
+  readonly rlimitRttimeUs: number | undefined;
+  /** `vrrp_no_swap`: lock memory. */
+  readonly noSwap: boolean;
+  /** `vrrp_cpu_affinity`: CPU numbers; empty: any. */
+  readonly cpuAffinity: readonly number[];
+  /** `max_auto_priority`: undefined: not configured; 0: off; -1: all. */
+  readonly maxAutoPriority: number | undefined;
+  readonly minAutoPriorityDelayUs: number;
+}
+
+/** Where SIGUSR1, SIGUSR2 and the JSON signal write; undefined: keepalived's places in /tmp. */
+export interface DumpFiles {
+  readonly state: string | undefined;
+  readonly stats: string | undefined;
+  readonly json: string | undefined;
+  readonly jsonVersion: 1 | 2;
+}
+
+/** Mail settings are read, but Tandem sends no mail yet. */
+export interface MailSettings {
+  readonly to: readonly string[];
+  readonly from: string | undefined;
+  readonly server: string | undefined;
+  readonly port: number;
+  readonly heloName: string | undefined;
+  readonly connectTimeoutMs: number;
+}
+
+/** `vrrp_script`. */
+export interface VrrpScript {
+  readonly name: string;
+  readonly command: Command;
+  readonly intervalMs: number;
+  /** After this the script is ended and has failed. */
+  readonly timeoutMs: number;
+  /** 0: a failure is a fault. Positive: added while it succeeds; negative: while it fails. */
+  readonly weight: number;
+  /** `weight N reverse`: succeeding and failing change places. */
+  readonly weightReverse: boolean;
+  readonly rise: number;
+  readonly fall: number;
+  /** `init_fail`: failed until the first result; otherwise the first result decides alone. */
+  readonly initFail: boolean;
+  readonly at: Position;
+  readonly where: Where;
+}
+
+/** `vrrp_track_process`. */
+export interface VrrpTrackProcess {
+  readonly name: string;
+  /** Name of the executable (without directory, as the kernel shows it, unless `fullCommand`). */
+  readonly process: string;
+  readonly parameters: readonly string[];
+  readonly parameterMatch: "any" | "exact" | "initial" | "partial";
+  readonly weight: number;
+  readonly weightReverse: boolean;
+  /** At least this many processes… */
+  readonly quorum: number;
+  /** … and at most this many. */
+  readonly quorumMax: number;
+  readonly forkDelayMs: number;
+  readonly terminateDelayMs: number;
+  readonly fullCommand: boolean;
+  readonly at: Position;
+  readonly where: Where;
+}
+
+/** `track_file` / `vrrp_track_file`: a number in a file, times a weight, is added to the priority. */
+export interface TrackFile {
+  readonly name: string;
+  readonly path: string;
+  /** 0: a number other than 0 is a fault. */
+  readonly weight: number;
+  readonly weightReverse: boolean;
+  /** `init_file`: what to write when the file is missing (or always, with `overwrite`). */
+  readonly initialise: { readonly value: number; readonly overwrite: boolean } | undefined;
+  readonly at: Position;
+  readonly where: Where;
+}
+
+/** One line of a `track_*` block: something watched by its name, with the weight that counts here. */
+export interface Track {
+  /** Name of the script, interface, process or file. */
+  readonly name: string;
+  /** Resolved: the line's own weight, else that of the tracked thing. 0: its failure is a fault. */
+  readonly weight: number;
+  readonly weightReverse: boolean;
+  readonly at: Position;
+}
+
+/** What an instance or a group watches. */
+export interface Tracks {
+  readonly scripts: readonly Track[];
+  readonly interfaces: readonly Track[];
+  readonly processes: readonly Track[];
+  readonly files: readonly Track[];
+}
+
+/** What is run on a change of state; `any` gets type, name, state and priority as arguments. */
+export interface Notifies {
+  readonly master: Command | undefined;
+  readonly backup: Command | undefined;
+  readonly fault: Command | undefined;
+  readonly stop: Command | undefined;
+  /** `notify_deleted`: true alone means: say DELETED instead of FAULT. */
+  readonly deleted: Command | boolean;
+  readonly any: Command | undefined;
+  readonly masterRxLowerPriority: Command | undefined;
+}
+
+/** `vrrp_sync_group`: instances that change state together. */
+export interface SyncGroup {
+  readonly name: string;
+  /** Names of instances that exist, in the order of the file. */
+  readonly members: readonly string[];
+  readonly tracks: Tracks;
+  readonly notifies: Notifies;
+  readonly notifyPriorityChanges: boolean;
+  /** `sync_group_tracking_weight`: members may keep differing weights. */
+  readonly trackingWeight: boolean;
+  readonly at: Position;
+  readonly where: Where;
+}
+
+/** One address of `virtual_ipaddress`, with the options of `ip address`. */
+export interface VirtualAddress {
+  readonly address: IpAddress;
+  /** 32 and 128 when none is written. */
+  readonly prefixLength: number;
+  /** `dev`, or the instance's interface; undefined only for an instance without interface. */
+  readonly interface: string | undefined;
+  /** `brd ADDRESS`, `brd +` and `brd -` computed. */
+  readonly broadcast: IpAddress | undefined;
+  /** rtnetlink scope number: 0 global, 253 link, 254 host. */
+  readonly scope: number;
+  readonly label: string | undefined;
+  readonly peer: IpAddress | undefined;
+  readonly home: boolean;
+  readonly noDad: boolean;
+  readonly manageTemporary: boolean;
+  readonly noPrefixRoute: boolean;
+  readonly autoJoin: boolean;
+  /** The instance does not fault when the address's interface does. */
+  readonly noTrack: boolean;
+  /** Seconds; 0: deprecated (keepalived's default for a /128); undefined: for ever. */
+  readonly preferredLifetimeS: number | undefined;
+  readonly at: Position;
+}
+
+/** A member of `unicast_peer`. */
+export interface UnicastPeer {
+  readonly address: IpAddress;
+  readonly minTtl: number | undefined;
+  readonly maxTtl: number | undefined;
+  readonly at: Position;
+}
+
+/** `authentication`: VRRP version 2 only. The 8 bytes travel in clear. */
+export interface Authentication {
+  readonly type: "PASS";
+  /** Exactly 8 bytes, cut or filled with zeros. */
+  readonly password: Bytes;
+}
+
+/** Gratuitous ARP and unsolicited neighbour advertisements after a take-over. */
+export interface AnnounceSettings {
+  /** `garp_master_delay`: the second burst, this long after the first; 0: none. */
+  readonly delayMs: number;
+  /** `garp_master_repeat`: messages per address and burst. */
+  readonly repeat: number;
+  /** `garp_master_refresh`: repeat for as long as active; 0: never. */
+  readonly refreshMs: number;
+  readonly refreshRepeat: number;
+  /** Bursts after an advert of lower priority was heard. */
+  readonly lowerPriorityDelayMs: number;
+  readonly lowerPriorityRepeat: number;
+  /** Least time between two gratuitous ARP messages on one interface; 0: none. */
+  readonly garpIntervalMs: number;
+  /** The same for neighbour advertisements. */
+  readonly gnaIntervalMs: number;
+}
+
+/** `vrrp_instance`. */
+export interface VrrpInstance {
+  readonly name: string;
+  /** `state`: a wish only; every instance starts as backup and waits its down timer, unless it owns the addresses. */
+  readonly initialState: "MASTER" | "BACKUP";
+  /** undefined only with unicast peers and `unicast_src_ip`. */
+  readonly interface: string | undefined;
+  readonly virtualRouterId: number;
+  /** 1 … 255; 255 owns the addresses. */
+  readonly priority: number;
+  readonly version: 2 | 3;
+  readonly family: 4 | 6;
+  /** Version 2: whole seconds; version 3: a multiple of 10 ms, at most 40950. */
+  readonly advertIntervalMs: number;
+  /** `mcast_src_ip` or `unicast_src_ip`; undefined: the interface's primary (IPv6: link-local) address. */
+  readonly sourceAddress: IpAddress | undefined;
+  /** The group for this family, `mcast_dst_ip` or the global one. Unused when `unicast`. */
+  readonly multicastGroup: IpAddress;
+  /** True: adverts go to `unicastPeers` only, and no group is joined. */
+  readonly unicast: boolean;
+  readonly unicastPeers: readonly UnicastPeer[];
+  /** undefined: 255 for IPv4, the kernel's for IPv6. */
+  readonly unicastTtl: number | undefined;
+  /** Adverts from others than `unicastPeers` are dropped. */
+  readonly checkUnicastSource: boolean;
+  readonly unicastFaultWithoutPeer: boolean;
+  readonly authentication: Authentication | undefined;
+  /** In adverts, in this order; all of `family`. */
+  readonly addresses: readonly VirtualAddress[];
+  /** Configured while active but not in adverts; either family. */
+  readonly excludedAddresses: readonly VirtualAddress[];
+  readonly nopreempt: boolean;
+  readonly preemptDelayMs: number;
+  readonly tracks: Tracks;
+  /** False: `dont_track_primary`. */
+  readonly trackPrimary: boolean;
+  readonly trackSourceAddress: boolean;
+  /** False: packets to the virtual addresses are dropped, `no_accept`. */
+  readonly accept: boolean;
+  readonly downTimerAdverts: number;
+  readonly announce: AnnounceSettings;
+  readonly lowerPriorityNoAdvert: boolean;
+  readonly higherPrioritySendAdvert: boolean;
+  readonly skipCheckAdvertAddresses: boolean;
+  /** IPv4 version 3 without pseudo-header in the checksum. */
+  readonly v3ChecksumAsV2: boolean;
+  readonly promoteSecondaries: boolean;
+  readonly kernelReceiveBufferBytes: number | undefined;
+  readonly notifies: Notifies;
+  readonly notifyPriorityChanges: boolean;
+  /** Name of the group that it belongs to. */
+  readonly syncGroup: string | undefined;
+  readonly at: Position;
+  readonly where: Where;
+}
