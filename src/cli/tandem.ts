@@ -1,0 +1,43 @@
+/** `tandem COMMAND …`: finds the command and runs it. A command's code is loaded only when it is asked for. */
+import { TANDEM_VERSION } from "../base/version.ts";
+
+/** A command: takes its arguments, returns the exit status. */
+export type Command = (args: readonly string[]) => Promise<number>;
+
+interface Entry {
+  readonly summary: string;
+  readonly load: () => Promise<Command>;
+}
+
+const COMMANDS: Readonly<Record<string, Entry>> = {
+  "install-service": {
+    summary: "start at boot: writes and enables a systemd unit",
+    load: async () => (await import("./install-service.ts")).runInstallService,
+  },
+};
+
+function usage(): string {
+  const width = Math.max(...Object.keys(COMMANDS).map((name) => name.length));
+  const lines = Object.entries(COMMANDS).map(([name, { summary }]) => `  ${name.padEnd(width)}  ${summary}`);
+  return `usage: tandem COMMAND [ARGUMENTS]\n\n${lines.join("\n")}\n\n"tandem COMMAND --help" says more about a command.\n`;
+}
+
+/** Runs the command that the arguments name, and returns the exit status. */
+export async function runTandem(args: readonly string[]): Promise<number> {
+  const [name, ...rest] = args;
+  if (name === undefined || name === "help" || name === "--help" || name === "-h") {
+    process.stdout.write(usage());
+    return name === undefined ? 2 : 0;
+  }
+  if (name === "version" || name === "--version" || name === "-v") {
+    process.stdout.write(`tandem ${TANDEM_VERSION}\n`);
+    return 0;
+  }
+  const entry = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
+  if (entry === undefined) {
+    process.stderr.write(`tandem: unknown command "${name}"\n\n${usage()}`);
+    return 2;
+  }
+  const command = await entry.load();
+  return command(rest);
+}
