@@ -1,16 +1,44 @@
-/** Files as a server needs them: synchronous system calls on descriptors, results as numbers (-errno on failure). */
+/**
+ * Files as a server needs them: synchronous system calls on descriptors, results as numbers (-errno on failure).
+ * Paths are byte strings, one character a byte (ISO 8859-1 of the bytes on disk), as requests and configuration hold them.
+ */
 import type { Memory } from "./memory.ts";
 
-/** Filled by `stat` and `statFd`; one object is reused, so that a request allocates nothing. */
+/** Filled by `stat`, `statLink` and `statFd`; one object is reused, so that a request allocates nothing. */
 export interface FileInfo {
   sizeBytes: number;
   /** Whole seconds since the epoch. */
   mtimeS: number;
   inode: number;
+  /** The user id of the owner. */
+  ownerId: number;
   isFile: boolean;
   isDirectory: boolean;
+  /** A symbolic link: only `statLink` can see one. */
+  isLink: boolean;
   /** Any of the execute bits: nginx's `-x`. */
   isExecutable: boolean;
+}
+
+/** A `FileInfo` to be filled. */
+export function emptyFileInfo(): FileInfo {
+  return {
+    sizeBytes: 0,
+    mtimeS: 0,
+    inode: 0,
+    ownerId: 0,
+    isFile: false,
+    isDirectory: false,
+    isLink: false,
+    isExecutable: false,
+  };
+}
+
+export interface DirectoryEntry {
+  readonly name: string;
+  /** By the type of the entry itself: both are false for a symbolic link. */
+  readonly isFile: boolean;
+  readonly isDirectory: boolean;
 }
 
 export interface Files {
@@ -18,12 +46,26 @@ export interface Files {
   open(path: string): number;
   /** Append-only, created with mode 0644. Returns a descriptor or -errno. */
   openAppend(path: string): number;
+  /** For reading and writing, mode 0600; -EEXIST (17) when there is one of that name. Returns a descriptor or -errno. */
+  openNew(path: string): number;
+  /** One step of a path: `name` below an open directory (-1: the working directory), perhaps refusing symbolic links (-ELOOP, 40). */
+  openAt(directory: number, name: string, options: { readonly directory: boolean; readonly follow: boolean }): number;
   close(fd: number): void;
   /** 0 or -errno; `info` is filled on 0. Follows symbolic links. */
   stat(path: string, info: FileInfo): number;
+  /** The same, of a symbolic link itself. */
+  statLink(path: string, info: FileInfo): number;
   statFd(fd: number, info: FileInfo): number;
   /** Bytes read at `position` into `memory.bytes[offset …]`, or -errno. */
   read(fd: number, memory: Memory, offset: number, sizeBytes: number, position: number): number;
   /** Bytes appended or -errno. */
   write(fd: number, memory: Memory, offset: number, sizeBytes: number): number;
+  /** Bytes written at `position`, or -errno. */
+  writeAt(fd: number, memory: Memory, offset: number, sizeBytes: number, position: number): number;
+  /** 0 or -errno. */
+  unlink(path: string): number;
+  /** The entries of a directory without `.` and `..`, in no order; or -errno. */
+  list(path: string): readonly DirectoryEntry[] | number;
+  /** The path without symbolic links, or -errno. */
+  realPath(path: string): string | number;
 }

@@ -13,7 +13,10 @@ export type Endpoint = { readonly ip: IpAddress; readonly port: number } | { rea
 export interface StreamOwner {
   /** `memory.bytes[start, end)` has arrived. Lent: copy what must outlive this call. */
   onData(memory: Memory, start: number, end: number): void;
-  /** The peer has sent everything (FIN). Writing may still be possible. Also told while reading is paused. */
+  /**
+   * The peer has sent everything (FIN). Writing may still be possible. While reading is paused this is told as soon as it
+   * is known, ahead of data that still waits; then once more in its place, behind the last byte that `resumeReading` brought.
+   */
   onEnd(): void;
   /** There is room again after a write or sendFile that took less than it was offered; or: the connect has succeeded. */
   onWritable(): void;
@@ -27,7 +30,7 @@ export interface Stream {
   readonly remote: Endpoint;
   /** Offers bytes; returns how many were taken (0 … size), or -errno when the stream is dead. */
   write(memory: Memory, offset: number, sizeBytes: number, more: boolean): number;
-  /** Offers a part of a file; returns how many bytes were taken, or -errno. 0 with `sizeBytes` > 0: full, or the file has been truncated (compare with its size). */
+  /** Offers a part of a file; returns how many bytes were taken, or -errno when the stream is dead; -ENODATA (61) when the file ends before `position` (truncated). */
   sendFile(fd: number, position: number, sizeBytes: number): number;
   /** Stops `onData` (the kernel's buffer fills and TCP slows the peer); `onEnd` and `onError` still come. */
   pauseReading(): void;

@@ -1,0 +1,27 @@
+/** mmap(2). */
+import { native } from "./native.ts";
+
+/** The smallest page of the supported architectures; larger ones are multiples, and the kernel rounds up. */
+export const PAGE_BYTES = 4096;
+export const PROT_READ = 1;
+export const PROT_WRITE = 2;
+export const MAP_PRIVATE = 0x02;
+export const MAP_ANONYMOUS = 0x20;
+/** (void *) -1 as koffi returns it for an unsigned address; compare with what `mmap` gives back. */
+export const MAP_FAILED = 2 ** 64;
+
+const rawMmap = native<
+  (address: number, sizeBytes: number, protection: number, flags: number, fd: number, offset: number) => number | bigint
+>("uint64_t mmap(uint64_t address, size_t length, int protection, int flags, int fd, long offset)");
+
+/** The address of the mapping, or MAP_FAILED. */
+export function mmap(
+  address: number,
+  sizeBytes: number,
+  protection: number,
+  flags: number,
+  fd: number,
+  offset: number,
+): number {
+  return Number(rawMmap(address, sizeBytes, protection, flags, fd, offset));
+}

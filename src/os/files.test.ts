@@ -1,0 +1,111 @@
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import os from "node:os";
+import path from "node:path";
+import { after, describe, test } from "node:test";
+import { type DirectoryEntry, emptyFileInfo } from "../io/files.ts";
+import { EEXIST, EINVAL, EISDIR, ELOOP, ENAMETOOLONG, ENOENT, ENOTDIR } from "./errno.ts";
+import { SystemFiles } from "./files.ts";
+import { allocateMemory } from "./memory.ts";
+
+describe("files", () => {
+  const folder = mkdtempSync(path.join(os.tmpdir(), "files-"));
+  const files = new SystemFiles();
+  const at = (name: string): string => path.join(folder, name);
+  writeFileSync(at("plain"), "0123456789");
+  mkdirSync(at("folder"));
+  symlinkSync("plain", at("link"));
+  after(() => rmSync(folder, { recursive: true }));
+
+  test("stat says what node's own stat says", () => {
+    chmodSync(at("plain"), 0o755);
+    const info = emptyFileInfo();
+    for (const name of ["plain", "folder", "link"]) {
+      assert.equal(files.stat(at(name), info), 0);
+      const expected = statSync(at(name));
+      assert.deepEqual(info, {
+        sizeBytes: expected.size,
+        mtimeS: Math.floor(expected.mtimeMs / 1000),
+        inode: expected.ino,
+        ownerId: expected.uid,
+        isFile: expected.isFile(),
+        isDirectory: expected.isDirectory(),
+        isLink: false,
+        isExecutable: true,
+      });
+    }
+    assert.equal(files.statLink(at("link"), info), 0);
+    assert.deepEqual([info.isLink, info.isFile], [true, false]);
+    const fd = files.open(at("plain"));
+    assert.equal(files.statFd(fd, info), 0);
+    assert.equal(info.sizeBytes, 10);
+    files.close(fd);
+  });
+
+  test("sizes over 4 GiB and times before 1970 are read whole", () => {
+    execFileSync("truncate", ["-s", "5000000001", at("large")]);
+    execFileSync("touch", ["-d", "1969-12-31 23:59:50 UTC", at("large")]);
+    const info = emptyFileInfo();
+    files.stat(at("large"), info);
+    assert.deepEqual([info.sizeBytes, info.mtimeS], [5000000001, -10]);
+  });
+
+  test("failures are -errno, and a path that C would cut is refused", () => {
+    const info = emptyFileInfo();
+    assert.equal(files.open(at("missing")), -ENOENT);
+    assert.equal(files.stat(at("plain/below"), info), -ENOTDIR);
+    assert.equal(files.openAppend(at("folder")), -EISDIR);
+    assert.equal(files.open(`${at("plain")}\0.html`), -EINVAL);
+    assert.equal(files.open(`/${"x".repeat(5000)}`), -ENAMETOOLONG);
+    assert.equal(files.openNew(at("plain")), -EEXIST);
+    assert.equal(files.list(at("missing")), -ENOENT);
+    assert.equal(files.realPath(at("missing")), -ENOENT);
+  });
+
+  test("a path is bytes: each character of the string is one", () => {
+    const name = Buffer.from("häß", "utf8").toString("latin1");
+    writeFileSync(at("häß"), "umlaut");
+    const fd = files.open(at(name));
+    assert.ok(fd >= 0);
+    files.close(fd);
+    const names = (files.list(folder) as readonly DirectoryEntry[]).map((entry) => entry.name);
+    assert.ok(names.includes(name));
+    assert.equal(files.realPath(at(name)), `${files.realPath(folder)}/${name}`);
+  });
+
+  test("read takes any part, write appends, writeAt overwrites", () => {
+    const memory = allocateMemory(100);
+    const fd = files.open(at("plain"));
+    assert.equal(files.read(fd, memory, 5, 100, 7), 3);
+    assert.equal(Buffer.from(memory.bytes.subarray(5, 8)).toString(), "789");
+    assert.equal(files.read(fd, memory, 0, 100, 10), 0);
+    files.close(fd);
+    const log = files.openAppend(at("log"));
+    memory.bytes.set(Buffer.from("line\n"));
+    assert.equal(files.write(log, memory, 0, 5), 5);
+    files.close(log);
+    const again = files.openAppend(at("log"));
+    files.write(again, memory, 0, 5);
+    files.close(again);
+    assert.equal(readFileSync(at("log"), "utf8"), "line\nline\n");
+    const fresh = files.openNew(at("new"));
+    files.writeAt(fresh, memory, 0, 5, 2);
+    assert.equal(readFileSync(at("new"), "latin1"), "\0\0line\n");
+    assert.equal(statSync(at("new")).mode & 0o777, 0o600);
+    files.close(fresh);
+    assert.equal(files.unlink(at("new")), 0);
+    assert.equal(files.unlink(at("new")), -ENOENT);
+  });
+
+  test("openAt walks a path step by step and can refuse links", () => {
+    const directory = files.openAt(-1, folder, { directory: true, follow: true });
+    assert.ok(directory >= 0);
+    assert.equal(files.openAt(directory, "link", { directory: false, follow: false }), -ELOOP);
+    assert.equal(files.openAt(directory, "plain", { directory: true, follow: true }), -ENOTDIR);
+    const fd = files.openAt(directory, "link", { directory: false, follow: true });
+    assert.ok(fd >= 0);
+    files.close(fd);
+    files.close(directory);
+  });
+});

@@ -1,0 +1,184 @@
+/** The files port on system calls. Paths are byte strings (one character a byte), as requests and configuration hold them. */
+import { readdirSync, realpathSync } from "node:fs";
+import { writeLatin1 } from "../base/bytes.ts";
+import type { DirectoryEntry, FileInfo, Files } from "../io/files.ts";
+import type { Memory } from "../io/memory.ts";
+import { EINTR, EINVAL, ENAMETOOLONG } from "./errno.ts";
+import {
+  AT_EMPTY_PATH,
+  AT_FDCWD,
+  AT_SYMLINK_NOFOLLOW,
+  close,
+  O_APPEND,
+  O_CLOEXEC,
+  O_CREAT,
+  O_DIRECTORY,
+  O_EXCL,
+  O_NOFOLLOW,
+  O_NONBLOCK,
+  O_RDONLY,
+  O_RDWR,
+  O_WRONLY,
+  openat,
+  pread,
+  pwrite,
+  S_IFDIR,
+  S_IFLNK,
+  S_IFMT,
+  S_IFREG,
+  STATX_BASIC_STATS,
+  STATX_BYTES,
+  STATX_INO,
+  STATX_MODE,
+  STATX_MTIME,
+  STATX_SIZE,
+  STATX_UID,
+  statx,
+  unlink,
+  write,
+} from "./ffi/files.ts";
+import { errno } from "./ffi/native.ts";
+import { allocateMemory } from "./memory.ts";
+
+const PATH_BYTES = 4096;
+
+/** System calls on files; owns two pages for paths and results. */
+export class SystemFiles implements Files {
+  private readonly path: Memory = allocateMemory(PATH_BYTES);
+  private readonly status: Memory = allocateMemory(STATX_BYTES);
+  private readonly fields: DataView;
+
+  constructor() {
+    const { bytes } = this.status;
+    this.fields = new DataView(bytes.buffer, bytes.byteOffset, STATX_BYTES);
+  }
+
+  open(path: string): number {
+    return this.openWith(AT_FDCWD, path, O_RDONLY | O_NONBLOCK | O_CLOEXEC, 0);
+  }
+
+  openAppend(path: string): number {
+    return this.openWith(AT_FDCWD, path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0o644);
+  }
+
+  openNew(path: string): number {
+    return this.openWith(AT_FDCWD, path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o600);
+  }
+
+  openAt(directory: number, name: string, options: { readonly directory: boolean; readonly follow: boolean }): number {
+    let flags = O_RDONLY | O_NONBLOCK | O_CLOEXEC;
+    if (options.directory) flags |= O_DIRECTORY;
+    if (!options.follow) flags |= O_NOFOLLOW;
+    return this.openWith(directory < 0 ? AT_FDCWD : directory, name, flags, 0);
+  }
+
+  close(fd: number): void {
+    close(fd);
+  }
+
+  stat(path: string, info: FileInfo): number {
+    const error = this.setPath(path);
+    return error < 0 ? error : this.readStatus(AT_FDCWD, 0, info);
+  }
+
+  statLink(path: string, info: FileInfo): number {
+    const error = this.setPath(path);
+    return error < 0 ? error : this.readStatus(AT_FDCWD, AT_SYMLINK_NOFOLLOW, info);
+  }
+
+  statFd(fd: number, info: FileInfo): number {
+    this.path.bytes[0] = 0;
+    return this.readStatus(fd, AT_EMPTY_PATH, info);
+  }
+
+  read(fd: number, memory: Memory, offset: number, sizeBytes: number, position: number): number {
+    for (;;) {
+      const size = pread(fd, memory.address + offset, sizeBytes, position);
+      if (size >= 0) return size;
+      const error = errno();
+      if (error !== EINTR) return -error;
+    }
+  }
+
+  write(fd: number, memory: Memory, offset: number, sizeBytes: number): number {
+    for (;;) {
+      const size = write(fd, memory.address + offset, sizeBytes);
+      if (size >= 0) return size;
+      const error = errno();
+      if (error !== EINTR) return -error;
+    }
+  }
+
+  writeAt(fd: number, memory: Memory, offset: number, sizeBytes: number, position: number): number {
+    for (;;) {
+      const size = pwrite(fd, memory.address + offset, sizeBytes, position);
+      if (size >= 0) return size;
+      const error = errno();
+      if (error !== EINTR) return -error;
+    }
+  }
+
+  unlink(path: string): number {
+    const error = this.setPath(path);
+    if (error < 0) return error;
+    return unlink(this.path.address) < 0 ? -errno() : 0;
+  }
+
+  list(path: string): readonly DirectoryEntry[] | number {
+    try {
+      const entries = readdirSync(Buffer.from(path, "latin1"), { encoding: "latin1", withFileTypes: true });
+      return entries.map((entry) => ({ name: entry.name, isFile: entry.isFile(), isDirectory: entry.isDirectory() }));
+    } catch (error) {
+      return nodeErrno(error);
+    }
+  }
+
+  realPath(path: string): string | number {
+    try {
+      return realpathSync.native(Buffer.from(path, "latin1"), "latin1");
+    } catch (error) {
+      return nodeErrno(error);
+    }
+  }
+
+  private openWith(directory: number, path: string, flags: number, mode: number): number {
+    const error = this.setPath(path);
+    if (error < 0) return error;
+    for (;;) {
+      const fd = openat(directory, this.path.address, flags, mode);
+      if (fd >= 0) return fd;
+      const code = errno();
+      if (code !== EINTR) return -code;
+    }
+  }
+
+  /** 0, or -errno for a path that the kernel would cut or refuse. */
+  private setPath(path: string): number {
+    if (path.length >= PATH_BYTES) return -ENAMETOOLONG;
+    if (path.includes("\0")) return -EINVAL;
+    this.path.bytes[writeLatin1(this.path.bytes, path, 0)] = 0;
+    return 0;
+  }
+
+  private readStatus(directory: number, flags: number, info: FileInfo): number {
+    if (statx(directory, this.path.address, flags, STATX_BASIC_STATS, this.status.address) < 0) return -errno();
+    const { fields } = this;
+    const mode = fields.getUint16(STATX_MODE, true);
+    const type = mode & S_IFMT;
+    info.sizeBytes = fields.getUint32(STATX_SIZE, true) + fields.getUint32(STATX_SIZE + 4, true) * 2 ** 32;
+    info.mtimeS = fields.getUint32(STATX_MTIME, true) + fields.getInt32(STATX_MTIME + 4, true) * 2 ** 32;
+    info.inode = fields.getUint32(STATX_INO, true) + fields.getUint32(STATX_INO + 4, true) * 2 ** 32;
+    info.ownerId = fields.getUint32(STATX_UID, true);
+    info.isFile = type === S_IFREG;
+    info.isDirectory = type === S_IFDIR;
+    info.isLink = type === S_IFLNK;
+    info.isExecutable = (mode & 0o111) !== 0;
+    return 0;
+  }
+}
+
+function nodeErrno(error: unknown): number {
+  const code = (error as { errno?: unknown }).errno;
+  if (typeof code !== "number") throw error;
+  return code;
+}

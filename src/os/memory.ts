@@ -1,0 +1,16 @@
+/** Memory from the kernel: anonymous private mappings, which never move and are given back only by the end of the process. */
+import type { Memory, MemorySource } from "../io/memory.ts";
+import { ENOMEM, systemError } from "./errno.ts";
+import { MAP_ANONYMOUS, MAP_FAILED, MAP_PRIVATE, mmap, PAGE_BYTES, PROT_READ, PROT_WRITE } from "./ffi/memory.ts";
+import { bytesAt } from "./ffi/native.ts";
+
+/** Zeroed pages for at least `sizeBytes`. Throws a system error (ENOMEM) when the kernel has none left. */
+export function allocateMemory(sizeBytes: number): Memory {
+  const mappedBytes = Math.max(PAGE_BYTES, Math.ceil(sizeBytes / PAGE_BYTES) * PAGE_BYTES);
+  const address = mmap(0, mappedBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (address === MAP_FAILED || address === 0) throw systemError("mmap", ENOMEM, `${mappedBytes} bytes`);
+  return { bytes: bytesAt(address, mappedBytes), address };
+}
+
+/** The memory source of a worker. */
+export const kernelMemory: MemorySource = { allocate: allocateMemory };

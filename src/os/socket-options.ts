@@ -1,0 +1,51 @@
+/** Options of sockets that are one int, and SO_LINGER: the value travels through a page of its owner's, not through the heap. */
+import type { Memory } from "../io/memory.ts";
+import type { Endpoint } from "../io/stream.ts";
+import { errno } from "./ffi/native.ts";
+import { getsockname, getsockopt, SO_ERROR, SO_LINGER, SOL_SOCKET, setsockopt } from "./ffi/sockets.ts";
+import { decodeEndpoint, SOCKADDR_BYTES } from "./sockaddr.ts";
+
+/** Reads and sets options and addresses of sockets. One per thread of execution; costs one page of memory. */
+export class SocketOptions {
+  readonly #memory: Memory;
+  readonly #words: Int32Array;
+
+  constructor(memory: Memory) {
+    this.#memory = memory;
+    this.#words = new Int32Array(memory.bytes.buffer, memory.bytes.byteOffset, 64);
+  }
+
+  /** 0 or -errno. */
+  setInt(fd: number, level: number, name: number, value: number): number {
+    this.#words[0] = value;
+    return setsockopt(fd, level, name, this.#memory.address, 4) < 0 ? -errno() : 0;
+  }
+
+  /** The value, or undefined when the call fails. */
+  getInt(fd: number, level: number, name: number): number | undefined {
+    this.#words[0] = 0;
+    this.#words[1] = 4;
+    const { address } = this.#memory;
+    return getsockopt(fd, level, name, address, address + 4) < 0 ? undefined : this.#words[0];
+  }
+
+  /** The pending error of a socket, which reading clears; 0 without one. */
+  takeError(fd: number): number {
+    return this.getInt(fd, SOL_SOCKET, SO_ERROR) ?? 0;
+  }
+
+  /** close(2) will send a reset. */
+  setResetOnClose(fd: number): void {
+    this.#words[0] = 1;
+    this.#words[1] = 0;
+    setsockopt(fd, SOL_SOCKET, SO_LINGER, this.#memory.address, 8);
+  }
+
+  /** Where a socket is bound to; an unnamed unix socket when the call fails. */
+  localEndpoint(fd: number): Endpoint {
+    const { address, bytes } = this.#memory;
+    this.#words[0] = SOCKADDR_BYTES;
+    if (getsockname(fd, address + 8, address) < 0) return { path: "" };
+    return decodeEndpoint(bytes, 8, Math.min(this.#words[0] as number, SOCKADDR_BYTES));
+  }
+}
