@@ -1,0 +1,156 @@
+/**
+ * A timer wheel on one alarm: timers by the hundred thousand, of which most are moved or stopped before they ring.
+ * Arming and moving a timer further away is one assignment; it is looked at when its slot of the wheel comes round, and
+ * put into a later slot then. Counterpart in nginx: ngx_event_timer (a red-black tree).
+ */
+import type { Clock } from "../base/clock.ts";
+import type { Alarm } from "../io/reactor.ts";
+
+/** Resolution; a timer rings up to this much late, never early. */
+export const TICK_MS = 10;
+const SLOTS = 1024;
+const MASK = SLOTS - 1;
+const STOPPED = -1;
+
+/** One deadline with its own callback. Make one per owner and keep it: arming again is what is cheap. */
+export class Timer {
+  /** Monotonic milliseconds; `STOPPED` when it must not ring. */
+  deadline = STOPPED;
+  /** The tick whose slot it lies in, or -1. Never later than the tick of its deadline. */
+  tick = -1;
+  previous: Timer | undefined = undefined;
+  next: Timer | undefined = undefined;
+  readonly ring: () => void;
+
+  constructor(ring: () => void) {
+    this.ring = ring;
+  }
+
+  get armed(): boolean {
+    return this.deadline !== STOPPED;
+  }
+
+  /** It will not ring. It leaves the wheel when its slot comes round. */
+  stop(): void {
+    this.deadline = STOPPED;
+  }
+}
+
+export class Timers {
+  private readonly clock: Clock;
+  private readonly alarm: Alarm;
+  private readonly heads: (Timer | undefined)[] = new Array(SLOTS).fill(undefined);
+  private count = 0;
+  private current: number;
+  private alarmTick = Number.POSITIVE_INFINITY;
+
+  constructor(clock: Clock, alarm: (ring: () => void) => Alarm) {
+    this.clock = clock;
+    this.current = Math.floor(clock.now() / TICK_MS);
+    this.alarm = alarm(() => this.turn());
+  }
+
+  /** Timers that lie in the wheel, stopped ones included. */
+  get size(): number {
+    return this.count;
+  }
+
+  /** Rings once, `delayMs` from now; an armed timer is moved. */
+  arm(timer: Timer, delayMs: number): void {
+    const deadline = this.clock.now() + delayMs;
+    timer.deadline = deadline;
+    const tick = Math.ceil(deadline / TICK_MS);
+    if (timer.tick >= 0) {
+      // A later deadline is noticed when the slot comes round.
+      if (timer.tick <= tick) return;
+      this.unlink(timer);
+    }
+    this.link(timer, tick);
+  }
+
+  /** Stops it and takes it out of the wheel, for an owner that goes away. */
+  discard(timer: Timer): void {
+    timer.deadline = STOPPED;
+    if (timer.tick >= 0) this.unlink(timer);
+  }
+
+  private link(timer: Timer, tick: number): void {
+    if (tick <= this.current) tick = this.current + 1;
+    const slot = tick & MASK;
+    const head = this.heads[slot];
+    timer.tick = tick;
+    timer.previous = undefined;
+    timer.next = head;
+    if (head !== undefined) head.previous = timer;
+    this.heads[slot] = timer;
+    this.count++;
+    if (tick < this.alarmTick) this.wake(tick);
+  }
+
+  private unlink(timer: Timer): void {
+    const { previous, next } = timer;
+    if (previous === undefined) this.heads[timer.tick & MASK] = next;
+    else previous.next = next;
+    if (next !== undefined) next.previous = previous;
+    timer.previous = undefined;
+    timer.next = undefined;
+    timer.tick = -1;
+    this.count--;
+  }
+
+  private wake(tick: number): void {
+    this.alarmTick = tick;
+    this.alarm.arm(tick * TICK_MS);
+  }
+
+  private turn(): void {
+    this.alarmTick = Number.POSITIVE_INFINITY;
+    const now = Math.floor(this.clock.now() / TICK_MS);
+    // After a long sleep each slot is visited once.
+    const first = Math.max(this.current + 1, now - SLOTS + 1);
+    this.current = Math.max(this.current, now);
+    for (let tick = first; tick <= now; tick++) this.visit(tick & MASK, now);
+    this.sleep();
+  }
+
+  /** Rings, moves or drops the timers of a slot whose tick has come. */
+  private visit(slot: number, now: number): void {
+    let due: Timer | undefined;
+    for (let timer = this.heads[slot]; timer !== undefined; ) {
+      const next: Timer | undefined = timer.next;
+      if (timer.tick <= now) {
+        this.unlink(timer);
+        if (timer.deadline !== STOPPED) {
+          timer.next = due;
+          due = timer;
+        }
+      }
+      timer = next;
+    }
+    while (due !== undefined) {
+      const timer = due;
+      due = timer.next;
+      timer.next = undefined;
+      // An earlier callback may have stopped or moved it.
+      if (timer.deadline === STOPPED || timer.tick >= 0) continue;
+      const tick = Math.ceil(timer.deadline / TICK_MS);
+      if (tick > now) {
+        this.link(timer, tick);
+        continue;
+      }
+      timer.deadline = STOPPED;
+      timer.ring();
+    }
+  }
+
+  /** Sets the alarm to the next slot in use. */
+  private sleep(): void {
+    if (this.count === 0) return;
+    for (let step = 1; step <= SLOTS; step++) {
+      const tick = this.current + step;
+      if (this.heads[tick & MASK] === undefined) continue;
+      if (tick < this.alarmTick) this.wake(tick);
+      return;
+    }
+  }
+}

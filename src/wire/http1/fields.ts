@@ -1,0 +1,112 @@
+/**
+ * Request header fields that the server itself looks at, found by name while a head is parsed: a number instead of a
+ * string. Counterpart in nginx: ngx_http_headers_in.
+ */
+import type { Bytes } from "../../base/bytes.ts";
+
+/** Lower-case names; the index is the field's number. */
+export const KNOWN_FIELDS = [
+  "host",
+  "connection",
+  "content-length",
+  "transfer-encoding",
+  "expect",
+  "if-modified-since",
+  "if-unmodified-since",
+  "if-match",
+  "if-none-match",
+  "if-range",
+  "range",
+  "user-agent",
+  "referer",
+  "content-type",
+  "keep-alive",
+  "te",
+  "upgrade",
+  "authorization",
+  "proxy-authorization",
+  "content-range",
+  "accept-encoding",
+  "via",
+  "cookie",
+  "x-forwarded-for",
+] as const;
+
+export const HOST = 0;
+export const CONNECTION = 1;
+export const CONTENT_LENGTH = 2;
+export const TRANSFER_ENCODING = 3;
+export const EXPECT = 4;
+export const IF_MODIFIED_SINCE = 5;
+export const IF_UNMODIFIED_SINCE = 6;
+export const IF_MATCH = 7;
+export const IF_NONE_MATCH = 8;
+export const IF_RANGE = 9;
+export const RANGE = 10;
+export const USER_AGENT = 11;
+export const REFERER = 12;
+export const CONTENT_TYPE = 13;
+export const KEEP_ALIVE = 14;
+export const TE = 15;
+export const UPGRADE = 16;
+export const AUTHORIZATION = 17;
+export const PROXY_AUTHORIZATION = 18;
+export const CONTENT_RANGE = 19;
+export const ACCEPT_ENCODING = 20;
+export const VIA = 21;
+export const COOKIE = 22;
+export const X_FORWARDED_FOR = 23;
+
+/** Fields that may stand only once in a head; a second one is answered with 400. */
+export const UNIQUE_FIELDS: Uint8Array = (() => {
+  const unique = new Uint8Array(KNOWN_FIELDS.length);
+  for (const field of [
+    HOST,
+    CONTENT_LENGTH,
+    TRANSFER_ENCODING,
+    EXPECT,
+    IF_MODIFIED_SINCE,
+    IF_UNMODIFIED_SINCE,
+    IF_MATCH,
+    IF_NONE_MATCH,
+    IF_RANGE,
+    AUTHORIZATION,
+    PROXY_AUTHORIZATION,
+    CONTENT_RANGE,
+  ]) {
+    unique[field] = 1;
+  }
+  return unique;
+})();
+
+interface Candidate {
+  readonly field: number;
+  readonly name: Uint8Array;
+}
+
+const LONGEST = 32;
+const NONE: readonly Candidate[] = [];
+const BY_LENGTH: readonly (readonly Candidate[])[] = (() => {
+  const lists: Candidate[][] = Array.from({ length: LONGEST }, () => []);
+  KNOWN_FIELDS.forEach((name, field) => {
+    lists[name.length]?.push({ field, name: Uint8Array.from(name, (character) => character.charCodeAt(0)) });
+  });
+  return lists.map((list) => (list.length === 0 ? NONE : list));
+})();
+
+/** The number of the known field that is named by `bytes[start, end)` in any case, or -1. */
+export function knownField(bytes: Bytes, start: number, end: number): number {
+  const length = end - start;
+  if (length >= LONGEST) return -1;
+  const candidates = BY_LENGTH[length] as readonly Candidate[];
+  next: for (let c = 0; c < candidates.length; c++) {
+    const candidate = candidates[c] as Candidate;
+    const name = candidate.name;
+    for (let i = 0; i < length; i++) {
+      const code = bytes[start + i] as number;
+      if ((code >= 0x41 && code <= 0x5a ? code | 0x20 : code) !== name[i]) continue next;
+    }
+    return candidate.field;
+  }
+  return -1;
+}

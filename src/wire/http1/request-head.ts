@@ -1,0 +1,689 @@
+/**
+ * The head of an HTTP/1.x request: request line and header lines, RFC 9112, with nginx's rules where the two differ
+ * (bare LF ends a line, HTTP/0.9 is served, odd header names are marked rather than refused).
+ * Counterpart in nginx: ngx_http_parse_request_line, ngx_http_parse_header_line and the header buffers around them.
+ *
+ * Written for speed: states with tight inner loops over bytes, offsets in an Int32Array, no strings. The parser stops
+ * where the data stop and goes on from there, so that a head that comes byte by byte costs no more than one in a piece.
+ */
+import type { Bytes } from "../../base/bytes.ts";
+import { latin1 } from "../../base/bytes.ts";
+import { HEADER_NAME, HEADER_VALUE, IP_LITERAL, METHOD, PLAIN_URI, TARGET_HOST } from "./chars.ts";
+import { HOST, KNOWN_FIELDS, knownField, UNIQUE_FIELDS } from "./fields.ts";
+
+/** What `parse` says: more is needed, the head is whole, or why it is refused. */
+export const INCOMPLETE = 0;
+export const COMPLETE = 1;
+export const INVALID_METHOD = 2;
+export const INVALID_REQUEST = 3;
+export const INVALID_VERSION = 4;
+export const INVALID_09_METHOD = 5;
+export const INVALID_HEADER = 6;
+export const DUPLICATE_HEADER = 7;
+export const URI_TOO_LARGE = 8;
+export const HEADER_TOO_LARGE = 9;
+export const TOO_MANY_HEADERS = 10;
+export type HeadResult = number;
+
+/** Bounds and choices of a listener's default server. Sizes in bytes. */
+export interface HeadLimits {
+  /** client_header_buffer_size */
+  readonly bufferSize: number;
+  /** large_client_header_buffers: how many, and how large each. */
+  readonly largeBuffers: number;
+  readonly largeBufferSize: number;
+  /** max_headers */
+  readonly maxHeaders: number;
+  /** underscores_in_headers */
+  readonly underscores: boolean;
+  /** ignore_invalid_headers */
+  readonly ignoreInvalid: boolean;
+  /** Told of each header line that is dropped (log text of nginx: client sent invalid header line). */
+  readonly onIgnored: ((line: string) => void) | undefined;
+}
+
+/** Methods that have a number; all others are `OTHER_METHOD`. */
+export const OTHER_METHOD = 0;
+export const GET = 1;
+export const HEAD = 2;
+export const POST = 3;
+export const PUT = 4;
+export const DELETE = 5;
+export const MKCOL = 6;
+export const COPY = 7;
+export const MOVE = 8;
+export const OPTIONS = 9;
+export const PROPFIND = 10;
+export const PROPPATCH = 11;
+export const LOCK = 12;
+export const UNLOCK = 13;
+export const PATCH = 14;
+export const TRACE = 15;
+export const CONNECT = 16;
+
+/** Names of the numbered methods; the index is the number, the first is a place holder. */
+export const METHOD_NAMES = [
+  "",
+  "GET",
+  "HEAD",
+  "POST",
+  "PUT",
+  "DELETE",
+  "MKCOL",
+  "COPY",
+  "MOVE",
+  "OPTIONS",
+  "PROPFIND",
+  "PROPPATCH",
+  "LOCK",
+  "UNLOCK",
+  "PATCH",
+  "TRACE",
+  "CONNECT",
+] as const;
+
+const METHOD_BYTES = METHOD_NAMES.map((name) => Uint8Array.from(name, (character) => character.charCodeAt(0)));
+
+function methodNumber(bytes: Bytes, start: number, end: number): number {
+  const length = end - start;
+  next: for (let method = 1; method < METHOD_BYTES.length; method++) {
+    const name = METHOD_BYTES[method] as Uint8Array;
+    if (name.length !== length) continue;
+    for (let i = 0; i < length; i++) if (bytes[start + i] !== name[i]) continue next;
+    return method;
+  }
+  return OTHER_METHOD;
+}
+
+const SP = 0x20;
+const CR = 0x0d;
+const LF = 0x0a;
+
+// States of the request line.
+const START = 0;
+const IN_METHOD = 1;
+const BEFORE_TARGET = 2;
+const IN_SCHEME = 3;
+const SCHEME_SLASH = 4;
+const SCHEME_SLASHES = 5;
+const BEFORE_HOST = 6;
+const HOST_START = 7;
+const IN_HOST = 8;
+const HOST_END = 9;
+const IN_IP_LITERAL = 10;
+const PORT_START = 11;
+const IN_PORT = 12;
+const AFTER_SLASH = 13;
+const IN_PATH = 14;
+const IN_URI = 15;
+const BEFORE_VERSION = 16;
+const VERSION_WORD = 17;
+const MAJOR_FIRST = 18;
+const MAJOR = 19;
+const MINOR_FIRST = 20;
+const MINOR = 21;
+const AFTER_VERSION = 22;
+const LINE_LF = 23;
+// States of the header lines; above all those of the request line.
+const LINE_START = 32;
+const IN_NAME = 33;
+const BEFORE_VALUE = 34;
+const IN_VALUE = 35;
+const AFTER_VALUE = 36;
+const VALUE_LF = 37;
+const HEAD_LF = 38;
+const FINISHED = 39;
+
+const VERSION = Uint8Array.from("HTTP/", (character) => character.charCodeAt(0));
+
+/** Integers a header line takes in `fields`: name start, name end, value start, value end, known field or -1. */
+export const FIELD_STRIDE = 5;
+const FIRST_FIELDS = 24;
+
+/**
+ * One head, used again and again. Offsets are relative to `base` in `bytes`, so that a partial head can be moved to
+ * other memory: set `bytes` and `base`, nothing else.
+ */
+export class RequestHead {
+  bytes: Bytes = new Uint8Array(0);
+  base = 0;
+  /** Bytes of this head that have been looked at; when complete, its length. */
+  scanned = 0;
+  method = OTHER_METHOD;
+  methodEnd = 0;
+  lineEnd = 0;
+  uriStart = 0;
+  uriEnd = 0;
+  /** Of the byte behind `?`, or -1. */
+  argsStart = -1;
+  schemeStart = 0;
+  schemeEnd = -1;
+  hostStart = 0;
+  /** Of the host and port of an absolute-form or authority-form target, or -1. */
+  hostEnd = -1;
+  protocolStart = -1;
+  /** 9, 1000 or 1001 … for HTTP/0.9, 1.0, 1.1 … */
+  version = 9;
+  /** The path has `//`, `/.` or `#` in it and must be normalised. */
+  complexUri = false;
+  /** The path has `%` in it. */
+  quotedUri = false;
+  /** The target is `scheme://host?args`: its path is empty. */
+  emptyPath = false;
+  fieldCount = 0;
+  fields = new Int32Array(FIRST_FIELDS * FIELD_STRIDE);
+  /** Index of the first header line of each known field, or -1. */
+  readonly known = new Int16Array(KNOWN_FIELDS.length).fill(-1);
+  /** Of the line that `parse` refused, for the log. */
+  errorStart = 0;
+  errorEnd = 0;
+
+  private state = START;
+  private lineStart = 0;
+  private nameEnd = 0;
+  private valueStart = 0;
+  private valueEnd = 0;
+  private major = 0;
+  private minor = 0;
+  private matched = 0;
+  private oddName = false;
+  private bufferEnd = 0;
+  private buffersUsed = 0;
+
+  /** Forgets the last head. The next begins at `bytes[base]`. */
+  begin(bytes: Bytes, base: number): void {
+    this.bytes = bytes;
+    this.base = base;
+    this.scanned = 0;
+    this.state = START;
+    this.argsStart = -1;
+    this.schemeEnd = -1;
+    this.hostEnd = -1;
+    this.protocolStart = -1;
+    this.complexUri = false;
+    this.quotedUri = false;
+    this.emptyPath = false;
+    if (this.fieldCount > 0) this.known.fill(-1);
+    this.fieldCount = 0;
+    this.lineEnd = 0;
+    this.bufferEnd = 0;
+    this.buffersUsed = 0;
+  }
+
+  /** True until the first byte of a request line has been seen. */
+  get empty(): boolean {
+    return this.state === START;
+  }
+
+  /** True while the request line is unfinished. */
+  get inRequestLine(): boolean {
+    return this.state < LINE_START;
+  }
+
+  /** Goes on up to `bytes[end)`. With COMPLETE, `scanned` is the length of the head. */
+  parse(end: number, limits: HeadLimits): HeadResult {
+    if (this.bufferEnd === 0) this.bufferEnd = limits.bufferSize;
+    if (this.state < LINE_START) {
+      const result = this.parseRequestLine(end);
+      if (result !== COMPLETE) {
+        if (result !== INCOMPLETE) return result;
+        // The line needs at least one byte more.
+        return this.fits(0, this.scanned + 1, limits) ? INCOMPLETE : URI_TOO_LARGE;
+      }
+      if (this.scanned > this.bufferEnd && !this.fits(0, this.scanned, limits)) return URI_TOO_LARGE;
+      if (this.version === 9) {
+        this.state = FINISHED;
+        return this.method === GET ? COMPLETE : INVALID_09_METHOD;
+      }
+      this.state = LINE_START;
+    }
+    const result = this.parseHeaderLines(end, limits);
+    if (result === INCOMPLETE && this.scanned >= this.bufferEnd) {
+      const line = this.state === LINE_START ? this.scanned : this.lineStart;
+      if (!this.fits(line, this.scanned + 1, limits)) return this.refuse(HEADER_TOO_LARGE, line, this.scanned);
+    }
+    return result;
+  }
+
+  /** Accounts for nginx's header buffers: a line must lie in one of them, and there are only so many. */
+  private fits(lineStart: number, neededEnd: number, limits: HeadLimits): boolean {
+    while (neededEnd > this.bufferEnd) {
+      const partial = this.bufferEnd - lineStart;
+      if (partial >= limits.largeBufferSize || this.buffersUsed >= limits.largeBuffers) return false;
+      this.buffersUsed++;
+      this.bufferEnd = lineStart + limits.largeBufferSize;
+    }
+    return true;
+  }
+
+  private refuse(result: HeadResult, start: number, end: number): HeadResult {
+    this.errorStart = start;
+    this.errorEnd = end;
+    return result;
+  }
+
+  private stop(state: number, at: number): HeadResult {
+    this.state = state;
+    this.scanned = at - this.base;
+    return INCOMPLETE;
+  }
+
+  private parseRequestLine(end: number): HeadResult {
+    const bytes = this.bytes;
+    let base = this.base;
+    let p = base + this.scanned;
+    let state = this.state;
+    while (p < end) {
+      const code = bytes[p] as number;
+      switch (state) {
+        case START:
+          if (code === CR || code === LF) {
+            p++;
+            base = p;
+            this.base = p;
+            break;
+          }
+          state = IN_METHOD;
+          break;
+        case IN_METHOD: {
+          while (p < end && METHOD[bytes[p] as number] === 1) p++;
+          if (p === end) break;
+          if (bytes[p] !== SP || p === base) return INVALID_METHOD;
+          this.methodEnd = p - base;
+          this.method = methodNumber(bytes, base, p);
+          state = this.method === CONNECT ? BEFORE_HOST : BEFORE_TARGET;
+          p++;
+          break;
+        }
+        case BEFORE_TARGET:
+          if (code === 0x2f) {
+            this.uriStart = p - base;
+            state = AFTER_SLASH;
+          } else if ((code | 0x20) >= 0x61 && (code | 0x20) <= 0x7a) {
+            this.schemeStart = p - base;
+            state = IN_SCHEME;
+          } else if (code !== SP) {
+            return INVALID_REQUEST;
+          }
+          p++;
+          break;
+        case AFTER_SLASH:
+        case IN_PATH: {
+          // The common part of nearly every request: plain bytes run through here.
+          let afterSlash = state === AFTER_SLASH;
+          while (p < end) {
+            const c = bytes[p] as number;
+            if (PLAIN_URI[c] === 1 || c === 0x2b) {
+              if (c !== 0x2b) afterSlash = false;
+              p++;
+            } else if (c === 0x2f) {
+              if (afterSlash) break;
+              afterSlash = true;
+              p++;
+            } else if (c === 0x2e && !afterSlash) p++;
+            else break;
+          }
+          if (p === end) {
+            state = afterSlash ? AFTER_SLASH : IN_PATH;
+            break;
+          }
+          const c = bytes[p] as number;
+          if (c === SP || c === CR || c === LF) {
+            state = IN_URI; // it knows how a target ends
+            break;
+          }
+          if (c === 0x3f) this.argsStart = p + 1 - base;
+          else if (c === 0x25) this.quotedUri = true;
+          else if (c === 0x23 || c === 0x2e || c === 0x2f) this.complexUri = true;
+          else return INVALID_REQUEST;
+          state = IN_URI;
+          p++;
+          break;
+        }
+        case IN_URI: {
+          while (p < end) {
+            const c = bytes[p] as number;
+            if (c === 0x23) this.complexUri = true;
+            else if (c <= SP || c === 0x7f) break;
+            p++;
+          }
+          if (p === end) break;
+          this.uriEnd = p - base;
+          const c = bytes[p] as number;
+          if (c === SP) state = BEFORE_VERSION;
+          else if (c === CR) state = LINE_LF;
+          else if (c === LF) return this.endLine(p, p);
+          else return INVALID_REQUEST;
+          p++;
+          break;
+        }
+        case BEFORE_VERSION:
+          if (code === CR) state = LINE_LF;
+          else if (code === LF) return this.endLine(p, p);
+          else if (code === 0x48) {
+            this.protocolStart = p - base;
+            this.matched = 1;
+            state = VERSION_WORD;
+          } else if (code !== SP) return INVALID_REQUEST;
+          p++;
+          break;
+        case VERSION_WORD:
+          if (code !== VERSION[this.matched]) return INVALID_REQUEST;
+          if (++this.matched === VERSION.length) {
+            if (this.method === CONNECT) {
+              this.uriStart = p - base;
+              this.uriEnd = p + 1 - base;
+            }
+            state = MAJOR_FIRST;
+          }
+          p++;
+          break;
+        case MAJOR_FIRST:
+          if (code < 0x31 || code > 0x39) return INVALID_REQUEST;
+          if (code > 0x31) return INVALID_VERSION;
+          this.major = 1;
+          state = MAJOR;
+          p++;
+          break;
+        case MAJOR:
+          if (code === 0x2e) state = MINOR_FIRST;
+          else if (code < 0x30 || code > 0x39) return INVALID_REQUEST;
+          else return INVALID_VERSION; // two digits make at least 10
+          p++;
+          break;
+        case MINOR_FIRST:
+          if (code < 0x30 || code > 0x39) return INVALID_REQUEST;
+          this.minor = code - 0x30;
+          state = MINOR;
+          p++;
+          break;
+        case MINOR:
+          if (code === CR || code === LF || code === SP) {
+            this.version = this.major * 1000 + this.minor;
+            if (code === LF) return this.endLine(p, p);
+            state = code === CR ? LINE_LF : AFTER_VERSION;
+          } else {
+            if (code < 0x30 || code > 0x39 || this.minor > 99) return INVALID_REQUEST;
+            this.minor = this.minor * 10 + code - 0x30;
+          }
+          p++;
+          break;
+        case AFTER_VERSION:
+          if (code === LF) return this.endLine(p, p);
+          if (code === CR) state = LINE_LF;
+          else if (code !== SP) return INVALID_REQUEST;
+          p++;
+          break;
+        case LINE_LF:
+          if (code !== LF) return INVALID_REQUEST;
+          return this.endLine(p - 1, p);
+        default: {
+          const next = this.parseAuthority(state, p, end);
+          if (next < 0) return INVALID_REQUEST;
+          state = next & 0x3f;
+          p = base + (next >> 6);
+        }
+      }
+    }
+    return this.stop(state, p);
+  }
+
+  /** Scheme, host and port of absolute-form and authority-form: rare, so out of the way. New offset << 6 | new state, or -1. */
+  private parseAuthority(state: number, p: number, end: number): number {
+    const { bytes, base } = this;
+    const code = bytes[p] as number;
+    const at = p - base;
+    switch (state) {
+      case IN_SCHEME:
+        if (code === 0x3a) {
+          this.schemeEnd = at;
+          return ((at + 1) << 6) | SCHEME_SLASH;
+        }
+        return TARGET_HOST[code] === 1 || code === 0x2b ? ((at + 1) << 6) | IN_SCHEME : -1;
+      case SCHEME_SLASH:
+        return code === 0x2f ? ((at + 1) << 6) | SCHEME_SLASHES : -1;
+      case SCHEME_SLASHES:
+        return code === 0x2f ? ((at + 1) << 6) | HOST_START : -1;
+      case BEFORE_HOST:
+        return code === SP ? ((at + 1) << 6) | BEFORE_HOST : (at << 6) | HOST_START;
+      case HOST_START:
+        this.hostStart = at;
+        return code === 0x5b ? ((at + 1) << 6) | IN_IP_LITERAL : (at << 6) | IN_HOST;
+      case IN_HOST:
+        while (p < end && TARGET_HOST[bytes[p] as number] === 1) p++;
+        return ((p - base) << 6) | (p === end ? IN_HOST : HOST_END);
+      case IN_IP_LITERAL:
+        while (p < end && IP_LITERAL[bytes[p] as number] === 1) p++;
+        if (p === end) return ((p - base) << 6) | IN_IP_LITERAL;
+        return bytes[p] === 0x5d ? ((p + 1 - base) << 6) | HOST_END : -1;
+      case HOST_END:
+        if (code === 0x3a) return ((at + 1) << 6) | PORT_START;
+        return this.method === CONNECT ? -1 : this.endHost(at, code);
+      case PORT_START:
+        if (this.method === CONNECT && (code < 0x30 || code > 0x39)) return -1;
+        return (at << 6) | IN_PORT;
+      default: {
+        while (p < end && (bytes[p] as number) >= 0x30 && (bytes[p] as number) <= 0x39) p++;
+        if (p === end) return ((p - base) << 6) | IN_PORT;
+        const after = bytes[p] as number;
+        if (this.method !== CONNECT) return this.endHost(p - base, after);
+        this.hostEnd = p - base;
+        return after === SP ? ((p + 1 - base) << 6) | BEFORE_VERSION : -1;
+      }
+    }
+  }
+
+  private endHost(at: number, code: number): number {
+    this.hostEnd = at;
+    if (code === 0x2f) {
+      this.uriStart = at;
+      return ((at + 1) << 6) | AFTER_SLASH;
+    }
+    if (code === 0x3f) {
+      this.uriStart = at;
+      this.argsStart = at + 1;
+      this.emptyPath = true;
+      return ((at + 1) << 6) | IN_URI;
+    }
+    if (code !== SP) return -1;
+    // The path is "/": the first slash of "://" stands for it.
+    this.uriStart = this.schemeEnd + 1;
+    this.uriEnd = this.schemeEnd + 2;
+    return ((at + 1) << 6) | BEFORE_VERSION;
+  }
+
+  private endLine(lineEnd: number, lf: number): HeadResult {
+    this.lineEnd = lineEnd - this.base;
+    this.scanned = lf + 1 - this.base;
+    if (this.protocolStart < 0) this.version = 9;
+    return COMPLETE;
+  }
+
+  private parseHeaderLines(end: number, limits: HeadLimits): HeadResult {
+    const bytes = this.bytes;
+    const base = this.base;
+    let p = base + this.scanned;
+    let state = this.state;
+    while (p < end) {
+      switch (state) {
+        case LINE_START: {
+          const code = bytes[p] as number;
+          this.lineStart = p - base;
+          this.oddName = false;
+          if (code === CR) {
+            state = HEAD_LF;
+            p++;
+            break;
+          }
+          if (code === LF) return this.endHead(p);
+          if (code === 0x3a) return this.refuse(INVALID_HEADER, p - base, p - base);
+          state = IN_NAME;
+          break;
+        }
+        case IN_NAME: {
+          while (p < end && HEADER_NAME[bytes[p] as number] === 1) p++;
+          if (p === end) break;
+          const code = bytes[p] as number;
+          if (code === 0x3a) {
+            this.nameEnd = p - base;
+            state = BEFORE_VALUE;
+          } else if (code === CR || code === LF) {
+            this.nameEnd = p - base;
+            this.valueStart = p - base;
+            this.valueEnd = p - base;
+            state = VALUE_LF;
+            if (code === LF) break;
+          } else if (code <= SP || code === 0x7f) {
+            return this.refuse(INVALID_HEADER, this.lineStart, p - base);
+          } else if (code !== 0x5f || !limits.underscores) {
+            this.oddName = true;
+          }
+          p++;
+          break;
+        }
+        case BEFORE_VALUE:
+          while (p < end && bytes[p] === SP) p++;
+          if (p === end) break;
+          this.valueStart = p - base;
+          this.valueEnd = p - base;
+          state = IN_VALUE;
+          break;
+        case IN_VALUE: {
+          while (p < end && HEADER_VALUE[bytes[p] as number] === 1) p++;
+          if (p === end) break;
+          this.valueEnd = p - base;
+          const code = bytes[p] as number;
+          if (code === SP) state = AFTER_VALUE;
+          else if (code === 0) return this.refuse(INVALID_HEADER, this.lineStart, p - base);
+          else {
+            state = VALUE_LF;
+            if (code === LF) break;
+          }
+          p++;
+          break;
+        }
+        case AFTER_VALUE: {
+          while (p < end && bytes[p] === SP) p++;
+          if (p === end) break;
+          const code = bytes[p] as number;
+          if (code === CR) {
+            state = VALUE_LF;
+            p++;
+          } else if (code === LF) state = VALUE_LF;
+          else if (code === 0) return this.refuse(INVALID_HEADER, this.lineStart, p - base);
+          else state = IN_VALUE;
+          break;
+        }
+        case VALUE_LF: {
+          const code = bytes[p] as number;
+          if (code === LF) {
+            const result = this.endField(p, limits);
+            if (result !== COMPLETE) return result;
+            state = LINE_START;
+          } else if (code !== CR) return this.refuse(INVALID_HEADER, this.lineStart, this.valueEnd);
+          p++;
+          break;
+        }
+        default:
+          if (bytes[p] !== LF) return this.refuse(INVALID_HEADER, this.lineStart, this.lineStart);
+          return this.endHead(p);
+      }
+    }
+    return this.stop(state, p);
+  }
+
+  private endHead(lf: number): HeadResult {
+    this.scanned = lf + 1 - this.base;
+    this.state = FINISHED;
+    return COMPLETE;
+  }
+
+  private endField(lf: number, limits: HeadLimits): HeadResult {
+    const base = this.base;
+    const lineEnd = lf + 1 - base;
+    if (lineEnd > this.bufferEnd && !this.fits(this.lineStart, lineEnd, limits)) {
+      return this.refuse(HEADER_TOO_LARGE, this.lineStart, lineEnd);
+    }
+    if (this.oddName && limits.ignoreInvalid) {
+      limits.onIgnored?.(latin1(this.bytes, base + this.lineStart, base + this.valueEnd));
+      return COMPLETE;
+    }
+    const index = this.fieldCount;
+    if (index >= limits.maxHeaders) return this.refuse(TOO_MANY_HEADERS, this.lineStart, lineEnd);
+    const field = this.oddName ? -1 : knownField(this.bytes, base + this.lineStart, base + this.nameEnd);
+    let at = index * FIELD_STRIDE;
+    if (at === this.fields.length) {
+      const larger = new Int32Array(at * 2);
+      larger.set(this.fields);
+      this.fields = larger;
+    }
+    this.fields[at++] = this.lineStart;
+    this.fields[at++] = this.nameEnd;
+    this.fields[at++] = this.valueStart;
+    this.fields[at++] = this.valueEnd;
+    this.fields[at] = field;
+    this.fieldCount = index + 1;
+    if (field >= 0) {
+      if (this.known[field] === -1) this.known[field] = index;
+      else if (UNIQUE_FIELDS[field] === 1) return this.refuse(DUPLICATE_HEADER, index, this.known[field] as number);
+    }
+    return COMPLETE;
+  }
+
+  /** Text of `[start, end)` of the head. */
+  text(start: number, end: number): string {
+    return latin1(this.bytes, this.base + start, this.base + end);
+  }
+
+  name(index: number): string {
+    const at = index * FIELD_STRIDE;
+    return this.text(this.fields[at] as number, this.fields[at + 1] as number);
+  }
+
+  value(index: number): string {
+    const at = index * FIELD_STRIDE;
+    return this.text(this.fields[at + 2] as number, this.fields[at + 3] as number);
+  }
+
+  /** Value of the first header line of a known field, or undefined. */
+  knownValue(field: number): string | undefined {
+    const index = this.known[field] as number;
+    return index < 0 ? undefined : this.value(index);
+  }
+
+  /** Index of the next header line with this lower-case name, from `from` on, or -1. `_` matches `-` when `dashes` is set. */
+  find(name: string, from = 0, dashes = false): number {
+    const { bytes, base, fields } = this;
+    const length = name.length;
+    next: for (let index = from; index < this.fieldCount; index++) {
+      const start = fields[index * FIELD_STRIDE] as number;
+      if ((fields[index * FIELD_STRIDE + 1] as number) - start !== length) continue;
+      for (let i = 0; i < length; i++) {
+        let code = bytes[base + start + i] as number;
+        if (code >= 0x41 && code <= 0x5a) code |= 0x20;
+        else if (dashes && code === 0x2d) code = 0x5f;
+        if (code !== name.charCodeAt(i)) continue next;
+      }
+      return index;
+    }
+    return -1;
+  }
+
+  /** The method as it was sent. */
+  methodText(): string {
+    return this.method === OTHER_METHOD ? this.text(0, this.methodEnd) : (METHOD_NAMES[this.method] as string);
+  }
+
+  /** True when a Host header line is there. */
+  get hasHost(): boolean {
+    return this.known[HOST] !== -1;
+  }
+
+  /** Copies the head into memory of its own, so that it outlives the memory that it was read in. */
+  detach(): void {
+    const copy = new Uint8Array(this.scanned);
+    copy.set(this.bytes.subarray(this.base, this.base + this.scanned));
+    this.bytes = copy;
+    this.base = 0;
+  }
+}
