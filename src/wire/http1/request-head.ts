@@ -226,9 +226,8 @@ export class RequestHead {
     if (this.state < LINE_START) {
       const result = this.parseRequestLine(end);
       if (result !== COMPLETE) {
-        if (result !== INCOMPLETE) return result;
-        // The line needs at least one byte more.
-        return this.fits(0, this.scanned + 1, limits) ? INCOMPLETE : URI_TOO_LARGE;
+        // It needs at least one byte more, or has met one that is wrong: that byte must have room too.
+        return this.fits(0, this.scanned + 1, limits) ? result : URI_TOO_LARGE;
       }
       if (this.scanned > this.bufferEnd && !this.fits(0, this.scanned, limits)) return URI_TOO_LARGE;
       if (this.version === 9) {
@@ -238,8 +237,8 @@ export class RequestHead {
       this.state = LINE_START;
     }
     const result = this.parseHeaderLines(end, limits);
-    if (result === INCOMPLETE && this.scanned >= this.bufferEnd) {
-      const line = this.state === LINE_START ? this.scanned : this.lineStart;
+    if ((result === INCOMPLETE || result === INVALID_HEADER) && this.scanned >= this.bufferEnd) {
+      const line = result === INCOMPLETE && this.state === LINE_START ? this.scanned : this.lineStart;
       if (!this.fits(line, this.scanned + 1, limits)) return this.refuse(HEADER_TOO_LARGE, line, this.scanned);
     }
     return result;
@@ -262,10 +261,15 @@ export class RequestHead {
     return result;
   }
 
-  private stop(state: number, at: number): HeadResult {
+  private refuseHeader(at: number, start: number, end: number): HeadResult {
+    this.scanned = at - this.base;
+    return this.refuse(INVALID_HEADER, start, end);
+  }
+
+  private stop(result: HeadResult, state: number, at: number): HeadResult {
     this.state = state;
     this.scanned = at - this.base;
-    return INCOMPLETE;
+    return result;
   }
 
   private parseRequestLine(end: number): HeadResult {
@@ -288,7 +292,7 @@ export class RequestHead {
         case IN_METHOD: {
           while (p < end && METHOD[bytes[p] as number] === 1) p++;
           if (p === end) break;
-          if (bytes[p] !== SP || p === base) return INVALID_METHOD;
+          if (bytes[p] !== SP || p === base) return this.stop(INVALID_METHOD, state, p);
           this.methodEnd = p - base;
           this.method = methodNumber(bytes, base, p);
           state = this.method === CONNECT ? BEFORE_HOST : BEFORE_TARGET;
@@ -303,7 +307,7 @@ export class RequestHead {
             this.schemeStart = p - base;
             state = IN_SCHEME;
           } else if (code !== SP) {
-            return INVALID_REQUEST;
+            return this.stop(INVALID_REQUEST, state, p);
           }
           p++;
           break;
@@ -335,7 +339,7 @@ export class RequestHead {
           if (c === 0x3f) this.argsStart = p + 1 - base;
           else if (c === 0x25) this.quotedUri = true;
           else if (c === 0x23 || c === 0x2e || c === 0x2f) this.complexUri = true;
-          else return INVALID_REQUEST;
+          else return this.stop(INVALID_REQUEST, state, p);
           state = IN_URI;
           p++;
           break;
@@ -353,7 +357,7 @@ export class RequestHead {
           if (c === SP) state = BEFORE_VERSION;
           else if (c === CR) state = LINE_LF;
           else if (c === LF) return this.endLine(p, p);
-          else return INVALID_REQUEST;
+          else return this.stop(INVALID_REQUEST, state, p);
           p++;
           break;
         }
@@ -364,11 +368,11 @@ export class RequestHead {
             this.protocolStart = p - base;
             this.matched = 1;
             state = VERSION_WORD;
-          } else if (code !== SP) return INVALID_REQUEST;
+          } else if (code !== SP) return this.stop(INVALID_REQUEST, state, p);
           p++;
           break;
         case VERSION_WORD:
-          if (code !== VERSION[this.matched]) return INVALID_REQUEST;
+          if (code !== VERSION[this.matched]) return this.stop(INVALID_REQUEST, state, p);
           if (++this.matched === VERSION.length) {
             if (this.method === CONNECT) {
               this.uriStart = p - base;
@@ -379,20 +383,20 @@ export class RequestHead {
           p++;
           break;
         case MAJOR_FIRST:
-          if (code < 0x31 || code > 0x39) return INVALID_REQUEST;
-          if (code > 0x31) return INVALID_VERSION;
+          if (code < 0x31 || code > 0x39) return this.stop(INVALID_REQUEST, state, p);
+          if (code > 0x31) return this.stop(INVALID_VERSION, state, p);
           this.major = 1;
           state = MAJOR;
           p++;
           break;
         case MAJOR:
           if (code === 0x2e) state = MINOR_FIRST;
-          else if (code < 0x30 || code > 0x39) return INVALID_REQUEST;
-          else return INVALID_VERSION; // two digits make at least 10
+          else if (code < 0x30 || code > 0x39) return this.stop(INVALID_REQUEST, state, p);
+          else return this.stop(INVALID_VERSION, state, p); // two digits make at least 10
           p++;
           break;
         case MINOR_FIRST:
-          if (code < 0x30 || code > 0x39) return INVALID_REQUEST;
+          if (code < 0x30 || code > 0x39) return this.stop(INVALID_REQUEST, state, p);
           this.minor = code - 0x30;
           state = MINOR;
           p++;
@@ -403,7 +407,7 @@ export class RequestHead {
             if (code === LF) return this.endLine(p, p);
             state = code === CR ? LINE_LF : AFTER_VERSION;
           } else {
-            if (code < 0x30 || code > 0x39 || this.minor > 99) return INVALID_REQUEST;
+            if (code < 0x30 || code > 0x39 || this.minor > 99) return this.stop(INVALID_REQUEST, state, p);
             this.minor = this.minor * 10 + code - 0x30;
           }
           p++;
@@ -411,21 +415,21 @@ export class RequestHead {
         case AFTER_VERSION:
           if (code === LF) return this.endLine(p, p);
           if (code === CR) state = LINE_LF;
-          else if (code !== SP) return INVALID_REQUEST;
+          else if (code !== SP) return this.stop(INVALID_REQUEST, state, p);
           p++;
           break;
         case LINE_LF:
-          if (code !== LF) return INVALID_REQUEST;
+          if (code !== LF) return this.stop(INVALID_REQUEST, state, p);
           return this.endLine(p - 1, p);
         default: {
           const next = this.parseAuthority(state, p, end);
-          if (next < 0) return INVALID_REQUEST;
+          if (next < 0) return this.stop(INVALID_REQUEST, state, p);
           state = next & 0x3f;
           p = base + (next >> 6);
         }
       }
     }
-    return this.stop(state, p);
+    return this.stop(INCOMPLETE, state, p);
   }
 
   /** Scheme, host and port of absolute-form and authority-form: rare, so out of the way. New offset << 6 | new state, or -1. */
@@ -516,7 +520,7 @@ export class RequestHead {
             break;
           }
           if (code === LF) return this.endHead(p);
-          if (code === 0x3a) return this.refuse(INVALID_HEADER, p - base, p - base);
+          if (code === 0x3a) return this.refuseHeader(p, p - base, p - base);
           state = IN_NAME;
           break;
         }
@@ -534,7 +538,7 @@ export class RequestHead {
             state = VALUE_LF;
             if (code === LF) break;
           } else if (code <= SP || code === 0x7f) {
-            return this.refuse(INVALID_HEADER, this.lineStart, p - base);
+            return this.refuseHeader(p, this.lineStart, p - base);
           } else if (code !== 0x5f || !limits.underscores) {
             this.oddName = true;
           }
@@ -554,7 +558,7 @@ export class RequestHead {
           this.valueEnd = p - base;
           const code = bytes[p] as number;
           if (code === SP) state = AFTER_VALUE;
-          else if (code === 0) return this.refuse(INVALID_HEADER, this.lineStart, p - base);
+          else if (code === 0) return this.refuseHeader(p, this.lineStart, p - base);
           else {
             state = VALUE_LF;
             if (code === LF) break;
@@ -570,7 +574,7 @@ export class RequestHead {
             state = VALUE_LF;
             p++;
           } else if (code === LF) state = VALUE_LF;
-          else if (code === 0) return this.refuse(INVALID_HEADER, this.lineStart, p - base);
+          else if (code === 0) return this.refuseHeader(p, this.lineStart, p - base);
           else state = IN_VALUE;
           break;
         }
@@ -580,16 +584,16 @@ export class RequestHead {
             const result = this.endField(p, limits);
             if (result !== COMPLETE) return result;
             state = LINE_START;
-          } else if (code !== CR) return this.refuse(INVALID_HEADER, this.lineStart, this.valueEnd);
+          } else if (code !== CR) return this.refuseHeader(p, this.lineStart, this.valueEnd);
           p++;
           break;
         }
         default:
-          if (bytes[p] !== LF) return this.refuse(INVALID_HEADER, this.lineStart, this.lineStart);
+          if (bytes[p] !== LF) return this.refuseHeader(p, this.lineStart, this.lineStart);
           return this.endHead(p);
       }
     }
-    return this.stop(state, p);
+    return this.stop(INCOMPLETE, state, p);
   }
 
   private endHead(lf: number): HeadResult {
