@@ -1,0 +1,189 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { type Bound, bind } from "./bind.ts";
+import { catalog } from "./catalog.ts";
+import { printDiagnostic } from "./diagnostics.ts";
+import { parse } from "./nginx/parser.ts";
+import { present, readParameters, valued } from "./parameters.ts";
+import { confModule } from "./slot.ts";
+import { bits, block, blocks, choice, flag, fold, list, msec, num, path, raw, size, template, text } from "./slots.ts";
+import { constantOf } from "./template.ts";
+import { number } from "./values.ts";
+
+const core = confModule({
+  name: "core",
+  contexts: "main",
+  directives: {
+    http: block({ main: "http" }, { doc: "Opens the HTTP half." }),
+    events: block({ main: "events" }, { doc: "Opens the events." }),
+    pid: path("logs/nginx.pid", { doc: "The pid file." }),
+    worker_connections: num(512, { doc: "Connections of a worker.", in: "events", min: 1 }),
+  },
+  check(conf, { scope }, report) {
+    if (scope.context === "main" && conf.events === undefined) report("emerg", 'no "events" section in configuration');
+  },
+});
+const web = confModule({
+  name: "web",
+  contexts: "http, server, location, if in location",
+  directives: {
+    server: blocks({ http: "server" }, () => null, { doc: "A virtual server." }),
+    location: blocks({ server: "location", location: "location" }, (use) => use.args.join(" "), {
+      doc: "A place.",
+      args: [1, 2],
+    }),
+    if: blocks({ server: "if in server", location: "if in location" }, (use) => use.args[0], {
+      doc: "A condition.",
+      args: [1, Number.POSITIVE_INFINITY],
+    }),
+    listen: list((use) => readParameters(use, { reuseport: present, backlog: valued(number) }, { from: 1 }), {
+      doc: "An address.",
+      in: "server",
+      syntax: "address",
+      args: [1, Number.POSITIVE_INFINITY],
+    }),
+    sendfile: flag(false, { doc: "Sends files." }),
+    status: num(503, { min: 400, max: 599, doc: "An answer." }),
+    buffer: size("8k", { doc: "A buffer." }),
+    wait: msec("60s", { doc: "A time." }),
+    root: text("html", { doc: "A folder." }),
+    tokens: choice("on", ["on", "off", "build"], { doc: "Words." }),
+    next: bits(["error"], ["error", "timeout", "off"], { doc: "Bits." }),
+    type: template("text/plain", { doc: "A type." }),
+    add_header: list((use) => use.args[0], { doc: "A header.", syntax: "name value", args: 2 }),
+    types: fold<ReadonlyMap<string, string>, undefined>(
+      undefined,
+      (use, current) => {
+        const map = new Map(current);
+        for (const entry of use.entries) for (const suffix of entry.args) map.set(suffix, entry.name);
+        return map;
+      },
+      { doc: "Types.", syntax: "{ ... }", args: 0, block: true },
+    ),
+    set: list(
+      (use) => {
+        use.define(use.args[0]!.slice(1));
+        return use.template(use.args[1]!);
+      },
+      { doc: "A variable.", syntax: "$name value", args: 2, inherit: "none" },
+    ),
+    pass: text(undefined, { doc: "Where to.", in: "location, if in location", inherit: "conditions" }),
+    internal: raw(false, () => true, { doc: "Internal.", syntax: "", args: 0 }),
+  },
+  check(conf, { own, scope }, report) {
+    if (own.buffer !== undefined && conf.buffer < 16)
+      report("emerg", "too small", scope.origin(web, "buffer")?.positions[0]);
+  },
+});
+const both = catalog([core, web]);
+const environment = { prefix: "/p/", confPrefix: "/p/conf/", isVariable: (name: string) => name === "uri" };
+
+function bound(input: string): Bound {
+  return bind([parse(input, { file: "t" })], both, environment);
+}
+
+function messages(input: string): string[] {
+  return bound(`events {}\n${input}`).diagnostics.map(printDiagnostic);
+}
+
+test("values are typed, inherited, overridden and defaulted", () => {
+  const { main, diagnostics } = bound(`
+    events {}
+    http {
+      sendfile on; buffer 1m; add_header a b; add_header c d; root /www;
+      types { text/html html htm; }
+      server {
+        location /a { buffer 16k; add_header e f; pass x; if ($uri) { wait 5; } location /a/b { } }
+        location = /b { next timeout off; }
+      }
+    }`);
+  assert.deepEqual(diagnostics, []);
+  const http = main.conf(core).http!.scope;
+  const server = http.conf(web).server[0]!.scope;
+  const [a, b] = server.conf(web).location;
+  assert.equal(a!.header, "/a");
+  assert.equal(b!.header, "= /b");
+  const inA = a!.scope.conf(web);
+  const inB = b!.scope.conf(web);
+  assert.equal(inA.sendfile, true);
+  assert.equal(inA.buffer, 16384);
+  assert.equal(inB.buffer, 1048576);
+  assert.deepEqual([inA.add_header, inB.add_header], [["e"], ["a", "c"]]);
+  assert.deepEqual([...inB.next], ["timeout", "off"]);
+  assert.equal(constantOf(inA.type), "text/plain");
+  assert.equal(inA.types?.get("htm"), "text/html");
+  assert.equal(main.conf(core).pid, "/p/logs/nginx.pid");
+  assert.ok(Object.isFrozen(inA));
+
+  const inIf = inA.if[0]!.scope.conf(web);
+  const nested = inA.location[0]!.scope.conf(web);
+  assert.deepEqual([inIf.wait, inIf.pass, nested.pass, nested.wait], [5000, "x", undefined, 60000]);
+  const origin = a!.scope.origin(web, "root");
+  assert.equal(origin?.scope, http);
+  assert.equal(origin?.positions[0]?.line, 4);
+  assert.equal(a!.scope.origin(web, "wait"), undefined);
+});
+
+test("a scope that sets nothing shares its parent's configuration", () => {
+  const { main } = bound("events {} http { sendfile on; server { location / { } location /b { wait 1; } } }");
+  const server = main.conf(core).http!.scope.conf(web).server[0]!.scope;
+  const inner = bound("http { root /x; server { root /y; } }").main.conf(core).http!.scope;
+  assert.notEqual(inner.conf(web), inner.children[0]!.conf(web));
+  assert.equal(server.children[0]!.conf(core), server.conf(core));
+});
+
+test("errors have nginx's words and are all collected", () => {
+  assert.deepEqual(messages("http {\n bogus 1;\n sendfile maybe;\n status 1;\n status x;\n server { http; } }"), [
+    '[emerg] unknown directive "bogus" in t:3',
+    '[emerg] invalid value "maybe" in "sendfile" directive, it must be "on" or "off" in t:4',
+    "[emerg] value must be between 400 and 599 in t:5",
+    '[emerg] "status" directive invalid number in t:6',
+    '[emerg] "http" directive is not allowed here in t:7',
+  ]);
+  for (const [inside, message] of [
+    ["sendfile on; sendfile on;", '"sendfile" directive is duplicate'],
+    ["sendfile on off;", 'invalid number of arguments in "sendfile" directive'],
+    ["sendfile on { }", 'directive "sendfile" is not terminated by ";"'],
+    ["server;", 'directive "server" has no opening "{"'],
+    ["buffer 1x;", '"buffer" directive invalid value'],
+    ["tokens maybe;", 'invalid value "maybe"'],
+    ["next error error x;", 'duplicate value "error"'],
+    ["server { listen 80 backlog=x; }", 'invalid parameter "backlog=x"'],
+    ["server { listen 80 reuseport=1; }", 'invalid parameter "reuseport=1"'],
+    ["server { listen 80 constructor; }", 'invalid parameter "constructor"'],
+    ["type a$;", "invalid variable name"],
+    ["type ${a;", 'the closing bracket in "a" variable is missing'],
+    ["types { a { } }", 'unexpected "{"'],
+    ["types { include; }", 'invalid number of arguments in "include" directive'],
+    ["include;", 'invalid number of arguments in "include" directive'],
+    ["include x {}", 'directive "include" is not terminated by ";"'],
+    ["buffer 4;", "too small"],
+    ["constructor 1;", 'unknown directive "constructor"'],
+  ] as const)
+    assert.match(messages(`http { ${inside} }`)[0] ?? "", new RegExp(message.replace(/[${}()]/g, "\\$&")), inside);
+});
+
+test("variables must exist, in nginx or in the configuration itself", () => {
+  assert.deepEqual(messages("http {\n type $uri$mine$other;\n type $x;\n server { set $Mine 1; } }"), [
+    '[emerg] "type" directive is duplicate in t:4',
+  ]);
+  assert.deepEqual(messages("http {\n type $uri$mine$other;\n server { set $Mine 1; } }"), [
+    '[emerg] unknown "other" variable in t:3',
+  ]);
+});
+
+test("a block is checked when it is sound, and before what follows it", () => {
+  assert.deepEqual(messages("http { buffer 4; }\nbogus;"), [
+    "[emerg] too small in t:2",
+    '[emerg] unknown directive "bogus" in t:3',
+  ]);
+  assert.deepEqual(messages("http { buffer 4; bogus; }"), ['[emerg] unknown directive "bogus" in t:2']);
+  assert.deepEqual(bound("pid x;").diagnostics.map(printDiagnostic), ['[emerg] no "events" section in configuration']);
+});
+
+test("what precedes a syntax error is bound, and the syntax error comes last", () => {
+  assert.deepEqual(messages("http {\n bogus;\n server {\n ;"), [
+    '[emerg] unknown directive "bogus" in t:3',
+    '[emerg] unexpected ";" in t:5',
+  ]);
+});

@@ -1,0 +1,95 @@
+/** The main file and all that it includes → one tree. Files are read through a port; nothing is bound here. */
+import { type Bytes, latin1 } from "../../base/bytes.ts";
+import type { Position } from "../diagnostics.ts";
+import type { Directive, Source } from "../directive.ts";
+import { parse } from "./parser.ts";
+
+/** Reads configuration files. Paths are byte strings, as all configuration text is (ISO 8859-1). */
+export interface ConfigReader {
+  /** The whole file, or the system error: `{ errno: 2, text: "No such file or directory", call: "open()" }`. */
+  read(path: string): Bytes | ReadError;
+  /** Existing paths that match, sorted as glob(3) does; empty when none does. */
+  glob(pattern: string): readonly string[];
+}
+
+/** A system error, for nginx's `open() "/path" failed (2: No such file or directory)`. */
+export interface ReadError {
+  readonly call: string;
+  readonly errno: number;
+  readonly text: string;
+}
+
+/** Includes within includes: a file that includes itself must end somewhere. */
+export const MAX_INCLUDE_DEPTH = 64;
+/** Files of one configuration, every inclusion counted. */
+export const MAX_FILES = 10_000;
+
+/** Loads `file` (an absolute path) with its includes, which are relative to the folder of `file`. */
+export function load(file: string, reader: ConfigReader): Source {
+  return new Loader(reader, folderOf(file)).load(file, undefined, 0);
+}
+
+/** The path with its last slash, or nothing: nginx's prefix of a configuration file. */
+export function folderOf(file: string): string {
+  return file.slice(0, file.lastIndexOf("/") + 1);
+}
+
+/** Every file of a loaded tree, each once, in the order of reading: what `nginx -T` prints. */
+export function sourcesOf(source: Source): Source[] {
+  const seen = new Map<string, Source>();
+  const visitSource = (found: Source): void => {
+    if (!seen.has(found.file) && found.text !== "") seen.set(found.file, found);
+    visit(found.directives);
+  };
+  const visit = (directives: readonly Directive[]): void => {
+    for (const directive of directives) {
+      directive.sources?.forEach(visitSource);
+      if (directive.block !== undefined) visit(directive.block.directives);
+    }
+  };
+  visitSource(source);
+  return [...seen.values()];
+}
+
+class Loader {
+  readonly #reader: ConfigReader;
+  readonly #prefix: string;
+  #files = 0;
+
+  constructor(reader: ConfigReader, prefix: string) {
+    this.#reader = reader;
+    this.#prefix = prefix;
+  }
+
+  load(file: string, includedAt: Position | undefined, depth: number): Source {
+    const refuse = (message: string): Source => {
+      const fault = { severity: "emerg" as const, message };
+      return {
+        file,
+        text: "",
+        directives: [],
+        fault: includedAt === undefined ? fault : { ...fault, position: includedAt },
+      };
+    };
+    if (depth > MAX_INCLUDE_DEPTH) return refuse(`more than ${MAX_INCLUDE_DEPTH} nested includes of "${file}"`);
+    if (++this.#files > MAX_FILES) return refuse(`more than ${MAX_FILES} files`);
+    const bytes = this.#reader.read(file);
+    if ("errno" in bytes) return refuse(`${bytes.call} "${file}" failed (${bytes.errno}: ${bytes.text})`);
+    const source = parse(latin1(bytes), { file });
+    return { ...source, directives: this.#expand(source.directives, depth) };
+  }
+
+  #expand(directives: readonly Directive[], depth: number): readonly Directive[] {
+    return directives.map((directive) => {
+      if (directive.block !== undefined) {
+        const { block } = directive;
+        return { ...directive, block: { ...block, directives: this.#expand(block.directives, depth) } };
+      }
+      const [pattern, ...rest] = directive.args;
+      if (directive.name !== "include" || pattern === undefined || rest.length > 0) return directive;
+      const full = pattern.text.startsWith("/") ? pattern.text : this.#prefix + pattern.text;
+      const files = /[*?[]/.test(full) ? this.#reader.glob(full) : [full];
+      return { ...directive, sources: files.map((file) => this.load(file, directive.end, depth + 1)) };
+    });
+  }
+}

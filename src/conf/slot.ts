@@ -1,0 +1,154 @@
+/**
+ * What a directive is: the contract between the modules, which declare their directives as slots, and `bind` and `merge`,
+ * which know nothing else of them. Constructors for the usual kinds are in `slots.ts`.
+ */
+import type { Level } from "../base/log.ts";
+import type { Position } from "./diagnostics.ts";
+import type { Word } from "./directive.ts";
+import type { Scope } from "./scope.ts";
+import type { Template } from "./template.ts";
+
+/** Where a directive can stand, named as nginx's documentation names it; a service other than http names its own blocks. */
+export const CONTEXTS = [
+  "main",
+  "events",
+  "http",
+  "server",
+  "location",
+  "if in server",
+  "if in location",
+  "limit_except",
+  "upstream",
+  "stream",
+  "stream server",
+  "stream upstream",
+  "mail",
+  "mail server",
+  "rtmp",
+  "rtmp server",
+  "rtmp application",
+] as const;
+export type Context = (typeof CONTEXTS)[number];
+
+/** Contexts that are the surrounding one under a condition, rather than a place of their own. */
+export const CONDITIONS: ReadonlySet<Context> = new Set(["if in server", "if in location", "limit_except"]);
+
+/** What a configuration is bound against. */
+export interface Environment {
+  /** Relative paths begin here; ends with a slash. nginx: `-p`. */
+  readonly prefix: string;
+  /** Paths of included files, keys and the like begin here: the folder of the main file, with its slash. */
+  readonly confPrefix: string;
+  /** Whether a variable (lower case) exists that no directive of the configuration defines. Without it all do. */
+  isVariable?(name: string): boolean;
+}
+
+/**
+ * One use of a directive, as a slot's parser sees it. A parser returns its value, or `undefined` after it has said what
+ * is wrong: `return use.fail('invalid value "x"')`.
+ */
+export interface Use {
+  readonly name: string;
+  /** The words behind the name. */
+  readonly args: readonly string[];
+  readonly words: readonly Word[];
+  /** The context that the directive stands in. */
+  readonly context: Context;
+  /** The line that nginx blames. */
+  readonly position: Position;
+  /** Counts uses in the order of reading, over all files: for directives whose order is behaviour. */
+  readonly order: number;
+  readonly environment: Environment;
+  /** The lines of a raw block (`types`, `map`), includes resolved; none for a simple directive. Read it once. */
+  readonly entries: Iterable<Use>;
+  /** True when the same module's directive `name` was set before in the same scope. */
+  isSet(name: string): boolean;
+  /** Reports `[emerg] message`. */
+  fail(message: string): undefined;
+  /** Reports `[emerg] "name" directive reason`. */
+  invalid(reason: string): undefined;
+  /** Reports that the number of words does not suit, for slots whose arity depends on the words. */
+  invalidArity(): undefined;
+  warn(message: string): void;
+  /** Declares a variable (without `$`) that this configuration defines: `set`, `map`, named captures. */
+  define(variable: string): void;
+  /** Parses a text with variables, whose names are checked at the end. */
+  template(text: string): Template | undefined;
+}
+
+/** Number of words behind the name: exactly so many, or from … to. */
+export type Arity = number | readonly [min: number, max: number];
+
+/** How a value goes down: to all inner scopes, only into `if` and `limit_except`, or not at all. */
+export type Inherit = "all" | "conditions" | "none";
+
+/** What of a slot does not depend on its type. */
+export interface SlotWords {
+  /** Contexts as nginx's documentation lists them: `http, server, location`. Without it: the module's `contexts`. */
+  readonly in?: string | undefined;
+  /** One sentence for `tandem explain` and the reference. */
+  readonly doc: string;
+  readonly arity: Arity;
+  /** What follows the name: `on | off`, `size`, `code ... [=[response]] uri`. */
+  readonly syntax: string;
+  /** The default as it would be written; undefined when there is none. */
+  readonly defaultText: string | undefined;
+  /** True when the directive may be used more than once in a scope. */
+  readonly isRepeatable: boolean;
+  readonly inherit: Inherit;
+  /** `simple` ends with `;`; `raw` has a block that the module reads; `scope` has a block of directives. */
+  readonly form: "simple" | "raw" | "scope";
+  /** For `scope`: from the context in which it stands to the one that it opens. */
+  readonly opens?: Readonly<Partial<Record<Context, Context>>>;
+}
+
+/** True when a scope of this context takes the slot's value from the scope around it. */
+export function inheritsInto({ inherit }: SlotWords, context: Context): boolean {
+  return inherit === "all" || (inherit === "conditions" && CONDITIONS.has(context));
+}
+
+/** A directive whose value, once merged, is a T. */
+export interface Slot<T> extends SlotWords {
+  /** The value where nothing is set. */
+  fallback(environment: Environment): T;
+  /** One more use in a scope that has `current` so far; undefined when refused (the reason has been reported). */
+  set(current: T | undefined, use: Use, opened: Scope | undefined): T | undefined;
+  /** Both a scope and the one around it have a value. Without it the inner one wins. */
+  merge?(outer: T, inner: T): T;
+}
+
+/** The directives of a module by name. */
+export type Directives = Readonly<Record<string, Slot<unknown>>>;
+
+/** The configuration that a module's directives amount to: nginx's names, each slot's type. */
+export type ConfOf<D extends Directives> = {
+  readonly [K in keyof D]: D[K] extends Slot<infer T> ? T : never;
+};
+
+/** Tells what is wrong across directives. Without a position it is about the configuration as a whole. */
+export type Report = (severity: Level, message: string, position?: Position) => void;
+
+/** What the hooks of a module get besides its configuration. */
+export interface Situation<D extends Directives> {
+  readonly scope: Scope;
+  /** What is set right here. */
+  readonly own: Partial<ConfOf<D>>;
+  readonly environment: Environment;
+}
+
+/** A module as configuration sees it. Services extend it with what it does. */
+export interface ConfModule<D extends Directives = Directives> {
+  readonly name: string;
+  /** Contexts of the directives that do not name theirs. */
+  readonly contexts?: string;
+  readonly directives: D;
+  /** Finishes what the slots have merged, for values that depend on each other. */
+  merge?(merged: ConfOf<D>, outer: ConfOf<D> | undefined, situation: Situation<D>): ConfOf<D>;
+  /** Looks at each scope after merging, when nothing fatal was found so far. */
+  check?(conf: ConfOf<D>, situation: Situation<D>, report: Report): void;
+}
+
+/** Declares a module; only here to infer its types. */
+export function confModule<const D extends Directives>(module: ConfModule<D>): ConfModule<D> {
+  return module;
+}

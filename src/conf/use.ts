@@ -1,0 +1,104 @@
+/** One use of a directive, as `bind` shows it to a slot. */
+import type { Level } from "../base/log.ts";
+import type { Diagnostic, Position } from "./diagnostics.ts";
+import type { Directive, Word } from "./directive.ts";
+import type { Scope } from "./scope.ts";
+import type { Context, Directives, Environment, Use } from "./slot.ts";
+import { parseTemplate, type Template } from "./template.ts";
+
+/** What a use needs of the binding that it is part of. */
+export interface Binding {
+  readonly environment: Environment;
+  nextOrder(): number;
+  add(diagnostic: Diagnostic): void;
+  define(variable: string): void;
+  refer(variable: string, position: Position): void;
+}
+
+/** A directive in a scope, or an entry of a raw block there. */
+export class DirectiveUse implements Use {
+  readonly name: string;
+  readonly args: readonly string[];
+  readonly words: readonly Word[];
+  readonly position: Position;
+  readonly order: number;
+  readonly #binding: Binding;
+  readonly #directive: Directive;
+  readonly #directives: Directives;
+  readonly #scope: Scope;
+
+  constructor(binding: Binding, directive: Directive, directives: Directives, scope: Scope) {
+    this.name = directive.name;
+    this.words = directive.args;
+    this.args = directive.args.map((word) => word.text);
+    this.position = directive.end;
+    this.order = binding.nextOrder();
+    this.#binding = binding;
+    this.#directive = directive;
+    this.#directives = directives;
+    this.#scope = scope;
+  }
+
+  get context(): Context {
+    return this.#scope.context;
+  }
+
+  get environment(): Environment {
+    return this.#binding.environment;
+  }
+
+  get entries(): Iterable<Use> {
+    return this.#entriesOf(this.#directive.block?.directives ?? []);
+  }
+
+  *#entriesOf(directives: readonly Directive[]): Generator<Use> {
+    for (const directive of directives) {
+      const entry = new DirectiveUse(this.#binding, directive, this.#directives, this.#scope);
+      if (directive.sources !== undefined)
+        for (const source of directive.sources) {
+          yield* this.#entriesOf(source.directives);
+          if (source.fault !== undefined) this.#binding.add(source.fault);
+        }
+      else if (directive.block !== undefined) entry.fail('unexpected "{"');
+      else if (directive.name === "include") entry.invalidArity();
+      else yield entry;
+    }
+  }
+
+  isSet(name: string): boolean {
+    return Object.hasOwn(this.#scope.own({ directives: this.#directives }), name);
+  }
+
+  fail(message: string): undefined {
+    this.#report("emerg", message);
+    return undefined;
+  }
+
+  invalid(reason: string): undefined {
+    return this.fail(`"${this.name}" directive ${reason}`);
+  }
+
+  invalidArity(): undefined {
+    return this.fail(`invalid number of arguments in "${this.name}" directive`);
+  }
+
+  warn(message: string): void {
+    this.#report("warn", message);
+  }
+
+  define(variable: string): void {
+    this.#binding.define(variable.toLowerCase());
+  }
+
+  template(text: string): Template | undefined {
+    const parsed = parseTemplate(text);
+    if (!parsed.ok) return this.fail(parsed.reason);
+    for (const part of parsed.value.parts)
+      if (typeof part !== "string" && part.kind === "variable") this.#binding.refer(part.name, this.position);
+    return parsed.value;
+  }
+
+  #report(severity: Level, message: string): void {
+    this.#binding.add({ severity, message, position: this.position });
+  }
+}
