@@ -1,0 +1,58 @@
+/**
+ * The HTTP service as a worker runs it: built from a bound configuration, driven by ports. `process/` joins the two.
+ * Master: `planHttp` tells which sockets are wanted. Worker: `createHttpService`, `start`, and at the end `quiesce`.
+ */
+import type { Bytes } from "../base/bytes.ts";
+import type { Log } from "../base/log.ts";
+import type { Files } from "../io/files.ts";
+import type { MemorySource } from "../io/memory.ts";
+import type { Reactor } from "../io/reactor.ts";
+import type { ErrorLogTarget } from "./error-log.ts";
+
+/** What the service needs of the world. */
+export interface HttpPorts {
+  readonly reactor: Reactor;
+  readonly files: Files;
+  readonly memory: MemorySource;
+  /** The error log of the main context; used where http has no `error_log` of its own. */
+  readonly log: Log;
+  /** A log for the targets of an `error_log` inside http. The opener keeps the files and reopens them. */
+  openErrorLog(targets: readonly ErrorLogTarget[]): Log;
+  /** So many bytes from the kernel's generator. */
+  random(sizeBytes: number): Bytes;
+  /** Minutes east of UTC at an instant. */
+  timezoneOffset(epochS: number): number;
+  readonly processId: number;
+  readonly hostName: string;
+  /** `multi_accept` of the events block. */
+  readonly multiAccept: boolean;
+  /** `worker_connections`: connections beyond are closed at once, as nginx does. */
+  readonly maxConnections: number;
+}
+
+/** Sums since the start, and what is going on now; nginx: stub_status. */
+export interface HttpCounters {
+  readonly accepted: number;
+  readonly handled: number;
+  readonly requests: number;
+  readonly active: number;
+  readonly reading: number;
+  readonly writing: number;
+  readonly waiting: number;
+}
+
+export interface HttpService {
+  /** Accepts on these sockets: `fds[i]` listens for `plan.listeners[i]`. */
+  start(fds: readonly number[]): void;
+  /**
+   * Stops accepting and lets what is going on come to its end; every answer says `Connection: close`. `onIdle` is called
+   * once, when the last connection has gone. An idle keep-alive connection may still bring one request, for
+   * `keepalive_min_timeout` (1 s when unset; nginx closes it at once and so loses a request that is on its way).
+   */
+  quiesce(onIdle: () => void): void;
+  /** Ends every connection now (worker_shutdown_timeout, TERM). */
+  terminate(): void;
+  /** Opens the access logs again by name, for rotation. */
+  reopenLogs(): void;
+  counters(): HttpCounters;
+}
