@@ -38,8 +38,8 @@ export interface Block {
 /** One file, parsed. */
 export interface Source {
   readonly file: string;
-  /** The whole text, for `nginx -T`. */
-  readonly text: string;
+  /** The whole text, for `nginx -T`; absent when the file could not be read. */
+  readonly text?: string;
   readonly directives: readonly Directive[];
   /** Why the parser stopped before the end; `directives` holds what was complete or open until then. */
   readonly fault?: Diagnostic;

@@ -38,7 +38,7 @@ export function folderOf(file: string): string {
 export function sourcesOf(source: Source): Source[] {
   const seen = new Map<string, Source>();
   const visitSource = (found: Source): void => {
-    if (!seen.has(found.file) && found.text !== "") seen.set(found.file, found);
+    if (!seen.has(found.file) && found.text !== undefined) seen.set(found.file, found);
     visit(found.directives);
   };
   const visit = (directives: readonly Directive[]): void => {
@@ -66,7 +66,6 @@ class Loader {
       const fault = { severity: "emerg" as const, message };
       return {
         file,
-        text: "",
         directives: [],
         fault: includedAt === undefined ? fault : { ...fault, position: includedAt },
       };
