@@ -1,6 +1,6 @@
 /** Listening sockets with every option of nginx's `listen` that Linux knows. nginx: ngx_open_listening_sockets. */
 import { chmodSync } from "node:fs";
-import { printIp } from "../base/ip.ts";
+import { DEFAULT_BACKLOG, type ListenSpec, printEndpoint } from "../io/listen.ts";
 import type { Endpoint } from "../io/stream.ts";
 import { EOPNOTSUPP, SystemError } from "./errno.ts";
 import { close, F_GETFD, F_SETFD, FD_CLOEXEC, fcntl } from "./ffi/files.ts";
@@ -33,42 +33,6 @@ import {
 import { allocateMemory } from "./memory.ts";
 import { encodeEndpoint, familyOf } from "./sockaddr.ts";
 import { SocketOptions } from "./socket-options.ts";
-
-/** nginx's NGX_LISTEN_BACKLOG on Linux. */
-export const DEFAULT_BACKLOG = 511;
-
-/** `so_keepalive=idle:interval:count`; seconds, each may be left to the system. */
-export interface KeepAliveOptions {
-  readonly idleS?: number;
-  readonly intervalS?: number;
-  readonly count?: number;
-}
-
-/** What a `listen` directive asks for. An option that is absent is left to the system. */
-export interface ListenSpec {
-  readonly endpoint: Endpoint;
-  /** UDP instead of TCP. */
-  readonly datagram?: boolean;
-  readonly backlog?: number;
-  readonly receiveBufferBytes?: number;
-  readonly sendBufferBytes?: number;
-  /** IPv6 only: true unless `ipv6only=off`. */
-  readonly ipv6Only?: boolean;
-  readonly reusePort?: boolean;
-  /** TCP_DEFER_ACCEPT of one second, as nginx. */
-  readonly deferred?: boolean;
-  /** Length of the TCP_FASTOPEN queue. */
-  readonly fastOpen?: number;
-  readonly keepAlive?: boolean | KeepAliveOptions;
-}
-
-/** `0.0.0.0:80`, `[::]:80`, `unix:/path`: as nginx prints an address. */
-export function printEndpoint(endpoint: Endpoint): string {
-  if ("path" in endpoint) return `unix:${endpoint.path}`;
-  return endpoint.ip.length === 4
-    ? `${printIp(endpoint.ip)}:${endpoint.port}`
-    : `[${printIp(endpoint.ip)}]:${endpoint.port}`;
-}
 
 /** Opens, adjusts and closes listening sockets. Not a hot path: it owns two pages. */
 export class ListeningSockets {

@@ -1,20 +1,11 @@
 /** Messages to a syslog server over UDP or a unix datagram socket (RFC 3164 as nginx writes it). nginx: ngx_syslog.c. */
 import os from "node:os";
 import { fromLatin1 } from "../base/bytes.ts";
-import type { Endpoint } from "../io/stream.ts";
+import type { SyslogSettings, SyslogSink } from "../io/logging.ts";
 import { close } from "./ffi/files.ts";
 import { MSG_NOSIGNAL, SOCK_CLOEXEC, SOCK_DGRAM, SOCK_NONBLOCK, sendto, socket } from "./ffi/sockets.ts";
 import { allocateMemory } from "./memory.ts";
 import { encodeEndpoint, familyOf } from "./sockaddr.ts";
-
-/** Where messages go and what they are labelled with. */
-export interface SyslogSettings {
-  readonly server: Endpoint;
-  /** Index in nginx's list of facilities: kern 0 … local7 23. */
-  readonly facility: number;
-  readonly tag: string;
-  readonly hostname: boolean;
-}
 
 /** A datagram that is longer is cut: what nginx's buffer holds. */
 const MESSAGE_BYTES = 4096;
@@ -22,7 +13,7 @@ const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "
 const two = (value: number): string => (value < 10 ? `0${value}` : String(value));
 
 /** Sends messages, one datagram each; what can't be sent at once is lost, as with nginx. */
-export class SyslogSender {
+export class SyslogSender implements SyslogSink {
   private readonly settings: SyslogSettings;
   private readonly memory = allocateMemory(MESSAGE_BYTES + 256);
   private readonly addressBytes: number;

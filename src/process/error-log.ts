@@ -5,16 +5,11 @@
 import { fromUtf8, writeLatin1 } from "../base/bytes.ts";
 import type { Clock } from "../base/clock.ts";
 import { LEVELS, type Level, type Log, type LogContext } from "../base/log.ts";
+import type { LogTarget } from "../io/logging.ts";
 import { printErrno } from "../os/errno.ts";
 import { SystemFiles } from "../os/files.ts";
 import { allocateMemory } from "../os/memory.ts";
-import { SyslogSender, type SyslogSettings } from "../os/syslog.ts";
-
-/** Where lines go that are at least as severe as `level`. */
-export type LogTarget =
-  | { readonly kind: "file"; readonly path: string; readonly level: Level }
-  | { readonly kind: "stderr"; readonly level: Level }
-  | { readonly kind: "syslog"; readonly settings: SyslogSettings; readonly level: Level };
+import { SyslogSender } from "../os/syslog.ts";
 
 /** A longer line is cut (nginx: NGX_MAX_ERROR_STR). */
 const LINE_BYTES = 2048;
