@@ -142,6 +142,28 @@ export function text<D extends string | undefined>(fallback: D, options: SlotOpt
   return single(word, fallback, options);
 }
 
+/** A number of buffers of one size. */
+export interface Buffers {
+  readonly count: number;
+  readonly sizeBytes: number;
+}
+
+/** `8 4k`: so many buffers of so many bytes. nginx: `ngx_conf_set_bufs_slot`. */
+export function buffers(fallback: string, options: SlotOptions<Buffers>): Slot<Buffers> {
+  const parse = ([count, size]: readonly string[]): Buffers | undefined => {
+    const parsed = { count: number.parse(count ?? "") ?? 0, sizeBytes: sizeBytes.parse(size ?? "") ?? 0 };
+    return parsed.count === 0 || parsed.sizeBytes === 0 ? undefined : parsed;
+  };
+  const standard = parse(fallback.split(" "));
+  assert(standard !== undefined, `the default "${fallback}" is a number and a size`);
+  return slot<Buffers, Buffers>(
+    { arity: 2, syntax: "number size", defaultText: fallback },
+    options,
+    () => standard,
+    (_, use) => parse(use.args) ?? use.invalid("invalid value"),
+  );
+}
+
 /** A file's name; a relative one begins at the prefix, or at the folder of the main file when `base` says `conf`. */
 export function path<D extends string | undefined>(
   fallback: D,
