@@ -1,0 +1,444 @@
+/**
+ * The state machine of one virtual router: RFC 9568 §6.4 (version 3), RFC 3768 §6.4 (version 2), keepalived's FAULT.
+ * Pure: no clock, no socket, no log. keepalived's counterpart: vrrp_state_* in vrrp.c and vrrp_scheduler.c.
+ *
+ *     role     | alarm                  | advert                          | fault   | repaired | stop
+ *     ---------+------------------------+---------------------------------+---------+----------+---------
+ *     init     | backup (255: active)   | -                               | fault   | -        | -
+ *     backup   | active                 | better: wait; worse: let expire | fault   | -        | init
+ *     active   | advert, stays          | better: backup; worse: answer   | fault * | -        | init *
+ *     fault    | -                      | -                               | -       | backup   | init
+ *     * with an advert of priority 0
+ *
+ * Where Tandem does more than both, on purpose (the wire stays compatible):
+ * - an active router announces its addresses whenever it has heard a rival, and after a gap in its own adverts in which
+ *   a rival may have come and gone (keepalived: silent when its advert was the first after a partition has healed);
+ * - a router that yields says goodbye: one more advert of its own, after its addresses are gone, and up to two repeats,
+ *   so that the winner knows that there was a rival even when it has won unheard. (Not priority 0: that would start an
+ *   election among third routers.)
+ * - an active router that lowers its priority says so at once, and a backup that outranks it from then on waits only the
+ *   skew time: a failed check script need not cost three more intervals;
+ * - a backup whose timer fires more than an interval late has been suspended: it listens once more before it takes over.
+ */
+import { printIp } from "../base/ip.ts";
+import type { VrrpInstance } from "../conf/keepalived/config.ts";
+import { PRIORITY_OWNER, PRIORITY_STOP } from "../wire/vrrp/advert.ts";
+import type { Role, RouterEffect, RouterInput, RouterState, Step } from "./state.ts";
+import { ROLE_NAMES } from "./state.ts";
+import { downIntervalMs, skewMs } from "./timing.ts";
+
+/** The part of a configured instance that the machine looks at. */
+export type RouterSettings = Pick<
+  VrrpInstance,
+  | "name"
+  | "version"
+  | "priority"
+  | "advertIntervalMs"
+  | "downTimerAdverts"
+  | "nopreempt"
+  | "preemptDelayMs"
+  | "lowerPriorityNoAdvert"
+  | "syncGroup"
+>;
+
+type Advert = Extract<RouterInput, { kind: "advert" }>;
+
+/** A goodbye is repeated this often when the winner's adverts keep coming. */
+const GOODBYE_REPEATS = 2;
+/** An owner tolerates this many adverts of another owner of lower address before it gives up owning. */
+const RIVAL_OWNER_ADVERTS = 2;
+
+/** What happens next. The state that comes back is the only memory. */
+export function step(settings: RouterSettings, state: RouterState, input: RouterInput): Step {
+  switch (input.kind) {
+    case "start":
+      return start(settings, state, input.atMs, input.delayMs);
+    case "alarm":
+      return alarm(settings, state, input.atMs);
+    case "advert":
+      if (state.role === "backup") return advertAsBackup(settings, state, input);
+      if (state.role === "active") return advertAsActive(settings, state, input);
+      return same(state);
+    case "tracking":
+      return tracking(settings, state, input);
+    case "group":
+      return groupDecided(settings, state, input);
+    case "addressLost":
+      return addressLost(settings, state, input);
+    case "reload":
+      return reload(settings, state, input.atMs);
+    case "stop":
+      return stop(settings, state, input.atMs);
+  }
+}
+
+function same(state: RouterState): Step {
+  return { state, effects: [] };
+}
+
+function log(settings: RouterSettings, text: string): RouterEffect {
+  return { kind: "log", level: "notice", text: `(${settings.name}) ${text}` };
+}
+
+/** RFC 9568 §6.4.1. Addresses that a crashed predecessor has left behind are removed first, as keepalived does. */
+function start(settings: RouterSettings, state: RouterState, atMs: number, delayMs: number): Step {
+  const cleared: RouterEffect[] = [log(settings, "removing VIPs."), { kind: "release" }];
+  if (delayMs > 0) {
+    const waiting = { ...state, deadlineMs: atMs + delayMs, sinceMs: atMs, reason: "start-up delay" };
+    return { state: waiting, effects: [...cleared, log(settings, `delaying startup by ${delayMs / 1000} seconds`)] };
+  }
+  const begun = leaveInit(settings, { ...state, sinceMs: atMs }, atMs);
+  return { state: begun.state, effects: [...cleared, ...begun.effects] };
+}
+
+function leaveInit(settings: RouterSettings, state: RouterState, atMs: number): Step {
+  if (state.faults.length > 0) return enterFault(settings, state, atMs, state.faults[0] as string);
+  // (105) The owner need not ask; keepalived lets everybody else wait the whole down timer, whatever `state` says.
+  if (state.priority === PRIORITY_OWNER && settings.syncGroup === undefined)
+    return becomeActive(settings, state, atMs, "owner of the addresses (priority 255)");
+  return enterBackup(settings, state, atMs, "start", " (init)");
+}
+
+function enterRole(state: RouterState, to: Role, atMs: number, reason: string): [RouterState, RouterEffect] {
+  return [
+    { ...state, role: to, sinceMs: atMs, reason, isAsking: false, preemptAtMs: undefined, rivalOwnerAdverts: 0 },
+    { kind: "role", from: state.role, to, reason },
+  ];
+}
+
+function entering(settings: RouterSettings, role: Role, suffix = ""): RouterEffect {
+  return log(settings, `Entering ${ROLE_NAMES[role]} STATE${suffix}`);
+}
+
+/** To backup from init or fault, with a full down timer and no idea of who is active. */
+function enterBackup(settings: RouterSettings, state: RouterState, atMs: number, reason: string, suffix = ""): Step {
+  const [next, role] = enterRole(state, "backup", atMs, reason);
+  const intervalMs = settings.advertIntervalMs;
+  const deadlineMs = atMs + downIntervalMs(settings, state.priority, intervalMs);
+  return {
+    state: { ...next, intervalMs, deadlineMs, activeRouter: undefined, goodbyesLeft: 0 },
+    effects: [role, entering(settings, "backup", suffix)],
+  };
+}
+
+function becomeActive(settings: RouterSettings, state: RouterState, atMs: number, reason: string): Step {
+  const [next, role] = enterRole(state, "active", atMs, reason);
+  const intervalMs = settings.advertIntervalMs;
+  return {
+    state: { ...next, intervalMs, deadlineMs: atMs + intervalMs, sentMs: atMs, activeRouter: undefined, goodbyesLeft: 0 },
+    effects: [
+      role,
+      { kind: "count", counter: "becameActive" },
+      // RFC 9568 §6.4.2 (365) and keepalived: the advert is out before the address is in.
+      { kind: "send", priority: state.priority },
+      { kind: "claim" },
+      { kind: "announce", cause: "takeover" },
+      entering(settings, "active"),
+      log(settings, "setting VIPs."),
+    ],
+  };
+}
+
+/** Gives the addresses up with an advert of priority 0: somebody else must take over now. */
+function resign(settings: RouterSettings): RouterEffect[] {
+  return [
+    { kind: "send", priority: PRIORITY_STOP },
+    { kind: "release" },
+    { kind: "count", counter: "releasedActive" },
+    { kind: "count", counter: "priorityZeroSent" },
+    log(settings, "sent 0 priority"),
+    log(settings, "removing VIPs."),
+  ];
+}
+
+function enterFault(settings: RouterSettings, state: RouterState, atMs: number, reason: string): Step {
+  const [next, role] = enterRole(state, "fault", atMs, reason);
+  return {
+    state: { ...next, deadlineMs: undefined, activeRouter: undefined, goodbyesLeft: 0 },
+    effects: [
+      role,
+      ...(state.role === "active" ? resign(settings) : []),
+      entering(settings, "fault"),
+    ],
+  };
+}
+
+function stop(settings: RouterSettings, state: RouterState, atMs: number): Step {
+  const [next, role] = enterRole(state, "init", atMs, "stopped");
+  const quiet: RouterEffect[] = state.role === "init" ? [] : [{ kind: "release" }];
+  return {
+    state: { ...next, deadlineMs: undefined, activeRouter: undefined, goodbyesLeft: 0 },
+    effects: [role, ...(state.role === "active" ? resign(settings) : quiet)],
+  };
+}
+
+function alarm(settings: RouterSettings, state: RouterState, atMs: number): Step {
+  if (state.deadlineMs === undefined || atMs < state.deadlineMs) return same(state);
+  if (state.role === "init") return leaveInit(settings, { ...state, deadlineMs: undefined }, atMs);
+  if (state.role === "backup") return downTimerExpired(settings, state, atMs, state.deadlineMs);
+  if (state.role === "active") return advertDue(settings, state, atMs, state.deadlineMs);
+  return same(state);
+}
+
+/** RFC 9568 §6.4.2 (365): nothing was heard for the Active_Down_Interval. */
+function downTimerExpired(settings: RouterSettings, state: RouterState, atMs: number, deadlineMs: number): Step {
+  const { intervalMs, priority } = state;
+  if (atMs - deadlineMs > intervalMs) {
+    const again = atMs + intervalMs + skewMs(settings.version, priority, intervalMs);
+    const lateMs = Math.round(atMs - deadlineMs);
+    return {
+      state: { ...state, deadlineMs: again },
+      effects: [log(settings, `timer expired ${lateMs} ms late, listening once more before taking over`)],
+    };
+  }
+  const silence = log(settings, "Receive advertisement timeout");
+  if (settings.syncGroup !== undefined) {
+    const rearmed = atMs + downIntervalMs(settings, priority, intervalMs);
+    return {
+      state: { ...state, isAsking: true, deadlineMs: rearmed },
+      effects: state.isAsking ? [{ kind: "ask" }] : [silence, { kind: "ask" }],
+    };
+  }
+  const taken = becomeActive(settings, state, atMs, takeoverReason(state));
+  return { state: taken.state, effects: [silence, ...taken.effects] };
+}
+
+function takeoverReason(state: RouterState): string {
+  const heard = state.activeRouter;
+  if (heard === undefined) return "no advert heard";
+  const from = printIp(heard.source);
+  if (heard.priority === PRIORITY_STOP) return `${from} has stopped`;
+  return heard.priority < state.priority ? `preempting ${from} (priority ${heard.priority})` : `${from} is silent`;
+}
+
+/** RFC 9568 §6.4.3 (725). Deadlines are absolute, so that lateness does not add up. */
+function advertDue(settings: RouterSettings, state: RouterState, atMs: number, deadlineMs: number): Step {
+  const { intervalMs } = state;
+  const next = deadlineMs + intervalMs;
+  const effects: RouterEffect[] = [{ kind: "send", priority: state.priority }];
+  // Backups count from our last advert: had they time to expire, one may have been active meanwhile.
+  const gapMs = atMs - state.sentMs;
+  if (gapMs >= settings.downTimerAdverts * intervalMs) {
+    effects.push({ kind: "announce", cause: "gap" });
+    effects.push(log(settings, `no advert was sent for ${Math.round(gapMs)} ms, announcing the addresses again`));
+  }
+  return { state: { ...state, sentMs: atMs, deadlineMs: next > atMs ? next : atMs + intervalMs }, effects };
+}
+
+/** RFC 9568 §6.4.2 (420). */
+function advertAsBackup(settings: RouterSettings, state: RouterState, advert: Advert): Step {
+  const { atMs, source, priority } = advert;
+  const intervalMs = settings.version === 3 ? advert.intervalMs : settings.advertIntervalMs;
+  const activeRouter = { source, priority };
+  if (priority === PRIORITY_STOP) {
+    const deadlineMs = atMs + skewMs(settings.version, state.priority, state.intervalMs);
+    return {
+      state: { ...state, activeRouter, deadlineMs, goodbyesLeft: 0 },
+      effects: [
+        { kind: "count", counter: "priorityZeroReceived" },
+        log(settings, "Backup received priority 0 advertisement"),
+      ],
+    };
+  }
+  const waiting: RouterState = {
+    ...state,
+    activeRouter,
+    intervalMs,
+    isAsking: false,
+    deadlineMs: atMs + downIntervalMs(settings, state.priority, intervalMs),
+  };
+  if (settings.nopreempt || priority >= state.priority)
+    return sayGoodbyeAgain({ ...waiting, preemptAtMs: undefined }, atMs);
+
+  // The active router ranks below us. preempt_delay: obey it for a while (keepalived).
+  if (settings.preemptDelayMs > 0) {
+    const preemptAtMs = state.preemptAtMs ?? atMs + settings.preemptDelayMs;
+    const delayed = log(settings, `start preempt delay (${(settings.preemptDelayMs / 1000).toFixed(6)})`);
+    const effects = state.preemptAtMs === undefined ? [delayed] : [];
+    if (atMs < preemptAtMs) return { state: { ...waiting, preemptAtMs }, effects };
+  }
+  // (455) Otherwise the advert is discarded and the timer runs out.
+  const known = state.activeRouter;
+  const deadlineMs = state.deadlineMs as number;
+  const hasSunk = known !== undefined && known.priority >= state.priority && sameAddress(known.source, source);
+  const soonMs = atMs + skewMs(settings.version, state.priority, state.intervalMs);
+  return {
+    state: { ...state, activeRouter, deadlineMs: hasSunk ? Math.min(deadlineMs, soonMs) : deadlineMs },
+    effects: hasSunk ? [log(settings, `${printIp(source)} has lowered its priority to ${priority}, taking over`)] : [],
+  };
+}
+
+function sameAddress(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((byte, i) => byte === b[i]);
+}
+
+/** The winner's adverts keep coming, but it may not have heard that we were active: tell it again, once an interval. */
+function sayGoodbyeAgain(state: RouterState, atMs: number): Step {
+  if (state.goodbyesLeft === 0 || atMs - state.goodbyeMs < state.intervalMs / 2) return same(state);
+  return {
+    state: { ...state, goodbyesLeft: state.goodbyesLeft - 1, goodbyeMs: atMs },
+    effects: [{ kind: "send", priority: state.priority }],
+  };
+}
+
+/** RFC 9568 §6.4.3 (705). */
+function advertAsActive(settings: RouterSettings, state: RouterState, advert: Advert): Step {
+  const { atMs, source, priority, isHigher } = advert;
+  const from = printIp(source);
+  if (priority === PRIORITY_STOP) {
+    const answered = answer(state, atMs, state.priority);
+    return {
+      state: answered.state,
+      effects: [
+        { kind: "count", counter: "priorityZeroReceived" },
+        ...answered.effects,
+        log(settings, "Master received priority 0 message"),
+      ],
+    };
+  }
+  if (priority === PRIORITY_OWNER && state.priority === PRIORITY_OWNER)
+    return advertOfRivalOwner(settings, state, advert);
+  if (priority > state.priority) {
+    const what = `Master received advert from ${from} with higher priority ${priority}, ours ${state.priority}`;
+    return yieldTo(settings, state, advert, what, `${from} has the higher priority ${priority}`);
+  }
+  if (priority === state.priority && isHigher) {
+    const what = `Master received advert from ${from} with same priority ${priority} but higher IP address than ours`;
+    return yieldTo(settings, state, advert, what, `${from} has the same priority and the higher address`);
+  }
+  const same = priority === state.priority;
+  const how = same ? `same priority ${priority} but lower IP address than ours` : `lower priority ${priority}, ours ${state.priority}`;
+  const heard = log(settings, `Received advert from ${from} with ${how}, forcing new election`);
+  const answered = settings.lowerPriorityNoAdvert
+    ? { state, effects: [{ kind: "announce", cause: "rival" } as const] }
+    : answer(state, atMs, state.priority);
+  return {
+    state: answered.state,
+    effects: [...answered.effects, { kind: "event", event: "lowerPriorityHeard" }, heard],
+  };
+}
+
+/** Asserts our role: an advert now (RFC 9568 §6.4.3 (760)), and announcements, because a rival has held the addresses. */
+function answer(state: RouterState, atMs: number, priority: number): Step {
+  return {
+    state: { ...state, priority, sentMs: atMs, deadlineMs: atMs + state.intervalMs },
+    effects: [
+      { kind: "send", priority },
+      { kind: "announce", cause: "rival" },
+    ],
+  };
+}
+
+/** Two owners are a mistake of configuration: the lower address backs off; if it does not, we stop owning (keepalived). */
+function advertOfRivalOwner(settings: RouterSettings, state: RouterState, advert: Advert): Step {
+  const from = printIp(advert.source);
+  const conflict = `another address owner ${from} was heard`;
+  if (advert.isHigher) return yieldTo(settings, state, advert, `${conflict}, its address is higher`, conflict);
+  const rivalOwnerAdverts = state.rivalOwnerAdverts + 1;
+  if (rivalOwnerAdverts > RIVAL_OWNER_ADVERTS) {
+    const humbled = { ...state, priority: PRIORITY_OWNER - 1 };
+    return yieldTo(settings, humbled, advert, `${conflict} again, using priority 254 from now on`, conflict);
+  }
+  const answered = answer({ ...state, rivalOwnerAdverts }, advert.atMs, state.priority);
+  return { state: answered.state, effects: [...answered.effects, log(settings, conflict)] };
+}
+
+/** Steps down before a better router. The goodbye goes out when our addresses are gone. */
+function yieldTo(settings: RouterSettings, state: RouterState, advert: Advert, what: string, reason: string): Step {
+  const { atMs, source, priority } = advert;
+  const [next, role] = enterRole(state, "backup", atMs, reason);
+  const intervalMs = settings.version === 3 ? advert.intervalMs : settings.advertIntervalMs;
+  return {
+    state: {
+      ...next,
+      intervalMs,
+      activeRouter: { source, priority },
+      deadlineMs: atMs + downIntervalMs(settings, state.priority, intervalMs),
+      goodbyesLeft: GOODBYE_REPEATS,
+      goodbyeMs: atMs,
+    },
+    effects: [
+      role,
+      { kind: "release" },
+      { kind: "send", priority: state.priority },
+      { kind: "count", counter: "releasedActive" },
+      log(settings, what),
+      entering(settings, "backup"),
+      log(settings, "removing VIPs."),
+    ],
+  };
+}
+
+function tracking(
+  settings: RouterSettings,
+  state: RouterState,
+  input: Extract<RouterInput, { kind: "tracking" }>,
+): Step {
+  const { atMs, priority, faults } = input;
+  const effects: RouterEffect[] = [];
+  let next: RouterState = { ...state, faults };
+  if (priority !== state.priority) {
+    effects.push(log(settings, `Changing effective priority from ${state.priority} to ${priority}`));
+    effects.push({ kind: "event", event: "priorityChanged" });
+    next = { ...next, priority };
+    if (state.role === "active" && priority < state.priority && faults.length === 0) {
+      effects.push({ kind: "send", priority });
+      next = { ...next, sentMs: atMs, deadlineMs: atMs + state.intervalMs };
+    }
+  }
+  const changed = faultsChanged(settings, next, atMs);
+  return { state: changed.state, effects: [...effects, ...changed.effects] };
+}
+
+function faultsChanged(settings: RouterSettings, state: RouterState, atMs: number): Step {
+  const first = state.faults[0];
+  if (state.role === "fault")
+    return first === undefined ? leaveFault(settings, state, atMs) : same({ ...state, reason: first });
+  if (first === undefined || state.role === "init") return same(state);
+  return enterFault(settings, state, atMs, first);
+}
+
+function leaveFault(settings: RouterSettings, state: RouterState, atMs: number): Step {
+  if (state.priority === PRIORITY_OWNER && settings.syncGroup === undefined)
+    return becomeActive(settings, state, atMs, "owner of the addresses (priority 255)");
+  return enterBackup(settings, state, atMs, "the fault is gone");
+}
+
+function groupDecided(settings: RouterSettings, state: RouterState, input: Extract<RouterInput, { kind: "group" }>): Step {
+  const { atMs, to, group } = input;
+  const reason = `sync group ${group}`;
+  if (to === "active" && state.role === "backup") return becomeActive(settings, state, atMs, reason);
+  if (to !== "backup" || state.role !== "active") return same(state);
+  // Nobody better was heard for this router: priority 0 lets its backup follow at once.
+  const [next, role] = enterRole(state, "backup", atMs, reason);
+  const deadlineMs = atMs + downIntervalMs(settings, state.priority, state.intervalMs);
+  return {
+    state: { ...next, deadlineMs, activeRouter: undefined, goodbyesLeft: 0 },
+    effects: [role, ...resign(settings), entering(settings, "backup")],
+  };
+}
+
+/** keepalived steps down when one of its addresses is removed; we put it back and say so. */
+function addressLost(settings: RouterSettings, state: RouterState, input: Extract<RouterInput, { kind: "addressLost" }>): Step {
+  if (state.role !== "active") return same(state);
+  return {
+    state,
+    effects: [
+      { kind: "claim" },
+      { kind: "announce", cause: "restore" },
+      log(settings, `address ${printIp(input.address)} was removed by somebody else, setting it again`),
+    ],
+  };
+}
+
+/** New settings, same role: an active router's next advert keeps the new schedule, a backup starts its timer again. */
+function reload(settings: RouterSettings, state: RouterState, atMs: number): Step {
+  const intervalMs = settings.advertIntervalMs;
+  if (state.role === "active") {
+    const deadlineMs = Math.min(state.deadlineMs as number, atMs + intervalMs);
+    return { state: { ...state, intervalMs, deadlineMs }, effects: [] };
+  }
+  if (state.role !== "backup" || settings.version === 3) return same(state);
+  const deadlineMs = Math.max(state.deadlineMs as number, atMs + downIntervalMs(settings, state.priority, intervalMs));
+  return { state: { ...state, intervalMs, deadlineMs }, effects: [] };
+}
