@@ -21,6 +21,7 @@ export class Announcer {
   readonly #settings: AnnounceSettings;
   #bursts: Burst[] = [];
   #refreshAtMs: number | undefined;
+  /** When the last burst because of a rival was or will be. */
   #lastRivalMs = Number.NEGATIVE_INFINITY;
   /** Messages of the current burst that spacing holds back. */
   #left = 0;
@@ -36,12 +37,14 @@ export class Announcer {
     const { delayMs, repeat, lowerPriorityDelayMs, lowerPriorityRepeat, refreshMs } = this.#settings;
     if (refreshMs > 0) this.#refreshAtMs = nowMs + refreshMs;
     if (cause === "rival") {
+      if (this.#lastRivalMs > nowMs) return; // the burst that is held back will tell
       const first = Math.max(nowMs, this.#lastRivalMs + RIVAL_PAUSE_MS);
       this.#lastRivalMs = first;
       // At least one, whatever garp_lower_prio_repeat says: without it clients may keep the rival for a minute.
       const rounds = Math.max(1, lowerPriorityRepeat);
       this.#put(first, rounds, lowerPriorityDelayMs);
     } else {
+      this.#lastRivalMs = Math.min(this.#lastRivalMs, nowMs); // a burst that was held back is replaced by this one
       const first = cause === "gap" ? nowMs + OBJECTION_MS : nowMs;
       this.#put(first, repeat, cause === "restore" ? 0 : delayMs);
     }

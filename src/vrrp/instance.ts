@@ -13,9 +13,10 @@
  * Where Tandem does more than both, on purpose (the wire stays compatible):
  * - an active router announces its addresses whenever it has heard a rival, and after a gap in its own adverts in which
  *   a rival may have come and gone (keepalived: silent when its advert was the first after a partition has healed);
- * - a router that yields says goodbye: one more advert of its own, after its addresses are gone, and up to two repeats,
- *   so that the winner knows that there was a rival even when it has won unheard. (Not priority 0: that would start an
- *   election among third routers.)
+ * - a router that yields says goodbye: one more advert of its own, after its addresses are gone, so that the winner knows
+ *   that there was a rival even when it has won unheard. The winner's answer (it answers every lower priority at once) is
+ *   the receipt; without one the goodbye is repeated at its next adverts. (Not priority 0: that would start an election
+ *   among third routers.)
  * - an active router that lowers its priority says so at once, and a backup that outranks it from then on waits only the
  *   skew time: a failed check script need not cost three more intervals;
  * - a backup whose timer fires more than an interval late has been suspended: it listens once more before it takes over.
@@ -43,8 +44,8 @@ export type RouterSettings = Pick<
 
 type Advert = Extract<RouterInput, { kind: "advert" }>;
 
-/** A goodbye is repeated this often when the winner's adverts keep coming. */
-const GOODBYE_REPEATS = 2;
+/** A goodbye without a receipt is repeated this often. */
+const GOODBYE_REPEATS = 9;
 /** An owner tolerates this many adverts of another owner of lower address before it gives up owning. */
 const RIVAL_OWNER_ADVERTS = 2;
 
@@ -125,7 +126,14 @@ function becomeActive(settings: RouterSettings, state: RouterState, atMs: number
   const [next, role] = enterRole(state, "active", atMs, reason);
   const intervalMs = settings.advertIntervalMs;
   return {
-    state: { ...next, intervalMs, deadlineMs: atMs + intervalMs, sentMs: atMs, activeRouter: undefined, goodbyesLeft: 0 },
+    state: {
+      ...next,
+      intervalMs,
+      deadlineMs: atMs + intervalMs,
+      sentMs: atMs,
+      activeRouter: undefined,
+      goodbyesLeft: 0,
+    },
     effects: [
       role,
       { kind: "count", counter: "becameActive" },
@@ -155,11 +163,7 @@ function enterFault(settings: RouterSettings, state: RouterState, atMs: number, 
   const [next, role] = enterRole(state, "fault", atMs, reason);
   return {
     state: { ...next, deadlineMs: undefined, activeRouter: undefined, goodbyesLeft: 0 },
-    effects: [
-      role,
-      ...(state.role === "active" ? resign(settings) : []),
-      entering(settings, "fault"),
-    ],
+    effects: [role, ...(state.role === "active" ? resign(settings) : []), entering(settings, "fault")],
   };
 }
 
@@ -272,9 +276,10 @@ function sameAddress(a: Uint8Array, b: Uint8Array): boolean {
   return a.length === b.length && a.every((byte, i) => byte === b[i]);
 }
 
-/** The winner's adverts keep coming, but it may not have heard that we were active: tell it again, once an interval. */
+/** An advert right behind our goodbye is the receipt; one on schedule means that the winner may not have heard it. */
 function sayGoodbyeAgain(state: RouterState, atMs: number): Step {
-  if (state.goodbyesLeft === 0 || atMs - state.goodbyeMs < state.intervalMs / 2) return same(state);
+  if (state.goodbyesLeft === 0) return same(state);
+  if (atMs - state.goodbyeMs < state.intervalMs / 2) return same({ ...state, goodbyesLeft: 0 });
   return {
     state: { ...state, goodbyesLeft: state.goodbyesLeft - 1, goodbyeMs: atMs },
     effects: [{ kind: "send", priority: state.priority }],
@@ -307,7 +312,9 @@ function advertAsActive(settings: RouterSettings, state: RouterState, advert: Ad
     return yieldTo(settings, state, advert, what, `${from} has the same priority and the higher address`);
   }
   const same = priority === state.priority;
-  const how = same ? `same priority ${priority} but lower IP address than ours` : `lower priority ${priority}, ours ${state.priority}`;
+  const how = same
+    ? `same priority ${priority} but lower IP address than ours`
+    : `lower priority ${priority}, ours ${state.priority}`;
   const heard = log(settings, `Received advert from ${from} with ${how}, forcing new election`);
   const answered = settings.lowerPriorityNoAdvert
     ? { state, effects: [{ kind: "announce", cause: "rival" } as const] }
@@ -404,7 +411,11 @@ function leaveFault(settings: RouterSettings, state: RouterState, atMs: number):
   return enterBackup(settings, state, atMs, "the fault is gone");
 }
 
-function groupDecided(settings: RouterSettings, state: RouterState, input: Extract<RouterInput, { kind: "group" }>): Step {
+function groupDecided(
+  settings: RouterSettings,
+  state: RouterState,
+  input: Extract<RouterInput, { kind: "group" }>,
+): Step {
   const { atMs, to, group } = input;
   const reason = `sync group ${group}`;
   if (to === "active" && state.role === "backup") return becomeActive(settings, state, atMs, reason);
@@ -419,7 +430,11 @@ function groupDecided(settings: RouterSettings, state: RouterState, input: Extra
 }
 
 /** keepalived steps down when one of its addresses is removed; we put it back and say so. */
-function addressLost(settings: RouterSettings, state: RouterState, input: Extract<RouterInput, { kind: "addressLost" }>): Step {
+function addressLost(
+  settings: RouterSettings,
+  state: RouterState,
+  input: Extract<RouterInput, { kind: "addressLost" }>,
+): Step {
   if (state.role !== "active") return same(state);
   return {
     state,

@@ -1,6 +1,7 @@
 /** What a router knows, what can happen to it and what it then wants done: the words of `step` in instance.ts. */
-import type { Level } from "../base/log.ts";
+
 import { type IpAddress, printIp } from "../base/ip.ts";
+import type { Level } from "../base/log.ts";
 
 /** RFC 9568 §6.4, and keepalived's FAULT: something that the router needs is gone. */
 export type Role = "init" | "backup" | "active" | "fault";
@@ -31,7 +32,7 @@ export interface RouterState {
   readonly preemptAtMs: number | undefined;
   /** When our last advert was sent, while active. */
   readonly sentMs: number;
-  /** How many more times the router that we have yielded to is told that we were active. */
+  /** How many more times the router that we have yielded to may be told that we were active; 0: it knows. */
   readonly goodbyesLeft: number;
   readonly goodbyeMs: number;
   /** Adverts of priority 255 heard while our own is 255. */

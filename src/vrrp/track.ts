@@ -7,8 +7,8 @@ import type {
   KeepalivedConfig,
   SyncGroup,
   Track,
-  Tracks,
   TrackFile,
+  Tracks,
   VrrpInstance,
   VrrpScript,
   VrrpTrackProcess,
@@ -33,7 +33,11 @@ export function initialScript(script: Pick<VrrpScript, "initFail">): ScriptState
 }
 
 /** One result more: `rise` successes or `fall` failures in a row turn the health; the very first result does it alone. */
-export function stepScript(script: Pick<VrrpScript, "rise" | "fall">, state: ScriptState, succeeded: boolean): ScriptState {
+export function stepScript(
+  script: Pick<VrrpScript, "rise" | "fall">,
+  state: ScriptState,
+  succeeded: boolean,
+): ScriptState {
   const now = succeeded ? "up" : "down";
   if (state.health === "unknown") return { health: now, streak: 0 };
   if (state.health === now) return { health: now, streak: 0 };
@@ -106,7 +110,11 @@ function add(sum: Sum, tracks: Tracks, watched: Watched, seen: Observations, wit
     const rule = watched.trackProcesses.find(({ name }) => name === track.name);
     const running = seen.processCounts.get(track.name);
     if (rule === undefined) continue;
-    count(track, running === undefined ? undefined : isQuorate(rule, running), `process ${track.name}: ${running} running`);
+    count(
+      track,
+      running === undefined ? undefined : isQuorate(rule, running),
+      `process ${track.name}: ${running} running`,
+    );
   }
   for (const track of tracks.files) addFile(sum, track, watched.trackFiles, seen, withWeights);
 }

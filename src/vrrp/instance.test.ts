@@ -1,0 +1,261 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { exampleInstance, ip } from "./example.ts";
+import { type RouterSettings, step } from "./instance.ts";
+import { initialState, type RouterEffect, type RouterInput, type RouterState } from "./state.ts";
+import { downIntervalMs, skewMs } from "./timing.ts";
+
+const settings = exampleInstance();
+const rival = ip("192.168.50.134");
+
+function advert(
+  priority: number,
+  atMs: number,
+  more: Partial<Extract<RouterInput, { kind: "advert" }>> = {},
+): RouterInput {
+  return { kind: "advert", atMs, source: rival, isHigher: true, priority, intervalMs: 1000, ...more };
+}
+
+/** Feeds inputs one behind the other; returns the last state and all effects. */
+function run(from: RouterState, inputs: readonly RouterInput[], using: RouterSettings = settings) {
+  let state = from;
+  const effects: RouterEffect[] = [];
+  for (const input of inputs) {
+    const next = step(using, state, input);
+    state = next.state;
+    effects.push(...next.effects);
+  }
+  return { state, effects };
+}
+
+function started(using = settings): RouterState {
+  return run(initialState(using.priority, using.advertIntervalMs), [{ kind: "start", atMs: 0, delayMs: 0 }], using)
+    .state;
+}
+
+function active(using = settings): RouterState {
+  const backup = started(using);
+  return run(backup, [{ kind: "alarm", atMs: backup.deadlineMs as number }], using).state;
+}
+
+/** Effects without log lines, as short words. */
+function words(effects: readonly RouterEffect[]): string[] {
+  return effects.flatMap((effect) => {
+    if (effect.kind === "log" || effect.kind === "count") return [];
+    if (effect.kind === "send") return [`send ${effect.priority}`];
+    if (effect.kind === "announce") return [`announce ${effect.cause}`];
+    if (effect.kind === "role") return [`${effect.from}>${effect.to}`];
+    if (effect.kind === "event") return [effect.event];
+    return [effect.kind];
+  });
+}
+
+test("the intervals are those of the RFCs", () => {
+  assert.equal(skewMs(2, 90, 1000), 648.4375);
+  assert.equal(skewMs(3, 90, 100), 64.84375);
+  assert.equal(downIntervalMs(settings, 100, 1000), 3609.375);
+});
+
+test("a router starts as backup, whatever it wishes, and waits the whole down timer", () => {
+  const { state, effects } = run(initialState(100, 1000), [{ kind: "start", atMs: 5, delayMs: 0 }]);
+  assert.deepEqual(words(effects), ["release", "init>backup"]);
+  assert.equal(state.deadlineMs, 3614.375);
+});
+
+test("the owner of the addresses is active at once", () => {
+  const owner = exampleInstance({ priority: 255 });
+  const { state, effects } = run(initialState(255, 1000), [{ kind: "start", atMs: 0, delayMs: 0 }], owner);
+  assert.equal(state.role, "active");
+  assert.deepEqual(words(effects), ["release", "init>active", "send 255", "claim", "announce takeover"]);
+});
+
+test("a start-up delay comes first, and adverts do not shorten it", () => {
+  const { state } = run(initialState(100, 1000), [{ kind: "start", atMs: 0, delayMs: 10_000 }, advert(90, 100)]);
+  assert.equal(state.role, "init");
+  assert.equal(state.deadlineMs, 10_000);
+  assert.equal(run(state, [{ kind: "alarm", atMs: 10_000 }]).state.role, "backup");
+});
+
+test("silence makes a backup active: the advert is out before the addresses are in", () => {
+  const backup = started();
+  assert.deepEqual(words(run(backup, [{ kind: "alarm", atMs: 3609 }]).effects), []);
+  const { state, effects } = run(backup, [{ kind: "alarm", atMs: 3609.375 }]);
+  assert.deepEqual(words(effects), ["backup>active", "send 100", "claim", "announce takeover"]);
+  assert.equal(state.deadlineMs, 4609.375);
+});
+
+test("an active router's adverts keep an absolute schedule", () => {
+  const first = active();
+  const { state } = run(first, [{ kind: "alarm", atMs: (first.deadlineMs as number) + 7 }]);
+  assert.equal(state.deadlineMs, (first.deadlineMs as number) + 1000);
+});
+
+test("a backup waits on for an equal or better router, and lets its timer run out on a worse one", () => {
+  const backup = started();
+  assert.equal(run(backup, [advert(100, 1000)]).state.deadlineMs, 4609.375);
+  assert.equal(run(backup, [advert(200, 1000)]).state.deadlineMs, 4609.375);
+  assert.equal(run(backup, [advert(90, 1000)]).state.deadlineMs, 3609.375);
+});
+
+test("nopreempt obeys a worse router too", () => {
+  const meek = exampleInstance({ nopreempt: true });
+  assert.equal(run(started(meek), [advert(90, 1000)], meek).state.deadlineMs, 4609.375);
+});
+
+test("preempt_delay obeys a worse router for a while", () => {
+  const slow = exampleInstance({ preemptDelayMs: 5000 });
+  const waiting = run(started(slow), [advert(90, 1000), advert(90, 2000)], slow).state;
+  assert.equal(waiting.deadlineMs, 5609.375);
+  assert.equal(waiting.preemptAtMs, 6000);
+  const over = run(waiting, [advert(90, 5000), advert(90, 6000), advert(90, 7000)], slow).state;
+  assert.equal(over.deadlineMs, 8609.375, "from 6000 on its adverts no longer count");
+  assert.equal(run(waiting, [advert(110, 3000)], slow).state.preemptAtMs, undefined);
+});
+
+test("priority 0 leaves a backup only the skew time", () => {
+  const { state } = run(started(), [advert(0, 1000)]);
+  assert.equal(state.deadlineMs, 1609.375);
+});
+
+test("version 3 learns the interval of the active router", () => {
+  const v3 = exampleInstance({ version: 3 });
+  const { state } = run(started(v3), [advert(200, 1000, { intervalMs: 100 })], v3);
+  assert.equal(state.intervalMs, 100);
+  assert.equal(state.deadlineMs, 1000 + 300 + (156 * 100) / 256);
+  const v2 = run(started(), [advert(200, 1000, { intervalMs: 100 })]).state;
+  assert.equal(v2.intervalMs, 1000);
+});
+
+test("a backup that outranks an active router whose priority has sunk waits only the skew time", () => {
+  const heard = run(started(), [advert(120, 1000)]).state;
+  assert.equal(run(heard, [advert(80, 2000)]).state.deadlineMs, 2609.375);
+  assert.equal(run(heard, [advert(80, 2000), advert(80, 3000)]).state.deadlineMs, 2609.375, "once, not again");
+  const other = advert(80, 2000, { source: ip("192.168.50.135") });
+  assert.equal(
+    run(heard, [other]).state.deadlineMs,
+    4609.375,
+    "another router's advert says nothing about the active one",
+  );
+});
+
+test("a backup whose timer fires an interval late listens once more", () => {
+  const { state, effects } = run(started(), [{ kind: "alarm", atMs: 9000 }]);
+  assert.deepEqual(words(effects), []);
+  assert.equal(state.deadlineMs, 9000 + 1000 + 609.375);
+  assert.equal(run(state, [{ kind: "alarm", atMs: state.deadlineMs as number }]).state.role, "active");
+});
+
+test("an active router answers worse adverts, priority 0 and equal ones from below with an advert and announcements", () => {
+  for (const heard of [advert(90, 5000), advert(100, 5000, { isHigher: false })]) {
+    const { state, effects } = run(active(), [heard]);
+    assert.equal(state.role, "active");
+    assert.deepEqual(words(effects), ["send 100", "announce rival", "lowerPriorityHeard"]);
+    assert.equal(state.deadlineMs, 6000);
+  }
+  assert.deepEqual(words(run(active(), [advert(0, 5000)]).effects), ["send 100", "announce rival"]);
+});
+
+test("lower_prio_no_advert leaves the advert out, not the announcement", () => {
+  const quiet = exampleInstance({ lowerPriorityNoAdvert: true });
+  assert.deepEqual(words(run(active(quiet), [advert(90, 5000)], quiet).effects), [
+    "announce rival",
+    "lowerPriorityHeard",
+  ]);
+});
+
+test("an active router yields to better adverts and says goodbye when its addresses are gone", () => {
+  for (const heard of [advert(200, 5000), advert(255, 5000), advert(100, 5000)]) {
+    const { state, effects } = run(active(), [heard]);
+    assert.equal(state.role, "backup");
+    assert.deepEqual(words(effects), ["active>backup", "release", "send 100"]);
+    assert.equal(state.deadlineMs, 8609.375);
+  }
+});
+
+test("the goodbye is repeated until the winner has answered it", () => {
+  const yielded = run(active(), [advert(200, 5000)]).state;
+  const answered = run(yielded, [advert(200, 5003), advert(200, 6000)]);
+  assert.deepEqual(words(answered.effects), [], "the answer came at once");
+  const unheard = run(yielded, [advert(200, 6000), advert(200, 6002), advert(200, 7000)]);
+  assert.deepEqual(words(unheard.effects), ["send 100"], "an advert on schedule is no answer; the one behind it is");
+  const never = run(
+    yielded,
+    Array.from({ length: 20 }, (_, i) => advert(200, 6000 + i * 1000)),
+  );
+  assert.equal(never.effects.length, 9);
+});
+
+test("a gap in its own adverts makes an active router announce again", () => {
+  const was = active();
+  const { effects } = run(was, [{ kind: "alarm", atMs: was.sentMs + 3000 }]);
+  assert.deepEqual(words(effects), ["send 100", "announce gap"]);
+  assert.deepEqual(words(run(was, [{ kind: "alarm", atMs: was.sentMs + 2999 }]).effects), ["send 100"]);
+});
+
+test("of two owners the lower address backs off, and the other stops owning when that does not help", () => {
+  const owner = exampleInstance({ priority: 255 });
+  const own = run(initialState(255, 1000), [{ kind: "start", atMs: 0, delayMs: 0 }], owner).state;
+  assert.equal(run(own, [advert(255, 100)], owner).state.role, "backup");
+  const lower = (atMs: number) => advert(255, atMs, { isHigher: false });
+  const twice = run(own, [lower(100), lower(1100)], owner);
+  assert.equal(twice.state.role, "active");
+  const thrice = run(twice.state, [lower(2100)], owner).state;
+  assert.equal(thrice.role, "backup");
+  assert.equal(thrice.priority, 254);
+});
+
+test("a fault costs the addresses at once, with priority 0; its end means backup and a full timer", () => {
+  const broken = run(active(), [{ kind: "tracking", atMs: 5000, priority: 100, faults: ["interface eth0 is down"] }]);
+  assert.deepEqual(words(broken.effects), ["active>fault", "send 0", "release"]);
+  assert.equal(broken.state.reason, "interface eth0 is down");
+  assert.deepEqual(words(run(broken.state, [advert(90, 5001), { kind: "alarm", atMs: 99_000 }]).effects), []);
+  const mended = run(broken.state, [{ kind: "tracking", atMs: 6000, priority: 100, faults: [] }]);
+  assert.deepEqual(words(mended.effects), ["fault>backup"]);
+  assert.equal(mended.state.deadlineMs, 9609.375);
+});
+
+test("a router that starts broken is in fault", () => {
+  const broken = run(initialState(100, 1000), [
+    { kind: "tracking", atMs: 0, priority: 100, faults: ["x"] },
+    { kind: "start", atMs: 0, delayMs: 0 },
+  ]);
+  assert.equal(broken.state.role, "fault");
+});
+
+test("an active router whose priority falls says so at once", () => {
+  const sunk = run(active(), [{ kind: "tracking", atMs: 5000, priority: 80, faults: [] }]);
+  assert.deepEqual(words(sunk.effects), ["priorityChanged", "send 80"]);
+  assert.equal(sunk.state.deadlineMs, 6000);
+  const risen = run(active(), [{ kind: "tracking", atMs: 5000, priority: 120, faults: [] }]);
+  assert.deepEqual(words(risen.effects), ["priorityChanged"]);
+});
+
+test("a graceful stop sends priority 0 and removes the addresses", () => {
+  assert.deepEqual(words(run(active(), [{ kind: "stop", atMs: 5000 }]).effects), ["active>init", "send 0", "release"]);
+  assert.deepEqual(words(run(started(), [{ kind: "stop", atMs: 5000 }]).effects), ["backup>init", "release"]);
+});
+
+test("a member of a sync group asks before it takes over, and leaves with priority 0 when the group does", () => {
+  const grouped = exampleInstance({ syncGroup: "G" });
+  const asking = run(started(grouped), [{ kind: "alarm", atMs: 3609.375 }], grouped);
+  assert.deepEqual(words(asking.effects), ["ask"]);
+  assert.equal(asking.state.role, "backup");
+  assert.equal(run(asking.state, [advert(100, 4000)], grouped).state.isAsking, false);
+  const taken = run(asking.state, [{ kind: "group", atMs: 4000, to: "active", group: "G" }], grouped);
+  assert.equal(taken.state.role, "active");
+  const left = run(taken.state, [{ kind: "group", atMs: 5000, to: "backup", group: "G" }], grouped);
+  assert.deepEqual(words(left.effects), ["active>backup", "send 0", "release"]);
+});
+
+test("an address that somebody removed comes back while active", () => {
+  const lost: RouterInput = { kind: "addressLost", atMs: 5000, address: ip("192.168.50.130") };
+  assert.deepEqual(words(run(active(), [lost]).effects), ["claim", "announce restore"]);
+  assert.deepEqual(words(run(started(), [lost]).effects), []);
+});
+
+test("a reload keeps role and schedule, and a shorter interval counts at once", () => {
+  const was = active();
+  const quick = exampleInstance({ advertIntervalMs: 100 });
+  assert.equal(step(settings, was, { kind: "reload", atMs: 4000 }).state.deadlineMs, was.deadlineMs);
+  assert.equal(step(quick, was, { kind: "reload", atMs: 4000 }).state.deadlineMs, 4100);
+});

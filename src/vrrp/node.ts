@@ -1,0 +1,365 @@
+/**
+ * All routers of a node: one alarm, one view of the kernel's links, tracking, sync groups, reload. It lives in the VRRP
+ * process and, with other ports, in the simulation. keepalived's counterpart: vrrp_daemon.c, vrrp_scheduler.c.
+ */
+import { equalBytes } from "../base/bytes.ts";
+import { type IpAddress, printIp } from "../base/ip.ts";
+import type { Command, Notifies, SyncGroup, VrrpInstance } from "../conf/keepalived/config.ts";
+import type { Alarm } from "../io/reactor.ts";
+import type { Address, Link, RoutingWatch } from "../io/routing.ts";
+import { faultsOfOthers, groupRole, type Member, mayTakeOver } from "./group.ts";
+import { type LinkView, linkFaults, sourceAddress } from "./links.ts";
+import type { NodeConfig, NodePorts, NotifyState } from "./ports.ts";
+import { Router, type RouterHooks } from "./router.ts";
+import { SegmentPool } from "./segment-pool.ts";
+import { ROLE_NAMES, type Role } from "./state.ts";
+import { type Assessment, assess, initialScript, type Observations, type ScriptState, stepScript } from "./track.ts";
+
+const UNKNOWN_VRID_PAUSE_MS = 60_000;
+
+/** A node: create, `start`, tell it what happens, `stop`. */
+export class VrrpNode {
+  readonly #ports: NodePorts;
+  #config: NodeConfig;
+  readonly #alarm: Alarm;
+  readonly #pool: SegmentPool;
+  readonly #view: LinkView;
+  #watch: RoutingWatch | undefined;
+  readonly #routers = new Map<string, Router>();
+  /** Instances that wait for the first result of something they track. */
+  readonly #waiting = new Set<string>();
+  readonly #assessments = new Map<string, Assessment>();
+  readonly #groupRoles = new Map<string, Role>();
+  readonly #scripts = new Map<string, ScriptState>();
+  readonly #processCounts = new Map<string, number>();
+  readonly #fileValues = new Map<string, number>();
+  readonly #unknownVrids = new Map<number, number>();
+  #stopped = false;
+
+  constructor(ports: NodePorts, config: NodeConfig) {
+    this.#ports = ports;
+    this.#config = config;
+    this.#alarm = ports.alarm(() => this.#ring());
+    this.#pool = new SegmentPool(
+      ports.segments,
+      (vrid, source) => this.#unknownVrid(vrid, source),
+      () => this.#rearm(),
+    );
+    const node = this;
+    this.#view = {
+      get links() {
+        return node.#watch?.links.values() ?? [];
+      },
+      get addresses() {
+        return node.#watch?.addresses() ?? [];
+      },
+    };
+  }
+
+  /** The routers, for status and dumps. */
+  get routers(): readonly Router[] {
+    return [...this.#routers.values()];
+  }
+
+  get scripts(): ReadonlyMap<string, ScriptState> {
+    return this.#scripts;
+  }
+
+  get config(): NodeConfig {
+    return this.#config;
+  }
+
+  groupRole(name: string): Role {
+    return this.#groupRoles.get(name) ?? "init";
+  }
+
+  start(): void {
+    this.#watch = this.#ports.routing.watch({
+      onLink: (link) => this.#linkChanged(link),
+      onLinkGone: (link) => this.#linkChanged(link),
+      onAddress: () => this.#reassess(),
+      onAddressGone: (address) => this.#addressGone(address),
+    });
+    for (const script of this.#config.scripts) this.#scripts.set(script.name, initialScript(script));
+    for (const instance of this.#config.instances) this.#add(instance);
+    this.#reassess();
+    this.#rearm();
+  }
+
+  /** Leaves gracefully: adverts of priority 0, addresses removed. Nothing happens afterwards. */
+  stop(): void {
+    if (this.#stopped) return;
+    this.#stopped = true;
+    const atMs = this.#ports.clock.now();
+    for (const router of this.#routers.values()) {
+      router.feed({ kind: "stop", atMs });
+      this.#notifyInstance(router, "STOP", router.settings.notifies.stop);
+      router.detach();
+    }
+    for (const group of this.#config.syncGroups) this.#notifyGroup(group, "STOP", group.notifies.stop);
+    this.#alarm.disarm();
+    this.#watch?.close();
+  }
+
+  /** A script has ended. */
+  scriptResult(name: string, succeeded: boolean): void {
+    const script = this.#config.scripts.find((candidate) => candidate.name === name);
+    const before = this.#scripts.get(name);
+    if (script === undefined || before === undefined || this.#stopped) return;
+    const after = stepScript(script, before, succeeded);
+    this.#scripts.set(name, after);
+    if (after.health === before.health) return;
+    this.#ports.log.write("notice", `VRRP_Script(${name}) ${after.health === "up" ? "succeeded" : "failed"}`);
+    this.#ports.changed();
+    this.#reassess();
+  }
+
+  /** So many processes match a vrrp_track_process now. */
+  processCount(name: string, running: number): void {
+    if (this.#processCounts.get(name) === running || this.#stopped) return;
+    this.#processCounts.set(name, running);
+    this.#ports.changed();
+    this.#reassess();
+  }
+
+  /** A track_file holds this number; undefined: it can't be read. */
+  fileValue(name: string, value: number | undefined): void {
+    if (this.#stopped) return;
+    if (value === undefined) this.#fileValues.delete(name);
+    else this.#fileValues.set(name, value);
+    this.#reassess();
+  }
+
+  /** Takes over another configuration; routers that stay the same ones keep their role and their schedule. */
+  reload(config: NodeConfig): void {
+    const atMs = this.#ports.clock.now();
+    const old = this.#config;
+    this.#config = config;
+    for (const [name, router] of [...this.#routers]) {
+      const next = config.instances.find((instance) => instance.name === name);
+      if (next !== undefined && isSameRouter(router.settings, next)) continue;
+      this.#routers.delete(name);
+      this.#waiting.delete(name);
+      this.#assessments.delete(name);
+      router.feed({ kind: "stop", atMs });
+      const { deleted, fault } = router.settings.notifies;
+      if (deleted === false) this.#notifyInstance(router, "FAULT", fault);
+      else this.#notifyInstance(router, "DELETED", deleted === true ? undefined : deleted);
+      router.detach();
+    }
+    for (const script of config.scripts) {
+      const known = this.#scripts.get(script.name);
+      if (known === undefined) this.#scripts.set(script.name, initialScript(script));
+      else
+        this.#ports.log.write(
+          "notice",
+          `VRRP_Script(${script.name}) considered ${known.health === "down" ? "unsuccessful" : "successful"} on reload`,
+        );
+    }
+    for (const name of [...this.#scripts.keys()])
+      if (!config.scripts.some((script) => script.name === name)) this.#scripts.delete(name);
+    for (const group of old.syncGroups)
+      if (!config.syncGroups.some(({ name }) => name === group.name)) this.#groupRoles.delete(group.name);
+    for (const instance of config.instances) {
+      const router = this.#routers.get(instance.name);
+      if (router === undefined) this.#add(instance);
+      else router.reload(instance, atMs);
+    }
+    this.#reassess();
+    this.#rearm();
+  }
+
+  #add(instance: VrrpInstance): void {
+    const hooks: RouterHooks = {
+      roleChanged: (router, from, to) => this.#roleChanged(router, from, to),
+      asks: (router) => this.#asked(router),
+      event: (router, event) => this.#event(router, event),
+    };
+    this.#routers.set(instance.name, new Router(instance, this.#ports, this.#view, this.#pool, hooks));
+    this.#waiting.add(instance.name);
+  }
+
+  #ring(): void {
+    if (this.#stopped) return;
+    this.#pool.drain();
+    const nowMs = this.#ports.clock.now();
+    for (const router of [...this.#routers.values()]) router.ring(nowMs);
+    this.#rearm();
+  }
+
+  /** To be called after everything that may have moved a deadline. */
+  #rearm(): void {
+    let next = Number.POSITIVE_INFINITY;
+    for (const router of this.#routers.values()) next = Math.min(next, router.nextMs ?? Number.POSITIVE_INFINITY);
+    if (Number.isFinite(next) && !this.#stopped) this.#alarm.arm(next);
+    else this.#alarm.disarm();
+  }
+
+  #linkChanged(link: Link): void {
+    if (this.#stopped) return;
+    const isThere = this.#watch?.links.has(link.index) ?? false;
+    const tracked = this.#config.instances.some(({ interface: name }) => name === link.name);
+    if (tracked)
+      this.#ports.log.write("notice", `Netlink reports ${link.name} ${isThere && link.isRunning ? "up" : "down"}`);
+    this.#reassess();
+  }
+
+  #addressGone(address: Address): void {
+    if (this.#stopped) return;
+    this.#reassess();
+    for (const router of this.#routers.values()) {
+      const lost = router.addresses.find((own) => equalBytes(own.address, address.ip));
+      if (lost === undefined || router.state.role !== "active") continue;
+      // The message may be old news: our own removal, long since followed by our own return.
+      const present = this.#ports.routing
+        .addresses(address.linkIndex)
+        .some((other) => equalBytes(other.ip, address.ip));
+      if (!present) router.feed({ kind: "addressLost", atMs: this.#ports.clock.now(), address: address.ip });
+    }
+    this.#rearm();
+  }
+
+  #observations(): Observations {
+    const upInterfaces = new Set<string>();
+    for (const link of this.#view.links) if (link.isRunning) upInterfaces.add(link.name);
+    const { upInterfaces: _, ...rest } = {
+      upInterfaces,
+      scripts: this.#scripts,
+      processCounts: this.#processCounts,
+      fileValues: this.#fileValues,
+    };
+    return { upInterfaces, ...rest };
+  }
+
+  /** Works out again what every router may be, and tells those for which it has changed. */
+  #reassess(): void {
+    if (this.#stopped) return;
+    const seen = this.#observations();
+    const virtual: IpAddress[] = [...this.#routers.values()].flatMap((router) =>
+      router.addresses.map(({ address }) => address),
+    );
+    for (const [name, router] of this.#routers) {
+      const source = sourceAddress(router.settings, this.#view, virtual);
+      router.attach(source);
+      const faults = linkFaults(router.settings, this.#view, source);
+      if (faults.length === 0 && !router.isAttached) faults.push("the advert socket cannot be opened");
+      this.#assessments.set(name, assess(router.settings, this.#groupOf(router), this.#config, seen, faults));
+    }
+    for (const router of [...this.#routers.values()]) this.#tell(router);
+    this.#rearm();
+  }
+
+  #tell(router: Router): void {
+    const name = router.settings.name;
+    const assessment = this.#assessments.get(name);
+    if (assessment === undefined) return;
+    const atMs = this.#ports.clock.now();
+    const group = this.#groupOf(router);
+    const others = group === undefined ? [] : faultsOfOthers(this.#members(group), name, group.name);
+    const faults = [...assessment.faults, ...others];
+    const { state } = router;
+    if (state.priority !== assessment.priority || !sameList(state.faults, faults))
+      router.feed({ kind: "tracking", atMs, priority: assessment.priority, faults });
+    if (!this.#waiting.has(name) || assessment.isPending) return;
+    this.#waiting.delete(name);
+    router.feed({ kind: "start", atMs, delayMs: this.#config.globals.startupDelayMs });
+  }
+
+  #groupOf(router: Router): SyncGroup | undefined {
+    return this.#config.syncGroups.find(({ name }) => name === router.settings.syncGroup);
+  }
+
+  #members(group: SyncGroup): Member[] {
+    return group.members.flatMap((name) => {
+      const router = this.#routers.get(name);
+      if (router === undefined) return [];
+      const { role, isAsking } = router.state;
+      return [{ name, role, isAsking, faults: this.#assessments.get(name)?.faults ?? [] }];
+    });
+  }
+
+  /** A member's down timer has expired: if nobody else is heard either, the whole group takes over. */
+  #asked(router: Router): void {
+    const group = this.#groupOf(router);
+    const atMs = this.#ports.clock.now();
+    if (group === undefined) return router.feed({ kind: "group", atMs, to: "active", group: "" });
+    if (!mayTakeOver(this.#members(group))) return;
+    this.#ports.log.write("notice", `VRRP_Group(${group.name}) Syncing instances to MASTER state`);
+    for (const name of group.members)
+      this.#routers.get(name)?.feed({ kind: "group", atMs, to: "active", group: group.name });
+  }
+
+  #roleChanged(router: Router, from: Role, to: Role): void {
+    if (this.#stopped) return;
+    const { master, backup, fault } = router.settings.notifies;
+    if (to === "active") this.#notifyInstance(router, "MASTER", master);
+    else if (to === "backup") this.#notifyInstance(router, "BACKUP", backup);
+    else if (to === "fault") this.#notifyInstance(router, "FAULT", fault);
+    const group = this.#groupOf(router);
+    if (group === undefined) return;
+    if (from === "active" && to === "backup") {
+      const atMs = this.#ports.clock.now();
+      for (const name of group.members)
+        this.#routers.get(name)?.feed({ kind: "group", atMs, to: "backup", group: group.name });
+    }
+    this.#groupChanged(group);
+  }
+
+  #groupChanged(group: SyncGroup): void {
+    const role = groupRole(this.#members(group));
+    if (role === (this.#groupRoles.get(group.name) ?? "init")) return;
+    this.#groupRoles.set(group.name, role);
+    if (role === "init") return;
+    if (role !== "active")
+      this.#ports.log.write("notice", `VRRP_Group(${group.name}) Syncing instances to ${ROLE_NAMES[role]} state`);
+    const { master, backup, fault } = group.notifies;
+    this.#notifyGroup(group, ROLE_NAMES[role], role === "active" ? master : role === "backup" ? backup : fault);
+  }
+
+  #event(router: Router, event: "lowerPriorityHeard" | "priorityChanged"): void {
+    if (event === "lowerPriorityHeard") {
+      this.#notifyInstance(router, "MASTER_RX_LOWER_PRI", router.settings.notifies.masterRxLowerPriority, false);
+      return;
+    }
+    this.#ports.changed();
+    const { role } = router.state;
+    if (!router.settings.notifyPriorityChanges || (role !== "active" && role !== "backup")) return;
+    this.#notifyInstance(router, role === "active" ? "MASTER_PRIORITY" : "BACKUP_PRIORITY", undefined);
+  }
+
+  #notifyInstance(router: Router, state: NotifyState, specific: Command | undefined, withAny = true): void {
+    const { name, notifies } = router.settings;
+    const any = withAny ? notifies.any : undefined;
+    this.#ports.notify({ type: "INSTANCE", name, state, priority: router.state.priority, commands: { specific, any } });
+  }
+
+  #notifyGroup(group: SyncGroup, state: NotifyState | "INIT", specific: Notifies["master"]): void {
+    if (state === "INIT") return;
+    const commands = { specific, any: group.notifies.any };
+    this.#ports.notify({ type: "GROUP", name: group.name, state, priority: 0, commands });
+  }
+
+  #unknownVrid(vrid: number, source: IpAddress): void {
+    if (!this.#config.globals.logUnknownVrids) return;
+    const nowMs = this.#ports.clock.now();
+    const last = this.#unknownVrids.get(vrid);
+    if (last !== undefined && nowMs - last < UNKNOWN_VRID_PAUSE_MS) return;
+    this.#unknownVrids.set(vrid, nowMs);
+    this.#ports.log.write("notice", `Unknown VRID(${vrid}) received from ${printIp(source)}. ignoring...`);
+  }
+}
+
+function sameList(a: readonly string[], b: readonly string[]): boolean {
+  return a.length === b.length && a.every((text, i) => text === b[i]);
+}
+
+/** True when a running router can take these settings over without being another router to its peers. */
+function isSameRouter(a: VrrpInstance, b: VrrpInstance): boolean {
+  return (
+    a.interface === b.interface &&
+    a.virtualRouterId === b.virtualRouterId &&
+    a.family === b.family &&
+    a.version === b.version &&
+    a.unicast === b.unicast
+  );
+}

@@ -1,0 +1,62 @@
+/** What a node needs of the world and what it tells the process that it lives in. */
+
+import type { Bytes } from "../base/bytes.ts";
+import type { Clock } from "../base/clock.ts";
+import type { IpAddress } from "../base/ip.ts";
+import type { Log } from "../base/log.ts";
+import type { Command, KeepalivedConfig } from "../conf/keepalived/config.ts";
+import type { Alarm } from "../io/reactor.ts";
+import type { Address, Routing } from "../io/routing.ts";
+import type { AdvertSocketSettings, Segments } from "../io/segment.ts";
+
+/** What a node needs to know of a configuration. */
+export type NodeConfig = Pick<
+  KeepalivedConfig,
+  "scripts" | "trackProcesses" | "trackFiles" | "syncGroups" | "instances"
+> & {
+  readonly globals: Pick<KeepalivedConfig["globals"], "startupDelayMs" | "logUnknownVrids">;
+};
+
+/** keepalived's words for what is told to notify scripts and pipes. */
+export type NotifyState =
+  | "MASTER"
+  | "BACKUP"
+  | "FAULT"
+  | "STOP"
+  | "DELETED"
+  | "MASTER_RX_LOWER_PRI"
+  | "MASTER_PRIORITY"
+  | "BACKUP_PRIORITY";
+
+/** One event for scripts and pipes. */
+export interface NotifyEvent {
+  readonly type: "INSTANCE" | "GROUP";
+  readonly name: string;
+  readonly state: NotifyState;
+  /** Effective priority; 0 for a group. */
+  readonly priority: number;
+  /** The program of this one state, and the one for every state. */
+  readonly commands: { readonly specific: Command | undefined; readonly any: Command | undefined };
+}
+
+/** What must be done in a router's place when its process dies: kept by the supervisor, see process/crash-guard.ts. */
+export interface Farewell {
+  readonly router: string;
+  /** Adverts of priority 0, ready to be sent, and where to. */
+  readonly packets: readonly { readonly bytes: Bytes; readonly destination: IpAddress }[];
+  readonly socket: AdvertSocketSettings;
+  readonly addresses: readonly Pick<Address, "linkIndex" | "ip" | "prefixLength" | "peer">[];
+}
+
+export interface NodePorts {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly routing: Routing;
+  readonly segments: Segments;
+  alarm(ring: () => void): Alarm;
+  /** Told before addresses are claimed and after they are released; undefined: holds nothing. */
+  guard(router: string, farewell: Farewell | undefined): void;
+  notify(event: NotifyEvent): void;
+  /** Something that `status` shows has changed. */
+  changed(): void;
+}

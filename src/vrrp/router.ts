@@ -1,0 +1,371 @@
+/**
+ * A virtual router at work: feeds the machine of instance.ts with what arrives and carries out what it wants, through the
+ * ports of the node. keepalived's counterpart: vrrp_scheduler.c.
+ */
+import type { Bytes } from "../base/bytes.ts";
+import { compareIp, type IpAddress, printIp } from "../base/ip.ts";
+import type { Level } from "../base/log.ts";
+import type { VirtualAddress, VrrpInstance } from "../conf/keepalived/config.ts";
+import type { AdvertSocketSettings, FrameSocket } from "../io/segment.ts";
+import { encodeGratuitousArp } from "../wire/arp.ts";
+import { encodeIpv4 } from "../wire/ipv4.ts";
+import { encodeUnsolicitedAdvert } from "../wire/ndp.ts";
+import {
+  AUTH_NONE,
+  AUTH_PASSWORD,
+  encodeAdvert,
+  PASSWORD_BYTES,
+  PRIORITY_STOP,
+  VRRP_PROTOCOL,
+} from "../wire/vrrp/advert.ts";
+import { type DropReason, judge, type ReceivedAdvert } from "./accept.ts";
+import { addressSettings, claimAddress, releaseAddress } from "./addresses.ts";
+import { Announcer } from "./announce.ts";
+import { step } from "./instance.ts";
+import { type LinkView, linkNamed } from "./links.ts";
+import type { Farewell, NodePorts } from "./ports.ts";
+import type { Place, SegmentPool } from "./segment-pool.ts";
+import {
+  type AnnounceCause,
+  type Counter,
+  initialState,
+  type RouterEffect,
+  type RouterInput,
+  type RouterState,
+} from "./state.ts";
+
+/** TOS of an advert: internetwork control (RFC 791), as keepalived sends it. */
+const TOS_CONTROL = 0xc0;
+/** The same complaint about received adverts is logged once in this time. */
+const COMPLAINT_PAUSE_MS = 10_000;
+
+/** What a router tells its node, which owns groups and notifications. */
+export interface RouterHooks {
+  /** After the effects of a change of role. */
+  roleChanged(router: Router, from: RouterState["role"], to: RouterState["role"]): void;
+  asks(router: Router): void;
+  event(router: Router, event: "lowerPriorityHeard" | "priorityChanged"): void;
+}
+
+/** One virtual router of the node. */
+export class Router {
+  #settings: VrrpInstance;
+  #state: RouterState;
+  readonly #ports: NodePorts;
+  readonly #view: LinkView;
+  readonly #pool: SegmentPool;
+  readonly #hooks: RouterHooks;
+  #announcer: Announcer;
+  #place: Place | undefined;
+  #placeKey = "";
+  readonly #frames = new Map<number, FrameSocket>();
+  #source: IpAddress | undefined;
+  #ipId = 0;
+  #lastAccepted: IpAddress | undefined;
+  readonly #complaints = new Map<string, number>();
+  /** Counted since the start, for statistics. */
+  readonly counters = new Map<Counter | "advertsReceived", number>();
+  readonly drops = new Map<DropReason, number>();
+
+  constructor(settings: VrrpInstance, ports: NodePorts, view: LinkView, pool: SegmentPool, hooks: RouterHooks) {
+    this.#settings = settings;
+    this.#ports = ports;
+    this.#view = view;
+    this.#pool = pool;
+    this.#hooks = hooks;
+    this.#state = initialState(settings.priority, settings.advertIntervalMs);
+    this.#announcer = new Announcer(settings.announce);
+  }
+
+  get settings(): VrrpInstance {
+    return this.#settings;
+  }
+
+  get state(): RouterState {
+    return this.#state;
+  }
+
+  get source(): IpAddress | undefined {
+    return this.#source;
+  }
+
+  get addresses(): readonly VirtualAddress[] {
+    return [...this.#settings.addresses, ...this.#settings.excludedAddresses];
+  }
+
+  /** When `ring` has something to do. */
+  get nextMs(): number | undefined {
+    const deadline = this.#state.deadlineMs ?? Number.POSITIVE_INFINITY;
+    const next = Math.min(deadline, this.#announcer.nextMs ?? Number.POSITIVE_INFINITY);
+    return Number.isFinite(next) ? next : undefined;
+  }
+
+  /** Lets something happen and carries out what follows. */
+  feed(input: RouterInput): void {
+    const before = this.#state;
+    const { state, effects } = step(this.#settings, before, input);
+    this.#state = state;
+    this.#perform(effects, input.atMs);
+    const role = effects.find((effect) => effect.kind === "role");
+    if (role?.kind !== "role") return;
+    this.#ports.changed();
+    if (role.from !== role.to) this.#hooks.roleChanged(this, role.from, role.to);
+  }
+
+  /** The alarm of the node has rung. */
+  ring(nowMs: number): void {
+    if (this.#state.deadlineMs !== undefined && this.#state.deadlineMs <= nowMs)
+      this.feed({ kind: "alarm", atMs: nowMs });
+    this.#announce(nowMs);
+  }
+
+  /** Opens, moves or closes the router's place on its segment as links and addresses come and go. */
+  attach(source: IpAddress | undefined): void {
+    this.#source = source;
+    const link = linkNamed(this.#view, this.#settings.interface);
+    const possible = source !== undefined && (link !== undefined || this.#settings.interface === undefined);
+    const key = possible ? `${link?.index} ${printIp(source)}` : "";
+    if (key === this.#placeKey) return;
+    this.detach();
+    if (!possible) return;
+    try {
+      this.#place = this.#pool.join(this.#socketSettings(source), this.#settings.virtualRouterId, (packet) =>
+        this.#receive(packet),
+      );
+      this.#placeKey = key;
+    } catch (error) {
+      this.#log("error", `cannot open the advert socket: ${(error as Error).message}`);
+    }
+  }
+
+  detach(): void {
+    this.#place?.leave();
+    this.#place = undefined;
+    this.#placeKey = "";
+    for (const socket of this.#frames.values()) socket.close();
+    this.#frames.clear();
+  }
+
+  /** The node says that nothing is missing, but the socket could not be opened. */
+  get isAttached(): boolean {
+    return this.#place !== undefined;
+  }
+
+  /** Takes over new settings of the same router: same name, link, VRID, family and version. */
+  reload(settings: VrrpInstance, nowMs: number): void {
+    const old = this.addresses;
+    const wasActive = this.#state.role === "active";
+    this.#settings = settings;
+    this.#announcer = new Announcer(settings.announce);
+    this.#placeKey = "";
+    this.#place?.leave();
+    this.#place = undefined;
+    this.attach(this.#source);
+    if (wasActive) {
+      const kept = new Set(this.addresses.map(addressName));
+      this.#guard();
+      for (const address of old) if (!kept.has(addressName(address))) this.#change(releaseAddress, address);
+      const held = new Set(old.map(addressName));
+      const fresh = this.addresses.filter((address) => !held.has(addressName(address)));
+      for (const address of fresh) this.#change(claimAddress, address);
+      if (fresh.length > 0) this.#announcer.plan("restore", nowMs);
+    }
+    this.feed({ kind: "reload", atMs: nowMs });
+  }
+
+  #socketSettings(source: IpAddress): AdvertSocketSettings {
+    const { family, unicast, unicastTtl, multicastGroup, kernelReceiveBufferBytes } = this.#settings;
+    const link = linkNamed(this.#view, this.#settings.interface);
+    return {
+      link: link === undefined ? undefined : { index: link.index, name: link.name },
+      family,
+      group: unicast ? undefined : multicastGroup,
+      source,
+      hopLimit: unicast ? unicastTtl : 255,
+      receiveBufferBytes: kernelReceiveBufferBytes,
+    };
+  }
+
+  #destinations(): readonly IpAddress[] {
+    const { unicast, unicastPeers, multicastGroup } = this.#settings;
+    return unicast ? unicastPeers.map(({ address }) => address) : [multicastGroup];
+  }
+
+  /** A packet for one destination: IPv4 with its header, IPv6 without. */
+  #packet(priority: number, source: IpAddress, destination: IpAddress): Bytes {
+    const { version, family, virtualRouterId, advertIntervalMs, authentication, addresses } = this.#settings;
+    const advert = {
+      version,
+      vrid: virtualRouterId,
+      priority,
+      intervalCs: Math.round(advertIntervalMs / 10),
+      authType: authentication === undefined ? AUTH_NONE : AUTH_PASSWORD,
+      password: version === 2 ? (authentication?.password ?? new Uint8Array(PASSWORD_BYTES)) : new Uint8Array(0),
+      addresses: addresses.map(({ address }) => address),
+    };
+    const bare = version === 2 || (family === 4 && this.#settings.v3ChecksumAsV2);
+    const message = encodeAdvert(advert, bare ? undefined : { source, destination });
+    if (family === 6) return message;
+    const ttl = this.#settings.unicast ? (this.#settings.unicastTtl ?? 255) : 255;
+    this.#ipId = (this.#ipId + 1) & 0xffff || 1; // 0 would let the kernel choose
+    return encodeIpv4({ source, destination, protocol: VRRP_PROTOCOL, ttl, tos: TOS_CONTROL, id: this.#ipId }, message);
+  }
+
+  #receive(packet: ReceivedAdvert): void {
+    const source = this.#source;
+    if (source === undefined || this.#state.role === "init" || this.#state.role === "fault") return;
+    if (packet.source.length !== source.length || compareIp(packet.source, source) === 0) return;
+    this.#count("advertsReceived");
+    const verdict = judge(this.#settings, packet, this.#lastAccepted);
+    if (verdict.kind === "drop") {
+      this.drops.set(verdict.reason, (this.drops.get(verdict.reason) ?? 0) + 1);
+      this.#complain(`received advert from ${printIp(packet.source)}: ${verdict.text}`);
+      return;
+    }
+    if (verdict.note !== undefined) this.#complain(verdict.note);
+    this.#lastAccepted = packet.source.slice();
+    this.feed({
+      kind: "advert",
+      atMs: this.#ports.clock.now(),
+      source: packet.source.slice(),
+      isHigher: compareIp(packet.source, source) > 0,
+      priority: verdict.priority,
+      intervalMs: verdict.intervalMs,
+    });
+  }
+
+  #perform(effects: readonly RouterEffect[], nowMs: number): void {
+    if (effects.some(({ kind }) => kind === "claim")) this.#guard();
+    for (const effect of effects) this.#performOne(effect, nowMs);
+    if (effects.some(({ kind }) => kind === "release")) this.#ports.guard(this.#settings.name, undefined);
+  }
+
+  #performOne(effect: RouterEffect, nowMs: number): void {
+    switch (effect.kind) {
+      case "send":
+        return this.#send(effect.priority);
+      case "claim":
+        for (const address of this.addresses) this.#change(claimAddress, address);
+        return;
+      case "release":
+        this.#announcer.cancel();
+        for (const address of this.addresses) this.#change(releaseAddress, address);
+        return;
+      case "announce":
+        return this.#plan(effect.cause, nowMs);
+      case "ask":
+        return this.#hooks.asks(this);
+      case "event":
+        return this.#hooks.event(this, effect.event);
+      case "count":
+        return this.#count(effect.counter);
+      case "log":
+        return this.#ports.log.write(effect.level, effect.text);
+      case "role":
+        return;
+    }
+  }
+
+  #send(priority: number): void {
+    const source = this.#source;
+    const place = this.#place;
+    if (source === undefined || place === undefined) return;
+    for (const destination of this.#destinations()) {
+      const result = place.send(this.#packet(priority, source, destination), destination);
+      if (result < 0) this.#complain(`send advert error ${-result}`);
+      else this.#count("advertsSent");
+    }
+  }
+
+  #guard(): void {
+    const source = this.#source;
+    if (source === undefined) return;
+    const farewell: Farewell = {
+      router: this.#settings.name,
+      socket: this.#socketSettings(source),
+      packets: this.#destinations().map((destination) => ({
+        bytes: this.#packet(PRIORITY_STOP, source, destination),
+        destination,
+      })),
+      addresses: this.addresses.flatMap((address) => {
+        const link = linkNamed(this.#view, address.interface);
+        if (link === undefined) return [];
+        const { linkIndex, ip, prefixLength } = addressSettings(address, link.index);
+        return [{ linkIndex, ip, prefixLength, peer: address.peer }];
+      }),
+    };
+    this.#ports.guard(this.#settings.name, farewell);
+  }
+
+  #change(change: typeof claimAddress, address: VirtualAddress): void {
+    const link = linkNamed(this.#view, address.interface);
+    if (link === undefined) return;
+    const failure = change(this.#ports.routing, address, link.index);
+    if (failure !== undefined) this.#log("error", failure);
+  }
+
+  #plan(cause: AnnounceCause, nowMs: number): void {
+    this.#announcer.plan(cause, nowMs);
+    this.#announce(nowMs);
+  }
+
+  #announce(nowMs: number): void {
+    if (this.#state.role !== "active") return;
+    const addresses = this.addresses;
+    if (this.#announcer.begins(nowMs)) for (const address of addresses) this.#logAnnouncement(address);
+    const { garpIntervalMs, gnaIntervalMs } = this.#settings.announce;
+    const spacing = (index: number) => (addresses[index]?.address.length === 4 ? garpIntervalMs : gnaIntervalMs);
+    for (const index of this.#announcer.due(nowMs, addresses.length, spacing)) {
+      const address = addresses[index];
+      if (address !== undefined) this.#sendAnnouncement(address);
+    }
+  }
+
+  #logAnnouncement(address: VirtualAddress): void {
+    const what = address.address.length === 4 ? "gratuitous ARPs" : "Unsolicited Neighbour Adverts";
+    const on = address.interface ?? this.#settings.interface;
+    this.#log("notice", `Sending/queueing ${what} on ${on} for ${printIp(address.address)}`);
+  }
+
+  #sendAnnouncement({ address, interface: name }: VirtualAddress): void {
+    const link = linkNamed(this.#view, name);
+    if (link === undefined || link.mac.length !== 6) return;
+    let socket = this.#frames.get(link.index);
+    if (socket === undefined) {
+      try {
+        socket = this.#ports.segments.openFrames(link.index);
+      } catch (error) {
+        return this.#complain(`cannot announce ${printIp(address)}: ${(error as Error).message}`);
+      }
+      this.#frames.set(link.index, socket);
+    }
+    const frame =
+      address.length === 4
+        ? encodeGratuitousArp(link.mac, address)
+        : encodeUnsolicitedAdvert({ target: address, mac: link.mac, isRouter: false }, address);
+    const result = socket.send(frame);
+    if (result < 0) this.#complain(`cannot announce ${printIp(address)}: errno ${-result}`);
+  }
+
+  #count(counter: Counter | "advertsReceived"): void {
+    this.counters.set(counter, (this.counters.get(counter) ?? 0) + 1);
+  }
+
+  #log(level: Level, text: string): void {
+    this.#ports.log.write(level, `(${this.#settings.name}) ${text}`);
+  }
+
+  /** Says the same thing about the network only now and then: adverts may come a hundred times a second. */
+  #complain(text: string): void {
+    const nowMs = this.#ports.clock.now();
+    const last = this.#complaints.get(text);
+    if (last !== undefined && nowMs - last < COMPLAINT_PAUSE_MS) return;
+    if (this.#complaints.size >= 64) this.#complaints.clear();
+    this.#complaints.set(text, nowMs);
+    this.#log("notice", text);
+  }
+}
+
+function addressName(address: VirtualAddress): string {
+  return `${printIp(address.address)}/${address.prefixLength} ${address.interface}`;
+}
