@@ -282,7 +282,10 @@ export class VrrpNode {
   #asked(router: Router): void {
     const group = this.#groupOf(router);
     const atMs = this.#ports.clock.now();
-    if (group === undefined) return router.feed({ kind: "group", atMs, to: "active", group: "" });
+    if (group === undefined) {
+      router.feed({ kind: "group", atMs, to: "active", group: "" }); // a group without this member: its own decision
+      return;
+    }
     if (!mayTakeOver(this.#members(group))) return;
     this.#ports.log.write("notice", `VRRP_Group(${group.name}) Syncing instances to MASTER state`);
     for (const name of group.members)

@@ -243,26 +243,32 @@ export class Router {
   #performOne(effect: RouterEffect, nowMs: number): void {
     switch (effect.kind) {
       case "send":
-        return this.#send(effect.priority);
+        this.#send(effect.priority);
+        break;
       case "claim":
         for (const address of this.addresses) this.#change(claimAddress, address);
-        return;
+        break;
       case "release":
         this.#announcer.cancel();
         for (const address of this.addresses) this.#change(releaseAddress, address);
-        return;
+        break;
       case "announce":
-        return this.#plan(effect.cause, nowMs);
+        this.#plan(effect.cause, nowMs);
+        break;
       case "ask":
-        return this.#hooks.asks(this);
+        this.#hooks.asks(this);
+        break;
       case "event":
-        return this.#hooks.event(this, effect.event);
+        this.#hooks.event(this, effect.event);
+        break;
       case "count":
-        return this.#count(effect.counter);
+        this.#count(effect.counter);
+        break;
       case "log":
-        return this.#ports.log.write(effect.level, effect.text);
+        this.#ports.log.write(effect.level, effect.text);
+        break;
       case "role":
-        return;
+        break;
     }
   }
 
@@ -335,7 +341,8 @@ export class Router {
       try {
         socket = this.#ports.segments.openFrames(link.index);
       } catch (error) {
-        return this.#complain(`cannot announce ${printIp(address)}: ${(error as Error).message}`);
+        this.#complain(`cannot announce ${printIp(address)}: ${(error as Error).message}`);
+        return;
       }
       this.#frames.set(link.index, socket);
     }
