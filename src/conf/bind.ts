@@ -107,7 +107,7 @@ class Binder implements Binding {
     }
     const value = slot.set(current, use, opened);
     if (value === undefined) return false;
-    scope.record(module.directives, name, value, directive.end);
+    scope.record(module.directives, name, value, directive);
     return true;
   }
 

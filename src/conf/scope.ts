@@ -12,12 +12,14 @@ export interface Declares<D extends Directives> {
 /** Where a value was set: every use of the directive, in order. */
 export interface Origin {
   readonly scope: Scope;
+  readonly directives: readonly Directive[];
+  /** The lines that nginx would blame for them. */
   readonly positions: readonly Position[];
 }
 
 interface Values {
   readonly own: Record<string, unknown>;
-  readonly positions: Record<string, Position[]>;
+  readonly uses: Record<string, Directive[]>;
   merged: Readonly<Record<string, unknown>> | undefined;
 }
 
@@ -52,18 +54,18 @@ export class Scope {
 
   /** Where the value that holds here was set; undefined when it is the default. */
   origin<D extends Directives>(module: Declares<D>, name: keyof D & string): Origin | undefined {
-    const positions = this.#values.get(module.directives)?.positions[name];
-    if (positions !== undefined) return { scope: this, positions };
+    const directives = this.#values.get(module.directives)?.uses[name];
+    if (directives !== undefined) return { scope: this, directives, positions: directives.map(({ end }) => end) };
     const slot = module.directives[name] as SlotWords;
     return inheritsInto(slot, this.context) ? this.parent?.origin(module, name) : undefined;
   }
 
   /** For `bind`: a use was accepted, and the scope's own value is now this. */
-  record(directives: Directives, name: string, value: unknown, position: Position): void {
-    const { own, positions } = this.#valuesOf(directives);
+  record(directives: Directives, name: string, value: unknown, use: Directive): void {
+    const { own, uses } = this.#valuesOf(directives);
     own[name] = value;
-    positions[name] ??= [];
-    positions[name].push(position);
+    uses[name] ??= [];
+    uses[name].push(use);
   }
 
   /** For `merge`: what holds here. */
@@ -76,7 +78,7 @@ export class Scope {
   #valuesOf(directives: Directives): Values {
     let values = this.#values.get(directives);
     if (values === undefined) {
-      values = { own: {}, positions: {}, merged: undefined };
+      values = { own: {}, uses: {}, merged: undefined };
       this.#values.set(directives, values);
     }
     return values;
