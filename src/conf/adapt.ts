@@ -1,5 +1,5 @@
 /** A bound configuration as plain JSON values: what golden tests compare and a person can read. */
-import { type Bytes, latin1 } from "../base/bytes.ts";
+import { type Bytes, fromLatin1, utf8 } from "../base/bytes.ts";
 import type { Catalog } from "./catalog.ts";
 import type { Scope } from "./scope.ts";
 import type { Template } from "./template.ts";
@@ -22,16 +22,22 @@ export function adapt(scope: Scope, catalog: Catalog, outer?: Scope): AdaptedSco
     for (const [name, slot] of Object.entries(module.directives)) {
       if (slot.form === "scope") continue;
       if (own[name] !== undefined) set[name] = toJson(own[name]);
-      else if (outer !== undefined && scope.origin(module, name) !== undefined) inherited[name] = toJson(conf[name]);
+      else if (outer !== undefined && isKnownIn(name, scope, catalog) && scope.origin(module, name) !== undefined)
+        inherited[name] = toJson(conf[name]);
     }
   }
   const words = scope.directive === undefined ? ["main"] : wordsOf(scope.directive);
   return {
-    scope: words.join(" "),
+    scope: toJson(words.join(" ")),
     ...(Object.keys(set).length === 0 ? {} : { set }),
     ...(Object.keys(inherited).length === 0 ? {} : { inherited }),
     ...(scope.children.length === 0 ? {} : { scopes: scope.children.map((child) => adapt(child, catalog, scope)) }),
   };
+}
+
+/** Values also pass through scopes in which their directive may not stand. */
+function isKnownIn(name: string, { context }: Scope, { declarations }: Catalog): boolean {
+  return declarations.get(name)?.some(({ contexts }) => contexts.includes(context)) ?? false;
 }
 
 function wordsOf({ name, args }: NonNullable<Scope["directive"]>): string[] {
@@ -43,17 +49,18 @@ const MAX_DEPTH = 16;
 
 function toJson(value: unknown, depth = 0): Json {
   if (value === null || value === undefined) return null;
-  if (typeof value === "boolean" || typeof value === "number" || typeof value === "string") return value;
+  if (typeof value === "boolean" || typeof value === "number") return value;
+  if (typeof value === "string") return utf8(fromLatin1(value));
   if (depth > MAX_DEPTH) return "…";
   if (typeof value === "bigint" || value instanceof RegExp) return String(value);
   if (typeof value === "function") return "(code)";
-  if (value instanceof Uint8Array) return latin1(value as Bytes);
+  if (value instanceof Uint8Array) return utf8(value as Bytes);
   if (value instanceof Map)
     return Object.fromEntries([...value].map(([key, item]) => [String(key), toJson(item, depth + 1)]));
   if (value instanceof Set || Array.isArray(value)) return [...value].map((item) => toJson(item, depth + 1));
   const entries = Object.entries(value as object).filter(([, item]) => item !== undefined);
   // A template is its text.
   if (entries.length === 2 && "text" in (value as object) && "parts" in (value as object))
-    return (value as Template).text;
+    return toJson((value as Template).text);
   return Object.fromEntries(entries.map(([key, item]) => [key, toJson(item, depth + 1)]));
 }

@@ -1,6 +1,7 @@
 /** What the slots say about directives, for people: `tandem explain`, the reference pages, "did you mean". */
 import type { Catalog, Declaration } from "./catalog.ts";
 import { printPosition } from "./diagnostics.ts";
+import type { Directive, Source } from "./directive.ts";
 import { print } from "./nginx/printer.ts";
 import type { Scope } from "./scope.ts";
 import type { Inherit } from "./slot.ts";
@@ -115,4 +116,23 @@ function editDistance(a: string, b: string, bound: number): number {
     row = next;
   }
   return Math.min(row[b.length] ?? 0, bound + 1);
+}
+
+/** Where a variable (without `$`) is mentioned in loaded files, in the order of reading. */
+export function mentionsOf(variable: string, source: Source): Place[] {
+  const reference = new RegExp(`\\$(${variable}(?![a-z0-9_])|\\{${variable}\\})`, "i");
+  const places: Place[] = [];
+  const visit = (directives: readonly Directive[], where: string): void => {
+    for (const { block, sources = [], ...directive } of directives) {
+      const { name, args, end } = directive;
+      if ([name, ...args.map(({ text }) => text)].some((text) => reference.test(text)))
+        places.push({ where, text: print([directive]).trim(), position: printPosition(end) });
+      for (const { directives: included } of sources) visit(included, where);
+      if (block === undefined) continue;
+      const words = [name, ...args.map(({ text }) => text)].join(" ");
+      visit(block.directives, where === "main" ? words : `${where} / ${words}`);
+    }
+  };
+  visit(source.directives, "main");
+  return places;
 }

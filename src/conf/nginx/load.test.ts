@@ -95,6 +95,22 @@ test("a file that includes itself ends at a bound", () => {
   ]);
 });
 
+test("blocks within blocks are bounded over all files", () => {
+  const { source } = run({ "/etc/n.conf": "a { include n.conf; }" });
+  let depth = 0;
+  for (let at = source.directives[0]; at !== undefined; depth++) {
+    assert.equal(at.name, "a");
+    at = at.block?.directives[0]?.sources?.[0]?.directives[0];
+  }
+  assert.ok(depth <= MAX_INCLUDE_DEPTH + 1);
+  const deep = run({
+    "/etc/n.conf": `${"http { ".repeat(100)} include b; ${"}".repeat(100)}`,
+    "/etc/b": "a { ".repeat(29),
+  });
+  assert.ok(deep.source.directives.length === 1);
+  assert.match(JSON.stringify(deep.source), /more than 128 nested blocks/);
+});
+
 test("text is kept byte for byte", () => {
   const bytes = fromUtf8("say é;");
   const source = load("/n", { read: () => bytes, glob: () => [] });

@@ -26,7 +26,7 @@ export const MAX_FILES = 10_000;
 
 /** Loads `file` (an absolute path) with its includes, which are relative to the folder of `file`. */
 export function load(file: string, reader: ConfigReader): Source {
-  return new Loader(reader, folderOf(file)).load(file, undefined, 0);
+  return new Loader(reader, folderOf(file)).load(file, undefined, { includes: 0, blocks: 0 });
 }
 
 /** The path with its last slash, or nothing: nginx's prefix of a configuration file. */
@@ -51,6 +51,12 @@ export function sourcesOf(source: Source): Source[] {
   return [...seen.values()];
 }
 
+/** How deep a file stands. */
+interface Depth {
+  readonly includes: number;
+  readonly blocks: number;
+}
+
 class Loader {
   readonly #reader: ConfigReader;
   readonly #prefix: string;
@@ -61,7 +67,7 @@ class Loader {
     this.#prefix = prefix;
   }
 
-  load(file: string, includedAt: Position | undefined, depth: number): Source {
+  load(file: string, includedAt: Position | undefined, depth: Depth): Source {
     const refuse = (message: string): Source => {
       const fault = { severity: "emerg" as const, message };
       return {
@@ -70,25 +76,28 @@ class Loader {
         fault: includedAt === undefined ? fault : { ...fault, position: includedAt },
       };
     };
-    if (depth > MAX_INCLUDE_DEPTH) return refuse(`more than ${MAX_INCLUDE_DEPTH} nested includes of "${file}"`);
+    if (depth.includes > MAX_INCLUDE_DEPTH)
+      return refuse(`more than ${MAX_INCLUDE_DEPTH} nested includes of "${file}"`);
     if (++this.#files > MAX_FILES) return refuse(`more than ${MAX_FILES} files`);
     const bytes = this.#reader.read(file);
     if ("errno" in bytes) return refuse(`${bytes.call} "${file}" failed (${bytes.errno}: ${bytes.text})`);
-    const source = parse(latin1(bytes), { file });
+    const source = parse(latin1(bytes), { file, outerDepth: depth.blocks });
     return { ...source, directives: this.#expand(source.directives, depth) };
   }
 
-  #expand(directives: readonly Directive[], depth: number): readonly Directive[] {
+  #expand(directives: readonly Directive[], depth: Depth): readonly Directive[] {
     return directives.map((directive) => {
       if (directive.block !== undefined) {
         const { block } = directive;
-        return { ...directive, block: { ...block, directives: this.#expand(block.directives, depth) } };
+        const inner = { ...depth, blocks: depth.blocks + 1 };
+        return { ...directive, block: { ...block, directives: this.#expand(block.directives, inner) } };
       }
       const [pattern, ...rest] = directive.args;
       if (directive.name !== "include" || pattern === undefined || rest.length > 0) return directive;
       const full = pattern.text.startsWith("/") ? pattern.text : this.#prefix + pattern.text;
       const files = /[*?[]/.test(full) ? this.#reader.glob(full) : [full];
-      return { ...directive, sources: files.map((file) => this.load(file, directive.end, depth + 1)) };
+      const inner = { ...depth, includes: depth.includes + 1 };
+      return { ...directive, sources: files.map((file) => this.load(file, directive.end, inner)) };
     });
   }
 }

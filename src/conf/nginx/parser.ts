@@ -6,15 +6,19 @@ import { Lexer } from "./lexer.ts";
 /** Blocks within blocks, over all files. nginx has no bound but its stack; real files need about ten. */
 export const MAX_DEPTH = 128;
 
-/** How a text is read: `file` as messages name it; `-g` gives directives only, without lines. */
+/** How a text is read. */
 export interface ParseOptions {
+  /** As messages name it. */
   readonly file: string;
+  /** The text of `-g`: directives only, and no lines. */
   readonly isCommandLine?: boolean;
+  /** Blocks around the `include` that brought the file. */
+  readonly outerDepth?: number;
 }
 
 /** Parses one text. A syntax error ends it, as nginx's does: `fault` says why, the tree holds what came before. */
-export function parse(text: string, { file, isCommandLine = false }: ParseOptions): Source {
-  const parser = new Parser(new Lexer(text, file, !isCommandLine), isCommandLine);
+export function parse(text: string, { file, isCommandLine = false, outerDepth = 0 }: ParseOptions): Source {
+  const parser = new Parser(new Lexer(text, file, !isCommandLine), isCommandLine, MAX_DEPTH - outerDepth);
   const { directives } = parser.block(0);
   const { fault } = parser;
   if (fault === undefined) return { file, text, directives };
@@ -24,11 +28,13 @@ export function parse(text: string, { file, isCommandLine = false }: ParseOption
 class Parser {
   readonly #lexer: Lexer;
   readonly #isCommandLine: boolean;
+  readonly #maxDepth: number;
   fault: { readonly message: string; readonly position: Position } | undefined;
 
-  constructor(lexer: Lexer, isCommandLine: boolean) {
+  constructor(lexer: Lexer, isCommandLine: boolean, maxDepth: number) {
     this.#lexer = lexer;
     this.#isCommandLine = isCommandLine;
+    this.#maxDepth = maxDepth;
   }
 
   /** Reads until the block's `}`, the end of the file at depth 0, or a fault. */
@@ -52,7 +58,7 @@ class Parser {
         case "open":
           if (this.#isCommandLine)
             return this.#stop(directives, "block directives are not supported in -g option", end);
-          if (depth === MAX_DEPTH) return this.#stop(directives, `more than ${MAX_DEPTH} nested blocks`, end);
+          if (depth === this.#maxDepth) return this.#stop(directives, `more than ${MAX_DEPTH} nested blocks`, end);
           directives.push({ ...directive(statement.words, end), block: this.block(depth + 1) });
           if (this.fault !== undefined) return { directives, end: this.fault.position };
       }
