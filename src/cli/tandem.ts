@@ -10,6 +10,10 @@ interface Entry {
 }
 
 const COMMANDS: Readonly<Record<string, Entry>> = {
+  nginx: {
+    summary: "the web server half alone, with nginx's own options",
+    load: async () => (await import("./nginx.ts")).runNginx,
+  },
   "install-service": {
     summary: "start at boot: writes and enables a systemd unit",
     load: async () => (await import("./install-service.ts")).runInstallService,

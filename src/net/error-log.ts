@@ -1,4 +1,4 @@
-/** The directive `error_log` and the parameters of `syslog:`, for every service. nginx: ngx_error_log, ngx_syslog_parse_args. */
+/** The directive `error_log` of the main context, and the parameters of `syslog:`. nginx: ngx_error_log, ngx_syslog_parse_args. */
 
 import { parseIp } from "../base/ip.ts";
 import { LEVELS, type Level } from "../base/log.ts";
@@ -20,7 +20,7 @@ export const errorLogModule = confModule({
   name: "errlog",
   directives: {
     error_log: list(parseErrorLog, {
-      in: "main, http, mail, stream, server, location, stream server, mail server",
+      in: "main",
       doc: "Where messages go, and from which level on.",
       syntax: "file [level]",
       args: [1, 2],

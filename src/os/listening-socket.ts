@@ -113,6 +113,11 @@ export class ListeningSockets {
     return { endpoint: this.options.localEndpoint(fd), datagram: type === SOCK_DGRAM };
   }
 
+  /** Lets other sockets with the same option bind to the address as well. */
+  allowReusePort(fd: number): void {
+    this.options.setInt(fd, SOL_SOCKET, SO_REUSEPORT, 1);
+  }
+
   /** Whether children that are executed keep the descriptor: for sockets that a new binary inherits. */
   setInheritable(fd: number, inheritable: boolean): void {
     const flags = fcntl(fd, F_GETFD, 0);

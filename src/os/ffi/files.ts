@@ -57,3 +57,5 @@ export const fcntl = native<(fd: number, command: number, argument: number) => n
 export const F_SETFD = 2;
 export const F_GETFD = 1;
 export const FD_CLOEXEC = 1;
+/** Duplicates to the lowest free descriptor from the argument on. */
+export const F_DUPFD_CLOEXEC = 1030;

@@ -1,0 +1,41 @@
+/** The `events` block. nginx: ngx_events_module, ngx_event_core_module. */
+import { type ConfOf, confModule, type Use } from "../conf/slot.ts";
+import { block, flag, list, msec, num, raw } from "../conf/slots.ts";
+
+export const eventsModule = confModule({
+  name: "events",
+  directives: {
+    events: block({ main: "events" }, { doc: "Settings of connection processing." }),
+  },
+});
+
+export const eventCoreModule = confModule({
+  name: "event_core",
+  contexts: "events",
+  directives: {
+    worker_connections: num(512, { doc: "Most connections of a worker, those to upstream servers included." }),
+    use: raw("epoll", parseMethod, { doc: "The event method.", syntax: "method", defaultText: "epoll" }),
+    multi_accept: flag(false, { doc: "Whether a worker takes all waiting connections at once." }),
+    accept_mutex: flag(false, {
+      doc: "Whether workers accept in turns; the kernel wakes only one of them here (EPOLLEXCLUSIVE), so that none is needed.",
+    }),
+    accept_mutex_delay: msec("500ms", { doc: "How long a worker waits for its turn to accept." }),
+    debug_connection: list(warnDebugConnection, {
+      doc: "Debug messages for some clients only; this build has none.",
+      syntax: "address | CIDR | unix:",
+    }),
+  },
+});
+
+/** The typed configuration of the events block. */
+export type EventsConf = ConfOf<typeof eventCoreModule.directives>;
+
+function parseMethod(use: Use): string | undefined {
+  const method = use.args[0] as string;
+  return method === "epoll" ? method : use.fail(`invalid event type "${method}"`);
+}
+
+function warnDebugConnection(use: Use): string {
+  use.warn('"debug_connection" is ignored, you need to rebuild nginx using --with-debug option to enable it');
+  return use.args[0] as string;
+}

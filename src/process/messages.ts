@@ -1,0 +1,45 @@
+/** What master and workers say to each other over the IPC channel (JSON). */
+import type { ConfigurationRequest } from "./nginx-configuration.ts";
+import type { RecordedFiles } from "./recorded-files.ts";
+import type { ServiceCounters } from "./service-kind.ts";
+
+/** The first message to a worker: which configuration to run, on which of its descriptors. */
+export interface StartMessage {
+  readonly type: "start";
+  readonly request: ConfigurationRequest;
+  readonly files: RecordedFiles;
+  /** From 0; decides which processor and which socket of a `reuseport` listener are its own. */
+  readonly index: number;
+  /** `fds[kind][i]` listens for the kind's `plan.listens[i]`. */
+  readonly fds: readonly (readonly number[])[];
+  readonly isDaemon: boolean;
+}
+
+export type ToWorker = StartMessage | { readonly type: "quit" | "terminate" | "reopen" | "report" };
+
+export type FromWorker =
+  /** The worker accepts. */
+  { readonly type: "ready" } | { readonly type: "counters"; readonly counters: ServiceCounters };
+
+/** The sum of two workers' counters. */
+export function addCounters(a: ServiceCounters, b: ServiceCounters): ServiceCounters {
+  return {
+    accepted: a.accepted + b.accepted,
+    handled: a.handled + b.handled,
+    requests: a.requests + b.requests,
+    active: a.active + b.active,
+    reading: a.reading + b.reading,
+    writing: a.writing + b.writing,
+    waiting: a.waiting + b.waiting,
+  };
+}
+
+export const NO_COUNTERS: ServiceCounters = {
+  accepted: 0,
+  handled: 0,
+  requests: 0,
+  active: 0,
+  reading: 0,
+  writing: 0,
+  waiting: 0,
+};

@@ -1,0 +1,159 @@
+/** nginx.conf (and `-g`) → what the master and the workers run: loaded, bound, checked, with its findings. */
+import os from "node:os";
+import { bind } from "../conf/bind.ts";
+import { catalog } from "../conf/catalog.ts";
+import { COMMAND_LINE, type Diagnostic, type Position } from "../conf/diagnostics.ts";
+import type { Source } from "../conf/directive.ts";
+import { type ConfigReader, folderOf, load, sourcesOf } from "../conf/nginx/load.ts";
+import { parse } from "../conf/nginx/parser.ts";
+import type { Scope } from "../conf/scope.ts";
+import { fullName } from "../conf/slots.ts";
+import type { LogTarget } from "../io/logging.ts";
+import { errorLogModule } from "../net/error-log.ts";
+import { findGroup, findUser } from "../os/accounts.ts";
+import { type CoreConf, coreModule } from "./core-module.ts";
+import { type EventsConf, eventCoreModule, eventsModule } from "./events-module.ts";
+import type { ServiceKind, ServicePlan } from "./service-kind.ts";
+
+/** Where a program that is given no paths looks, as nginx has them from `./configure`. Relative ones begin at the prefix. */
+export interface Layout {
+  /** Ends with a slash. */
+  readonly prefix: string;
+  readonly confPath: string;
+  readonly errorLogPath: string;
+  readonly pidPath: string;
+}
+
+/** What is to be loaded. */
+export interface ConfigurationRequest {
+  readonly layout: Layout;
+  /** `-g`: directives in front of the file's. */
+  readonly globalDirectives: string;
+}
+
+/** Whose rights workers take; undefined when the master isn't root. */
+export interface WorkerUser {
+  readonly name: string;
+  readonly userId: number;
+  readonly groupId: number;
+}
+
+/** A configuration that can be run. */
+export interface NginxConfiguration {
+  readonly file: string;
+  readonly main: Scope;
+  readonly core: CoreConf;
+  readonly events: EventsConf;
+  readonly pidPath: string;
+  readonly workerCount: number;
+  readonly workerUser: WorkerUser | undefined;
+  readonly logTargets: readonly LogTarget[];
+  /** Of each service, in the order of the kinds. */
+  readonly plans: readonly ServicePlan[];
+}
+
+export interface LoadedConfiguration {
+  /** Undefined when a finding is fatal. */
+  readonly configuration: NginxConfiguration | undefined;
+  readonly diagnostics: readonly Diagnostic[];
+  /** Every file that was read, each once, for `-T`. */
+  readonly sources: readonly Source[];
+}
+
+/** The absolute path of the main file. */
+export function configurationFile({ prefix, confPath }: Layout): string {
+  return fullName(confPath, prefix);
+}
+
+/** Loads, binds and checks. Never throws for what is in the files. */
+export function loadNginxConfiguration(
+  request: ConfigurationRequest,
+  kinds: readonly ServiceKind[],
+  reader: ConfigReader,
+): LoadedConfiguration {
+  const { layout, globalDirectives } = request;
+  const file = configurationFile(layout);
+  const sources: Source[] = [];
+  if (globalDirectives !== "") sources.push(parse(globalDirectives, { file: COMMAND_LINE, isCommandLine: true }));
+  const main = load(file, reader);
+  sources.push(main);
+  const bound = bind(sources, nginxCatalog(kinds), {
+    prefix: layout.prefix,
+    confPrefix: folderOf(file),
+    isVariable: (name) => kinds.some((kind) => kind.isVariable?.(name) ?? false),
+  });
+  const diagnostics = [...bound.diagnostics];
+  const configuration = bound.isUsable ? finish(bound.main, request, kinds, diagnostics) : undefined;
+  return { configuration, diagnostics, sources: sourcesOf(main) };
+}
+
+/** Every directive that the nginx half knows. */
+export function nginxCatalog(kinds: readonly ServiceKind[]) {
+  return catalog([coreModule, errorLogModule, eventsModule, eventCoreModule, ...kinds.flatMap((kind) => kind.modules)]);
+}
+
+function finish(
+  main: Scope,
+  { layout }: ConfigurationRequest,
+  kinds: readonly ServiceKind[],
+  diagnostics: Diagnostic[],
+): NginxConfiguration | undefined {
+  const core = main.conf(coreModule);
+  const events = main.conf(eventsModule).events;
+  if (events === undefined) {
+    diagnostics.push({ severity: "emerg", message: 'no "events" section in configuration' });
+    return undefined;
+  }
+  const refuse = (message: string, position: Position | undefined): void => {
+    diagnostics.push(
+      position === undefined ? { severity: "emerg", message } : { severity: "emerg", message, position },
+    );
+  };
+  const position = main.origin(coreModule, "user")?.positions[0];
+  const user = resolveUser(core, (message) => refuse(message, position));
+  if (user === "unknown") return undefined;
+  if (core.user !== undefined && user === undefined) {
+    diagnostics.push({
+      severity: "warn",
+      message: 'the "user" directive makes sense only if the master process runs with super-user privileges, ignored',
+      ...(position === undefined ? {} : { position }),
+    });
+  }
+  const targets = main.conf(errorLogModule).error_log;
+  return {
+    file: configurationFile(layout),
+    main,
+    core,
+    events: events.scope.conf(eventCoreModule),
+    pidPath: core.pid ?? fullName(layout.pidPath, layout.prefix),
+    workerCount: core.worker_processes === "auto" ? os.availableParallelism() : core.worker_processes,
+    workerUser: user,
+    logTargets: targets.length > 0 ? targets : [defaultLogTarget(layout)],
+    plans: kinds.map((kind) => kind.plan(main)),
+  };
+}
+
+/** The log that is used where the configuration names none: nginx's `-e`. */
+export function defaultLogTarget({ errorLogPath, prefix }: Layout): LogTarget {
+  if (errorLogPath === "stderr") return { kind: "stderr", level: "error" };
+  return { kind: "file", path: fullName(errorLogPath, prefix), level: "error" };
+}
+
+/** Looks the names up as nginx does, when root starts it. */
+function resolveUser(core: CoreConf, refuse: (message: string) => void): WorkerUser | undefined | "unknown" {
+  if (process.geteuid?.() !== 0) return undefined;
+  const isDefault = core.user === undefined;
+  const names = core.user ?? { user: "nobody", group: "nobody" };
+  const user = findUser(names.user);
+  if (user === undefined) {
+    refuse(`getpwnam("${names.user}") failed`);
+    return "unknown";
+  }
+  // Debian's nobody belongs to nogroup: nginx learns that from ./configure, we from the account itself.
+  const groupId = findGroup(names.group) ?? (isDefault ? user.groupId : undefined);
+  if (groupId === undefined) {
+    refuse(`getgrnam("${names.group}") failed`);
+    return "unknown";
+  }
+  return { name: names.user, userId: user.userId, groupId };
+}

@@ -1,0 +1,4 @@
+/** The services of the nginx half, in the order in which they start. */
+import type { ServiceKind } from "./service-kind.ts";
+
+export const nginxKinds: readonly ServiceKind[] = [];

@@ -1,0 +1,65 @@
+/**
+ * What the processes know of a service: which directives it has, what a configuration needs of the master, and how a worker
+ * runs it. One `ServiceKind` per service (http; later stream, mail); the master and the workers are given a list of them.
+ */
+import type { Log } from "../base/log.ts";
+import type { Scope } from "../conf/scope.ts";
+import type { ConfModule, Directives } from "../conf/slot.ts";
+import type { Files } from "../io/files.ts";
+import type { ListenSpec } from "../io/listen.ts";
+import type { Logging } from "../io/logging.ts";
+import type { MemorySource } from "../io/memory.ts";
+import type { Reactor } from "../io/reactor.ts";
+
+/** What a worker lends to its services. */
+export interface ServicePorts {
+  readonly reactor: Reactor;
+  readonly files: Files;
+  readonly memory: MemorySource;
+  /** The error log of the main context. */
+  readonly log: Log;
+  readonly logging: Logging;
+  readonly workerConnections: number;
+  readonly multiAccept: boolean;
+}
+
+/** What the master has to prepare for a service. */
+export interface ServicePlan {
+  readonly listens: readonly ListenSpec[];
+  /** Absolute paths of files that workers append to: created, and given to the workers' user, before they lose root. */
+  readonly logFiles: readonly string[];
+}
+
+/** Counters of one worker. */
+export interface ServiceCounters {
+  readonly accepted: number;
+  readonly handled: number;
+  readonly requests: number;
+  readonly active: number;
+  readonly reading: number;
+  readonly writing: number;
+  readonly waiting: number;
+}
+
+/** A service inside a worker. */
+export interface Service {
+  /** Accepts on these sockets: `fds[i]` listens for `plan.listens[i]`. */
+  start(fds: readonly number[]): void;
+  /** Stops accepting and lets what is going on come to its end; calls `onIdle` once, when the last connection has gone. */
+  quiesce(onIdle: () => void): void;
+  /** Ends every connection now. */
+  terminate(): void;
+  /** Opens its own log files again by name. */
+  reopenLogs(): void;
+  counters(): ServiceCounters;
+}
+
+export interface ServiceKind {
+  readonly name: string;
+  readonly modules: readonly ConfModule<Directives>[];
+  /** Whether a variable (lower case) exists that no directive of the configuration defines. */
+  isVariable?(name: string): boolean;
+  plan(main: Scope): ServicePlan;
+  /** Builds the service while the worker still has the master's rights: its log files are opened now. */
+  create(main: Scope, ports: ServicePorts): Service;
+}

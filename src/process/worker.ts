@@ -1,0 +1,219 @@
+/**
+ * A worker process: takes its configuration and its listening sockets from the master, gives up root, serves, and ends when
+ * it is told to, or when its master is gone. nginx: ngx_worker_process_cycle. (nginx's workers outlive a master that was
+ * killed; ours finish their connections and end, so that a new master finds the addresses free.)
+ */
+import os from "node:os";
+import type { Log } from "../base/log.ts";
+import { printErrno, SystemError } from "../os/errno.ts";
+import { SystemFiles } from "../os/files.ts";
+import { kernelMemory } from "../os/memory.ts";
+import {
+  allowCoreDump,
+  becomeUser,
+  setAffinity,
+  setCoreLimit,
+  setOpenFilesLimit,
+  setPriority,
+} from "../os/privileges.ts";
+import { setProcessTitle } from "../os/process-title.ts";
+import { EpollReactor } from "../os/reactor/epoll.ts";
+import type { Affinity } from "./core-module.ts";
+import { LogFiles } from "./error-log.ts";
+import { ProcessLogging } from "./logging.ts";
+import { addCounters, type FromWorker, NO_COUNTERS, type StartMessage, type ToWorker } from "./messages.ts";
+import { loadNginxConfiguration, type NginxConfiguration } from "./nginx-configuration.ts";
+import { ReplayingReader } from "./recorded-files.ts";
+import type { Service, ServiceKind } from "./service-kind.ts";
+import { SIGNAL_NUMBERS } from "./signals.ts";
+
+/** The exit code that tells the master not to start the worker again. */
+const FATAL = 2;
+
+/** Runs the worker until the process ends. */
+export function runWorker(kinds: readonly ServiceKind[]): void {
+  let worker: Worker | undefined;
+  process.on("message", (message: ToWorker) => {
+    if (message.type === "start") worker = new Worker(message, kinds);
+    else worker?.obey(message.type);
+  });
+  process.on("disconnect", () => {
+    if (worker === undefined) process.exit(FATAL);
+    worker.masterIsGone();
+  });
+  const actions = { SIGTERM: "terminate", SIGINT: "terminate", SIGQUIT: "quit", SIGUSR1: "reopen" } as const;
+  for (const [signal, action] of Object.entries(actions)) {
+    process.on(signal, () =>
+      worker === undefined ? process.exit(0) : worker.signal(signal as keyof typeof actions, action),
+    );
+  }
+  process.on("SIGWINCH", () => worker?.noAccept());
+  for (const signal of ["SIGHUP", "SIGUSR2"] as const) process.on(signal, () => worker?.ignore(signal));
+}
+
+class Worker {
+  private readonly log: Log;
+  private readonly logFiles = new LogFiles();
+  private readonly configuration: NginxConfiguration;
+  private readonly services: readonly Service[];
+  private readonly isDaemon: boolean;
+  private isQuitting = false;
+
+  constructor(message: StartMessage, kinds: readonly ServiceKind[]) {
+    const loaded = loadNginxConfiguration(message.request, kinds, new ReplayingReader(message.files));
+    if (loaded.configuration === undefined) process.exit(FATAL);
+    this.configuration = loaded.configuration;
+    this.isDaemon = message.isDaemon;
+    const reactor = new EpollReactor();
+    const logging = new ProcessLogging(this.logFiles, reactor.clock);
+    this.log = logging.openLog(this.configuration.logTargets);
+    this.watchForDefects();
+    try {
+      const { events, main } = this.configuration;
+      const ports = {
+        reactor,
+        files: new SystemFiles(),
+        memory: kernelMemory,
+        log: this.log,
+        logging,
+        workerConnections: events.worker_connections,
+        multiAccept: events.multi_accept,
+      };
+      this.services = kinds.map((kind) => kind.create(main, ports));
+      this.prepareProcess(message.index);
+      for (const [kind, service] of this.services.entries()) service.start(message.fds[kind] ?? []);
+    } catch (error) {
+      this.log.write("emerg", (error as Error).message);
+      process.exit(FATAL);
+    }
+    setProcessTitle("nginx: worker process", "nginx");
+    this.tell({ type: "ready" });
+  }
+
+  /** Limits and rights, in nginx's order. */
+  private prepareProcess(index: number): void {
+    const { core, workerUser } = this.configuration;
+    const attempt = (change: () => void): void => {
+      try {
+        change();
+      } catch (error) {
+        const text = error instanceof SystemError ? error.message : `${(error as Error).message}`;
+        this.log.write("alert", text);
+      }
+    };
+    if (core.worker_priority !== 0) attempt(() => setPriority(core.worker_priority));
+    const { worker_rlimit_nofile: files, worker_rlimit_core: core_bytes } = core;
+    if (files !== undefined) attempt(() => setOpenFilesLimit(files));
+    if (core_bytes !== undefined) attempt(() => setCoreLimit(core_bytes));
+    if (workerUser !== undefined) becomeUser(workerUser.name, workerUser.userId, workerUser.groupId);
+    const processors = processorsOf(core.worker_cpu_affinity, index);
+    if (processors !== undefined) attempt(() => setAffinity(processors));
+    allowCoreDump();
+    if (core.working_directory !== undefined) {
+      try {
+        process.chdir(Buffer.from(core.working_directory, "latin1").toString());
+      } catch (error) {
+        const code = -((error as { errno?: number }).errno ?? 0);
+        throw new Error(`chdir("${core.working_directory}") failed ${printErrno(code)}`);
+      }
+    }
+  }
+
+  /** A defect of this program costs this worker's connections only: it is logged, and the master starts another. */
+  private watchForDefects(): void {
+    process.on("uncaughtException", (error) => {
+      this.log.write("alert", `worker process failed: ${error.stack ?? error.message}`);
+      const { debug_points: point } = this.configuration.core;
+      if (point === "abort") process.abort();
+      if (point === "stop") process.kill(process.pid, "SIGSTOP");
+      process.exit(1);
+    });
+  }
+
+  obey(action: "quit" | "terminate" | "reopen" | "report"): void {
+    if (action === "terminate") this.exit();
+    switch (action) {
+      case "quit":
+        this.quit();
+        return;
+      case "reopen":
+        this.reopen();
+        return;
+      case "report":
+        this.tell({
+          type: "counters",
+          counters: this.services.map((service) => service.counters()).reduce(addCounters, NO_COUNTERS),
+        });
+    }
+  }
+
+  /** A signal that was sent to this worker itself. */
+  signal(signal: "SIGTERM" | "SIGINT" | "SIGQUIT" | "SIGUSR1", action: "terminate" | "quit" | "reopen"): void {
+    const consequence = { terminate: "exiting", quit: "shutting down", reopen: "reopening logs" }[action];
+    this.log.write("notice", `signal ${SIGNAL_NUMBERS[signal]} (${signal}) received, ${consequence}`);
+    this.obey(action);
+  }
+
+  /** WINCH, which means nothing on a terminal: its window has changed its size. */
+  noAccept(): void {
+    if (!this.isDaemon) return;
+    this.log.write("notice", "signal 28 (SIGWINCH) received, shutting down");
+    this.quit();
+  }
+
+  ignore(signal: "SIGHUP" | "SIGUSR2"): void {
+    this.log.write("notice", `signal ${SIGNAL_NUMBERS[signal]} (${signal}) received, ignoring`);
+  }
+
+  masterIsGone(): void {
+    if (!this.isQuitting) this.log.write("alert", "the master process is gone");
+    this.quit();
+  }
+
+  private quit(): void {
+    if (this.isQuitting) return;
+    this.isQuitting = true;
+    this.log.write("notice", "gracefully shutting down");
+    setProcessTitle("nginx: worker process is shutting down", "nginx");
+    const timeoutMs = this.configuration.core.worker_shutdown_timeout;
+    if (timeoutMs !== undefined) {
+      setTimeout(() => {
+        for (const service of this.services) service.terminate();
+        this.exit();
+      }, timeoutMs);
+    }
+    let busy = this.services.length;
+    const idle = (): void => {
+      if (--busy <= 0) this.exit();
+    };
+    if (busy === 0) this.exit();
+    for (const service of this.services) service.quiesce(idle);
+  }
+
+  private reopen(): void {
+    this.log.write("notice", "reopening logs");
+    this.logFiles.reopen((sentence) => this.log.write("emerg", sentence));
+    for (const service of this.services) service.reopenLogs();
+  }
+
+  private exit(): never {
+    this.log.write("notice", "exiting");
+    // Buffered access logs are written out by this.
+    for (const service of this.services) service.terminate();
+    this.log.write("notice", "exit");
+    process.exit(0);
+  }
+
+  private tell(message: FromWorker): void {
+    if (process.connected) process.send?.(message, undefined, undefined, () => {});
+  }
+}
+
+/** The processors that worker number `index` is bound to; undefined: any. nginx: ngx_get_cpu_affinity. */
+export function processorsOf(affinity: Affinity | undefined, index: number): readonly number[] | undefined {
+  if (affinity === undefined) return undefined;
+  const { isAuto, masks } = affinity;
+  if (!isAuto) return masks[Math.min(index, masks.length - 1)];
+  const usable = masks[0] ?? os.cpus().map((_, processor) => processor);
+  return usable.length === 0 ? undefined : [usable[index % usable.length] as number];
+}
