@@ -6,9 +6,25 @@ import { printDiagnostic } from "./diagnostics.ts";
 import { parse } from "./nginx/parser.ts";
 import { present, readParameters, valued } from "./parameters.ts";
 import { confModule } from "./slot.ts";
-import { bits, block, blocks, choice, flag, fold, list, msec, num, path, raw, size, template, text } from "./slots.ts";
+import {
+  bits,
+  block,
+  blocks,
+  choice,
+  flag,
+  fold,
+  list,
+  msec,
+  num,
+  path,
+  raw,
+  single,
+  size,
+  template,
+  text,
+} from "./slots.ts";
 import { constantOf } from "./template.ts";
-import { number } from "./values.ts";
+import { number, word } from "./values.ts";
 
 const core = confModule({
   name: "core",
@@ -60,6 +76,11 @@ const web = confModule({
       },
       { doc: "Types.", syntax: "{ ... }", args: 0, block: true },
     ),
+    alias: single(word, undefined, {
+      doc: "Another folder.",
+      in: "location",
+      validate: (value, use) => (use.isSet("root") ? use.invalid('is duplicate, "root" was specified earlier') : value),
+    }),
     set: list(
       (use) => {
         use.define(use.args[0]!.slice(1));
@@ -179,6 +200,25 @@ test("a block is checked when it is sound, and before what follows it", () => {
   ]);
   assert.deepEqual(messages("http { buffer 4; bogus; }"), ['[emerg] unknown directive "bogus" in t:2']);
   assert.deepEqual(bound("pid x;").diagnostics.map(printDiagnostic), ['[emerg] no "events" section in configuration']);
+});
+
+test("a refused block is searched for errors, and is no part of the result", () => {
+  const { main, diagnostics } = bound("events {} http { } http { bogus; }");
+  assert.deepEqual(diagnostics.map(printDiagnostic), [
+    '[emerg] "http" directive is duplicate in t:1',
+    '[emerg] unknown directive "bogus" in t:1',
+  ]);
+  assert.equal(main.children.length, 2);
+});
+
+test("a slot may look at its module's values in the same scope", () => {
+  assert.deepEqual(messages("http { server { location / { root a; alias b; } location /b { alias b; } } }"), [
+    '[emerg] "alias" directive is duplicate, "root" was specified earlier in t:2',
+  ]);
+});
+
+test("variables are looked for only when the checks found nothing", () => {
+  assert.deepEqual(messages("http { buffer 4; type $nothing; }"), ["[emerg] too small in t:2"]);
 });
 
 test("what precedes a syntax error is bound, and the syntax error comes last", () => {

@@ -31,6 +31,7 @@ const directives = {
   list: slots.list((use) => use.args[0], { doc, syntax: "word" }),
   fold: slots.fold(0, (use, sum: number | undefined) => (sum ?? 0) + Number(use.args[0]), { doc, syntax: "number" }),
   keys: slots.list((use) => use.args[0], { doc, syntax: "word", merge: (outer, inner) => [...outer, ...inner] }),
+  both: slots.bits(["x"], ["x", "y", "z"], { doc, merge: (outer, inner) => new Set([...outer, ...inner]) }),
   block: slots.blocks({ main: "http" }, (use) => use.order, { doc }),
 };
 const everything = confModule({ name: "test", contexts: "main, http", directives });
@@ -122,6 +123,9 @@ test("a slot may merge the outer and the inner value, when both are set", () => 
   const [both, none] = conf.block.map(({ scope }) => scope.conf(everything));
   assert.deepEqual([both?.keys, both?.list], [["a", "b"], ["b"]]);
   assert.deepEqual([none?.keys, none?.list], [["a"], ["a"]]);
+  const mixed = (text: string) => [...bound(text).conf.block[0]!.scope.conf(everything).both];
+  assert.deepEqual(mixed("both y; block { both z; }"), ["y", "z"]);
+  assert.deepEqual(mixed("block { both z; }"), ["z"], "a default is nothing to merge with");
   assert.deepEqual(bound("block { keys b; }").conf.block[0]?.scope.conf(everything).keys, ["b"]);
 });
 

@@ -72,6 +72,16 @@ test("positions: where the name begins, where the terminator is, where the block
   assert.deepEqual(second?.block?.end, { file: "f", line: 7, column: 1 });
 });
 
+test("line feeds count in quotes, behind a backslash and in comments", () => {
+  for (const [text, line] of [
+    ['a "b\n\nc";', 3],
+    ["a b\\\nc;", 2],
+    ['a "b\\\n";', 2],
+    ["a # ;\n#\n;", 3],
+  ] as const)
+    assert.equal(parse(text, { file: "f" }).directives[0]?.end.line, line, text);
+});
+
 test("syntax errors have nginx's words and lines", () => {
   for (const [text, message] of [
     [";", 'unexpected ";" in f:1'],
