@@ -49,8 +49,6 @@ export interface Globals {
   readonly routerId: string | undefined;
   /** `instance`: goes into the names of pid and dump files. */
   readonly instanceName: string | undefined;
-  /** `net_namespace`. */
-  readonly netNamespace: string | undefined;
   readonly usePidDirectory: boolean;
   /** `script_user`; undefined: `keepalived_script` when there is such a user, else root. */
   readonly scriptUser: ScriptUser | undefined;
@@ -276,7 +274,7 @@ export interface VrrpInstance {
   readonly name: string;
   /** `state`: a wish only; every instance starts as backup and waits its down timer, unless it owns the addresses. */
   readonly initialState: "MASTER" | "BACKUP";
-  /** undefined only with unicast peers and `unicast_src_ip`. */
+  /** undefined only in a configuration that is not usable. */
   readonly interface: string | undefined;
   readonly virtualRouterId: number;
   /** 1 … 255; 255 owns the addresses. */

@@ -118,8 +118,10 @@ export class Interpreter {
   #inBlock(read: () => Position): Position {
     const first = this.#pieces[this.#next];
     if (first?.kind === "open") this.#next++;
-    else if (first !== undefined) this.report("warn", "Missing '{' at beginning of configuration block", first.position);
-    if (this.#depth >= MAX_DEPTH) return this.stop(`blocks nested deeper than ${MAX_DEPTH}`, first?.position ?? this.#end);
+    else if (first !== undefined)
+      this.report("warn", "Missing '{' at beginning of configuration block", first.position);
+    if (this.#depth >= MAX_DEPTH)
+      return this.stop(`blocks nested deeper than ${MAX_DEPTH}`, first?.position ?? this.#end);
     this.#depth++;
     const end = read();
     this.#depth--;

@@ -2,11 +2,13 @@
  * From files to the pieces that the interpreter reads: comments gone, conditions decided, includes opened, definitions
  * and repeaters resolved, and each brace a piece of its own. Every piece knows the line it was written on.
  */
+import { utf8 } from "../../base/bytes.ts";
 import { COMMAND_LINE, type Position } from "../diagnostics.ts";
 import { Definitions, parseDefinition } from "./definitions.ts";
 import type { ReadOptions } from "./reader.ts";
 import { parseRepeater } from "./repeaters.ts";
 import type { Report } from "./report.ts";
+import { trimBlanks } from "./words.ts";
 
 /** A line without its braces, or one brace. */
 export type Piece =
@@ -55,8 +57,7 @@ class Loader {
   }
 
   result(file: string): Pieces {
-    if (this.#depth > 0)
-      this.#report("warn", `There are ${this.#depth} missing '}'s or extra '{'s`);
+    if (this.#depth > 0) this.#report("warn", `There are ${this.#depth} missing '}'s or extra '{'s`);
     return {
       pieces: this.#pieces,
       files: this.#files,
@@ -76,17 +77,19 @@ class Loader {
       this.#report("error", `too many nested includes: '${path}' is not read`, from);
       return;
     }
-    const text = this.#options.reader.read(path);
-    if (!text.ok) {
-      this.#report(depth === 0 ? "error" : "warn", `Configuration file '${path}' open problem (${text.reason}) - skipping`);
+    const bytes = this.#options.reader.read(path);
+    if ("errno" in bytes) {
+      const message = `Configuration file '${path}' open problem (${bytes.text}) - skipping`;
+      this.#report(depth === 0 ? "error" : "warn", message);
       return;
     }
     this.#files.push(path);
-    const lines = text.value.split("\n");
+    const lines = utf8(bytes).split("\n");
     if (lines.at(-1) === "") lines.pop();
     for (let index = 0; index < lines.length && !this.#isFull; index++) {
-      const raw = lines[index] as string;
-      const position = { file: path, line: index + 1, column: raw.length - raw.trimStart().length + 1 };
+      // What stands behind a zero byte does not exist for a C program.
+      const raw = (lines[index] as string).replace(/\0.*$/s, "");
+      const position = { file: path, line: index + 1, column: raw.search(/[^ \t]|$/) + 1 };
       this.#end = position;
       let line = this.#condition(this.#withoutComment(raw, position));
       const definition = line === undefined ? undefined : parseDefinition(line);
@@ -97,7 +100,7 @@ class Loader {
       let value = definition.value;
       while (value.endsWith("\\") && index + 1 < lines.length) {
         line = this.#withoutComment(lines[++index] as string, position);
-        value = `${value.slice(0, -1).trimEnd()}\n${line}`;
+        value = `${trimBlanks(value.slice(0, -1))}\n${line}`;
       }
       this.#definitions.define(definition.name, value.replace(/^\n/, ""));
     }
@@ -109,9 +112,10 @@ class Loader {
     for (let at = 0; at < line.length; at++) {
       const character = line.charAt(at);
       if (character === '"') isQuoted = !isQuoted;
-      else if (!isQuoted && (character === "#" || character === "!")) return line.slice(0, at).trim();
+      else if (isQuoted && character === "\\") at++;
+      else if (!isQuoted && (character === "#" || character === "!")) return trimBlanks(line.slice(0, at));
     }
-    const text = line.trim();
+    const text = trimBlanks(line);
     if (isQuoted) this.#report("warn", `Unterminated quote '${text}'`, position);
     return text;
   }
@@ -131,7 +135,7 @@ class Loader {
     if (line === "") return;
     const repetition = parseRepeater(line);
     if (repetition === undefined) this.#resolved(line, depth, position);
-    else if ("error" in repetition) this.#report("warn", repetition.error, position);
+    else if ("errors" in repetition) for (const error of repetition.errors) this.#report("warn", error, position);
     else this.#repeat(repetition.text, repetition.rows, depth, position, new Map());
   }
 
@@ -148,7 +152,7 @@ class Loader {
       const local = new Map([...outer, ...row]);
       const inner = parseRepeater(this.#definitions.resolve(line, directoryOf(position.file), local));
       if (inner === undefined) this.#resolved(line, depth, position, local);
-      else if ("error" in inner) this.#report("warn", inner.error, position);
+      else if ("errors" in inner) for (const error of inner.errors) this.#report("warn", error, position);
       else this.#repeat(inner.text, inner.rows, depth, position, local);
     }
   }
@@ -156,7 +160,7 @@ class Loader {
   /** A line whose definitions may bring several lines, each of which may be an include. */
   #resolved(line: string, depth: number, position: Position, local?: ReadonlyMap<string, string>): void {
     for (const part of this.#definitions.resolve(line, directoryOf(position.file), local).split("\n")) {
-      const text = part.trim();
+      const text = trimBlanks(part);
       const include = /^include([rmwba]*)\s+(\S.*)$/.exec(text);
       if (include === null) this.#split(text, position);
       else this.#include(include[2] as string, include[1] as string, depth, position);
@@ -182,12 +186,13 @@ class Loader {
     for (let at = 0; at < text.length; at++) {
       const character = text.charAt(at);
       if (character === '"') isQuoted = !isQuoted;
+      else if (isQuoted && character === "\\") at++;
       if (isQuoted || (character !== "{" && character !== "}")) continue;
-      this.#push({ kind: "text", text: text.slice(start, at).trim(), position });
+      this.#push({ kind: "text", text: trimBlanks(text.slice(start, at)), position });
       this.#brace(character === "{", position);
       start = at + 1;
     }
-    this.#push({ kind: "text", text: text.slice(start).trim(), position });
+    this.#push({ kind: "text", text: trimBlanks(text.slice(start)), position });
   }
 
   #brace(isOpen: boolean, position: Position): void {

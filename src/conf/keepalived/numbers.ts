@@ -1,7 +1,9 @@
 /** Numbers of a keepalived.conf, with keepalived's words for what is wrong with them. */
 
 /** A number, or the message that keepalived prints before that of the keyword. */
-export type NumberRead = { readonly ok: true; readonly value: number } | { readonly ok: false; readonly reason: string };
+export type NumberRead =
+  | { readonly ok: true; readonly value: number }
+  | { readonly ok: false; readonly reason: string };
 
 /** A decimal integer from `min` to `max`; a negative one is called so when `min` is not negative. */
 export function readInteger(text: string, min: number, max: number): NumberRead {

@@ -1,15 +1,7 @@
 /** What the configuration is read from: files, and the facts of the node that definitions and conditions ask for. */
-import type { Decoded } from "../../base/decoded.ts";
+import type { ConfigReader } from "../nginx/load.ts";
 
-/** Files as a configuration sees them; a test hands over a table of texts. */
-export interface ConfigReader {
-  /** The text of a file, or why it can't be read (`No such file or directory`). */
-  read(path: string): Decoded<string>;
-  /** Paths that match a glob pattern with csh braces, sorted; none: nothing matches. */
-  glob(pattern: string): readonly string[];
-}
-
-/** What `@id` lines, `${_…}` definitions and repeated reading depend on. */
+/** What `@id` lines, includes and `${_…}` definitions depend on. */
 export interface ReadOptions {
   readonly reader: ConfigReader;
   /** `-i`, by default the short host name: selects `@id` lines. */

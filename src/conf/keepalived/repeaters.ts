@@ -12,18 +12,19 @@ export interface Repetition {
   readonly rows: readonly ReadonlyMap<string, string>[];
 }
 
-/** The repeater at the start of a line; undefined when there is none; `error` in keepalived's words when it is malformed. */
-export function parseRepeater(line: string): Repetition | { readonly error: string } | undefined {
+/** The repeater at the start of a line; undefined when there is none; `errors` in keepalived's words when it is malformed. */
+export function parseRepeater(line: string): Repetition | { readonly errors: readonly string[] } | undefined {
   const match = REPEATER.exec(line);
-  if (match === null) return /^~(SEQx?|LST)\b/.test(line) ? { error: invalid(line) } : undefined;
+  if (match === null) return /^~(SEQx?|LST)\b/.test(line) ? { errors: invalid(line) } : undefined;
   const kind = match[1] as "SEQ" | "SEQx" | "LST";
   const text = line.slice(match[0].length);
   const rows = kind === "LST" ? listRows(match[2] as string) : sequenceRows(match[2] as string, kind === "SEQx");
-  return rows === undefined ? { error: invalid(line) } : { text, rows };
+  return rows === undefined ? { errors: invalid(line) } : { text, rows };
 }
 
-function invalid(line: string): string {
-  return `Invalid ${line.startsWith("~LST") ? "~LST" : "~SEQ"} specification '${line}'`;
+function invalid(line: string): string[] {
+  if (line.startsWith("~LST")) return [`Invalid ~LST specification '${line}'`];
+  return [`Invalid ~SEQ definition '${line}'`, `Invalid ~SEQ specification '${line}'`];
 }
 
 /** `name,[start,[step,]]end`: as many numbers as are given, counted like `seq`. */
@@ -50,7 +51,8 @@ function listRows(parameters: string): ReadonlyMap<string, string>[] | undefined
     (match[1] ?? (match[2] as string)).split(",").map((part) => part.trim()),
   );
   const [names, ...values] = groups;
-  if (names === undefined || values.length === 0 || values.length > MAX_REPEATS || !names.every(isName)) return undefined;
+  if (names === undefined || values.length === 0 || values.length > MAX_REPEATS || !names.every(isName))
+    return undefined;
   if (values.some((row) => row.length > names.length)) return undefined;
   return values.map((row) => new Map(names.map((name, index) => [name, row[index] ?? ""])));
 }

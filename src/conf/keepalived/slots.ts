@@ -100,7 +100,7 @@ export function slotsOf<D extends Draft>(): Slots<D> {
     (key: KeyFor<D, number>, about: NumberAbout<D>): Keyword<D> =>
       keyword({ syntax: `${about.min}…${about.max}`, ...about }, (draft, line, scope) => {
         const value = number(line, scope, about, draft, read);
-        if (value !== undefined) set(draft, key, Math.round(value * scale));
+        if (value !== undefined) set(draft, key, Math.round(value * scale * 1000) / 1000);
       });
   return {
     flag: (key, about) => keyword(about, (draft) => set(draft, key, about.value ?? true)),
@@ -149,7 +149,10 @@ export function number<D>(
 }
 
 /** Reads an address behind a keyword; undefined when there is none or it is malformed. */
-export function addressOf(line: Line, scope: Interpreter): { text: string; address: IpAddress | undefined } | undefined {
+export function addressOf(
+  line: Line,
+  scope: Interpreter,
+): { text: string; address: IpAddress | undefined } | undefined {
   const text = scope.word(line, 1);
   return text === undefined ? undefined : { text, address: parseIp(text) };
 }

@@ -3,7 +3,13 @@
  * second pass with both quotes and C-like escapes (`\n`, `\x41`, `\101`, `\cA`).
  */
 
-const BLANK = /\s/;
+/** What separates words: C's isspace(), not Unicode's, so that a no-break space is part of a word as in keepalived. */
+const BLANK = /[ \t\n\v\f\r]/;
+
+/** The text without blanks at its ends. */
+export function trimBlanks(text: string): string {
+  return text.replace(/^[ \t\n\v\f\r]+|[ \t\n\v\f\r]+$/g, "");
+}
 
 /** Words of an ordinary line, or undefined when a quote is not closed. A quote also begins a new word. */
 export function splitWords(text: string): string[] | undefined {
@@ -35,7 +41,7 @@ export function splitCommand(text: string): string[] | undefined {
   for (let at = 0; at < text.length; ) {
     const character = text.charAt(at);
     if (character === "\\" && at + 1 < text.length) {
-      const [value, length] = unescape(text, at + 1);
+      const [value, length] = resolveEscape(text, at + 1);
       word += value;
       inWord = true;
       at += 1 + length;
@@ -76,7 +82,7 @@ const HEX = /^x([0-9a-fA-F]{1,2})/;
 const OCTAL = /^[0-3]?[0-7]{1,2}/;
 
 /** The character that the escape behind a backslash stands for, and how many characters the escape has. */
-function unescape(text: string, at: number): [string, number] {
+function resolveEscape(text: string, at: number): [string, number] {
   const character = text.charAt(at);
   const rest = text.slice(at, at + 3);
   const hex = HEX.exec(rest);

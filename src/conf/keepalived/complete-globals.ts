@@ -1,0 +1,99 @@
+/** `global_defs` with its defaults, and what instances take from it. */
+import { parseIp } from "../../base/ip.ts";
+import type { CommandDraft } from "./commands.ts";
+import { freezeCommand } from "./commands.ts";
+import type { AnnounceSettings, Globals, NotifyFifo } from "./config.ts";
+import type { FifoDraft, GlobalsDraft, InstanceDraft } from "./drafts.ts";
+
+const SECOND = 1000;
+/** keepalived's defaults. */
+const GARP_DELAY_MS = 5 * SECOND;
+const GARP_REPEAT = 5;
+const SCRIPT_TIMEOUT_MS = 10 * SECOND;
+const CHILD_WAIT_MS = 5 * SECOND;
+const AUTO_PRIORITY_DELAY_US = 1_000_000;
+const SMTP_TIMEOUT_MS = 30 * SECOND;
+
+/** The frozen form. */
+export function completeGlobals(draft: GlobalsDraft): Globals {
+  return Object.freeze({
+    routerId: draft.routerId,
+    instanceName: draft.instanceName,
+    usePidDirectory: draft.usePidDirectory ?? false,
+    scriptUser: draft.scriptUser,
+    enableScriptSecurity: draft.enableScriptSecurity ?? false,
+    useSymlinkPaths: draft.useSymlinkPaths ?? false,
+    startupScript: commandOf(draft.startupScript),
+    startupScriptTimeoutMs: draft.startupScriptTimeoutMs ?? SCRIPT_TIMEOUT_MS,
+    shutdownScript: commandOf(draft.shutdownScript),
+    shutdownScriptTimeoutMs: draft.shutdownScriptTimeoutMs ?? SCRIPT_TIMEOUT_MS,
+    notifyFifo: fifoOf(draft.notifyFifo, draft.notifyFifoScript),
+    vrrpNotifyFifo: fifoOf(draft.vrrpNotifyFifo, draft.vrrpNotifyFifoScript),
+    writeStatesToFifoOnReload: draft.writeStatesToFifoOnReload ?? false,
+    notifyPriorityChanges: draft.notifyPriorityChanges ?? false,
+    startupDelayMs: draft.startupDelayMs ?? 0,
+    dynamicInterfaces: draft.dynamicInterfaces ?? false,
+    allowInterfaceChanges: draft.allowInterfaceChanges ?? false,
+    disableLocalIgmp: draft.disableLocalIgmp ?? false,
+    logUnknownVrids: draft.logUnknownVrids ?? false,
+    childWaitMs: draft.childWaitMs ?? CHILD_WAIT_MS,
+    process: Object.freeze({
+      name: draft.processName,
+      vrrpName: draft.vrrpProcessName,
+      niceness: draft.niceness,
+      realtimePriority: draft.realtimePriority,
+      rlimitRttimeUs: draft.rlimitRttimeUs,
+      noSwap: draft.noSwap ?? false,
+      cpuAffinity: Object.freeze([...(draft.cpuAffinity ?? [])]),
+      maxAutoPriority: draft.maxAutoPriority,
+      minAutoPriorityDelayUs: draft.minAutoPriorityDelayUs ?? AUTO_PRIORITY_DELAY_US,
+    }),
+    umask: draft.umask,
+    dumpFiles: Object.freeze({
+      state: draft.stateDumpFile,
+      stats: draft.statsDumpFile,
+      json: draft.jsonDumpFile,
+      jsonVersion: draft.jsonVersion === 2 ? 2 : 1,
+    }),
+    mail: Object.freeze({
+      to: Object.freeze([...(draft.mailTo ?? [])]),
+      from: draft.mailFrom,
+      server: draft.smtpServer,
+      port: draft.smtpPort ?? 25,
+      heloName: draft.smtpHeloName,
+      connectTimeoutMs: draft.smtpConnectTimeoutMs ?? SMTP_TIMEOUT_MS,
+    }),
+    where: draft.where,
+  });
+}
+
+function commandOf(draft: CommandDraft | undefined) {
+  return draft === undefined ? undefined : freezeCommand(draft);
+}
+
+function fifoOf(draft: FifoDraft | undefined, script: CommandDraft | undefined): NotifyFifo | undefined {
+  return draft === undefined ? undefined : Object.freeze({ ...draft, script: commandOf(script) });
+}
+
+/** The multicast group of a family. */
+export function multicastGroupOf(globals: GlobalsDraft, family: 4 | 6): Uint8Array {
+  const configured = family === 4 ? globals.multicastGroup4 : globals.multicastGroup6;
+  return configured ?? (parseIp(family === 4 ? "224.0.0.18" : "ff02::12") as Uint8Array);
+}
+
+/** What is announced after a take-over: the instance's words, else the global ones, else the defaults. */
+export function announceSettings(draft: InstanceDraft, globals: GlobalsDraft): AnnounceSettings {
+  const isMin = globals.minGarp === true;
+  const globalDelayMs = globals.garpDelayMs ?? (isMin ? 0 : GARP_DELAY_MS);
+  const globalRepeat = globals.garpRepeat ?? (isMin ? 1 : GARP_REPEAT);
+  return Object.freeze({
+    delayMs: draft.garpDelayMs ?? globalDelayMs,
+    repeat: draft.garpRepeat ?? globalRepeat,
+    refreshMs: draft.garpRefreshMs ?? globals.garpRefreshMs ?? 0,
+    refreshRepeat: draft.garpRefreshRepeat ?? globals.garpRefreshRepeat ?? (isMin ? 0 : 1),
+    lowerPriorityDelayMs: draft.garpLowerPriorityDelayMs ?? globals.garpLowerPriorityDelayMs ?? globalDelayMs,
+    lowerPriorityRepeat: draft.garpLowerPriorityRepeat ?? globals.garpLowerPriorityRepeat ?? globalRepeat,
+    garpIntervalMs: globals.garpIntervalMs ?? 0,
+    gnaIntervalMs: globals.gnaIntervalMs ?? 0,
+  });
+}

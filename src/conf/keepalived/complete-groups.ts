@@ -1,0 +1,117 @@
+/** Sync groups: members that exist, each in one group only. keepalived: vrrp_sync_set_group, vrrp_complete_init. */
+import { OWNER_PRIORITY, resolveTracks } from "./complete-instance.ts";
+import type { SyncGroup, Track, Tracks, VrrpInstance } from "./config.ts";
+import type { ConfigDraft, GroupDraft } from "./drafts.ts";
+import { completeNotifies } from "./notifies.ts";
+import type { Report } from "./report.ts";
+
+/** Completes all groups and tells their members which one they are in. */
+export function completeGroups(
+  config: ConfigDraft,
+  instances: readonly VrrpInstance[],
+  report: Report,
+): { groups: readonly SyncGroup[]; instances: readonly VrrpInstance[] } {
+  const groupOf = new Map<string, string>();
+  const groups: SyncGroup[] = [];
+  for (const draft of config.groups) {
+    const group = completeGroup(draft, config, instances, groupOf, report);
+    if (group !== undefined) groups.push(group);
+  }
+  const grouped = instances.map((instance) => {
+    const group = groups.find(({ name }) => name === groupOf.get(instance.name));
+    if (group === undefined) return instance;
+    return Object.freeze({ ...instance, syncGroup: group.name, tracks: withoutTwice(instance, group, report) });
+  });
+  return { groups: Object.freeze(groups), instances: Object.freeze(grouped) };
+}
+
+function completeGroup(
+  draft: GroupDraft,
+  config: ConfigDraft,
+  instances: readonly VrrpInstance[],
+  groupOf: Map<string, string>,
+  report: Report,
+): SyncGroup | undefined {
+  const { name } = draft;
+  if (draft.members === undefined || draft.members.length === 0) {
+    report("warn", `Sync group ${name} has no virtual router(s). removing`);
+    return undefined;
+  }
+  const members: VrrpInstance[] = [];
+  for (const wanted of draft.members) {
+    const instance = instances.find((candidate) => candidate.name === wanted);
+    if (instance === undefined)
+      report("warn", `Virtual router ${wanted} specified in sync group ${name} doesn't exist - ignoring`);
+    else if (groupOf.has(wanted))
+      report("warn", `Virtual router ${wanted} cannot exist in more than one sync group; ignoring ${name}`);
+    else {
+      groupOf.set(wanted, name);
+      members.push(instance);
+    }
+  }
+  if (members.length === 0) {
+    report("warn", `Sync group ${name}, no matching virtual router found in group declaration - removing`);
+    return undefined;
+  }
+  if (members.length === 1)
+    report("warn", `Sync group ${name} has only 1 virtual router(s) - this probably isn't what you want`);
+  return Object.freeze({
+    name,
+    members: Object.freeze(members.map((member) => member.name)),
+    tracks: groupTracks(draft, config, members, report),
+    notifies: completeNotifies(draft),
+    notifyPriorityChanges: draft.notifyPriorityChanges ?? config.globals.notifyPriorityChanges ?? false,
+    trackingWeight: draft.trackingWeight ?? false,
+    at: draft.at,
+    where: draft.where,
+  });
+}
+
+/** A weight can't lower the priority of an owner, so with one in the group it is cleared for all. */
+function groupTracks(draft: GroupDraft, config: ConfigDraft, members: readonly VrrpInstance[], report: Report): Tracks {
+  const tracks = resolveTracks(draft.tracks, config);
+  if (!members.some(({ priority }) => priority === OWNER_PRIORITY)) return tracks;
+  const clear = (list: readonly Track[], kind: string, outcome: string): readonly Track[] =>
+    Object.freeze(
+      list.map((track) => {
+        if (track.weight === 0) return track;
+        const subject = `Cannot have weighted track ${kind} '${track.name}' with member having priority ${OWNER_PRIORITY}`;
+        report("warn", `(${draft.name}) ${subject} - ${outcome}`);
+        return Object.freeze({ ...track, weight: 0 });
+      }),
+    );
+  return Object.freeze({
+    scripts: clear(tracks.scripts, "script", "clearing weight"),
+    interfaces: clear(tracks.interfaces, "interface", "clearing weight"),
+    processes: clear(tracks.processes, "process", "setting weight 0"),
+    files: clear(tracks.files, "file", "setting weight 0"),
+  });
+}
+
+/** What the group tracks already is not tracked by a member again. */
+function withoutTwice(instance: VrrpInstance, group: SyncGroup, report: Report): Tracks {
+  const kinds = {
+    scripts: "track_script",
+    interfaces: "track_interface",
+    processes: "track_process",
+    files: "track_file",
+  };
+  const tracks: Record<keyof Tracks, readonly Track[]> = { ...instance.tracks };
+  for (const list of ["scripts", "interfaces", "processes", "files"] as const) {
+    const own = list === "interfaces" && instance.interface !== undefined ? [instance.interface] : [];
+    const names = [...own, ...instance.tracks[list].map(({ name }) => name)];
+    for (const { name } of group.tracks[list]) {
+      if (!names.includes(name)) continue;
+      const remedy =
+        list === "interfaces" ? "Remove vrrp instance or sync group config" : "Remove vrrp instance config";
+      report(
+        "warn",
+        `(${instance.name}) ${kinds[list]} ${name} is configured on VRRP instance and sync group. ${remedy}`,
+      );
+    }
+    tracks[list] = Object.freeze(
+      instance.tracks[list].filter((track) => !group.tracks[list].some(({ name }) => name === track.name)),
+    );
+  }
+  return Object.freeze(tracks);
+}

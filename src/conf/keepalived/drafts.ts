@@ -1,0 +1,209 @@
+/** The configuration while it is read: what was written, by keyword, before defaults and rules complete it. */
+import type { IpAddress } from "../../base/ip.ts";
+import type { Position } from "../diagnostics.ts";
+import type { AddressDraft } from "./addresses.ts";
+import type { CommandDraft } from "./commands.ts";
+import type { ScriptUser, UnicastPeer } from "./config.ts";
+import type { Draft } from "./interpreter.ts";
+
+/** A draft that belongs to a block. */
+export interface BlockDraft extends Draft {
+  readonly name: string;
+  /** Where the block begins. */
+  readonly at: Position;
+}
+
+export interface GlobalsDraft extends Draft {
+  routerId?: string;
+  instanceName?: string;
+  usePidDirectory?: boolean;
+  scriptUser?: ScriptUser;
+  enableScriptSecurity?: boolean;
+  useSymlinkPaths?: boolean;
+  startupScript?: CommandDraft;
+  startupScriptTimeoutMs?: number;
+  shutdownScript?: CommandDraft;
+  shutdownScriptTimeoutMs?: number;
+  notifyFifo?: FifoDraft;
+  notifyFifoScript?: CommandDraft;
+  vrrpNotifyFifo?: FifoDraft;
+  vrrpNotifyFifoScript?: CommandDraft;
+  writeStatesToFifoOnReload?: boolean;
+  notifyPriorityChanges?: boolean;
+  startupDelayMs?: number;
+  dynamicInterfaces?: boolean;
+  allowInterfaceChanges?: boolean;
+  disableLocalIgmp?: boolean;
+  logUnknownVrids?: boolean;
+  childWaitMs?: number;
+  processName?: string;
+  vrrpProcessName?: string;
+  niceness?: number;
+  realtimePriority?: number;
+  rlimitRttimeUs?: number;
+  noSwap?: boolean;
+  cpuAffinity?: readonly number[];
+  maxAutoPriority?: number;
+  minAutoPriorityDelayUs?: number;
+  umask?: number;
+  stateDumpFile?: string;
+  statsDumpFile?: string;
+  jsonDumpFile?: string;
+  jsonVersion?: number;
+  mailTo?: readonly string[];
+  mailFrom?: string;
+  smtpServer?: string;
+  smtpPort?: number;
+  smtpHeloName?: string;
+  smtpConnectTimeoutMs?: number;
+  version?: number;
+  multicastGroup4?: IpAddress;
+  multicastGroup6?: IpAddress;
+  minGarp?: boolean;
+  garpDelayMs?: number;
+  garpRepeat?: number;
+  garpRefreshMs?: number;
+  garpRefreshRepeat?: number;
+  garpLowerPriorityDelayMs?: number;
+  garpLowerPriorityRepeat?: number;
+  garpIntervalMs?: number;
+  gnaIntervalMs?: number;
+  downTimerAdverts?: number;
+  lowerPriorityNoAdvert?: boolean;
+  higherPrioritySendAdvert?: boolean;
+  checkUnicastSource?: boolean;
+  skipCheckAdvertAddresses?: boolean;
+  v3ChecksumAsV2?: boolean;
+}
+
+export interface FifoDraft {
+  readonly path: string;
+  readonly user: ScriptUser | undefined;
+  readonly at: Position;
+}
+
+export interface ScriptDraft extends BlockDraft {
+  command?: CommandDraft;
+  user?: ScriptUser;
+  intervalMs?: number;
+  timeoutMs?: number;
+  weight?: number;
+  weightReverse?: boolean;
+  rise?: number;
+  fall?: number;
+  initFail?: boolean;
+  end: Position;
+}
+
+export interface ProcessDraft extends BlockDraft {
+  process?: string;
+  parameters?: readonly string[];
+  parameterMatch?: "any" | "exact" | "initial" | "partial";
+  weight?: number;
+  weightReverse?: boolean;
+  quorum?: number;
+  quorumMax?: number;
+  forkDelayMs?: number;
+  terminateDelayMs?: number;
+  fullCommand?: boolean;
+}
+
+export interface FileDraft extends BlockDraft {
+  path?: string;
+  weight?: number;
+  weightReverse?: boolean;
+  initialise?: { readonly value: number; readonly overwrite: boolean };
+}
+
+/** A line of a `track_*` block. */
+export interface TrackDraft {
+  readonly name: string;
+  readonly weight: number | undefined;
+  readonly weightReverse: boolean | undefined;
+  readonly at: Position;
+}
+
+export interface TracksDraft {
+  readonly scripts: TrackDraft[];
+  readonly interfaces: TrackDraft[];
+  readonly processes: TrackDraft[];
+  readonly files: TrackDraft[];
+}
+
+export interface NotifyDraft {
+  notifyMaster?: CommandDraft;
+  notifyBackup?: CommandDraft;
+  notifyFault?: CommandDraft;
+  notifyStop?: CommandDraft;
+  notifyDeleted?: CommandDraft | true;
+  notifyAny?: CommandDraft;
+  notifyMasterRxLowerPriority?: CommandDraft;
+  notifyPriorityChanges?: boolean;
+}
+
+export interface GroupDraft extends BlockDraft, NotifyDraft {
+  members?: readonly string[];
+  readonly tracks: TracksDraft;
+  trackingWeight?: boolean;
+}
+
+export interface InstanceDraft extends BlockDraft, NotifyDraft {
+  /** Where its block ends. */
+  end?: Position;
+  /** The family of the first address that was read, wherever; all others must agree. */
+  family?: 4 | 6;
+  state?: "MASTER" | "BACKUP";
+  interface?: string;
+  virtualRouterId?: number;
+  priority?: number;
+  version?: number;
+  advertIntervalMs?: number;
+  sourceAddress?: IpAddress;
+  multicastGroup?: IpAddress;
+  /** A keyword for unicast was written, even if no peer was. */
+  wantsUnicast?: boolean;
+  readonly unicastPeers: UnicastPeer[];
+  unicastTtl?: number;
+  checkUnicastSource?: boolean;
+  unicastFaultWithoutPeer?: boolean;
+  authenticationType?: "PASS";
+  password?: string;
+  readonly addresses: AddressDraft[];
+  readonly excludedAddresses: AddressDraft[];
+  isWithoutAddresses?: boolean;
+  nopreempt?: boolean;
+  preemptDelayMs?: number;
+  readonly tracks: TracksDraft;
+  dontTrackPrimary?: boolean;
+  trackSourceAddress?: boolean;
+  accept?: boolean;
+  downTimerAdverts?: number;
+  garpDelayMs?: number;
+  garpRepeat?: number;
+  garpRefreshMs?: number;
+  garpRefreshRepeat?: number;
+  garpLowerPriorityDelayMs?: number;
+  garpLowerPriorityRepeat?: number;
+  lowerPriorityNoAdvert?: boolean;
+  higherPrioritySendAdvert?: boolean;
+  skipCheckAdvertAddresses?: boolean;
+  v3ChecksumAsV2?: boolean;
+  promoteSecondaries?: boolean;
+  kernelReceiveBufferBytes?: number;
+}
+
+/** Everything, in the order of the file. */
+export interface ConfigDraft extends Draft {
+  readonly globals: GlobalsDraft;
+  readonly scripts: ScriptDraft[];
+  readonly processes: ProcessDraft[];
+  readonly files: FileDraft[];
+  readonly groups: GroupDraft[];
+  readonly instances: InstanceDraft[];
+  isTrackedInterfaceMissing?: boolean;
+}
+
+/** An empty list for each kind of tracking. */
+export function newTracks(): TracksDraft {
+  return { scripts: [], interfaces: [], processes: [], files: [] };
+}

@@ -1,0 +1,590 @@
+/** Keywords of `global_defs`. keepalived: global_parser.c. */
+import { command, readUser } from "./commands.ts";
+import type { FifoDraft, GlobalsDraft } from "./drafts.ts";
+import type { Interpreter, Keyword, Keywords, Line } from "./interpreter.ts";
+import type { Machine } from "./machine.ts";
+import { readInteger } from "./numbers.ts";
+import { addressOf, allNotYet, allWithoutEffect, keyword, number, slotsOf } from "./slots.ts";
+
+const slots = slotsOf<GlobalsDraft>();
+/** Seconds that fit keepalived's microseconds in 32 bits. */
+const MAX_SECONDS = 4294;
+const MAX_DECIMAL_SECONDS = 4294.967295;
+const MAX_COUNT = 0xffff_ffff;
+
+/** `vrrp_KEY 'x' invalid - ignoring` and its relatives. */
+const invalid = (name: string) => (text: string) => `${name} '${text}' invalid - ignoring`;
+const atLeastOne = (name: string) => (value: number) =>
+  value > 0 ? undefined : { message: `${name} must be greater than 0, setting to 1`, value: 1 };
+
+/** The defaults of all instances. */
+const instanceDefaults: Keywords<GlobalsDraft> = {
+  vrrp_version: slots.integer("version", {
+    min: 2,
+    max: 3,
+    default: "2",
+    doc: "VRRP version of instances that don't say; IPv6 is always version 3.",
+    invalid: () => "VRRP Error: Version must be either 2 or 3",
+  }),
+  vrrp_mcast_group4: keyword(
+    { syntax: "ADDRESS", default: "224.0.0.18", doc: "Multicast group of IPv4 adverts." },
+    (draft, line, scope) => multicastGroup(draft, line, scope, 4),
+  ),
+  vrrp_mcast_group6: keyword(
+    { syntax: "ADDRESS", default: "ff02::12", doc: "Multicast group of IPv6 adverts." },
+    (draft, line, scope) => multicastGroup(draft, line, scope, 6),
+  ),
+  vrrp_garp_master_delay: slots.wholeSeconds("garpDelayMs", {
+    min: 0,
+    max: MAX_SECONDS,
+    default: "5",
+    doc: "Seconds after becoming active until gratuitous ARP is sent a second time; 0: never.",
+    invalid: invalid("vrrp_garp_master_delay"),
+  }),
+  vrrp_garp_master_repeat: slots.integer("garpRepeat", {
+    min: 0,
+    max: MAX_COUNT,
+    default: "5",
+    doc: "Gratuitous ARP messages per address and burst.",
+    invalid: invalid("vrrp_garp_master_repeat"),
+    mend: atLeastOne("vrrp_garp_master_repeat"),
+  }),
+  vrrp_garp_master_refresh: slots.wholeSeconds("garpRefreshMs", {
+    min: 0,
+    max: MAX_SECONDS,
+    default: "0",
+    doc: "Seconds between bursts for as long as the instance is active; 0: none.",
+    invalid: (text) => `Invalid vrrp_garp_master_refresh '${text}' - ignoring`,
+  }),
+  vrrp_garp_master_refresh_repeat: slots.integer("garpRefreshRepeat", {
+    min: 0,
+    max: MAX_COUNT,
+    default: "1",
+    doc: "Messages per refreshing burst.",
+    invalid: invalid("vrrp_garp_master_refresh_repeat"),
+    mend: atLeastOne("vrrp_garp_master_refresh_repeat"),
+  }),
+  vrrp_garp_lower_prio_delay: slots.wholeSeconds("garpLowerPriorityDelayMs", {
+    min: 0,
+    max: MAX_SECONDS,
+    default: "vrrp_garp_master_delay",
+    doc: "As vrrp_garp_master_delay, after an advert of lower priority was heard.",
+    invalid: invalid("vrrp_garp_lower_prio_delay"),
+  }),
+  vrrp_garp_lower_prio_repeat: slots.integer("garpLowerPriorityRepeat", {
+    min: 0,
+    max: MAX_COUNT,
+    default: "vrrp_garp_master_repeat",
+    doc: "Messages after an advert of lower priority was heard; 0: none.",
+    invalid: (text) => `Invalid vrrp_garp_lower_prio_repeat '${text}'`,
+  }),
+  vrrp_garp_interval: slots.seconds("garpIntervalMs", {
+    min: 0.000001,
+    max: MAX_DECIMAL_SECONDS,
+    default: "0",
+    doc: "Seconds between two gratuitous ARP messages on one interface.",
+    invalid: (text) => `vrrp_garp_interval '${text}' is invalid`,
+  }),
+  vrrp_gna_interval: slots.seconds("gnaIntervalMs", {
+    min: 0.000001,
+    max: MAX_DECIMAL_SECONDS,
+    default: "0",
+    doc: "Seconds between two unsolicited neighbour advertisements on one interface.",
+    invalid: (text) => `vrrp_gna_interval '${text}' is invalid`,
+  }),
+  vrrp_min_garp: slots.toggle("minGarp", {
+    doc: "One gratuitous ARP message instead of bursts, where nothing else is configured.",
+    invalid: () => "Invalid value for vrrp_min_garp specified",
+  }),
+  vrrp_down_timer_adverts: slots.integer("downTimerAdverts", {
+    min: 1,
+    max: 100,
+    default: "3",
+    doc: "Adverts that may be missed before a backup takes over.",
+    invalid: (text) => `Invalid vrrp_down_timer_adverts [1:100] '${text}'`,
+  }),
+  vrrp_lower_prio_no_advert: slots.toggle("lowerPriorityNoAdvert", {
+    default: "off",
+    doc: "An active router does not answer an advert of lower priority.",
+    invalid: () => "Invalid value for vrrp_lower_prio_no_advert specified",
+  }),
+  vrrp_higher_prio_send_advert: slots.toggle("higherPrioritySendAdvert", {
+    default: "off",
+    doc: "An active router answers an advert of higher priority once before it yields.",
+    invalid: () => "Invalid value for vrrp_higher_prio_send_advert specified",
+  }),
+  vrrp_check_unicast_src: slots.flag("checkUnicastSource", {
+    doc: "Unicast adverts are accepted from configured peers only.",
+  }),
+  vrrp_skip_check_adv_addr: slots.toggle("skipCheckAdvertAddresses", {
+    default: "off",
+    doc: "The address list of an advert is not compared again while the sender stays the same.",
+  }),
+  v3_checksum_as_v2: slots.toggle("v3ChecksumAsV2", {
+    default: "off",
+    doc: "IPv4 version 3 adverts have no pseudo-header in their checksum.",
+  }),
+  vrrp_strict: keyword(
+    { syntax: "[on|off]", default: "off", doc: "Strict conformance to the RFC; Tandem knows only off." },
+    (_draft, line, scope) => {
+      if (line.words[1] === undefined || !/^(off|false|no)$/i.test(line.words[1]))
+        scope.report("error", "'vrrp_strict' is not implemented by Tandem yet", line.position);
+    },
+  ),
+};
+
+function multicastGroup(draft: GlobalsDraft, line: Line, scope: Interpreter, family: 4 | 6): void {
+  const read = addressOf(line, scope);
+  if (read === undefined) return;
+  const name = `vrrp_mcast_group${family}`;
+  const { text, address } = read;
+  const warn = (message: string): void => scope.report("warn", message, line.position);
+  if (address === undefined) {
+    warn(`Can't parse ${name} [${text}]. Skipping`);
+    return;
+  }
+  if (address.length !== (family === 4 ? 4 : 16)) {
+    warn(`${name} [${text}] is not IPv${family}. Skipping`);
+    return;
+  }
+  const [first = 0, second = 0] = address;
+  if (family === 4 ? first >> 4 !== 14 : first !== 0xff) {
+    warn(`${name} [${text}] is not multicast. Skipping`);
+    return;
+  }
+  if (family === 6 && (second & 15) !== 2) warn(`${name} [${text}] should be link-local multicast.`);
+  if (family === 4) draft.multicastGroup4 = address;
+  else draft.multicastGroup6 = address;
+}
+
+/** How the processes run. */
+function processKeywords(machine: Machine | undefined): Keywords<GlobalsDraft> {
+  return {
+    process_names: keyword({ doc: "The usual names for all processes." }, (draft) => {
+      draft.processName ??= "keepalived";
+      draft.vrrpProcessName ??= "keepalived_vrrp";
+    }),
+    process_name: processName("processName", "Title of the first process."),
+    vrrp_process_name: processName("vrrpProcessName", "Title of the VRRP process."),
+    vrrp_priority: keyword({ syntax: "-20…19", doc: "Nice value of the VRRP process." }, (draft, line, scope) => {
+      if (line.words.length < 2) return scope.report("warn", "No vrrp process priority specified", line.position);
+      const about = { min: -20, max: 19, invalid: () => "Invalid vrrp process priority specified" };
+      const value = number(line, scope, about, draft);
+      if (value !== undefined) draft.niceness = value;
+    }),
+    vrrp_rt_priority: keyword(
+      { syntax: "1…99", doc: "Real-time priority (SCHED_RR) of the VRRP process." },
+      realtimePriority,
+    ),
+    vrrp_rlimit_rttime: realtimeLimit("Microseconds that the VRRP process may run without blocking."),
+    vrrp_rlimit_rtime: realtimeLimit("Old spelling of vrrp_rlimit_rttime."),
+    vrrp_no_swap: slots.flag("noSwap", { doc: "The VRRP process is locked in memory." }),
+    vrrp_cpu_affinity: keyword(
+      { syntax: "CPU…", doc: "CPUs that the VRRP process may run on." },
+      (draft, line, scope) => {
+        if (line.words.length < 2) return scope.report("warn", "No vrrp cpu_id set specified", line.position);
+        const cpus: number[] = [];
+        for (const text of line.words.slice(1)) {
+          const read = readInteger(text, 0, (machine?.cpuCount ?? 1024) - 1);
+          if (read.ok) cpus.push(read.value);
+          else {
+            scope.report("warn", read.reason, line.position);
+            scope.report("warn", `Invalid cpu_id:${text} specified for vrrp process`, line.position);
+          }
+        }
+        draft.cpuAffinity = cpus;
+      },
+    ),
+    max_auto_priority: keyword(
+      { syntax: "[-1…99]", default: "0", doc: "Real-time priority to reach when the process is scheduled late." },
+      (draft, line, scope) => {
+        if (line.words.length < 2) {
+          draft.maxAutoPriority = 99;
+          return;
+        }
+        const bad = (text: string): string =>
+          `max_auto_priority '${text}' must be in [0, 99] (or -1 to disable) - ignoring`;
+        const value = number(line, scope, { min: -1, max: 99, invalid: bad }, draft);
+        if (value !== undefined) draft.maxAutoPriority = value;
+      },
+    ),
+    min_auto_priority_delay: keyword(
+      { syntax: "1…10000000", default: "1000000", doc: "Microseconds of lateness that raise the priority." },
+      (draft, line, scope) => {
+        if (line.words.length < 2)
+          return scope.report("warn", "min_auto_priority_delay requires delay time", line.position);
+        const bad = (text: string): string => `min_auto_priority_delay '${text}' must be in [1, 10000000] - ignoring`;
+        const value = number(line, scope, { min: 1, max: 10_000_000, invalid: bad }, draft);
+        if (value !== undefined) draft.minAutoPriorityDelayUs = value;
+      },
+    ),
+    umask: keyword({ syntax: "MASK|BIT…", default: "0177", doc: "Mask of files that are made." }, readUmask),
+  };
+}
+
+/** Longest title of a process, TASK_COMM_LEN without its zero. */
+const MAX_PROCESS_NAME = 15;
+
+function processName(key: "processName" | "vrrpProcessName", doc: string): Keyword<GlobalsDraft> {
+  return keyword({ syntax: "NAME", doc }, (draft, line, scope) => {
+    const name = scope.word(line, 1);
+    if (name === undefined) return;
+    if (name.length > MAX_PROCESS_NAME) {
+      const message = `Process name ${name} more than ${MAX_PROCESS_NAME} characters, truncating`;
+      scope.report("warn", message, line.position);
+    }
+    draft[key] = name.slice(0, MAX_PROCESS_NAME);
+  });
+}
+
+function realtimePriority(draft: GlobalsDraft, line: Line, scope: Interpreter): void {
+  if (line.words.length < 2) {
+    scope.report("warn", "No vrrp process real-time priority specified", line.position);
+    return;
+  }
+  const about = {
+    min: -0x8000_0000,
+    max: 0x7fff_ffff,
+    invalid: (text: string) => `vrrp process real-time priority '${text}' invalid`,
+    mend: (value: number) => {
+      const subject = `vrrp process real-time priority ${value}`;
+      if (value < 1) return { message: `${subject} less than minimum 1 - setting to minimum`, value: 1 };
+      if (value > 99) return { message: `${subject} greater than maximum 99 - setting to maximum`, value: 99 };
+      return undefined;
+    },
+  };
+  const value = number(line, scope, about, draft);
+  if (value !== undefined) draft.realtimePriority = value;
+}
+
+function realtimeLimit(doc: string): Keyword<GlobalsDraft> {
+  return slots.integer("rlimitRttimeUs", {
+    min: 1,
+    max: MAX_COUNT,
+    doc,
+    invalid: (text) => `Invalid vrrp real-time limit - ${text}`,
+  });
+}
+
+/** Bits as `S_I…` names them, without the prefix. */
+const UMASK_BITS: Readonly<Record<string, number>> = {
+  IXOTH: 0o001,
+  IWOTH: 0o002,
+  IROTH: 0o004,
+  IRWXO: 0o007,
+  IXGRP: 0o010,
+  IWGRP: 0o020,
+  IRGRP: 0o040,
+  IRWXG: 0o070,
+  IXUSR: 0o100,
+  IWUSR: 0o200,
+  IRUSR: 0o400,
+  IRWXU: 0o700,
+};
+
+function readUmask(draft: GlobalsDraft, line: Line, scope: Interpreter): void {
+  const text = scope.word(line, 1);
+  if (text === undefined) return;
+  const warn = (message: string): void => scope.report("warn", message, line.position);
+  if (/^[0-9]/.test(text)) {
+    const value = /^0[0-7]*$/.test(text) ? Number.parseInt(text, 8) : Number(text);
+    if (!Number.isInteger(value) || value > 0o777) {
+      warn(`invalid umask value ${text}`);
+      return;
+    }
+    draft.umask = value;
+    return;
+  }
+  let mask = 0;
+  for (const name of line.words
+    .slice(1)
+    .join(" ")
+    .split(/[\s|]+/)) {
+    const bit = UMASK_BITS[name];
+    if (bit === undefined) {
+      warn(`Unknown umask bit ${name}`);
+      return;
+    }
+    mask |= bit;
+  }
+  draft.umask = mask;
+}
+
+function fifo(key: "notifyFifo" | "vrrpNotifyFifo", name: string, doc: string): Keyword<GlobalsDraft> {
+  return keyword({ syntax: "PATH [USER [GROUP]]", doc }, (draft, line, scope) => {
+    const path = line.words[1];
+    if (path === undefined) return scope.report("warn", `No ${name} name specified`, line.position);
+    if (draft[key] !== undefined)
+      return scope.report("warn", `${name} already specified - ignoring ${path}`, line.position);
+    const found: FifoDraft = { path, user: readUser(line.words.slice(2)), at: line.position };
+    draft[key] = found;
+  });
+}
+
+/** What is run or written to at the edges of the daemon's life. */
+const scripts: Keywords<GlobalsDraft> = {
+  script_user: keyword(
+    {
+      syntax: "USER [GROUP]",
+      default: "keepalived_script, else root",
+      doc: "Who scripts run as, where they don't say.",
+    },
+    (draft, line, scope) => {
+      const user = readUser(line.words.slice(1));
+      if (user === undefined) scope.report("warn", "No script username specified", line.position);
+      else draft.scriptUser = user;
+    },
+  ),
+  enable_script_security: slots.flag("enableScriptSecurity", {
+    doc: "Scripts that root runs must not be writable by anybody else, on their whole path.",
+  }),
+  use_symlink_paths: slots.toggle("useSymlinkPaths", {
+    default: "off",
+    doc: "Script paths keep their symbolic links.",
+  }),
+  startup_script: command("startupScript", {
+    doc: "Run once before anything else starts.",
+    already: () => "startup script already specified",
+    missing: "startup script missing",
+  }),
+  startup_script_timeout: scriptTimeout("startupScriptTimeoutMs", "startup"),
+  shutdown_script: command("shutdownScript", {
+    doc: "Run once after everything has ended.",
+    already: () => "shutdown script already specified",
+    missing: "shutdown script missing",
+  }),
+  shutdown_script_timeout: scriptTimeout("shutdownScriptTimeoutMs", "shutdown"),
+  notify_fifo: fifo("notifyFifo", "notify_fifo", "A named pipe that gets a line for every change of state."),
+  notify_fifo_script: command("notifyFifoScript", {
+    doc: "Started to read the pipe; gets its path as last argument.",
+    already: (text) => `notify_fifo_script already specified - ignoring ${text}`,
+    missing: "No notify_fifo_script specified",
+  }),
+  vrrp_notify_fifo: fifo("vrrpNotifyFifo", "vrrp_notify_fifo", "As notify_fifo, for VRRP only."),
+  vrrp_notify_fifo_script: command("vrrpNotifyFifoScript", {
+    doc: "As notify_fifo_script, for VRRP only.",
+    already: (text) => `vrrp_notify_fifo_script already specified - ignoring ${text}`,
+    missing: "No vrrp_notify_fifo_script specified",
+  }),
+  fifo_write_vrrp_states_on_reload: slots.flag("writeStatesToFifoOnReload", {
+    doc: "After a reload all states are written to the pipes again.",
+  }),
+  vrrp_notify_priority_changes: slots.toggle("notifyPriorityChanges", {
+    default: "off",
+    doc: "Changes of priority are written to the pipes, too.",
+    // keepalived calls it global.
+    invalid: (text) => `Invalid value '${text}' for global vrrp_notify_priority_changes specified`,
+  }),
+};
+
+function scriptTimeout(key: "startupScriptTimeoutMs" | "shutdownScriptTimeoutMs", name: string): Keyword<GlobalsDraft> {
+  return slots.wholeSeconds(key, {
+    min: 1,
+    max: 1000,
+    default: "10",
+    doc: `Seconds that the ${name} script may take.`,
+    invalid: (text) => `${name}_script_timeout '${text}' must be in [1, 1000] - ignoring`,
+  });
+}
+
+/** Mail: read, but no mail is sent. */
+const mail: Keywords<GlobalsDraft> = {
+  notification_email: keyword({ syntax: "{ ADDRESS… }", doc: "Who would get mail." }, (draft, line, scope) => {
+    const addresses: string[] = [];
+    const end = scope.list((item) => addresses.push(...item.words));
+    if (addresses.length === 0) scope.report("warn", "Warning - empty notification_email block", end);
+    draft.mailTo = addresses;
+    void line;
+  }),
+  notification_email_from: slots.text("mailFrom", {
+    doc: "Sender of mail.",
+    syntax: "ADDRESS",
+    missing: "emailfrom missing - ignoring",
+  }),
+  smtp_server: keyword({ syntax: "HOST [PORT]", doc: "Mail relay." }, (draft, line, scope) => {
+    const host = scope.word(line, 1);
+    const port = readInteger(line.words[2] ?? "25", 1, 65535);
+    if (host === undefined) return;
+    if (!port.ok) {
+      scope.report("warn", port.reason, line.position);
+      scope.report("warn", `Invalid smtp server ${line.words.slice(1).join(" ")}`, line.position);
+      return;
+    }
+    draft.smtpServer = host;
+    draft.smtpPort = port.value;
+  }),
+  smtp_helo_name: slots.text("smtpHeloName", { doc: "Name for HELO." }),
+  smtp_connect_timeout: slots.wholeSeconds("smtpConnectTimeoutMs", {
+    min: 0,
+    max: MAX_SECONDS,
+    default: "30",
+    doc: "Seconds to wait for the relay.",
+    invalid: (text) => `smtp_connect_timeout '${text}' must be in [0, ${MAX_SECONDS}] - ignoring`,
+    mend: (value) =>
+      value > 0 ? undefined : { message: "smtp_conect_timeout must be greater than 0, setting to 1", value: 1 },
+  }),
+  smtp_alert: mailAlert("smtp_alert"),
+  smtp_alert_vrrp: mailAlert("smtp_alert_vrrp"),
+  ...allWithoutEffect("Tandem sends no mail yet", ["smtp_alert_checker", "no_email_faults", "no_checker_emails"]),
+};
+
+function mailAlert(name: string): Keyword<GlobalsDraft> {
+  return keyword(
+    { syntax: "[on|off]", doc: "Mail on every change of state; Tandem sends none yet." },
+    (_, line, scope) => {
+      const word = line.words[1] ?? "on";
+      if (/^(on|true|yes)$/i.test(word)) sayNoMail(line, scope);
+      else if (!/^(off|false|no)$/i.test(word))
+        scope.report("warn", `Invalid value '${word}' for global ${name} specified`, line.position);
+    },
+  );
+}
+
+/** The clear word about mail, where somebody counts on it. */
+export function sayNoMail(line: Line, scope: Interpreter): void {
+  scope.report("notice", `'${line.words[0]}': Tandem sends no mail yet; use a notify script`, line.position);
+}
+
+/** Files and names. */
+const general: Keywords<GlobalsDraft> = {
+  router_id: slots.text("routerId", {
+    syntax: "NAME",
+    default: "the host name",
+    doc: "Name of this node in messages.",
+    missing: "routerid name missing - ignoring",
+  }),
+  vrrp_startup_delay: slots.seconds("startupDelayMs", {
+    min: 0.001,
+    max: MAX_DECIMAL_SECONDS,
+    default: "0",
+    doc: "Seconds that all instances wait after the start.",
+    invalid: (text) => `vrrp_startup_delay '${text}' is invalid`,
+  }),
+  dynamic_interfaces: keyword(
+    { syntax: "[allow_if_changes]", doc: "Interfaces may be missing at first, or come back." },
+    (draft, line, scope) => {
+      draft.dynamicInterfaces = true;
+      if (line.words[1] === "allow_if_changes") draft.allowInterfaceChanges = true;
+      else if (line.words[1] !== undefined)
+        scope.report("warn", `Unknown dynamic_interfaces option '${line.words[1]}'`, line.position);
+    },
+  ),
+  disable_local_igmp: slots.flag("disableLocalIgmp", { doc: "No IGMP reports for 224.0.0.0/24." }),
+  log_unknown_vrids: slots.flag("logUnknownVrids", { doc: "Adverts of foreign virtual router ids are logged." }),
+  state_dump_file: slots.text("stateDumpFile", {
+    syntax: "PATH",
+    doc: "What SIGUSR1 writes.",
+    default: "/tmp/keepalived.data",
+  }),
+  stats_dump_file: slots.text("statsDumpFile", {
+    syntax: "PATH",
+    doc: "What SIGUSR2 writes.",
+    default: "/tmp/keepalived.stats",
+  }),
+  json_dump_file: slots.text("jsonDumpFile", {
+    syntax: "PATH",
+    doc: "What the JSON signal writes.",
+    default: "/tmp/keepalived.json",
+  }),
+  json_version: slots.integer("jsonVersion", { min: 1, max: 2, default: "1", doc: "Form of the JSON file." }),
+};
+
+/** All keywords of `global_defs`. */
+export function globalKeywords(machine: Machine | undefined): Keywords<GlobalsDraft> {
+  return {
+    ...general,
+    ...processKeywords(machine),
+    ...scripts,
+    ...mail,
+    ...instanceDefaults,
+    ...allWithoutEffect("it concerns virtual servers", [
+      "checker_process_name",
+      "lvs_process_name",
+      "checker_priority",
+      "checker_rt_priority",
+      "checker_rlimit_rttime",
+      "checker_rlimit_rtime",
+      "checker_no_swap",
+      "checker_cpu_affinity",
+      "checker_log_all_failures",
+      "rs_init_notifies",
+      "lvs_timeouts",
+      "lvs_flush",
+      "lvs_flush_on_stop",
+      "lvs_flush_onstop",
+      "lvs_notify_fifo",
+      "lvs_notify_fifo_script",
+      "lvs_netlink_cmd_rcv_bufs",
+      "lvs_netlink_cmd_rcv_bufs_force",
+      "lvs_netlink_monitor_rcv_bufs",
+      "lvs_netlink_monitor_rcv_bufs_force",
+      "nftables_ipvs",
+      "nftables_ipvs_priority",
+      "nftables_ipvs_start_fwmark",
+    ]),
+    ...allWithoutEffect("it concerns BFD", [
+      "bfd_process_name",
+      "bfd_priority",
+      "bfd_rt_priority",
+      "bfd_rlimit_rttime",
+      "bfd_rlimit_rtime",
+      "bfd_no_swap",
+      "bfd_cpu_affinity",
+    ]),
+    ...allWithoutEffect("it concerns virtual MAC interfaces or static addresses", [
+      "default_interface",
+      "vmac_prefix",
+      "vmac_addr_prefix",
+    ]),
+    ...allWithoutEffect("Tandem sizes its buffers itself", [
+      "vrrp_netlink_cmd_rcv_bufs",
+      "vrrp_netlink_cmd_rcv_bufs_force",
+      "vrrp_netlink_monitor_rcv_bufs",
+      "vrrp_netlink_monitor_rcv_bufs_force",
+      "process_monitor_rcv_bufs",
+      "process_monitor_rcv_bufs_force",
+      "vrrp_rx_bufs_policy",
+      "vrrp_rx_bufs_multiplier",
+    ]),
+    ...allWithoutEffect("it concerns how keepalived itself reads its configuration", [
+      "random_seed",
+      "tmp_config_directory",
+      "config_save_dir",
+      "data_use_instance",
+      "iproute_usr_dir",
+      "iproute_etc_dir",
+      "set_supplementary_groups",
+    ]),
+    ...allNotYet("keepalived keyword that changes what a node does", [
+      "enable_dbus",
+      "dbus_service_name",
+      "dbus_no_interface_name",
+      "snmp_socket",
+      "enable_snmp_vrrp",
+      "enable_snmp_keepalived",
+      "enable_snmp_checker",
+      "enable_snmp_rfc",
+      "enable_snmp_rfcv2",
+      "enable_snmp_rfcv3",
+      "enable_traps",
+      "snmp_vs_stats_update_interval",
+      "snmp_rs_stats_update_interval",
+      "lvs_sync_daemon",
+      "include_check",
+      "reload_check_config",
+      "reload_time_file",
+      "reload_repeat",
+      "reload_file",
+      "vrrp_garp_extra_if",
+      "vrrp_vmac_garp_intvl",
+      "vrrp_owner_ignore_adverts",
+      "vrrp_delay_after_boot",
+      "vrrp_iptables",
+      "vrrp_ipsets",
+      "nftables",
+      "nftables_priority",
+      "nftables_counters",
+      "nftables_ifindex",
+    ]),
+  };
+}

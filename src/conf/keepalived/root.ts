@@ -1,0 +1,212 @@
+/** Keywords outside any block: the blocks themselves, and a few settings of the whole program. */
+import { DEFAULT_SCRIPT_USER } from "./complete.ts";
+import type { BlockDraft, ConfigDraft, GlobalsDraft, InstanceDraft, ScriptDraft } from "./drafts.ts";
+import { newTracks } from "./drafts.ts";
+import { globalKeywords } from "./globals.ts";
+import { groupKeywords } from "./group.ts";
+import { instanceKeywords } from "./instance.ts";
+import type { Documented, Interpreter, Keyword, Keywords, Line } from "./interpreter.ts";
+import type { Machine } from "./machine.ts";
+import { allNotYet, allWithoutEffect, keyword, number } from "./slots.ts";
+import { fileKeywords, processKeywords, scriptKeywords } from "./tracked.ts";
+
+/** What the blocks need to know of each other. */
+export interface RootContext {
+  readonly config: ConfigDraft;
+  readonly machine: Machine | undefined;
+  /** The globals, also those that stand behind the block. */
+  readonly globals: GlobalsDraft;
+}
+
+/** All keywords outside blocks. */
+export function rootKeywords(context: RootContext): Keywords<ConfigDraft> {
+  const { config, machine, globals } = context;
+  const tracking = { config, machine, isDynamic: globals.dynamicInterfaces === true };
+  const globalTable = globalKeywords(machine);
+  const instanceTable = instanceKeywords(tracking);
+  const groupTable = groupKeywords(tracking);
+  return {
+    ...general,
+    global_defs: keyword(
+      { syntax: "{ … }", doc: "Settings of the whole program, and defaults of all instances." },
+      (draft, _line, scope) => {
+        scope.block(globalTable, draft.globals);
+        checkScriptUser(draft.globals, machine, scope);
+      },
+      globalTable as Keywords<never>,
+    ),
+    vrrp_script: keyword(
+      { syntax: "NAME { … }", doc: "A program that says whether this node is fit." },
+      (_draft, line, scope) => readScript(line, scope, context),
+      scriptKeywords as Keywords<never>,
+    ),
+    vrrp_track_process: keyword(
+      { syntax: "NAME { … }", doc: "Processes that must run." },
+      (draft, line, scope) => {
+        const block = begin(line, scope);
+        if (block === undefined) return;
+        const end = scope.block(processKeywords, block);
+        const process = block as (typeof draft.processes)[number];
+        if (process.process !== undefined) draft.processes.push(process);
+        else scope.report("warn", `track process '${block.name}' process name not specified`, end);
+      },
+      processKeywords as Keywords<never>,
+    ),
+    track_file: trackFile("A number in a file that is added to the priority."),
+    vrrp_track_file: trackFile("Old spelling of track_file."),
+    vrrp_sync_group: keyword(
+      { syntax: "NAME { … }", doc: "Instances that change state together." },
+      (draft, line, scope) => {
+        const [, name] = line.words;
+        const refuse = (message: string): void => {
+          scope.report("warn", message, line.position);
+          scope.skipBlock();
+        };
+        if (name === undefined || line.words.length > 2) return refuse("vrrp_sync_group must have a name - skipping");
+        if (draft.groups.some((known) => known.name === name)) return refuse(`vrrp sync group ${name} already defined`);
+        const group = { name, at: line.position, where: new Map(), tracks: newTracks() };
+        scope.block(groupTable, group);
+        draft.groups.push(group);
+      },
+      groupTable as Keywords<never>,
+    ),
+    vrrp_instance: keyword(
+      { syntax: "NAME { … }", doc: "One virtual router on one interface." },
+      (draft, line, scope) => {
+        const [, name] = line.words;
+        const refuse = (message: string): void => {
+          scope.report("warn", message, line.position);
+          scope.skipBlock();
+        };
+        if (name === undefined || line.words.length > 2) return refuse("vrrp_instance must have a name");
+        if (draft.instances.some((known) => known.name === name))
+          return refuse(`vrrp instance ${name} already defined`);
+        const instance: InstanceDraft = {
+          name,
+          at: line.position,
+          where: new Map(),
+          tracks: newTracks(),
+          unicastPeers: [],
+          addresses: [],
+          excludedAddresses: [],
+        };
+        instance.end = scope.block(instanceTable, instance);
+        draft.instances.push(instance);
+      },
+      instanceTable as Keywords<never>,
+    ),
+    ...refused,
+  };
+}
+
+/** A block whose name must be there. */
+function begin(line: Line, scope: Interpreter): BlockDraft | undefined {
+  const name = scope.word(line, 1);
+  return name === undefined ? undefined : { name, at: line.position, where: new Map() };
+}
+
+function trackFile(doc: string): Keyword<ConfigDraft> {
+  return keyword(
+    { syntax: "NAME { … }", doc },
+    (draft, line, scope) => {
+      const block = begin(line, scope);
+      if (block === undefined) return;
+      const end = scope.block(fileKeywords, block);
+      const file = block as (typeof draft.files)[number];
+      if (file.path !== undefined) draft.files.push(file);
+      else scope.report("warn", `No file set for track_file ${block.name} - ignoring`, end);
+    },
+    fileKeywords as Keywords<never>,
+  );
+}
+
+function readScript(line: Line, scope: Interpreter, { config, machine, globals }: RootContext): void {
+  const name = scope.word(line, 1);
+  if (name === undefined) return;
+  const draft: ScriptDraft = { name, at: line.position, where: new Map(), end: line.position };
+  draft.end = scope.block(scriptKeywords, draft);
+  const warn = (message: string, position = draft.end): void => scope.report("warn", message, position);
+  if (draft.command === undefined) {
+    warn(`No script set for vrrp_script ${name} - removing`);
+    return;
+  }
+  if (machine !== undefined && draft.user !== undefined) {
+    const { user, group } = draft.user;
+    if (!machine.hasUser(user) || (group !== undefined && !machine.hasGroup(group))) {
+      warn(`Unable to set uid/gid for script '${draft.command.argv.join(" ")}'`, draft.where.get("user"));
+      return;
+    }
+  } else if (machine !== undefined) {
+    const standard = globals.scriptUser?.user;
+    const isMissing =
+      standard === undefined
+        ? globals.enableScriptSecurity === true && !machine.hasUser(DEFAULT_SCRIPT_USER)
+        : !machine.hasUser(standard);
+    if (isMissing) {
+      if (standard === undefined) warn(`Unable to set default user ${DEFAULT_SCRIPT_USER} for script`);
+      warn(`Unable to set default user for vrrp script ${name} - removing`);
+      return;
+    }
+  }
+  config.scripts.push(draft);
+}
+
+function checkScriptUser(globals: GlobalsDraft, machine: Machine | undefined, scope: Interpreter): void {
+  const { scriptUser } = globals;
+  if (scriptUser === undefined || machine === undefined) return;
+  const isKnown =
+    machine.hasUser(scriptUser.user) && (scriptUser.group === undefined || machine.hasGroup(scriptUser.group));
+  if (!isKnown) scope.report("warn", "Error setting global script uid/gid", globals.where.get("script_user"));
+}
+
+const general: Keywords<ConfigDraft> = {
+  instance: keyword({ syntax: "NAME", doc: "Name of this instance of the program." }, ({ globals }, line, scope) => {
+    const name = line.words[1];
+    const warn = (message: string): void => scope.report("warn", message, line.position);
+    if (name === undefined) warn("instance name missing - ignoring");
+    else if (globals.instanceName !== undefined) warn(`Duplicate instance definition ${name} - ignoring`);
+    else globals.instanceName = name;
+  }),
+  use_pid_dir: keyword({ doc: "Pid files in a directory of their own." }, ({ globals }) => {
+    globals.usePidDirectory = true;
+  }),
+  child_wait_time: keyword(
+    { syntax: "0…4294", default: "5", doc: "Seconds to wait for processes that end." },
+    ({ globals }, line, scope) => {
+      const about = { min: 0, max: 4294, invalid: (text: string) => `Invalid child_wait_time ${text}` };
+      const value = number(line, scope, about, globals);
+      if (value !== undefined) globals.childWaitMs = value * 1000;
+    },
+  ),
+  ...allWithoutEffect("Tandem watches links through netlink", ["linkbeat_use_polling", "linkbeat_interfaces"]),
+  ...allWithoutEffect("it concerns ipsets", ["namespace_with_ipsets"]),
+};
+
+const refused: Keywords<ConfigDraft> = allNotYet("keepalived keyword that changes what a node does", [
+  "net_namespace",
+  "net_namespace_ipvs",
+  "interface_up_down_delays",
+  "static_ipaddress",
+  "static_routes",
+  "static_rules",
+  "track_group",
+  "garp_group",
+  "bfd_instance",
+  "virtual_server_group",
+  "virtual_server",
+  "SSL",
+]);
+
+/** Every keyword with its documentation, for the reference pages. */
+export function keywordReference(): Readonly<Record<string, Documented>> {
+  const config: ConfigDraft = {
+    where: new Map(),
+    globals: { where: new Map() },
+    scripts: [],
+    processes: [],
+    files: [],
+    groups: [],
+    instances: [],
+  };
+  return rootKeywords({ config, machine: undefined, globals: config.globals });
+}
