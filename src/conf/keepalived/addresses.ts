@@ -1,5 +1,6 @@
 /** Lines of `virtual_ipaddress`: an address and the options of `ip address`. keepalived: vrrp_ipaddress.c. */
 import { type IpAddress, parseIp } from "../../base/ip.ts";
+import type { Position } from "../diagnostics.ts";
 import type { VirtualAddress } from "./config.ts";
 import type { Interpreter, Line } from "./interpreter.ts";
 import type { Machine } from "./machine.ts";
@@ -7,7 +8,8 @@ import { readInteger } from "./numbers.ts";
 import type { TrackContext } from "./tracks.ts";
 
 /** An address while its instance is still being read: the interface may come later. */
-export type AddressDraft = Omit<VirtualAddress, "broadcast"> & {
+export type AddressDraft = Omit<VirtualAddress, "broadcast" | "at"> & {
+  readonly at: Position;
   readonly broadcast: IpAddress | "+" | "-" | undefined;
   readonly text: string;
 };

@@ -5,7 +5,13 @@
  */
 import type { Bytes } from "../../base/bytes.ts";
 import type { IpAddress } from "../../base/ip.ts";
-import type { Position } from "../diagnostics.ts";
+
+/** Where a value is written. */
+export interface Position {
+  readonly file: string;
+  /** Counted from 1. */
+  readonly line: number;
+}
 
 /** keyword → where it was written (the last time); a keyword that is missing here has its default. */
 export type Where = ReadonlyMap<string, Position>;

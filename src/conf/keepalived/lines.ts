@@ -170,7 +170,7 @@ class Loader {
   #include(pattern: string, checks: string, depth: number, position: Position): void {
     pattern = pattern.replace(/^"(.*)"$/, "$1");
     const path = pattern.startsWith("/") ? pattern : joinPath(directoryOf(position.file), pattern);
-    const matches = this.#options.reader.glob(path);
+    const matches = expandBraces(path).flatMap((one) => this.#options.reader.glob(one));
     if (matches.length === 0) {
       const mustExist = this.#options.includeMustExist === true || /[mwba]/.test(checks);
       if (mustExist) this.#isIncludeMissing = true;
@@ -219,4 +219,21 @@ function directoryOf(file: string): string {
 
 function joinPath(directory: string, name: string): string {
   return directory === "." ? name : `${directory === "/" ? "" : directory}/${name}`;
+}
+
+/** Alternatives that one pattern may have. */
+const MAX_ALTERNATIVES = 256;
+
+/** csh braces: `a{b,c}d` is `abd` and `acd`. The innermost pair first; at the bound the rest stays as it is. */
+export function expandBraces(pattern: string): readonly string[] {
+  let patterns = [pattern];
+  for (;;) {
+    const next = patterns.flatMap((one) => {
+      const match = /^(.*)\{([^{}]*,[^{}]*)\}(.*)$/s.exec(one);
+      if (match === null) return [one];
+      return (match[2] as string).split(",").map((choice) => `${match[1]}${choice}${match[3]}`);
+    });
+    if (next.length === patterns.length || next.length > MAX_ALTERNATIVES) return patterns;
+    patterns = next;
+  }
 }
