@@ -20,7 +20,7 @@ const module = confModule({
   contexts,
   directives: {
     http: block({ main: "http" }, { doc }),
-    server: blocks({ http: "server" }, () => null, { doc }),
+    server: blocks({ http: "server" }, undefined, { doc }),
     location: blocks({ server: "location", location: "location" }, (use) => use.args[0], { doc, args: [1, 2] }),
     if: blocks({ location: "if in location" }, (use) => use.template(use.args[0]!), { doc, args: [1, 3] }),
     flag: flag(false, { doc }),

@@ -43,7 +43,7 @@ const web = confModule({
   name: "web",
   contexts: "http, server, location, if in location",
   directives: {
-    server: blocks({ http: "server" }, () => null, { doc: "A virtual server." }),
+    server: blocks({ http: "server" }, undefined, { doc: "A virtual server." }),
     location: blocks({ server: "location", location: "location" }, (use) => use.args.join(" "), {
       doc: "A place.",
       args: [1, 2],
@@ -219,6 +219,16 @@ test("a slot may look at its module's values in the same scope", () => {
 
 test("variables are looked for only when the checks found nothing", () => {
   assert.deepEqual(messages("http { buffer 4; type $nothing; }"), ["[emerg] too small in t:2"]);
+});
+
+test("a parser that refuses without a reason is a defect", () => {
+  const mute = confModule({
+    name: "m",
+    contexts: "main",
+    directives: { mute: raw(0, () => undefined, { doc: "", syntax: "" }) },
+  });
+  const run = () => bind([parse("mute 1;", { file: "t" })], catalog([mute]), environment);
+  assert.throws(run, /"mute" says why it refuses a value/);
 });
 
 test("what precedes a syntax error is bound, and the syntax error comes last", () => {

@@ -2,6 +2,7 @@
  * Syntax tree → scopes with typed values: each directive is looked up, checked (context, form, arity) and given to its
  * slot. All findings are collected, in the order in which nginx would meet them; nginx stops at the first.
  */
+import { assert } from "../base/assert.ts";
 import { arityBounds, type Catalog, type Declaration } from "./catalog.ts";
 import { type Diagnostic, Diagnostics, type Position } from "./diagnostics.ts";
 import type { Directive, Source } from "./directive.ts";
@@ -105,7 +106,12 @@ class Binder implements Binding {
       use.invalid("is duplicate");
       return false;
     }
+    const fatalBefore = this.#segment.found.fatalCount;
     const value = slot.set(current, use, opened);
+    assert(
+      value !== undefined || this.#segment.found.fatalCount > fatalBefore,
+      `"${name}" says why it refuses a value`,
+    );
     if (value === undefined) return false;
     scope.record(module.directives, name, value, directive);
     return true;

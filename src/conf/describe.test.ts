@@ -14,7 +14,7 @@ const known = catalog([
     contexts: "http, server, location",
     directives: {
       http: block({ main: "http" }, { doc: "Opens http." }),
-      server: blocks({ http: "server" }, () => null, { doc: "A server." }),
+      server: blocks({ http: "server" }, undefined, { doc: "A server." }),
       location: blocks({ server: "location" }, (use) => use.args[0], { doc: "A place.", syntax: "uri", args: 1 }),
       buffer: size("8k", { doc: "A buffer." }),
       note: list((use) => use.args, { doc: "A note.", syntax: "word ...", args: [1, 9] }),

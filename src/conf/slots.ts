@@ -350,18 +350,25 @@ export function block(opens: Opens, options: BlockOptions): Slot<Opened<undefine
   };
 }
 
-/** A repeatable block with words of its own: `server`, `location`, `upstream`, `if`. */
+/** A repeatable block with words of its own: `location`, `upstream`, `if`. */
 export function blocks<H>(
   opens: Opens,
   parse: (use: Use) => H | undefined,
   options: BlockOptions,
-): Slot<readonly Opened<H>[]> {
+): Slot<readonly Opened<H>[]>;
+/** A repeatable block without words of its own: `server`. */
+export function blocks(opens: Opens, parse: undefined, options: BlockOptions): Slot<readonly Opened<undefined>[]>;
+export function blocks<H>(
+  opens: Opens,
+  parse: ((use: Use) => H | undefined) | undefined,
+  options: BlockOptions,
+): Slot<readonly Opened<H | undefined>[]> {
   return {
     ...blockWords(opens, options, true),
     fallback: () => EMPTY,
     set: (current, use, scope) => {
-      const header = parse(use);
-      if (header === undefined || scope === undefined) return undefined;
+      const header = parse?.(use);
+      if ((parse !== undefined && header === undefined) || scope === undefined) return undefined;
       return append(current, { header, scope, order: use.order });
     },
   };

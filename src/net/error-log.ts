@@ -23,7 +23,7 @@ export const errorLogModule = confModule({
       in: "main",
       doc: "Where messages go, and from which level on.",
       syntax: "file [level]",
-      args: [1, 2],
+      args: [1, Number.POSITIVE_INFINITY],
       defaultText: "logs/error.log error",
     }),
   },
@@ -35,15 +35,21 @@ function parseLevel(text: string): Level | undefined {
 }
 
 function parseErrorLog(use: Use): LogTarget | undefined {
-  const [place = "", levelText = "error"] = use.args;
-  const level = parseLevel(levelText);
+  const [place = "", ...levelTexts] = use.args;
   if (place.startsWith("memory:")) return use.fail("nginx was built without debug support");
   let settings: SyslogSettings | undefined;
   if (place.startsWith("syslog:")) {
     settings = parseSyslog(use, place)?.settings;
     if (settings === undefined) return undefined;
   }
-  if (level === undefined) return use.fail(`invalid log level "${levelText}"`);
+  let level: Level | undefined;
+  for (const text of levelTexts) {
+    const known = parseLevel(text);
+    if (known === undefined) return use.fail(`invalid log level "${text}"`);
+    if (level !== undefined) return use.fail(`duplicate log level "${text}"`);
+    level = known;
+  }
+  level ??= "error";
   if (settings !== undefined) return { kind: "syslog", settings, level };
   if (place === "stderr") return { kind: "stderr", level };
   return { kind: "file", path: fullName(place, use.environment.prefix), level };

@@ -1,6 +1,7 @@
 /** Directives of the main context that are the processes' own. nginx: ngx_core_module, ngx_regex_module's pcre_jit. */
 import { type ConfOf, confModule, type Use } from "../conf/slot.ts";
-import { choice, flag, list, msec, num, offset, path, raw } from "../conf/slots.ts";
+import { choice, flag, list, msec, num, offset, path, raw, single } from "../conf/slots.ts";
+import { milliseconds } from "../conf/values.ts";
 
 /** `user name [group]`; the group is named as the user unless given. */
 export interface UserNames {
@@ -60,14 +61,14 @@ export const coreModule = confModule({
     debug_points: choice(undefined, ["stop", "abort"], {
       doc: "What a worker does that has found an error in itself: stop for a debugger, or leave a core file.",
     }),
-    timer_resolution: raw(
-      undefined,
-      (use) => {
+    timer_resolution: single(milliseconds, undefined, {
+      doc: "Not supported: the time is read once per turn of the event loop anyway.",
+      syntax: "interval",
+      validate: (interval, use) => {
         use.warn('the "timer_resolution" directive is not supported with the configured event method, ignored');
-        return use.args[0];
+        return interval;
       },
-      { doc: "Not supported: the time is read once per turn of the event loop anyway.", syntax: "interval" },
-    ),
+    }),
     pcre_jit: flag(false, {
       doc: "Regular expressions are always compiled to machine code; on or off makes no difference.",
     }),
@@ -104,8 +105,8 @@ function parseAffinity(use: Use): Affinity | undefined {
       return use.fail(`"worker_cpu_affinity" supports up to ${MAX_PROCESSORS} CPUs only`);
     }
     const bits = text.replaceAll(" ", "");
-    const stranger = /[^01]/.exec(bits);
-    if (stranger !== null) return use.fail(`invalid character "${stranger[0]}" in "worker_cpu_affinity"`);
+    const stranger = /([^01])[01]*$/.exec(bits); // masks are read from their end
+    if (stranger !== null) return use.fail(`invalid character "${stranger[1]}" in "worker_cpu_affinity"`);
     const processors: number[] = [];
     for (let i = 0; i < bits.length; i++) if (bits[bits.length - 1 - i] === "1") processors.push(i);
     masks.push(processors);

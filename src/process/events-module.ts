@@ -1,6 +1,7 @@
 /** The `events` block. nginx: ngx_events_module, ngx_event_core_module. */
 import { type ConfOf, confModule, type Use } from "../conf/slot.ts";
-import { block, flag, list, msec, num, raw } from "../conf/slots.ts";
+import { block, flag, list, msec, raw } from "../conf/slots.ts";
+import { parseNumber } from "../conf/units.ts";
 
 export const eventsModule = confModule({
   name: "events",
@@ -13,7 +14,11 @@ export const eventCoreModule = confModule({
   name: "event_core",
   contexts: "events",
   directives: {
-    worker_connections: num(512, { doc: "Most connections of a worker, those to upstream servers included." }),
+    worker_connections: raw(512, parseConnections, {
+      doc: "Most connections of a worker, those to upstream servers included.",
+      syntax: "number",
+      defaultText: "512",
+    }),
     use: raw("epoll", parseMethod, { doc: "The event method.", syntax: "method", defaultText: "epoll" }),
     multi_accept: flag(false, { doc: "Whether a worker takes all waiting connections at once." }),
     accept_mutex: flag(false, {
@@ -29,6 +34,11 @@ export const eventCoreModule = confModule({
 
 /** The typed configuration of the events block. */
 export type EventsConf = ConfOf<typeof eventCoreModule.directives>;
+
+function parseConnections(use: Use): number | undefined {
+  const text = use.args[0] as string;
+  return parseNumber(text) ?? use.fail(`invalid number "${text}"`);
+}
 
 function parseMethod(use: Use): string | undefined {
   const method = use.args[0] as string;
