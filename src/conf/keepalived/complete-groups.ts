@@ -90,28 +90,19 @@ function groupTracks(draft: GroupDraft, config: ConfigDraft, members: readonly V
 
 /** What the group tracks already is not tracked by a member again. */
 function withoutTwice(instance: VrrpInstance, group: SyncGroup, report: Report): Tracks {
-  const kinds = {
-    scripts: "track_script",
-    interfaces: "track_interface",
-    processes: "track_process",
-    files: "track_file",
-  };
-  const tracks: Record<keyof Tracks, readonly Track[]> = { ...instance.tracks };
-  for (const list of ["scripts", "interfaces", "processes", "files"] as const) {
-    const own = list === "interfaces" && instance.interface !== undefined ? [instance.interface] : [];
-    const names = [...own, ...instance.tracks[list].map(({ name }) => name)];
-    for (const { name } of group.tracks[list]) {
-      if (!names.includes(name)) continue;
-      const remedy =
-        list === "interfaces" ? "Remove vrrp instance or sync group config" : "Remove vrrp instance config";
-      report(
-        "warn",
-        `(${instance.name}) ${kinds[list]} ${name} is configured on VRRP instance and sync group. ${remedy}`,
-      );
-    }
-    tracks[list] = Object.freeze(
-      instance.tracks[list].filter((track) => !group.tracks[list].some(({ name }) => name === track.name)),
-    );
+  const own = [instance.interface, ...instance.tracks.interfaces.map(({ name }) => name)];
+  for (const { name } of group.tracks.interfaces) {
+    if (!own.includes(name)) continue;
+    const remedy = "Remove vrrp instance or sync group config";
+    const subject = `track_interface ${name} is configured on VRRP instance and sync group`;
+    report("warn", `(${instance.name}) ${subject}. ${remedy}`);
   }
-  return Object.freeze(tracks);
+  const rest = (list: keyof Tracks): readonly Track[] =>
+    Object.freeze(instance.tracks[list].filter((track) => !group.tracks[list].some(({ name }) => name === track.name)));
+  return Object.freeze({
+    scripts: rest("scripts"),
+    interfaces: rest("interfaces"),
+    processes: rest("processes"),
+    files: rest("files"),
+  });
 }

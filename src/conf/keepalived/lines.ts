@@ -29,7 +29,7 @@ export interface Pieces {
 
 export const MAX_INCLUDE_DEPTH = 32;
 export const MAX_FILES = 1000;
-export const MAX_PIECES = 500_000;
+export const MAX_PIECES = 100_000;
 
 /** Reads `file` and all that it includes. Never throws; what can't be read is reported. */
 export function readPieces(file: string, options: ReadOptions, report: Report): Pieces {

@@ -1,0 +1,29 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { machineOf, readerOf } from "./example.ts";
+import { goldenCases, normalise } from "./golden.cases.ts";
+import { loadKeepalived } from "./load.ts";
+import { printKeepalivedDiagnostic } from "./report.ts";
+
+const machine = machineOf(["eth0", "eth1"], {
+  "/bin/true": "ok",
+  "/bin/false": "ok",
+  "/bin/sh": "ok",
+  true: "ok",
+  "/etc/passwd": "not-executable",
+  "/etc": "insecure",
+});
+const FILE = "keepalived.conf";
+
+const cases = goldenCases();
+
+test("the golden files hold cases", () => assert.ok(cases.length > 500));
+
+for (const { name, text, exitStatus, messages } of cases) {
+  test(`${name}: messages and exit status are those of keepalived -t`, () => {
+    const loaded = loadKeepalived(FILE, { reader: readerOf({ [FILE]: text }), configId: "node", machine });
+    const said = loaded.diagnostics.filter(({ severity }) => severity !== "info").map(printKeepalivedDiagnostic);
+    assert.deepEqual(normalise(said, FILE), messages);
+    assert.equal(loaded.exitStatus, exitStatus);
+  });
+}

@@ -1,0 +1,280 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { latin1 } from "../../base/bytes.ts";
+import { printIp } from "../../base/ip.ts";
+import type { VrrpInstance } from "./config.ts";
+import { readerOf } from "./example.ts";
+import { loadKeepalived } from "./load.ts";
+
+function load(text: string, files: Readonly<Record<string, string>> = {}) {
+  return loadKeepalived("/etc/k.conf", {
+    reader: readerOf({ "/etc/k.conf": text, ...files }),
+    configId: "node1",
+    environment: (name) => (name === "DEVICE" ? "eth7" : undefined),
+    random: (min) => min,
+  });
+}
+
+function instanceOf(body: string, before = ""): VrrpInstance {
+  const vip = body.includes("virtual_ipaddress {") ? "" : "virtual_ipaddress {\n10.0.0.1\n}\n";
+  const { config, diagnostics, isUsable } = load(
+    `${before}\nvrrp_instance A {\ninterface eth0\nvirtual_router_id 7\n${body}\n${vip}}\n`,
+  );
+  assert.ok(isUsable, JSON.stringify(diagnostics));
+  return config.instances[0] as VrrpInstance;
+}
+
+const tutorial = `
+! Configuration File for keepalived
+global_defs {
+	router_id node133 ## words behind a comment sign don't count
+}
+vrrp_script chk_nginx {
+	script "/etc/keepalived/nginx_check.sh"
+	interval 2
+	weight -20
+}
+vrrp_instance VI_1 {
+	state MASTER
+	interface eth0
+	virtual_router_id 33
+	mcast_src_ip 192.168.50.133
+	priority 100
+	nopreempt
+	advert_int 1
+	authentication {
+		auth_type PASS
+		auth_pass 1111
+	}
+	track_script {
+		chk_nginx
+	} #
+	virtual_ipaddress {
+		192.168.50.130
+	}
+}
+`;
+
+test("the tutorial's file means what keepalived makes of it", () => {
+  const { config, exitStatus, isUsable } = load(tutorial);
+  assert.ok(isUsable);
+  assert.equal(exitStatus, 6);
+  const [instance] = config.instances as [VrrpInstance];
+  assert.equal(config.globals.routerId, "node133");
+  assert.equal(instance.initialState, "MASTER");
+  assert.equal(instance.nopreempt, false, "cleared with state MASTER");
+  assert.equal(instance.advertIntervalMs, 1000);
+  assert.equal(instance.version, 2);
+  assert.equal(printIp(instance.sourceAddress!), "192.168.50.133");
+  assert.equal(latin1(instance.authentication!.password), "1111\0\0\0\0");
+  assert.deepEqual(
+    instance.addresses.map(({ address, prefixLength, interface: device }) => [printIp(address), prefixLength, device]),
+    [["192.168.50.130", 32, "eth0"]],
+  );
+  const [track] = instance.tracks.scripts;
+  assert.equal(track?.weight, -20);
+  const [script] = config.scripts;
+  assert.deepEqual(script?.command.argv, ["/etc/keepalived/nginx_check.sh"]);
+  assert.equal(script?.timeoutMs, 2000, "the interval, because no timeout is written");
+  assert.deepEqual(instance.where.get("nopreempt"), { file: "/etc/k.conf", line: 17, column: 2 });
+});
+
+test("the configuration is frozen", () => {
+  const { config } = load(tutorial);
+  assert.ok(Object.isFrozen(config) && Object.isFrozen(config.instances) && Object.isFrozen(config.instances[0]));
+  assert.ok(Object.isFrozen(config.instances[0]?.addresses[0]) && Object.isFrozen(config.scripts[0]?.command.argv));
+});
+
+test("a priority that is not written depends on the state", () => {
+  assert.equal(instanceOf("").priority, 100);
+  assert.equal(instanceOf("state MASTER").priority, 255);
+  assert.equal(instanceOf("priority 255").initialState, "MASTER");
+  assert.equal(instanceOf("priority 255\nstate BACKUP").initialState, "BACKUP");
+});
+
+test("advert intervals are rounded to what the version can say", () => {
+  const ms = (body: string): number => instanceOf(body).advertIntervalMs;
+  assert.equal(ms("advert_int 0.4"), 1000);
+  assert.equal(ms("advert_int 1.5"), 2000);
+  assert.equal(ms("version 3\nadvert_int 0.015"), 20);
+  assert.equal(ms("version 3\nadvert_int 0.01"), 10);
+  assert.equal(ms("version 3\nadvert_int 100"), 40_950);
+});
+
+test("IPv6 addresses make version 3 and the IPv6 group", () => {
+  const instance = instanceOf("virtual_ipaddress {\nfe80::1\n2001:db8::1/64\n}");
+  assert.equal(instance.family, 6);
+  assert.equal(instance.version, 3);
+  assert.equal(printIp(instance.multicastGroup), "ff02::12");
+  assert.deepEqual(
+    instance.addresses.map(({ prefixLength, preferredLifetimeS }) => [prefixLength, preferredLifetimeS]),
+    [
+      [128, 0],
+      [64, undefined],
+    ],
+  );
+});
+
+test("instances take what they don't say from global_defs, also when it stands behind them", () => {
+  const globals = "global_defs {\nvrrp_version 3\nvrrp_garp_master_delay 7\nvrrp_garp_interval 0.0005\n}";
+  const text = "vrrp_instance A {\ninterface eth0\nvirtual_router_id 7\nvirtual_ipaddress {\n10.0.0.1\n}\n}\n";
+  for (const file of [`${globals}\n${text}`, `${text}${globals}\n`]) {
+    const [instance] = load(file).config.instances as [VrrpInstance];
+    assert.equal(instance.version, 3);
+    assert.equal(instance.announce.delayMs, 7000);
+    assert.equal(instance.announce.lowerPriorityDelayMs, 7000);
+    assert.equal(instance.announce.garpIntervalMs, 0.5);
+  }
+});
+
+test("vrrp_min_garp changes only what is not written", () => {
+  const { announce } = instanceOf("garp_master_repeat 2", "global_defs {\nvrrp_min_garp\nvrrp_garp_master_delay 7\n}");
+  assert.deepEqual(
+    [
+      announce.delayMs,
+      announce.repeat,
+      announce.refreshRepeat,
+      announce.lowerPriorityDelayMs,
+      announce.lowerPriorityRepeat,
+    ],
+    [7000, 2, 0, 7000, 1],
+  );
+});
+
+test("more addresses than an advert can hold become excluded ones", () => {
+  const instance = instanceOf("virtual_ipaddress {\n~SEQ(a,0,259) 10.1.1.$a\n~SEQ(b,1,250) 10.1.2.$b\n}");
+  assert.equal(instance.addresses.length, 255);
+  assert.equal(instance.excludedAddresses.length, 251, "256 … 259 are no addresses");
+});
+
+test("an address has the options of ip address", () => {
+  const [address] = instanceOf(
+    "virtual_ipaddress {\n192.168.50.130/24 brd + dev eth1 scope link label eth1:1 noprefixroute no_track\n}",
+  ).addresses;
+  assert.equal(printIp(address!.broadcast!), "192.168.50.255");
+  assert.deepEqual(
+    [address?.interface, address?.scope, address?.label, address?.noPrefixRoute, address?.noTrack, address?.home],
+    ["eth1", 253, "eth1:1", true, true, false],
+  );
+});
+
+test("unicast peers make an instance unicast; a TTL bound asks for known sources", () => {
+  const plain = instanceOf("unicast_src_ip 10.0.0.9\nunicast_peer {\n10.0.0.8\n}");
+  assert.ok(plain.unicast && !plain.checkUnicastSource);
+  const bounded = instanceOf("unicast_peer {\n10.0.0.8 min_ttl 254\n}");
+  assert.ok(bounded.checkUnicastSource);
+  assert.equal(bounded.unicastPeers[0]?.minTtl, 254);
+});
+
+test("what Tandem has not implemented is an error with its name, and its block is skipped", () => {
+  const { diagnostics, isUsable, exitStatus, config } = load(
+    "virtual_server 10.0.0.1 80 {\n  real_server 10.0.0.2 80 {\n  }\n}\nglobal_defs {\n  router_id x\n}\n",
+  );
+  assert.equal(isUsable, false);
+  assert.equal(exitStatus, 5);
+  assert.deepEqual(
+    diagnostics.map(({ message, position }) => `${position?.line}: ${message}`),
+    ["1: 'virtual_server' is not implemented by Tandem yet"],
+  );
+  assert.equal(config.globals.routerId, "x");
+});
+
+test("no mail is sent, and who asks for it is told", () => {
+  const { diagnostics, isUsable, exitStatus } = load("global_defs {\n  smtp_server 10.0.0.1\n  smtp_alert\n}\n");
+  assert.ok(isUsable);
+  assert.equal(exitStatus, 0);
+  assert.match(diagnostics[0]?.message ?? "", /^'smtp_alert': Tandem sends no mail yet/);
+});
+
+test("a script's command is split with quotes and escapes, never given to a shell", () => {
+  const { config } = load("vrrp_script a {\nscript \"/bin/sh -c 'exit 0' a\\\\ b \\x41\"\nuser nobody nogroup\n}\n");
+  assert.deepEqual(config.scripts[0]?.command.argv, ["/bin/sh", "-c", "exit 0", "a b", "A"]);
+  assert.deepEqual(config.scripts[0]?.command.user, { user: "nobody", group: "nogroup" });
+});
+
+test("a weight on the line of a track goes before the script's own, and keeps its reverse", () => {
+  const script = 'vrrp_script chk {\nscript "/bin/true"\nweight 5 reverse\n}\n';
+  const track = (line: string) => instanceOf(`track_script {\n${line}\n}`, script).tracks.scripts[0];
+  assert.deepEqual([track("chk")?.weight, track("chk")?.weightReverse], [5, true]);
+  assert.deepEqual([track("chk weight 10")?.weight, track("chk weight 10")?.weightReverse], [10, true]);
+  assert.equal(track("chk weight 10 noreverse")?.weightReverse, false);
+});
+
+test("members of a sync group lose their weights, and know their group", () => {
+  const vip = (address: string): string => `virtual_ipaddress {\n${address}\n}\n}\n`;
+  const text = `vrrp_script chk {\nscript "/bin/true"\nweight -5\n}
+vrrp_sync_group G {\ngroup {\nA B\n}\n}
+vrrp_instance A {\ninterface eth0\nvirtual_router_id 7\ntrack_script {\nchk\n}\n${vip("10.0.0.1")}
+vrrp_instance B {\ninterface eth1\nvirtual_router_id 7\n${vip("10.0.1.1")}`;
+  const { config } = load(text);
+  assert.deepEqual(config.syncGroups[0]?.members, ["A", "B"]);
+  assert.equal(config.instances[0]?.syncGroup, "G");
+  assert.deepEqual(config.instances[0]?.tracks.scripts, []);
+  const kept = load(text.replace("group {", "sync_group_tracking_weight\ngroup {")).config;
+  assert.equal(kept.instances[0]?.tracks.scripts[0]?.weight, -5);
+});
+
+test("lines for other nodes are left out", () => {
+  assert.equal(instanceOf("@node1 priority 90\n@node2 priority 80\n@^node1 priority 70").priority, 90);
+});
+
+test("definitions are resolved where they are used, several lines at once, and predefined ones too", () => {
+  const instance = instanceOf(
+    'priority ${N}${N}\n$BLOCK\nnotify_master "${_ENV DEVICE} ${_PWD} ${_RANDOM 4 6}"',
+    "$N=1\n$M=nopre\\\n\n$BLOCK=\\\n  $P \\\n  garp_master_delay 3\n$P=nopreempt",
+  );
+  assert.equal(instance.priority, 11);
+  assert.equal(instance.nopreempt, true);
+  assert.equal(instance.announce.delayMs, 3000);
+  assert.deepEqual(instance.notifies.master?.argv, ["eth7", "/etc", "4"]);
+});
+
+test("repeaters count, in hexadecimal and from lists with several variables", () => {
+  const instance = instanceOf(
+    "virtual_ipaddress {\n~SEQ(n,9,-2,5) 10.0.0.$n\n~LST({a,b},{1,2},{3,4}) 10.1.$a.$b\n~SEQ(a,1,2) ~LST(b,5,6) 10.2.$a.$b\n}",
+  );
+  assert.deepEqual(
+    instance.addresses.map(({ address }) => printIp(address)),
+    ["10.0.0.9", "10.0.0.7", "10.0.0.5", "10.1.1.2", "10.1.3.4", "10.2.1.5", "10.2.1.6", "10.2.2.5", "10.2.2.6"],
+  );
+});
+
+test("includes are relative to the including file, may be patterns, and say their own name in messages", () => {
+  const { config, diagnostics, files } = load("include conf.d/*.conf\n", {
+    "/etc/conf.d/a.conf": "global_defs {\nrouter_id a\n}\n",
+    "/etc/conf.d/b.conf": "include ../etc/x{1,2}.sub\n",
+    "/etc/conf.d/../etc/x2.sub": "foo\n",
+  });
+  assert.equal(config.globals.routerId, "a");
+  assert.deepEqual(files, ["/etc/k.conf", "/etc/conf.d/a.conf", "/etc/conf.d/b.conf", "/etc/conf.d/../etc/x2.sub"]);
+  assert.deepEqual(
+    diagnostics.map(({ message, position }) => [message, position?.file]),
+    [["Unknown keyword 'foo'", "/etc/conf.d/../etc/x2.sub"]],
+  );
+});
+
+test("a file that includes itself ends", () => {
+  const { isUsable, diagnostics } = load("include /etc/k.conf\n");
+  assert.equal(isUsable, false);
+  assert.match(diagnostics[0]?.message ?? "", /too many nested includes/);
+});
+
+test("a file that can't be read makes the configuration unusable", () => {
+  const { isUsable, diagnostics } = loadKeepalived("/none", { reader: readerOf({}), configId: "x" });
+  assert.equal(isUsable, false);
+  assert.equal(diagnostics[0]?.message, "Config files missing '/none'.");
+});
+
+test("carriage returns, tabs and a missing end of line don't matter; a no-break space does", () => {
+  const text = "vrrp_instance A {\r\n\tinterface\teth0\r\n\tvirtual_router_id 7\r\n virtual_ipaddress { 10.0.0.1 } }";
+  assert.equal(load(text).exitStatus, 0);
+  assert.match(load(text.replace("\tinterface", "\u00a0interface")).diagnostics[0]?.message ?? "", /Unknown keyword/);
+});
+
+test("two instances with one id on one interface are refused", () => {
+  const one = (name: string): string =>
+    `vrrp_instance ${name} {\ninterface eth0\nvirtual_router_id 7\nvirtual_ipaddress {\n10.0.0.1\n}\n}\n`;
+  const { isUsable, diagnostics } = load(one("A") + one("B"));
+  assert.equal(isUsable, false);
+  assert.equal(diagnostics[0]?.message, "A and B both use VRID 7 with IPv4 on interface eth0");
+});
