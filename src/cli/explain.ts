@@ -1,17 +1,25 @@
 /**
- * `tandem explain DIRECTIVE|$VARIABLE [-c nginx.conf] [-p PREFIX]`: what a directive is, from its declaration, and where a
- * configuration sets it.
+ * `tandem explain NAME [-c FILE] [-p PREFIX]`: what a directive of nginx.conf or a keyword of keepalived.conf is, from its
+ * declaration, and where a configuration sets it; for a `$variable`, whether it exists and where it is mentioned.
  */
+import { parseArgs } from "node:util";
+import { bind } from "../conf/bind.ts";
 import type { Catalog } from "../conf/catalog.ts";
 import { type Description, describeName, mentionsOf, type Place, placesOf, similarNames } from "../conf/describe.ts";
+import { printDiagnostic } from "../conf/diagnostics.ts";
 import type { Source } from "../conf/directive.ts";
+import { folderOf, load } from "../conf/nginx/load.ts";
 import type { Scope } from "../conf/scope.ts";
+import { fullName } from "../conf/slots.ts";
+import { type KeywordEntry, keywordSyntax } from "./keepalived-keywords.ts";
+import { printError } from "./standard-error.ts";
 
 /** What can be asked about. */
 export interface Known {
   readonly catalog: Catalog;
-  /** Names and prefixes (`arg_`) of variables, without `$`. */
-  readonly variables: readonly string[];
+  readonly keywords: readonly KeywordEntry[];
+  /** Whether a variable (lower case, without `$`) needs no definition. */
+  isVariable(name: string): boolean;
 }
 
 /** A configuration in which to look for uses. */
@@ -23,36 +31,57 @@ export interface LoadedFile {
 /** The answer about one name, or undefined when nothing has it. */
 export function explain(name: string, known: Known, file?: LoadedFile): string | undefined {
   if (name.startsWith("$")) return explainVariable(name.slice(1).toLowerCase(), known, file);
-  const described = describeName(name, known.catalog);
-  if (described.length === 0) return undefined;
-  const texts = described.map(printDescription);
-  if (file !== undefined) texts.push(printPlaces(placesOf(name, file.main, known.catalog), "Set", "Not set"));
+  const directives = describeName(name, known.catalog);
+  const keywords = known.keywords.filter((entry) => entry.name === name);
+  if (directives.length === 0 && keywords.length === 0) return undefined;
+  const texts = [...directives.map(printDirective), ...keywords.map(printKeyword)];
+  if (file !== undefined && directives.length > 0)
+    texts.push(printPlaces(placesOf(name, file.main, known.catalog), "Set", "Not set"));
   return texts.join("\n");
 }
 
-function explainVariable(name: string, { variables }: Known, file: LoadedFile | undefined): string | undefined {
+function explainVariable(name: string, known: Known, file: LoadedFile | undefined): string | undefined {
   const mentions = file === undefined ? [] : mentionsOf(name, file.source);
-  const prefix = variables.find((known) => known.endsWith("_") && name.startsWith(known) && name !== known);
-  const isKnown = variables.includes(name);
-  if (!isKnown && prefix === undefined && mentions.length === 0) return undefined;
-  let text = `$${name}\n\n`;
-  if (isKnown) text += "  A variable of every request.\n";
-  else if (prefix !== undefined) text += `  One of the variables $${prefix}NAME: the rest of the name says which.\n`;
-  else text += "  A variable that only this configuration defines.\n";
+  const isKnown = known.isVariable(name);
+  if (!isKnown && mentions.length === 0) return undefined;
+  const what = isKnown ? "A variable that every request has." : "A variable that only this configuration defines.";
+  const text = `$${name}\n\n  ${what}\n`;
   return file === undefined ? text : `${text}\n${printPlaces(mentions, "Mentioned", "Not mentioned")}`;
 }
 
-function printDescription({ module, syntax, standard, contexts, doc, notes }: Description): string {
-  const lines = [
+function printEntry(head: string, sentences: readonly string[], facts: readonly (readonly [string, string])[]): string {
+  const width = Math.max(...facts.map(([name]) => name.length));
+  return [
+    head,
+    "",
+    ...sentences.map((sentence) => `  ${sentence.replaceAll("`", "")}`),
+    "",
+    ...facts.map(([name, value]) => `  ${name.padEnd(width)}  ${value}`),
+    "",
+  ].join("\n");
+}
+
+function printDirective({ module, syntax, standard, contexts, doc, notes }: Description): string {
+  return printEntry(
     syntax,
-    "",
-    ...[doc, ...notes].map((sentence) => `  ${sentence.replaceAll("`", "")}`),
-    "",
-    `  default  ${standard}`,
-    `  context  ${contexts.join(", ")}`,
-    `  module   ${module}`,
-  ];
-  return `${lines.join("\n")}\n`;
+    [doc, ...notes],
+    [
+      ["default", standard],
+      ["context", contexts.join(", ")],
+      ["file", "nginx.conf"],
+      ["module", module],
+    ],
+  );
+}
+
+function printKeyword(entry: KeywordEntry): string {
+  const { blocks, documented } = entry;
+  const { doc, isImplemented } = documented;
+  return printEntry(keywordSyntax(entry), isImplemented ? [doc] : [doc, "Not implemented: Tandem refuses it."], [
+    ["default", documented.default ?? "—"],
+    ["context", blocks.length === 0 ? "outside of blocks" : blocks.join(" / ")],
+    ["file", "keepalived.conf"],
+  ]);
 }
 
 function printPlaces(places: readonly Place[], verb: string, none: string): string {
@@ -63,11 +92,83 @@ function printPlaces(places: readonly Place[], verb: string, none: string): stri
 }
 
 /** What to say when nothing has the name. */
-export function unknownName(name: string, { catalog, variables }: Known): string {
-  const bare = name.replace(/^\$/, "");
-  const similar = name.startsWith("$")
-    ? similarNames(bare, variables).map((known) => `$${known}`)
-    : similarNames(bare, catalog.declarations.keys());
-  const kind = name.startsWith("$") ? "variable" : "directive";
-  return `unknown ${kind} "${name}"${similar.length === 0 ? "" : `; did you mean ${similar.join(", ")}?`}`;
+export function unknownName(name: string, { catalog, keywords }: Known): string {
+  if (name.startsWith("$"))
+    return `no variable "${name}" is known; with -c FILE, those that a configuration defines are`;
+  const names = new Set([...catalog.declarations.keys(), ...keywords.map((entry) => entry.name)]);
+  const similar = similarNames(name, names);
+  return `unknown directive "${name}"${similar.length === 0 ? "" : `; did you mean ${similar.join(", ")}?`}`;
+}
+
+const USAGE = `usage: tandem explain NAME [-c FILE] [-p PREFIX]
+
+NAME is a directive of nginx.conf, a keyword of keepalived.conf, or a $variable (quote the dollar).
+  -c FILE    also say where this nginx.conf sets or mentions it
+  -p PREFIX  what relative paths in FILE begin at
+`;
+
+const OPTIONS = {
+  file: { type: "string", short: "c" },
+  prefix: { type: "string", short: "p" },
+  help: { type: "boolean", short: "h" },
+} as const;
+
+function parse(args: readonly string[]) {
+  try {
+    return parseArgs({ args: [...args], options: OPTIONS, allowPositionals: true });
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
+
+/** Explains one name. 0 when it is known, 1 when not, 2 when the arguments are wrong. */
+export async function runExplain(args: readonly string[]): Promise<number> {
+  const parsed = parse(args);
+  if (typeof parsed === "string") {
+    printError(`tandem: ${parsed}`);
+    return 2;
+  }
+  const { values, positionals } = parsed;
+  const [name] = positionals;
+  if (values.help === true || name === undefined || positionals.length > 1) {
+    process.stdout.write(USAGE);
+    return values.help === true ? 0 : 2;
+  }
+  const known = await knownNames();
+  const file = values.file === undefined ? undefined : await loadFile(values.file, values.prefix, known);
+  if (file === null) return 1;
+  const text = explain(name, known, file);
+  if (text === undefined) printError(`tandem: ${unknownName(name, known)}`);
+  else process.stdout.write(text);
+  return text === undefined ? 1 : 0;
+}
+
+/** Loaded late: `--help` needs no modules. */
+async function knownNames(): Promise<Known> {
+  const [{ nginxCatalog }, { nginxKinds }, { keywordReference }, { flattenKeywords }] = await Promise.all([
+    import("../process/nginx-configuration.ts"),
+    import("../process/nginx-kinds.ts"),
+    import("../conf/keepalived/root.ts"),
+    import("./keepalived-keywords.ts"),
+  ]);
+  return {
+    catalog: nginxCatalog(nginxKinds),
+    keywords: flattenKeywords(keywordReference()),
+    isVariable: (name) => nginxKinds.some((kind) => kind.isVariable?.(name) ?? false),
+  };
+}
+
+/** Loads and binds; findings go to standard error. Null when the main file can't be read. */
+async function loadFile(path: string, prefix: string | undefined, known: Known): Promise<LoadedFile | null> {
+  const { RecordingReader } = await import("../process/recorded-files.ts");
+  const file = fullName(path, `${process.cwd()}/`);
+  const source = load(file, new RecordingReader());
+  const confPrefix = folderOf(file);
+  const { main, diagnostics } = bind([source], known.catalog, {
+    prefix: prefix === undefined ? confPrefix : `${fullName(prefix, `${process.cwd()}/`).replace(/\/+$/, "")}/`,
+    confPrefix,
+    isVariable: known.isVariable,
+  });
+  for (const diagnostic of diagnostics) printError(`tandem: ${printDiagnostic(diagnostic)}`);
+  return source.text === undefined ? null : { main, source };
 }

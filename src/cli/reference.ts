@@ -1,10 +1,15 @@
-/** `tandem reference DIR`: writes the reference pages, one a module, from what the directives declare of themselves. */
+/**
+ * `tandem reference [DIR]`: writes the reference pages from what the directives and keywords declare of themselves: one page
+ * for each module of nginx.conf, one for keepalived.conf.
+ */
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import type { Catalog } from "../conf/catalog.ts";
 import { type Description, describeName } from "../conf/describe.ts";
+import { type KeywordEntry, keywordSyntax } from "./keepalived-keywords.ts";
 
-const GENERATED = "<!-- Written by `npm run reference`; edit the directives' declarations instead. -->\n";
+const GENERATED = "<!-- Written by `npm run reference`; edit the declarations of the directives instead. -->\n";
+const KEEPALIVED_PAGE = "keepalived.md";
 
 function printDirective({ name, syntax, standard, contexts, doc, notes }: Description): string {
   const code = (text: string): string => (text === "—" ? text : `\`${text}\``);
@@ -17,8 +22,8 @@ function printDirective({ name, syntax, standard, contexts, doc, notes }: Descri
   ].join("\n");
 }
 
-/** File names and texts of all pages: an index, and one page for each module with directives. */
-export function renderReference(catalog: Catalog): ReadonlyMap<string, string> {
+/** File names and texts of all pages, an index among them. */
+export function renderReference(catalog: Catalog, keywords: readonly KeywordEntry[]): ReadonlyMap<string, string> {
   const pages = new Map<string, string>();
   const index: string[] = [];
   for (const { name, directives } of catalog.modules) {
@@ -26,13 +31,39 @@ export function renderReference(catalog: Catalog): ReadonlyMap<string, string> {
       .sort()
       .flatMap((directive) => describeName(directive, catalog).filter(({ module }) => module === name));
     if (described.length === 0) continue;
-    const file = `${name}.md`;
-    pages.set(file, `${GENERATED}\n# ${name}\n\n${described.map(printDirective).join("\n")}`);
+    const file = `nginx-${name.replaceAll(/[^a-z0-9_]+/g, "-")}.md`;
+    pages.set(file, `${GENERATED}\n# nginx.conf: ${name}\n\n${described.map(printDirective).join("\n")}`);
     const links = described.map((entry) => `[${entry.name}](${file}#${entry.name})`);
     index.push(`* [${name}](${file}): ${links.join(" · ")}`);
   }
-  pages.set("README.md", `${GENERATED}\n# Directives of nginx.conf\n\n${index.join("\n")}\n`);
+  pages.set(KEEPALIVED_PAGE, renderKeywords(keywords));
+  const keepalived = `[All keywords](${KEEPALIVED_PAGE})`;
+  pages.set(
+    "README.md",
+    `${GENERATED}\n# Reference\n\n## nginx.conf\n\n${index.join("\n")}\n\n## keepalived.conf\n\n${keepalived}\n`,
+  );
   return pages;
+}
+
+/** One section per block; keywords that Tandem refuses are named at its end. */
+function renderKeywords(keywords: readonly KeywordEntry[]): string {
+  const sections = new Map<string, KeywordEntry[]>();
+  for (const entry of keywords) {
+    const title = entry.blocks.length === 0 ? "Outside of blocks" : entry.blocks.join(" / ");
+    sections.set(title, [...(sections.get(title) ?? []), entry]);
+  }
+  const texts = [...sections].map(([title, entries]) => {
+    const lines = entries
+      .filter(({ documented }) => documented.isImplemented)
+      .map((entry) => {
+        const { doc, default: standard } = entry.documented;
+        return `* \`${keywordSyntax(entry)}\`: ${doc}${standard === undefined ? "" : ` Default: ${standard}.`}`;
+      });
+    const refused = entries.filter(({ documented }) => !documented.isImplemented).map(({ name }) => `\`${name}\``);
+    if (refused.length > 0) lines.push(`* Refused, because not implemented: ${refused.join(", ")}`);
+    return `## ${title}\n\n${lines.join("\n")}\n`;
+  });
+  return `${GENERATED}\n# keepalived.conf\n\n${texts.join("\n")}`;
 }
 
 /** Makes the folder hold exactly these pages. */
@@ -40,4 +71,24 @@ export function writePages(folder: string, pages: ReadonlyMap<string, string>): 
   mkdirSync(folder, { recursive: true });
   for (const name of readdirSync(folder)) if (name.endsWith(".md") && !pages.has(name)) rmSync(path.join(folder, name));
   for (const [name, text] of pages) writeFileSync(path.join(folder, name), text);
+}
+
+/** All pages of this program. */
+export async function referencePages(): Promise<ReadonlyMap<string, string>> {
+  const [{ nginxCatalog }, { nginxKinds }, { keywordReference }, { flattenKeywords }] = await Promise.all([
+    import("../process/nginx-configuration.ts"),
+    import("../process/nginx-kinds.ts"),
+    import("../conf/keepalived/root.ts"),
+    import("./keepalived-keywords.ts"),
+  ]);
+  return renderReference(nginxCatalog(nginxKinds), flattenKeywords(keywordReference()));
+}
+
+/** Writes the pages into the folder that is named, or `docs/reference`. Always 0. */
+export async function runReference(args: readonly string[]): Promise<number> {
+  const folder = args[0] ?? "docs/reference";
+  const pages = await referencePages();
+  writePages(folder, pages);
+  process.stdout.write(`${pages.size} pages in ${folder}\n`);
+  return 0;
 }

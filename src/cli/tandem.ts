@@ -14,6 +14,14 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
     summary: "the web server half alone, with nginx's own options",
     load: async () => (await import("./nginx.ts")).runNginx,
   },
+  explain: {
+    summary: "what a directive, keyword or variable is, and where a configuration sets it",
+    load: async () => (await import("./explain.ts")).runExplain,
+  },
+  reference: {
+    summary: "write the reference pages",
+    load: async () => (await import("./reference.ts")).runReference,
+  },
   "install-service": {
     summary: "start at boot: writes and enables a systemd unit",
     load: async () => (await import("./install-service.ts")).runInstallService,
