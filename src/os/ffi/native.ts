@@ -41,6 +41,11 @@ export function bytesAt(address: number, sizeBytes: number): Uint8Array {
   return new Uint8Array(koffi.view(BigInt(address), sizeBytes));
 }
 
+/** A function that C may call, for a parameter of the type that `prototype` names (`void on_event(int n)`). It lives for ever. */
+export function callback<F extends (...args: never[]) => unknown>(prototype: string, f: F): unknown {
+  return koffi.register(f, koffi.pointer(koffi.proto(prototype)));
+}
+
 /** A watched descriptor. */
 export interface FdWatch {
   /** Close this before the descriptor: the other way round aborts the process. */
