@@ -3,14 +3,7 @@ import { setPriority } from "node:os";
 import { errorText } from "./errno.ts";
 import { errno } from "./ffi/native.ts";
 import { schedSetaffinity } from "./ffi/process.ts";
-import {
-  MCL_CURRENT,
-  MCL_FUTURE,
-  MCL_ONFAULT,
-  mlockall,
-  SCHED_RR,
-  schedSetscheduler,
-} from "./ffi/realtime.ts";
+import { MCL_CURRENT, MCL_FUTURE, MCL_ONFAULT, mlockall, SCHED_RR, schedSetscheduler } from "./ffi/realtime.ts";
 import { allocateMemory } from "./memory.ts";
 
 /** A CPU mask as the kernel takes it: 1024 CPUs. */

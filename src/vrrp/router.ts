@@ -93,6 +93,11 @@ export class Router {
     return [...this.#settings.addresses, ...this.#settings.excludedAddresses];
   }
 
+  clearStatistics(): void {
+    this.counters.clear();
+    this.drops.clear();
+  }
+
   /** When `ring` has something to do. */
   get nextMs(): number | undefined {
     const deadline = this.#state.deadlineMs ?? Number.POSITIVE_INFINITY;

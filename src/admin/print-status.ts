@@ -1,0 +1,72 @@
+/** The status document as a person reads it. */
+import type { CheckStatus, HttpStatus, RouterStatus, StatusDocument, VrrpStatus } from "./status.ts";
+
+/** `3 d 4 h`, `5 min 6 s`, `7 s`: the two largest units. */
+export function printDuration(ms: number): string {
+  const seconds = Math.max(0, Math.floor(ms / 1000));
+  const parts: string[] = [];
+  let left = seconds;
+  for (const [size, unit] of [
+    [86_400, "d"],
+    [3600, "h"],
+    [60, "min"],
+    [1, "s"],
+  ] as const) {
+    const count = Math.floor(left / size);
+    left -= count * size;
+    if (count > 0) parts.push(`${count} ${unit}`);
+  }
+  return parts.slice(0, 2).join(" ") || "0 s";
+}
+
+function routerLines(router: RouterStatus, now: number): string[] {
+  const lasted = printDuration(now - Date.parse(router.since));
+  const effective = router.effectivePriority === router.priority ? "" : ` (configured ${router.priority})`;
+  const active = router.activeRouter;
+  const who =
+    active === null ? "not known" : active.self ? "this node" : `${active.address} (priority ${active.priority})`;
+  const lines = [
+    `${router.name}: ${router.role} for ${lasted}, because: ${router.why}`,
+    `  interface ${router.interface}, VRID ${router.virtualRouterId}, version ${router.version}, adverts every ${router.advertIntervalMs} ms`,
+    `  priority ${router.effectivePriority}${effective}, active router: ${who}`,
+    `  addresses held: ${router.heldAddresses.join(", ") || "none"} (of ${router.addresses.join(", ")})`,
+  ];
+  const dropped = Object.entries(router.dropped);
+  if (dropped.length > 0)
+    lines.push(`  adverts dropped: ${dropped.map(([reason, count]) => `${reason} ${count}`).join(", ")}`);
+  return lines;
+}
+
+function checkLine(check: CheckStatus): string {
+  const verdict = check.ok === null ? "no result yet" : check.ok ? "ok" : "FAILED";
+  const took = check.durationMs === null ? "" : `, took ${Math.round(check.durationMs)} ms`;
+  const detail = check.lastResult === "" ? "" : ` (${check.lastResult}${took})`;
+  return `${check.kind} ${check.name}: ${verdict}${detail}`;
+}
+
+function vrrpLines(vrrp: VrrpStatus, now: number): string[] {
+  const lines = vrrp.routers.flatMap((router) => routerLines(router, now));
+  for (const group of vrrp.groups) lines.push(`group ${group.name}: ${group.role} (${group.members.join(", ")})`);
+  lines.push(...vrrp.checks.map(checkLine));
+  const restarts = vrrp.restarts === 0 ? "" : `, restarted ${vrrp.restarts} times`;
+  lines.push(`VRRP process: ${vrrp.pid === null ? "not running" : `pid ${vrrp.pid}`}${restarts}`);
+  return lines;
+}
+
+function httpLines(http: HttpStatus): string[] {
+  const workers = http.workers.map(({ pid, connections }) => `${pid} (${connections})`).join(", ");
+  return [
+    `HTTP: ${http.requests} requests, ${http.connections} open connections, ${http.accepted} accepted`,
+    `  workers (connections): ${workers || "none"}`,
+  ];
+}
+
+/** The lines of `tandem status`, with a final newline. */
+export function printStatus(status: StatusDocument): string {
+  const now = Date.parse(status.now);
+  const up = printDuration(now - Date.parse(status.startedAt));
+  const lines = [`Tandem ${status.version} on ${status.host}, pid ${status.pid}, up ${up}`];
+  if (status.vrrp !== null) lines.push("", ...vrrpLines(status.vrrp, now));
+  if (status.http !== null) lines.push("", ...httpLines(status.http));
+  return `${lines.join("\n")}\n`;
+}

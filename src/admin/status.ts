@@ -1,0 +1,82 @@
+/** The status document: what `tandem status` shows and the status socket sends, as JSON. Instants are ISO 8601. */
+
+/** The role of a virtual router, in keepalived's words. */
+export type RoleName = "INIT" | "BACKUP" | "MASTER" | "FAULT";
+
+/** One virtual router of this node. */
+export interface RouterStatus {
+  readonly name: string;
+  readonly interface: string;
+  readonly virtualRouterId: number;
+  readonly version: 2 | 3;
+  readonly role: RoleName;
+  readonly since: string;
+  /** Why it has this role, a phrase. */
+  readonly why: string;
+  readonly priority: number;
+  readonly effectivePriority: number;
+  /** Who is active: this node, another one as last heard, or nobody known. */
+  readonly activeRouter: { readonly self: boolean; readonly address: string; readonly priority: number } | null;
+  readonly addresses: readonly string[];
+  /** Which of them this node holds. */
+  readonly heldAddresses: readonly string[];
+  readonly advertIntervalMs: number;
+  readonly counters: Readonly<Record<string, number>>;
+  /** Received adverts that did not count, by reason. */
+  readonly dropped: Readonly<Record<string, number>>;
+}
+
+export interface GroupStatus {
+  readonly name: string;
+  readonly role: RoleName;
+  readonly members: readonly string[];
+}
+
+/** A check script, or something else that is watched. */
+export interface CheckStatus {
+  readonly kind: "script" | "process" | "file";
+  readonly name: string;
+  /** null: no result yet. */
+  readonly ok: boolean | null;
+  /** The last result in words, `exited with status 1`. */
+  readonly lastResult: string;
+  readonly at: string | null;
+  readonly durationMs: number | null;
+}
+
+export interface VrrpStatus {
+  /** Process id of the VRRP process; null while it is being restarted. */
+  readonly pid: number | null;
+  /** How often it had to be restarted. */
+  readonly restarts: number;
+  readonly routers: readonly RouterStatus[];
+  readonly groups: readonly GroupStatus[];
+  readonly checks: readonly CheckStatus[];
+}
+
+export interface WorkerStatus {
+  readonly pid: number;
+  readonly connections: number;
+  readonly requests: number;
+}
+
+/** What the HTTP half says about itself. */
+export interface HttpStatus {
+  readonly masterPid: number;
+  readonly workers: readonly WorkerStatus[];
+  /** Open client connections of all workers. */
+  readonly connections: number;
+  readonly accepted: number;
+  readonly requests: number;
+}
+
+export interface StatusDocument {
+  readonly version: string;
+  readonly host: string;
+  readonly pid: number;
+  readonly startedAt: string;
+  readonly now: string;
+  /** null: this half is not run. */
+  readonly vrrp: VrrpStatus | null;
+  readonly http: HttpStatus | null;
+}

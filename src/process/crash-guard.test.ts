@@ -1,0 +1,36 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { silentLog } from "../base/log.ts";
+import { FakeRouting } from "../io/routing-fake.ts";
+import { FakeSwitch } from "../io/segment-fake.ts";
+import { ip } from "../vrrp/example.ts";
+import type { Farewell } from "../vrrp/ports.ts";
+import { CrashGuard } from "./crash-guard.ts";
+
+test("the guard sends the farewells and removes the addresses of routers that held some when the process died", () => {
+  const routing = new FakeRouting([{ name: "eth0" }]);
+  const address = { linkIndex: 1, ip: ip("192.0.2.9"), prefixLength: 32 };
+  routing.addAddress(address);
+  const heard: string[] = [];
+  const fabric = new FakeSwitch({ travel: () => [0], schedule: (_, task) => task() });
+  const group = ip("224.0.0.18");
+  const settings = { link: { index: 1, name: "eth0" }, family: 4, group, source: ip("192.0.2.1") } as const;
+  const socket = { ...settings, hopLimit: 255, receiveBufferBytes: undefined };
+  fabric.port("partner").openAdverts(socket, (packet) => heard.push(Buffer.from(packet).toString()));
+
+  const guard = new CrashGuard(fabric.port("node"), routing, silentLog);
+  const farewell = (router: string): Farewell => ({
+    router,
+    socket,
+    packets: [{ bytes: new Uint8Array(Buffer.from(`goodbye ${router}`)), destination: group }],
+    addresses: [{ ...address, peer: undefined }],
+  });
+  guard.remember("A", farewell("A"));
+  guard.remember("B", farewell("B"));
+  guard.remember("B", undefined);
+  guard.release();
+  assert.deepEqual(heard, ["goodbye A"]);
+  assert.deepEqual(routing.addresses(), []);
+  guard.release();
+  assert.deepEqual(heard, ["goodbye A"], "once");
+});

@@ -1,0 +1,64 @@
+/**
+ * What the supervisor does at once when the VRRP process has died without a word: says goodbye in its place with the
+ * adverts of priority 0 that it left behind, and removes the addresses that it held. The partner then waits only its skew
+ * time, instead of three adverts and the skew time (keepalived: the new child removes them, 3.3 s of outage measured).
+ */
+import { printIp } from "../base/ip.ts";
+import type { Log } from "../base/log.ts";
+import { EADDRNOTAVAIL, ENODEV, type Routing } from "../io/routing.ts";
+import type { Segments } from "../io/segment.ts";
+import type { Farewell } from "../vrrp/ports.ts";
+
+/** Remembers what each router would leave behind. */
+export class CrashGuard {
+  readonly #segments: Segments;
+  readonly #routing: Routing;
+  readonly #log: Log;
+  readonly #farewells = new Map<string, Farewell>();
+
+  constructor(segments: Segments, routing: Routing, log: Log) {
+    this.#segments = segments;
+    this.#routing = routing;
+    this.#log = log;
+  }
+
+  /** The process holds these addresses now; undefined: none any more. */
+  remember(router: string, farewell: Farewell | undefined): void {
+    if (farewell === undefined) this.#farewells.delete(router);
+    else this.#farewells.set(router, farewell);
+  }
+
+  /** Routers whose addresses are held. */
+  get held(): readonly string[] {
+    return [...this.#farewells.keys()];
+  }
+
+  /** Leaves the segment in the place of the dead process. All goodbyes go out before the first address is removed. */
+  release(): void {
+    const farewells = [...this.#farewells.values()];
+    this.#farewells.clear();
+    for (const farewell of farewells) this.#sayGoodbye(farewell);
+    for (const { router, addresses } of farewells) {
+      for (const address of addresses) {
+        const { peer, ...rest } = address;
+        const failure = this.#routing.removeAddress(peer === undefined ? rest : { ...rest, peer });
+        if (failure !== undefined && failure.errno !== EADDRNOTAVAIL && failure.errno !== ENODEV)
+          this.#log.write("error", `(${router}) cannot remove ${printIp(address.ip)}: ${failure.message}`);
+      }
+      this.#log.write(
+        "notice",
+        `(${router}) released in place of the dead VRRP process: 0 priority sent, VIPs removed`,
+      );
+    }
+  }
+
+  #sayGoodbye({ router, socket: settings, packets }: Farewell): void {
+    try {
+      const socket = this.#segments.openAdverts(settings, () => {});
+      for (const { bytes, destination } of packets) socket.send(bytes, destination);
+      socket.close();
+    } catch (error) {
+      this.#log.write("error", `(${router}) cannot send 0 priority: ${(error as Error).message}`);
+    }
+  }
+}

@@ -1,0 +1,4 @@
+/** The file that the supervisor starts as the VRRP process. */
+import { runVrrpProcess } from "./vrrp-process.ts";
+
+runVrrpProcess();

@@ -1,0 +1,36 @@
+/** What the VRRP process and its supervisor say to each other over the IPC channel (structured clone: bytes and maps survive). */
+import type { Level } from "../base/log.ts";
+import type { KeepalivedConfig, ProcessSettings } from "../conf/keepalived/config.ts";
+import type { Farewell, NodeConfig, NotifyEvent } from "../vrrp/ports.ts";
+import type { NodeReport } from "../vrrp/report.ts";
+
+export type ToVrrpProcess =
+  | {
+      readonly kind: "start";
+      readonly config: NodeConfig;
+      readonly process: ProcessSettings;
+      /** How often the supervisor wants to hear that the loop turns. */
+      readonly beatMs: number;
+    }
+  | { readonly kind: "reload"; readonly config: NodeConfig; readonly beatMs: number }
+  | { readonly kind: "script"; readonly name: string; readonly succeeded: boolean }
+  | { readonly kind: "processes"; readonly name: string; readonly running: number }
+  | { readonly kind: "file"; readonly name: string; readonly value: number | undefined }
+  | { readonly kind: "report"; readonly id: number }
+  | { readonly kind: "clearStatistics" }
+  | { readonly kind: "stop" };
+
+export type FromVrrpProcess =
+  | { readonly kind: "ready" }
+  | { readonly kind: "beat" }
+  | { readonly kind: "log"; readonly level: Level; readonly text: string }
+  | { readonly kind: "guard"; readonly router: string; readonly farewell: Farewell | undefined }
+  | { readonly kind: "notify"; readonly event: NotifyEvent }
+  | { readonly kind: "report"; readonly id: number; readonly report: NodeReport };
+
+/** The part of a configuration that the VRRP process is given. */
+export function nodeConfig(config: KeepalivedConfig): NodeConfig {
+  const { scripts, trackProcesses, trackFiles, syncGroups, instances } = config;
+  const { startupDelayMs, logUnknownVrids } = config.globals;
+  return { scripts, trackProcesses, trackFiles, syncGroups, instances, globals: { startupDelayMs, logUnknownVrids } };
+}

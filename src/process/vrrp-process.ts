@@ -1,0 +1,148 @@
+/**
+ * The VRRP process: nothing but the routers, on an event loop with real-time priority. It runs no script, writes no file
+ * and no terminal: all that is the supervisor's, told over the IPC channel. When the channel closes the supervisor has
+ * died, and the process leaves gracefully. keepalived's counterpart: the vrrp child, vrrp_daemon.c.
+ */
+import type { Level, Log } from "../base/log.ts";
+import type { ProcessSettings } from "../conf/keepalived/config.ts";
+import { setProcessTitle } from "../os/process-title.ts";
+import { lockMemory, setAffinity, setNiceness, setRoundRobin } from "../os/realtime.ts";
+import { openRouting } from "../os/routing.ts";
+import { KernelSegments } from "../os/segments.ts";
+import { monotonicClock, TimerfdAlarm } from "../os/timer.ts";
+import { VrrpNode } from "../vrrp/node.ts";
+import { reportNode } from "../vrrp/report.ts";
+import type { FromVrrpProcess, ToVrrpProcess } from "./vrrp-messages.ts";
+
+/** SCHED_RR priority without vrrp_rt_priority: above every normal process, below the kernel's own threads. */
+const DEFAULT_REALTIME_PRIORITY = 20;
+/** Messages that may wait in the channel before log lines are dropped: the supervisor may be suspended. */
+const MAX_WAITING = 1000;
+
+/** The way to the supervisor: never blocks, never grows without bound. */
+class Channel {
+  #waiting = 0;
+  #dropped = 0;
+
+  send(message: FromVrrpProcess): void {
+    if (!process.connected || process.send === undefined) return;
+    this.#waiting++;
+    process.send(message, undefined, {}, () => {
+      this.#waiting--;
+    });
+  }
+
+  /** For messages that may be lost. */
+  sendIfIdle(message: FromVrrpProcess): void {
+    if (this.#waiting < MAX_WAITING) this.send(message);
+    else this.#dropped++;
+  }
+
+  /** A beat that can't be delivered at once is of no use. */
+  beat(): void {
+    if (this.#waiting === 0) this.send({ kind: "beat" });
+  }
+}
+
+/** Does what the configuration and the kernel allow; returns what was refused. */
+function becomeRealtime(settings: ProcessSettings): string[] {
+  const refused: (string | undefined)[] = [];
+  refused.push(setRoundRobin(settings.realtimePriority ?? DEFAULT_REALTIME_PRIORITY));
+  refused.push(lockMemory());
+  if (settings.cpuAffinity.length > 0) refused.push(setAffinity(settings.cpuAffinity));
+  if (settings.niceness !== undefined) refused.push(setNiceness(settings.niceness));
+  return refused.filter((text) => text !== undefined);
+}
+
+class VrrpProcess {
+  readonly #channel = new Channel();
+  readonly #clock = monotonicClock();
+  readonly #log: Log = {
+    enabled: (level: Level) => level !== "debug",
+    write: (level, text) => this.#channel.sendIfIdle({ kind: "log", level, text }),
+  };
+  #node: VrrpNode | undefined;
+  #beats: NodeJS.Timeout | undefined;
+
+  receive(message: ToVrrpProcess): void {
+    switch (message.kind) {
+      case "start":
+        this.#start(message);
+        break;
+      case "reload":
+        this.#node?.reload(message.config);
+        this.#beatEvery(message.beatMs);
+        break;
+      case "script":
+        this.#node?.scriptResult(message.name, message.succeeded);
+        break;
+      case "processes":
+        this.#node?.processCount(message.name, message.running);
+        break;
+      case "file":
+        this.#node?.fileValue(message.name, message.value);
+        break;
+      case "report":
+        this.#report(message.id);
+        break;
+      case "clearStatistics":
+        for (const router of this.#node?.routers ?? []) router.clearStatistics();
+        break;
+      case "stop":
+        this.stop();
+        break;
+    }
+  }
+
+  #start(message: Extract<ToVrrpProcess, { kind: "start" }>): void {
+    const { config, process: settings, beatMs } = message;
+    setProcessTitle("keepalived: vrrp process", settings.vrrpName ?? "keepalived");
+    for (const refused of becomeRealtime(settings))
+      this.#log.write("notice", `real time: not permitted here: ${refused}`);
+    const node = new VrrpNode(
+      {
+        clock: this.#clock,
+        log: this.#log,
+        routing: openRouting(),
+        segments: new KernelSegments(),
+        alarm: (ring) => new TimerfdAlarm(ring),
+        guard: (router, farewell) => this.#channel.send({ kind: "guard", router, farewell }),
+        notify: (event) => this.#channel.send({ kind: "notify", event }),
+        changed: () => {},
+      },
+      config,
+    );
+    this.#node = node;
+    node.start();
+    this.#channel.send({ kind: "ready" });
+    this.#beatEvery(beatMs);
+  }
+
+  #beatEvery(beatMs: number): void {
+    clearInterval(this.#beats);
+    this.#beats = setInterval(() => this.#channel.beat(), beatMs);
+  }
+
+  #report(id: number): void {
+    if (this.#node === undefined) return;
+    this.#channel.send({ kind: "report", id, report: reportNode(this.#node, this.#clock.now(), this.#clock.wall()) });
+  }
+
+  /** Priority 0, addresses removed, gone. */
+  stop(): void {
+    this.#node?.stop();
+    // What was said last is still in the channel; without a supervisor nobody reads it.
+    if (process.connected) process.disconnect();
+    process.exit(0);
+  }
+}
+
+/** The body of the child's main file. */
+export function runVrrpProcess(): void {
+  const vrrp = new VrrpProcess();
+  process.on("message", (message) => vrrp.receive(message as ToVrrpProcess));
+  process.on("disconnect", () => vrrp.stop());
+  process.on("SIGTERM", () => vrrp.stop());
+  // These are meant for the supervisor; a terminal and killall send them to every process of the family.
+  for (const signal of ["SIGINT", "SIGHUP", "SIGUSR1", "SIGUSR2"] as const) process.on(signal, () => {});
+}

@@ -1,0 +1,291 @@
+/**
+ * The parent of the VRRP process: starts it again when it dies, says goodbye in its place, runs scripts, writes pipes,
+ * watches processes and files. It has no routers of its own and may be slow without harm. keepalived's counterpart: the
+ * parent process, main.c, with the scripts of the vrrp child.
+ *
+ * `tandem up` runs one beside the nginx master: signals are the caller's business.
+ */
+import type { VrrpStatus } from "../admin/status.ts";
+import type { Log } from "../base/log.ts";
+import type { Command, KeepalivedConfig } from "../conf/keepalived/config.ts";
+import { openRouting } from "../os/routing.ts";
+import { KernelSegments } from "../os/segments.ts";
+import type { NodeReport } from "../vrrp/report.ts";
+import { CrashGuard } from "./crash-guard.ts";
+import { FileTracker } from "./file-tracker.ts";
+import { Notifier } from "./notifier.ts";
+import { ProcessTracker } from "./process-tracker.ts";
+import { CommandRunner, signalGroup } from "./run-command.ts";
+import { ScriptChecker } from "./script.ts";
+import { VrrpChild } from "./vrrp-child.ts";
+import { type FromVrrpProcess, nodeConfig } from "./vrrp-messages.ts";
+import { vrrpStatus } from "./vrrp-status.ts";
+import { beatIntervalMs, hangBoundMs } from "./watchdog.ts";
+
+/** A process that dies this soon after its start is started again only after a pause. */
+const SHORT_LIFE_MS = 5000;
+const RESTART_PAUSE_MS = 1000;
+/** How long a report may take: the process answers between two adverts. */
+const REPORT_MS = 2000;
+
+export interface SupervisorOptions {
+  readonly log: Log;
+  readonly config: KeepalivedConfig;
+  /** keepalived's -R: the death of the VRRP process ends the supervisor too; `onGone` is called. */
+  readonly dontRespawn?: boolean;
+  readonly onGone?: () => void;
+  /** Told the process id of every VRRP process that is started, for its pid file; undefined when it has ended. */
+  readonly onVrrpPid?: (pid: number | undefined) => void;
+}
+
+export class VrrpSupervisor {
+  readonly #options: SupervisorOptions;
+  readonly #log: Log;
+  #config: KeepalivedConfig;
+  readonly #guard: CrashGuard;
+  readonly #runner: CommandRunner;
+  readonly #notifier: Notifier;
+  readonly #routing = openRouting();
+  #child: VrrpChild | undefined;
+  #startedMs = 0;
+  #restarts = 0;
+  #restart: NodeJS.Timeout | undefined;
+  #scripts = new Map<string, ScriptChecker>();
+  #processes: ProcessTracker | undefined;
+  #files: FileTracker | undefined;
+  #isStopping = false;
+  #onReady: (() => void) | undefined;
+  #onStopped: (() => void) | undefined;
+  #reportId = 0;
+  readonly #reports = new Map<number, (report: NodeReport | undefined) => void>();
+
+  constructor(options: SupervisorOptions) {
+    this.#options = options;
+    this.#log = options.log;
+    this.#config = options.config;
+    this.#guard = new CrashGuard(new KernelSegments(), this.#routing, options.log);
+    this.#runner = new CommandRunner(options.log, options.config.globals.scriptUser);
+    this.#notifier = new Notifier(this.#runner, options.log);
+  }
+
+  get config(): KeepalivedConfig {
+    return this.#config;
+  }
+
+  /** Resolves when the routers run. Rejects when the VRRP process ends before that. */
+  async start(): Promise<void> {
+    const { startupScript, startupScriptTimeoutMs } = this.#config.globals;
+    if (startupScript !== undefined) await this.#runToEnd(startupScript, startupScriptTimeoutMs);
+    this.#notifier.configure(this.#config.globals);
+    await new Promise<void>((resolve, reject) => {
+      this.#onReady = resolve;
+      this.#onStopped = () => reject(new Error("the VRRP process ended while it was starting"));
+      this.#spawn();
+    });
+    this.#onReady = undefined;
+    this.#onStopped = undefined;
+  }
+
+  /** Takes a new configuration over; adverts go on meanwhile. */
+  reload(config: KeepalivedConfig): void {
+    this.#log.write("notice", "Reloading");
+    this.#config = config;
+    this.#runner.setDefaultUser(config.globals.scriptUser);
+    this.#notifier.configure(config.globals);
+    const boundMs = this.#hangBoundMs();
+    this.#child?.watch(boundMs);
+    this.#child?.send({ kind: "reload", config: nodeConfig(config), beatMs: beatIntervalMs(boundMs) });
+    this.#track();
+    if (config.globals.writeStatesToFifoOnReload) void this.#repeatStates();
+    this.#log.write("notice", "Reload finished");
+  }
+
+  /** Priority 0, addresses removed, scripts ended; resolves when all that is done. */
+  async stop(): Promise<void> {
+    if (this.#isStopping) return;
+    this.#isStopping = true;
+    this.#log.write("notice", "Stopping");
+    clearTimeout(this.#restart);
+    const child = this.#child;
+    if (child?.pid !== undefined) {
+      const gone = new Promise<void>((resolve) => {
+        this.#onStopped = resolve;
+      });
+      child.send({ kind: "stop" });
+      const late = setTimeout(() => {
+        this.#log.write("error", "the VRRP process does not stop, killing it");
+        child.kill();
+      }, this.#config.globals.childWaitMs);
+      await gone;
+      clearTimeout(late);
+    }
+    this.#closeTrackers();
+    this.#notifier.close();
+    this.#routing.close();
+    const { shutdownScript, shutdownScriptTimeoutMs } = this.#config.globals;
+    if (shutdownScript !== undefined) await this.#runToEnd(shutdownScript, shutdownScriptTimeoutMs);
+  }
+
+  /** What the routers say; undefined when the process doesn't answer in time. */
+  report(): Promise<NodeReport | undefined> {
+    const child = this.#child;
+    if (child?.pid === undefined) return Promise.resolve(undefined);
+    const id = ++this.#reportId;
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => answer(undefined), REPORT_MS);
+      const answer = (report: NodeReport | undefined): void => {
+        clearTimeout(timer);
+        this.#reports.delete(id);
+        resolve(report);
+      };
+      this.#reports.set(id, answer);
+      child.send({ kind: "report", id });
+    });
+  }
+
+  async status(): Promise<VrrpStatus> {
+    return vrrpStatus(this.#config, await this.report(), {
+      pid: this.#child?.pid,
+      restarts: this.#restarts,
+      scripts: new Map([...this.#scripts].map(([name, checker]) => [name, checker.last])),
+      processCounts: this.#processes?.counts ?? new Map(),
+      fileValues: this.#files?.values ?? new Map(),
+    });
+  }
+
+  /** SIGSTATS_CLEAR. */
+  clearStatistics(): void {
+    this.#child?.send({ kind: "clearStatistics" });
+  }
+
+  #hangBoundMs(): number {
+    return hangBoundMs(Math.min(40_950, ...this.#config.instances.map(({ advertIntervalMs }) => advertIntervalMs)));
+  }
+
+  #spawn(): void {
+    const boundMs = this.#hangBoundMs();
+    this.#startedMs = performance.now();
+    const child = new VrrpChild({
+      onMessage: (message) => this.#receive(message),
+      onHung: (silentMs) => this.#log.write("alert", `VRRP process hangs: silent for ${silentMs} ms, killing it`),
+      onExit: (how, isDrained) => this.#exited(child, how, isDrained),
+    });
+    this.#child = child;
+    this.#log.write("notice", `Starting VRRP child process, pid=${child.pid}`);
+    this.#options.onVrrpPid?.(child.pid);
+    child.watch(boundMs);
+    child.send({
+      kind: "start",
+      config: nodeConfig(this.#config),
+      process: this.#config.globals.process,
+      beatMs: beatIntervalMs(boundMs),
+    });
+  }
+
+  #receive(message: FromVrrpProcess): void {
+    switch (message.kind) {
+      case "ready":
+        this.#log.write("notice", "Startup complete");
+        this.#track();
+        this.#onReady?.();
+        break;
+      case "log":
+        this.#log.write(message.level, message.text);
+        break;
+      case "guard":
+        this.#guard.remember(message.router, message.farewell);
+        break;
+      case "notify":
+        this.#notifier.notify(message.event);
+        break;
+      case "report":
+        this.#reports.get(message.id)?.(message.report);
+        break;
+      case "beat":
+        break;
+    }
+  }
+
+  /** First of all the addresses go; everything else can wait. */
+  #exited(child: VrrpChild, how: string, isDrained: boolean): void {
+    this.#guard.release();
+    if (this.#child !== child) return;
+    if (!isDrained) {
+      this.#options.onVrrpPid?.(undefined);
+      return;
+    }
+    for (const answer of [...this.#reports.values()]) answer(undefined);
+    const wasStarting = this.#onReady !== undefined;
+    if (this.#isStopping || wasStarting || this.#options.dontRespawn === true) {
+      this.#child = undefined;
+      this.#onStopped?.();
+      if (!this.#isStopping && !wasStarting) this.#options.onGone?.();
+      return;
+    }
+    this.#restarts++;
+    const isShort = performance.now() - this.#startedMs < SHORT_LIFE_MS;
+    this.#log.write("alert", `VRRP child process(${how}) died: Respawning`);
+    this.#restart = setTimeout(() => this.#spawn(), isShort ? RESTART_PAUSE_MS : 0);
+  }
+
+  /** Starts everything that is watched from this process; what was known is told to a new VRRP process as well. */
+  #track(): void {
+    this.#closeTrackers();
+    const { scripts, trackProcesses, trackFiles, instances, syncGroups } = this.#config;
+    const tracks = [...instances, ...syncGroups].map((owner) => owner.tracks);
+    const isUsed = (kind: "scripts" | "processes" | "files", name: string): boolean =>
+      tracks.some((track) => track[kind].some((entry) => entry.name === name));
+    for (const script of scripts) {
+      if (!isUsed("scripts", script.name)) continue;
+      const { name } = script;
+      const tell = (succeeded: boolean): void => this.#child?.send({ kind: "script", name, succeeded });
+      this.#scripts.set(name, new ScriptChecker(script, this.#runner, this.#log, tell));
+    }
+    this.#processes = new ProcessTracker(
+      trackProcesses.filter(({ name }) => isUsed("processes", name)),
+      (name, running) => this.#child?.send({ kind: "processes", name, running }),
+    );
+    this.#files = new FileTracker(
+      trackFiles.filter(({ name }) => isUsed("files", name)),
+      this.#log,
+      (name, value) => this.#child?.send({ kind: "file", name, value }),
+    );
+  }
+
+  #closeTrackers(): void {
+    for (const checker of this.#scripts.values()) checker.close();
+    this.#scripts = new Map();
+    this.#processes?.close();
+    this.#files?.close();
+  }
+
+  async #repeatStates(): Promise<void> {
+    const report = await this.report();
+    for (const { name, role, effectivePriority } of report?.routers ?? []) {
+      if (role === "init") continue;
+      const state = role === "active" ? "MASTER" : role === "backup" ? "BACKUP" : "FAULT";
+      const commands = { specific: undefined, any: undefined };
+      this.#notifier.notify({ type: "INSTANCE", name, state, priority: effectivePriority, commands });
+    }
+  }
+
+  #runToEnd(command: Command, timeoutMs: number): Promise<void> {
+    const child = this.#runner.start(command);
+    if (child === undefined) return Promise.resolve();
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => {
+        this.#log.write("error", `${command.text} takes longer than ${timeoutMs / 1000} s, killing it`);
+        signalGroup(child, "SIGKILL");
+      }, timeoutMs);
+      const end = (): void => {
+        clearTimeout(timer);
+        resolve();
+      };
+      child.on("error", (error) => {
+        this.#log.write("error", `Couldn't execute ${command.text}: ${error.message}`);
+        end();
+      });
+      child.on("exit", end);
+    });
+  }
+}

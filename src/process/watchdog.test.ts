@@ -1,0 +1,31 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { beatIntervalMs, hangBoundMs, Watchdog } from "./watchdog.ts";
+
+test("the bound follows the advert interval, but never below what a busy machine needs", () => {
+  assert.equal(hangBoundMs(1000), 2000);
+  assert.equal(hangBoundMs(10), 300);
+  assert.equal(beatIntervalMs(2000), 400);
+});
+
+test("silence longer than the bound is a hang", () => {
+  const dog = new Watchdog(1000, 0);
+  for (let now = 200; now <= 1000; now += 200) assert.equal(dog.isHung(now), false);
+  assert.equal(dog.isHung(1200), true);
+});
+
+test("a beat starts the bound again", () => {
+  const dog = new Watchdog(1000, 0);
+  for (let now = 200; now <= 5000; now += 200) {
+    dog.beat(now - 10);
+    assert.equal(dog.isHung(now), false);
+  }
+});
+
+test("a supervisor that was suspended itself gives the process another bound", () => {
+  const dog = new Watchdog(1000, 0);
+  assert.equal(dog.isHung(200), false);
+  assert.equal(dog.isHung(9000), false, "both were asleep");
+  for (let now = 9200; now <= 10_000; now += 200) assert.equal(dog.isHung(now), false);
+  assert.equal(dog.isHung(10_200), true);
+});
