@@ -21,6 +21,13 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
   reference: {
     summary: "write the reference pages",
     load: async () => (await import("./reference.ts")).runReference,
+  keepalived: {
+    summary: "the VRRP half alone, with keepalived's own options",
+    load: async () => (await import("./keepalived.ts")).runKeepalived,
+  },
+  status: {
+    summary: "how the node that runs on this machine is",
+    load: async () => (await import("./status.ts")).runStatus,
   },
   "install-service": {
     summary: "start at boot: writes and enables a systemd unit",

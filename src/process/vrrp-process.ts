@@ -22,7 +22,6 @@ const MAX_WAITING = 1000;
 /** The way to the supervisor: never blocks, never grows without bound. */
 class Channel {
   #waiting = 0;
-  #dropped = 0;
 
   send(message: FromVrrpProcess): void {
     if (!process.connected || process.send === undefined) return;
@@ -35,7 +34,6 @@ class Channel {
   /** For messages that may be lost. */
   sendIfIdle(message: FromVrrpProcess): void {
     if (this.#waiting < MAX_WAITING) this.send(message);
-    else this.#dropped++;
   }
 
   /** A beat that can't be delivered at once is of no use. */

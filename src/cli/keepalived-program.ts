@@ -1,0 +1,170 @@
+/** The daemon behind keepalived's command line: `-t`, pid files, daemon, signals, dumps; the work is the supervisor's. */
+import { writeFileSync } from "node:fs";
+import { KEEPALIVED_VERSION, TANDEM_VERSION } from "../base/version.ts";
+import type { LoadedKeepalived } from "../conf/keepalived/load.ts";
+import { printKeepalivedDiagnostic } from "../conf/keepalived/report.ts";
+import { setProcessTitle } from "../os/process-title.ts";
+import { onSignalNumber } from "../os/signals.ts";
+import { loadKeepalivedConfiguration } from "../process/keepalived-configuration.ts";
+import { KeepalivedLog } from "../process/keepalived-log.ts";
+import { kernelVersion } from "../process/local-machine.ts";
+import { deletePidFile, readPidFile, writePidFile } from "../process/pid-file.ts";
+import { DEFAULT_STATUS_SOCKET, StatusSocket } from "../process/status-socket.ts";
+import { dumpVrrp } from "../process/vrrp-dump.ts";
+import { VrrpSupervisor } from "../process/vrrp-supervisor.ts";
+import { becomeDaemon, isDaemonChild, tellReady } from "./daemon.ts";
+import { type KeepalivedOptions, SIGNAL_NUMBERS } from "./keepalived-options.ts";
+
+export class KeepalivedProgram {
+  readonly #options: KeepalivedOptions;
+  readonly #log: KeepalivedLog;
+
+  constructor(options: KeepalivedOptions) {
+    this.#options = options;
+    const { logConsole, logDetail, facility } = options;
+    this.#log = new KeepalivedLog({ console: logConsole, detail: logDetail, facility });
+  }
+
+  /** The exit status, when the daemon has ended or was none. */
+  async run(): Promise<number> {
+    const { umask, test, dontFork } = this.#options;
+    if (umask !== undefined) process.umask(umask);
+    const loaded = this.#load();
+    if (test !== undefined) return this.#test(loaded, test);
+    if (!dontFork && !isDaemonChild()) {
+      if (!loaded.isUsable) return this.#refuse(loaded);
+      return becomeDaemon();
+    }
+    setProcessTitle(
+      `keepalived ${process.argv.slice(2).join(" ")}`,
+      loaded.config.globals.process.name ?? "keepalived",
+    );
+    this.#log.write("notice", `Starting Keepalived v${KEEPALIVED_VERSION} (Tandem ${TANDEM_VERSION})`);
+    this.#log.write("notice", `Running on ${kernelVersion()}, Node.js ${process.version}`);
+    this.#log.write("notice", `Configuration file ${this.#options.file}`);
+    this.#complain(loaded);
+    if (!loaded.isUsable) return this.#refuse(loaded);
+    if (!this.#claimPidFile()) return 1;
+    try {
+      return await this.#serve(loaded);
+    } finally {
+      deletePidFile(this.#options.pidFile);
+      this.#log.write("notice", `Stopped Keepalived v${KEEPALIVED_VERSION} (Tandem ${TANDEM_VERSION})`);
+    }
+  }
+
+  #load(): LoadedKeepalived {
+    const { file, configId, includeMustExist } = this.#options;
+    return loadKeepalivedConfiguration({ file, configId, includeMustExist });
+  }
+
+  #test(loaded: LoadedKeepalived, file: string): number {
+    const text = loaded.diagnostics.map((diagnostic) => `${printKeepalivedDiagnostic(diagnostic)}\n`).join("");
+    if (file === "") process.stderr.write(text);
+    else writeFileSync(file, text);
+    return loaded.exitStatus;
+  }
+
+  #complain(loaded: LoadedKeepalived): void {
+    for (const diagnostic of loaded.diagnostics)
+      this.#log.write(diagnostic.severity, printKeepalivedDiagnostic(diagnostic));
+  }
+
+  /** Said on standard error as well, whatever the log options: somebody waits at a terminal. */
+  #refuse(loaded: LoadedKeepalived): number {
+    const fatal = loaded.diagnostics.filter(({ severity }) => ["emerg", "alert", "crit", "error"].includes(severity));
+    if (!this.#options.logConsole)
+      for (const diagnostic of fatal) process.stderr.write(`${printKeepalivedDiagnostic(diagnostic)}\n`);
+    process.stderr.write("keepalived: the configuration cannot be used\n");
+    return loaded.exitStatus === 0 ? 1 : loaded.exitStatus;
+  }
+
+  #claimPidFile(): boolean {
+    const { pidFile } = this.#options;
+    const other = readPidFile(pidFile);
+    if (typeof other === "number" && other !== process.pid) {
+      if (isRunning(other)) {
+        process.stderr.write("daemon is already running\n");
+        return false;
+      }
+      this.#log.write("notice", `Remove a zombie pid file ${pidFile}`);
+    }
+    const failure = writePidFile(pidFile, process.pid);
+    if (failure !== undefined) process.stderr.write(`keepalived: ${failure}\n`);
+    return failure === undefined;
+  }
+
+  async #serve(loaded: LoadedKeepalived): Promise<number> {
+    const { dontRespawn, vrrpPidFile } = this.#options;
+    let end: (status: number) => void = () => {};
+    const ended = new Promise<number>((resolve) => {
+      end = resolve;
+    });
+    const supervisor = new VrrpSupervisor({
+      log: this.#log,
+      config: loaded.config,
+      dontRespawn,
+      onGone: () => end(1),
+      onVrrpPid: (pid) => {
+        if (pid === undefined) deletePidFile(vrrpPidFile);
+        else writePidFile(vrrpPidFile, pid);
+      },
+    });
+    const stop = (): void => {
+      void supervisor.stop().then(() => end(0));
+    };
+    process.on("SIGTERM", stop);
+    process.on("SIGINT", stop);
+    process.on("SIGHUP", () => this.#reload(supervisor));
+    process.on("SIGUSR1", () => void this.#dump(supervisor, "data"));
+    process.on("SIGUSR2", () => void this.#dump(supervisor, "stats"));
+    onSignalNumber(SIGNAL_NUMBERS["JSON"] as number, () => void this.#dump(supervisor, "json"));
+    onSignalNumber(SIGNAL_NUMBERS["STATS_CLEAR"] as number, () => supervisor.clearStatistics());
+    try {
+      await supervisor.start();
+    } catch (error) {
+      process.stderr.write(`keepalived: ${(error as Error).message}\n`);
+      return 1;
+    }
+    if (this.#options.dumpConfiguration) await this.#dump(supervisor, "data");
+    const socket = await this.#openStatusSocket(supervisor);
+    tellReady();
+    const status = await ended;
+    socket?.close();
+    return status;
+  }
+
+  async #openStatusSocket(supervisor: VrrpSupervisor): Promise<StatusSocket | undefined> {
+    const path = this.#options.statusSocket ?? DEFAULT_STATUS_SOCKET;
+    if (path === "") return undefined;
+    const socket = new StatusSocket(path, { vrrp: () => supervisor.status() });
+    try {
+      await socket.open();
+      return socket;
+    } catch (error) {
+      this.#log.write("warn", `tandem status will not work: ${(error as Error).message}`);
+      return undefined;
+    }
+  }
+
+  #reload(supervisor: VrrpSupervisor): void {
+    const loaded = this.#load();
+    this.#complain(loaded);
+    if (loaded.isUsable) supervisor.reload(loaded.config);
+    else this.#log.write("error", "Reload refused: the configuration cannot be used, the old one stays");
+  }
+
+  async #dump(supervisor: VrrpSupervisor, what: "data" | "stats" | "json"): Promise<void> {
+    const failure = await dumpVrrp(supervisor, what);
+    if (failure !== undefined) this.#log.write("error", failure);
+  }
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "EPERM";
+  }
+}
