@@ -21,6 +21,7 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
   reference: {
     summary: "write the reference pages",
     load: async () => (await import("./reference.ts")).runReference,
+  },
   keepalived: {
     summary: "the VRRP half alone, with keepalived's own options",
     load: async () => (await import("./keepalived.ts")).runKeepalived,
