@@ -1,11 +1,10 @@
 /** The server behind nginx's command line: start-up log, `-t`, `-T`, `-s`, daemon, and the master with this process's signals. */
 import { closeSync, writeSync } from "node:fs";
 import os from "node:os";
-import { fileURLToPath } from "node:url";
 import { fromLatin1 } from "../base/bytes.ts";
 import type { Log } from "../base/log.ts";
 import { NGINX_VERSION, TANDEM_VERSION } from "../base/version.ts";
-import { printPosition } from "../conf/diagnostics.ts";
+import { type Diagnostic, isFatal, printPosition } from "../conf/diagnostics.ts";
 import { dup2, F_DUPFD_CLOEXEC, fcntl } from "../os/ffi/files.ts";
 import { openFilesLimit } from "../os/privileges.ts";
 import { setProcessTitle } from "../os/process-title.ts";
@@ -19,15 +18,16 @@ import {
   configurationFile,
   defaultLogTarget,
   type Layout,
+  type LoadedConfiguration,
   loadNginxConfiguration,
   type NginxConfiguration,
 } from "../process/nginx-configuration.ts";
-import { nginxKinds } from "../process/nginx-kinds.ts";
 import { checkPidFile, readPidFile } from "../process/pid-file.ts";
 import { RecordingReader } from "../process/recorded-files.ts";
 import { MASTER_SIGNALS, SIGNAL_NUMBERS } from "../process/signals.ts";
 import { StartupLog } from "../process/startup-log.ts";
 import { becomeDaemon, isDaemonChild, tellReady } from "./daemon.ts";
+import type { Server } from "./nginx.ts";
 import type { NginxOptions, SignalName } from "./nginx-options.ts";
 import { printError } from "./standard-error.ts";
 
@@ -43,13 +43,15 @@ export class NginxProgram {
   private readonly options: NginxOptions;
   private readonly layout: Layout;
   private readonly args: readonly string[];
+  private readonly server: Server;
   private readonly logFiles = new LogFiles();
   private readonly logging = new ProcessLogging(this.logFiles, systemClock);
   private readonly log: ReplaceableLog;
   private configured: NginxConfiguration | undefined = undefined;
   private startupFd = -1;
 
-  constructor(options: NginxOptions, layout: Layout, args: readonly string[]) {
+  constructor(options: NginxOptions, layout: Layout, args: readonly string[], server: Server) {
+    this.server = server;
     this.options = options;
     this.layout = layout;
     this.args = args;
@@ -63,11 +65,11 @@ export class NginxProgram {
     const fds = inherited === undefined ? undefined : inheritedFds(inherited, this.log);
     const reader = new RecordingReader();
     const request = { layout: this.layout, globalDirectives: this.options.globalDirectives };
-    const { configuration, diagnostics, sources } = loadNginxConfiguration(request, nginxKinds, reader);
-    for (const { severity, message, position } of diagnostics) {
-      this.log.write(severity, position === undefined ? message : `${message} in ${printPosition(position)}`);
-    }
-    if (this.options.testConfiguration) return this.test(configuration, sources);
+    const loaded = loadNginxConfiguration(request, this.server.kinds, reader);
+    const { configuration } = loaded;
+    this.tell(loaded.diagnostics);
+    if (this.options.testConfiguration) return this.test(loaded);
+    this.tell(loaded.lateDiagnostics);
     if (configuration === undefined) return 1;
     if (this.options.signal !== undefined) return this.signal(this.options.signal, configuration);
     if (!this.openLogFiles(configuration)) return 1;
@@ -89,7 +91,7 @@ export class NginxProgram {
         initial: { configuration, files: reader.recorded },
         load: () => this.loadAgain(),
         log: this.log,
-        workerProgram: fileURLToPath(new URL("../process/nginx-worker.js", import.meta.url)),
+        workerProgram: this.server.workerProgram,
         invocation: { program: process.execPath, args: [...process.execArgv, ...process.argv.slice(1)] },
         environment,
         isDaemon,
@@ -172,20 +174,25 @@ export class NginxProgram {
   private loadAgain(): LoadOutcome {
     const reader = new RecordingReader();
     const request = { layout: this.layout, globalDirectives: this.options.globalDirectives };
-    const { configuration, diagnostics } = loadNginxConfiguration(request, nginxKinds, reader);
+    const { configuration, ...found } = loadNginxConfiguration(request, this.server.kinds, reader);
+    const diagnostics = [...found.diagnostics, ...found.lateDiagnostics];
     if (configuration === undefined || !this.openLogFiles(configuration)) return { runnable: undefined, diagnostics };
     return { runnable: { configuration, files: reader.recorded }, diagnostics };
   }
 
+  private tell(diagnostics: readonly Diagnostic[]): void {
+    for (const { severity, message, position } of diagnostics) {
+      this.log.write(severity, position === undefined ? message : `${message} in ${printPosition(position)}`);
+    }
+  }
+
   // What doesn't serve.
 
-  private async test(
-    configuration: NginxConfiguration | undefined,
-    sources: readonly { readonly file: string; readonly text?: string }[],
-  ): Promise<number> {
+  private async test({ configuration, diagnostics, lateDiagnostics, sources }: LoadedConfiguration): Promise<number> {
     const file = configurationFile(this.layout);
     const { quiet, dumpConfiguration } = this.options;
-    if (configuration !== undefined && !quiet) printError(`nginx: the configuration file ${file} syntax is ok`);
+    if (!diagnostics.some(isFatal) && !quiet) printError(`nginx: the configuration file ${file} syntax is ok`);
+    this.tell(lateDiagnostics);
     const isGood = configuration !== undefined && (await this.canRun(configuration));
     if (!isGood) {
       printError(`nginx: configuration file ${file} test failed`);

@@ -88,6 +88,8 @@ const CONSEQUENCES: Readonly<Record<MasterSignal, string>> = {
   SIGWINCH: ", stop accepting connections",
 };
 
+const LONGEST_INTERVAL_MS = 2 ** 31 - 1;
+
 export class Master {
   private readonly options: MasterOptions;
   private readonly log: Log;
@@ -106,6 +108,8 @@ export class Master {
   private isReloadWanted = false;
   private isPaused = false;
   private newBinary: ChildProcess | undefined = undefined;
+  /** A master without workers (WINCH, all of them failed) has nothing else that keeps its process alive. */
+  private readonly presence = setInterval(() => {}, LONGEST_INTERVAL_MS);
 
   constructor(options: MasterOptions) {
     this.options = options;
@@ -333,6 +337,7 @@ export class Master {
     }
     this.log.write("notice", "exit");
     this.state = "ended";
+    clearInterval(this.presence);
     this.options.onEnd(this.exitCode);
   }
 

@@ -56,6 +56,8 @@ export interface LoadedConfiguration {
   /** Undefined when a finding is fatal. */
   readonly configuration: NginxConfiguration | undefined;
   readonly diagnostics: readonly Diagnostic[];
+  /** What is wrong though every directive is right: found when nginx has said "syntax is ok" already. */
+  readonly lateDiagnostics: readonly Diagnostic[];
   /** Every file that was read, each once, for `-T`. */
   readonly sources: readonly Source[];
 }
@@ -83,8 +85,12 @@ export function loadNginxConfiguration(
     isVariable: (name) => kinds.some((kind) => kind.isVariable?.(name) ?? false),
   });
   const diagnostics = [...bound.diagnostics];
+  const lateDiagnostics: Diagnostic[] = [];
+  if (bound.isUsable && bound.main.conf(eventsModule).events === undefined) {
+    lateDiagnostics.push({ severity: "emerg", message: 'no "events" section in configuration' });
+  }
   const configuration = bound.isUsable ? finish(bound.main, request, kinds, diagnostics) : undefined;
-  return { configuration, diagnostics, sources: sourcesOf(main) };
+  return { configuration, diagnostics, lateDiagnostics, sources: sourcesOf(main) };
 }
 
 /** Every directive that the nginx half knows. */
@@ -100,10 +106,6 @@ function finish(
 ): NginxConfiguration | undefined {
   const core = main.conf(coreModule);
   const events = main.conf(eventsModule).events;
-  if (events === undefined) {
-    diagnostics.push({ severity: "emerg", message: 'no "events" section in configuration' });
-    return undefined;
-  }
   const refuse = (message: string, position: Position | undefined): void => {
     diagnostics.push(
       position === undefined ? { severity: "emerg", message } : { severity: "emerg", message, position },
@@ -111,7 +113,7 @@ function finish(
   };
   const position = main.origin(coreModule, "user")?.positions[0];
   const user = resolveUser(core, (message) => refuse(message, position));
-  if (user === "unknown") return undefined;
+  if (user === "unknown" || events === undefined) return undefined;
   if (core.user !== undefined && user === undefined) {
     diagnostics.push({
       severity: "warn",

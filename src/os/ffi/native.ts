@@ -54,5 +54,14 @@ export interface FdWatch {
 
 /** Calls back through libuv when `fd` is readable (level-triggered). The watch keeps the process alive. */
 export function watchReadable(fd: number, onReadable: () => void): FdWatch {
-  return koffi.node.poll(fd, { readable: true }, onReadable);
+  return koffi.node.poll(fd, { readable: true }, () => {
+    try {
+      onReadable();
+    } catch (error) {
+      // koffi would keep the exception to itself until some later call: it must reach "uncaughtException" now.
+      setImmediate(() => {
+        throw error;
+      });
+    }
+  });
 }
