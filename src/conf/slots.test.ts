@@ -26,6 +26,8 @@ const directives = {
   bits: slots.bits(["x"], ["x", "y"], { doc }),
   buffers: slots.buffers("8 4k", { doc }),
   template: slots.template("t", { doc }),
+  rate: slots.template("0", { doc, constant: sizeBytes }),
+  few: slots.bits([], ["x", "y"], { doc, args: [1, 2] }),
   limit: slots.single(either(exactly("off", false), sizeBytes), "off", { doc }),
   raw: slots.raw(undefined, (use) => use.args.length, { doc, syntax: "...", args: [0, 2] }),
   list: slots.list((use) => use.args[0], { doc, syntax: "word" }),
@@ -108,6 +110,9 @@ test("malformed values are refused in nginx's words", () => {
     ["bits;", 'invalid number of arguments in "bits" directive'],
     ["limit on;", '"limit" directive invalid value'],
     ["template $;", "invalid variable name"],
+    ["rate $a; rate 1k;", '"rate" directive is duplicate'],
+    ["rate 1x;", '"rate" directive invalid value'],
+    ["few x y x;", 'invalid number of arguments in "few" directive'],
     ["text a; text b;", '"text" directive is duplicate'],
   ] as const)
     assert.deepEqual(bound(text).messages, [`[emerg] ${message} in f:1`], text);

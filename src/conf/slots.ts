@@ -5,7 +5,7 @@
 import { assert } from "../base/assert.ts";
 import type { Scope } from "./scope.ts";
 import type { Arity, Context, Environment, Inherit, Slot, SlotWords, Use } from "./slot.ts";
-import { parseTemplate, type Template } from "./template.ts";
+import { constantOf, parseTemplate, type Template } from "./template.ts";
 import { type Format, milliseconds, number, offsetBytes, oneOf, onOff, seconds, sizeBytes, word } from "./values.ts";
 
 /** What every slot can be told. */
@@ -204,13 +204,13 @@ export function choice<const W extends string, D extends NoInfer<W> | undefined>
 export function bits<const W extends string>(
   fallback: readonly NoInfer<W>[],
   words: readonly W[],
-  options: SlotOptions<ReadonlySet<W>>,
+  options: SlotOptions<ReadonlySet<W>> & { readonly args?: Arity },
 ): Slot<ReadonlySet<W>> {
   const format = oneOf(words);
   const standard: ReadonlySet<W> = new Set(fallback);
   return slot<ReadonlySet<W>, never>(
     {
-      arity: [1, Number.POSITIVE_INFINITY],
+      arity: options.args ?? [1, Number.POSITIVE_INFINITY],
       syntax: `${words.join(" | ")} ...`,
       defaultText: fallback.length === 0 ? undefined : fallback.join(" "),
       isRepeatable: true,
@@ -230,19 +230,25 @@ export function bits<const W extends string>(
   );
 }
 
-/** Text with `$variables`. */
+/** Text with `$variables`; without them it must have the format `constant`, if one is given. */
 export function template<D extends string | undefined>(
   fallback: D,
-  options: SlotOptions<Template>,
+  options: SlotOptions<Template> & { readonly constant?: Format<unknown> },
 ): Slot<Template | (D extends undefined ? undefined : never)> {
   type Fallback = D extends undefined ? undefined : never;
   const standard = fallback === undefined ? undefined : parseTemplate(fallback);
   assert(standard === undefined || standard.ok, `the default "${fallback}" is a template`);
   return slot<Template, Fallback>(
-    { arity: 1, syntax: "string", defaultText: fallback },
+    { arity: 1, syntax: options.constant?.syntax ?? "string", defaultText: fallback },
     options,
     () => (standard?.ok ? standard.value : undefined) as Fallback,
-    (_, use) => use.template(use.args[0] as string),
+    (_, use) => {
+      const value = use.template(use.args[0] as string);
+      const constant = value === undefined ? undefined : constantOf(value);
+      const { constant: format } = options;
+      if (constant === undefined || format === undefined || format.parse(constant) !== undefined) return value;
+      return use.invalid(format.complaint);
+    },
   );
 }
 
