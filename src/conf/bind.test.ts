@@ -145,12 +145,20 @@ test("values are typed, inherited, overridden and defaulted", () => {
   assert.equal(a!.scope.origin(web, "wait"), undefined);
 });
 
-test("a scope that sets nothing shares its parent's configuration", () => {
-  const { main } = bound("events {} http { sendfile on; server { location / { } location /b { wait 1; } } }");
+test("scopes with equal values share one configuration", () => {
+  const { main } = bound(`events {} http { sendfile on; server {
+    location /a { pass x; location /1 { } location /2 { } }
+    location /b { if ($uri) { } location /1 { sendfile on; } }
+    location /c { } location /d { }
+  } }`);
   const server = main.conf(core).http!.scope.conf(web).server[0]!.scope;
-  const inner = bound("http { root /x; server { root /y; } }").main.conf(core).http!.scope;
-  assert.notEqual(inner.conf(web), inner.children[0]!.conf(web));
-  assert.equal(server.children[0]!.conf(core), server.conf(core));
+  const [a, b, c, d] = server.children;
+  assert.equal(server.conf(core), a!.conf(core));
+  assert.notEqual(a!.conf(web), server.conf(web));
+  assert.equal(a!.children[0]!.conf(web), a!.children[1]!.conf(web));
+  assert.notEqual(a!.children[0]!.conf(web), a!.conf(web), "pass goes no further");
+  assert.equal(c!.conf(web), d!.conf(web), "the locations of the server are not theirs");
+  assert.notEqual(b!.children[0]!.conf(web), b!.conf(web), "the conditions of the location are not its own");
 });
 
 test("errors have nginx's words and are all collected", () => {

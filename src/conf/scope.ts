@@ -1,5 +1,5 @@
 /** One context of a configuration as it was used: `http`, one `server`, one `location`…, with what is set and what holds. */
-import { assert } from "../base/assert.ts";
+import { AssertionError } from "../base/assert.ts";
 import type { Position } from "./diagnostics.ts";
 import type { Directive } from "./directive.ts";
 import { type ConfOf, type Context, type Directives, inheritsInto, type SlotWords } from "./slot.ts";
@@ -17,10 +17,9 @@ export interface Origin {
   readonly positions: readonly Position[];
 }
 
-interface Values {
-  readonly own: Record<string, unknown>;
-  readonly uses: Record<string, Directive[]>;
-  merged: Readonly<Record<string, unknown>> | undefined;
+interface Uses {
+  readonly values: Record<string, unknown>;
+  readonly directives: Record<string, Directive[]>;
 }
 
 /** A scope is filled by `bind`, finished by `merge` and read by everybody else. */
@@ -32,7 +31,9 @@ export class Scope {
   readonly directive: Directive | undefined;
   /** In the order of the file. */
   readonly children: Scope[] = [];
-  readonly #values = new Map<Directives, Values>();
+  readonly #uses = new Map<Directives, Uses>();
+  /** Without the modules for which the parent's configuration holds. */
+  readonly #merged = new Map<Directives, Readonly<Record<string, unknown>>>();
 
   constructor(context: Context, parent?: Scope, directive?: Directive) {
     this.context = context;
@@ -42,19 +43,26 @@ export class Scope {
 
   /** What holds here for a module: its own values, inherited ones, defaults. Frozen; shared with the parent where equal. */
   conf<D extends Directives>({ directives }: Declares<D>): ConfOf<D> {
-    const merged = this.#values.get(directives)?.merged;
-    assert(merged !== undefined, "the module belongs to the catalog and the configuration was merged");
-    return merged as ConfOf<D>;
+    for (let scope: Scope | undefined = this; scope !== undefined; scope = scope.parent) {
+      const merged = scope.#merged.get(directives);
+      if (merged !== undefined) return merged as ConfOf<D>;
+    }
+    throw new AssertionError("the module belongs to the catalog and the configuration was merged");
   }
 
   /** What is set right here. */
   own<D extends Directives>({ directives }: Declares<D>): Partial<ConfOf<D>> {
-    return (this.#values.get(directives)?.own ?? {}) as Partial<ConfOf<D>>;
+    return (this.#uses.get(directives)?.values ?? NOTHING) as Partial<ConfOf<D>>;
+  }
+
+  /** True when anything of a module is set right here. */
+  sets({ directives }: Declares<Directives>): boolean {
+    return this.#uses.has(directives);
   }
 
   /** Where the value that holds here was set; undefined when it is the default. */
   origin<D extends Directives>(module: Declares<D>, name: keyof D & string): Origin | undefined {
-    const directives = this.#values.get(module.directives)?.uses[name];
+    const directives = this.#uses.get(module.directives)?.directives[name];
     if (directives !== undefined) return { scope: this, directives, positions: directives.map(({ end }) => end) };
     const slot = module.directives[name] as SlotWords;
     return inheritsInto(slot, this.context) ? this.parent?.origin(module, name) : undefined;
@@ -62,25 +70,17 @@ export class Scope {
 
   /** For `bind`: a use was accepted, and the scope's own value is now this. */
   record(directives: Directives, name: string, value: unknown, use: Directive): void {
-    const { own, uses } = this.#valuesOf(directives);
-    own[name] = value;
-    uses[name] ??= [];
-    uses[name].push(use);
+    const uses = this.#uses.get(directives) ?? { values: {}, directives: {} };
+    this.#uses.set(directives, uses);
+    uses.values[name] = value;
+    uses.directives[name] ??= [];
+    uses.directives[name].push(use);
   }
 
-  /** For `merge`: what holds here. */
+  /** For `merge`: what holds here, where it differs from what holds around. */
   finish<D extends Directives>(directives: D, merged: ConfOf<D>): void {
-    const values = this.#valuesOf(directives);
-    values.merged = Object.freeze(merged);
-    Object.freeze(values.own);
-  }
-
-  #valuesOf(directives: Directives): Values {
-    let values = this.#values.get(directives);
-    if (values === undefined) {
-      values = { own: {}, uses: {}, merged: undefined };
-      this.#values.set(directives, values);
-    }
-    return values;
+    this.#merged.set(directives, Object.freeze(merged));
   }
 }
+
+const NOTHING = Object.freeze({});

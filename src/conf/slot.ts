@@ -142,7 +142,10 @@ export interface ConfModule<D extends Directives = Directives> {
   /** Contexts of the directives that do not name theirs. */
   readonly contexts?: string;
   readonly directives: D;
-  /** Finishes what the slots have merged, for values that depend on each other. */
+  /**
+   * Finishes what the slots have merged, for values that depend on each other. Called once for all scopes of a context that
+   * set nothing of the module inside the same outer configuration: the result may not depend on anything else.
+   */
   merge?(merged: ConfOf<D>, outer: ConfOf<D> | undefined, situation: Situation<D>): ConfOf<D>;
   /** Looks at each scope after merging, when nothing fatal was found so far. */
   check?(conf: ConfOf<D>, situation: Situation<D>, report: Report): void;
