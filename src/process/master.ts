@@ -47,8 +47,8 @@ export interface MasterOptions {
   readonly log: Log;
   /** The JavaScript file that workers run. */
   readonly workerProgram: string;
-  /** How this program was started. */
-  readonly invocation: Invocation;
+  /** How this program was started; without it USR2 is refused. */
+  readonly invocation: Invocation | undefined;
   /** The environment of this program; workers get what `env` lets through. */
   readonly environment: NodeJS.ProcessEnv;
   /** Whether nobody waits at a terminal: WINCH then means "stop accepting". */
@@ -383,17 +383,21 @@ export class Master {
   }
 
   private changeBinary(): void {
+    const { invocation } = this.options;
     if (this.state !== "running") return;
+    if (invocation === undefined) {
+      this.log.write("error", "changing the binary is not possible: the server runs inside another program");
+      return;
+    }
     this.log.write("notice", "changing binary");
     const { pidPath } = this.running.configuration;
     const failure = renamePidFile(pidPath, pidPath + OLD_SUFFIX);
     if (failure !== undefined) {
-      const { program } = this.options.invocation;
-      this.log.write("alert", `${failure} before executing new binary process "${program}"`);
+      this.log.write("alert", `${failure} before executing new binary process "${invocation.program}"`);
       return;
     }
     const child = startNewBinary(
-      this.options.invocation,
+      invocation,
       this.listening.fds,
       environmentOf(this.running.configuration, this.options.environment),
     );

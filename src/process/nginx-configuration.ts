@@ -2,7 +2,7 @@
 import os from "node:os";
 import { bind } from "../conf/bind.ts";
 import { catalog } from "../conf/catalog.ts";
-import { COMMAND_LINE, type Diagnostic, type Position } from "../conf/diagnostics.ts";
+import { COMMAND_LINE, type Diagnostic, Diagnostics } from "../conf/diagnostics.ts";
 import type { Source } from "../conf/directive.ts";
 import { type ConfigReader, folderOf, load, sourcesOf } from "../conf/nginx/load.ts";
 import { parse } from "../conf/nginx/parser.ts";
@@ -84,13 +84,14 @@ export function loadNginxConfiguration(
     confPrefix: folderOf(file),
     isVariable: (name) => kinds.some((kind) => kind.isVariable?.(name) ?? false),
   });
-  const diagnostics = [...bound.diagnostics];
+  const diagnostics = new Diagnostics();
+  for (const diagnostic of bound.diagnostics) diagnostics.add(diagnostic);
   const lateDiagnostics: Diagnostic[] = [];
   if (bound.isUsable && bound.main.conf(eventsModule).events === undefined) {
     lateDiagnostics.push({ severity: "emerg", message: 'no "events" section in configuration' });
   }
   const configuration = bound.isUsable ? finish(bound.main, request, kinds, diagnostics) : undefined;
-  return { configuration, diagnostics, lateDiagnostics, sources: sourcesOf(main) };
+  return { configuration, diagnostics: diagnostics.list, lateDiagnostics, sources: sourcesOf(main) };
 }
 
 /** Every directive that the nginx half knows. */
@@ -102,25 +103,22 @@ function finish(
   main: Scope,
   { layout }: ConfigurationRequest,
   kinds: readonly ServiceKind[],
-  diagnostics: Diagnostic[],
+  diagnostics: Diagnostics,
 ): NginxConfiguration | undefined {
   const core = main.conf(coreModule);
   const events = main.conf(eventsModule).events;
-  const refuse = (message: string, position: Position | undefined): void => {
-    diagnostics.push(
-      position === undefined ? { severity: "emerg", message } : { severity: "emerg", message, position },
+  const user = resolveUser(main, diagnostics);
+  if (!core.master_process) {
+    diagnostics.report(
+      "emerg",
+      '"master_process off" is not supported',
+      main.origin(coreModule, "master_process")?.positions[0],
     );
-  };
-  const position = main.origin(coreModule, "user")?.positions[0];
-  const user = resolveUser(core, (message) => refuse(message, position));
-  if (user === "unknown" || events === undefined) return undefined;
-  if (core.user !== undefined && user === undefined) {
-    diagnostics.push({
-      severity: "warn",
-      message: 'the "user" directive makes sense only if the master process runs with super-user privileges, ignored',
-      ...(position === undefined ? {} : { position }),
-    });
   }
+  const plans = kinds.map((kind) =>
+    kind.plan(main, (severity, message, position) => diagnostics.report(severity, message, position)),
+  );
+  if (diagnostics.fatalCount > 0 || events === undefined) return undefined;
   const targets = main.conf(errorLogModule).error_log;
   return {
     file: configurationFile(layout),
@@ -131,7 +129,7 @@ function finish(
     workerCount: core.worker_processes === "auto" ? os.availableParallelism() : core.worker_processes,
     workerUser: user,
     logTargets: targets.length > 0 ? targets : [defaultLogTarget(layout)],
-    plans: kinds.map((kind) => kind.plan(main)),
+    plans,
   };
 }
 
@@ -142,20 +140,27 @@ export function defaultLogTarget({ errorLogPath, prefix }: Layout): LogTarget {
 }
 
 /** Looks the names up as nginx does, when root starts it. */
-function resolveUser(core: CoreConf, refuse: (message: string) => void): WorkerUser | undefined | "unknown" {
-  if (process.geteuid?.() !== 0) return undefined;
-  const isDefault = core.user === undefined;
-  const names = core.user ?? { user: "nobody", group: "nobody" };
-  const user = findUser(names.user);
+function resolveUser(main: Scope, diagnostics: Diagnostics): WorkerUser | undefined {
+  const names = main.conf(coreModule).user;
+  const position = main.origin(coreModule, "user")?.positions[0];
+  if (process.geteuid?.() !== 0) {
+    if (names !== undefined) {
+      const sense = 'the "user" directive makes sense only if the master process runs with super-user privileges';
+      diagnostics.report("warn", `${sense}, ignored`, position);
+    }
+    return undefined;
+  }
+  const { user: userName, group: groupName } = names ?? { user: "nobody", group: "nobody" };
+  const user = findUser(userName);
   if (user === undefined) {
-    refuse(`getpwnam("${names.user}") failed`);
-    return "unknown";
+    diagnostics.report("emerg", `getpwnam("${userName}") failed`, position);
+    return undefined;
   }
   // Debian's nobody belongs to nogroup: nginx learns that from ./configure, we from the account itself.
-  const groupId = findGroup(names.group) ?? (isDefault ? user.groupId : undefined);
+  const groupId = findGroup(groupName) ?? (names === undefined ? user.groupId : undefined);
   if (groupId === undefined) {
-    refuse(`getgrnam("${names.group}") failed`);
-    return "unknown";
+    diagnostics.report("emerg", `getgrnam("${groupName}") failed`, position);
+    return undefined;
   }
-  return { name: names.user, userId: user.userId, groupId };
+  return { name: userName, userId: user.userId, groupId };
 }

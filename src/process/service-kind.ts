@@ -4,7 +4,7 @@
  */
 import type { Log } from "../base/log.ts";
 import type { Scope } from "../conf/scope.ts";
-import type { ConfModule, Directives } from "../conf/slot.ts";
+import type { ConfModule, Directives, Report } from "../conf/slot.ts";
 import type { Files } from "../io/files.ts";
 import type { ListenSpec } from "../io/listen.ts";
 import type { Logging } from "../io/logging.ts";
@@ -59,7 +59,8 @@ export interface ServiceKind {
   readonly modules: readonly ConfModule<Directives>[];
   /** Whether a variable (lower case) exists that no directive of the configuration defines. */
   isVariable?(name: string): boolean;
-  plan(main: Scope): ServicePlan;
+  /** What is wrong across servers (two default servers for one address, …) is reported with its place. */
+  plan(main: Scope, report: Report): ServicePlan;
   /** Builds the service while the worker still has the master's rights: its log files are opened now. */
   create(main: Scope, ports: ServicePorts): Service;
 }
