@@ -5,7 +5,7 @@ import { catalog } from "./catalog.ts";
 import { printDiagnostic } from "./diagnostics.ts";
 import { parse } from "./nginx/parser.ts";
 import { present, readParameters, valued } from "./parameters.ts";
-import { confModule } from "./slot.ts";
+import { confModule, type Use } from "./slot.ts";
 import {
   bits,
   block,
@@ -26,6 +26,11 @@ import {
 import { constantOf } from "./template.ts";
 import { number, word } from "./values.ts";
 
+function nested(use: Use): string | undefined {
+  const outer = use.scope.context === "location" ? use.scope.directive?.args[0]?.text : "";
+  return use.args[0] === outer ? use.fail(`"${outer}" inside itself`) : use.args.join(" ");
+}
+
 const core = confModule({
   name: "core",
   contexts: "main",
@@ -44,7 +49,7 @@ const web = confModule({
   contexts: "http, server, location, if in location",
   directives: {
     server: blocks({ http: "server" }, undefined, { doc: "A virtual server." }),
-    location: blocks({ server: "location", location: "location" }, (use) => use.args.join(" "), {
+    location: blocks({ server: "location", location: "location" }, nested, {
       doc: "A place.",
       args: [1, 2],
     }),
@@ -222,6 +227,13 @@ test("a refused block is searched for errors, and is no part of the result", () 
 test("a slot may look at its module's values in the same scope", () => {
   assert.deepEqual(messages("http { server { location / { root a; alias b; } location /b { alias b; } } }"), [
     '[emerg] "alias" directive is duplicate, "root" was specified earlier in t:2',
+  ]);
+});
+
+test("a parser sees the scope that its directive stands in", () => {
+  assert.deepEqual(messages("http { server { location /a {\n location /b { }\n location /a { bogus; } } } }"), [
+    '[emerg] "/a" inside itself in t:4',
+    '[emerg] unknown directive "bogus" in t:4',
   ]);
 });
 

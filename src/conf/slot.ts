@@ -54,6 +54,8 @@ export interface Use {
   readonly words: readonly Word[];
   /** The context that the directive stands in. */
   readonly context: Context;
+  /** The scope that it stands in, with what was set there before. */
+  readonly scope: Scope;
   /** The line that nginx blames. */
   readonly position: Position;
   /** Counts uses in the order of reading, over all files: for directives whose order is behaviour. */

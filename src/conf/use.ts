@@ -22,10 +22,10 @@ export class DirectiveUse implements Use {
   readonly words: readonly Word[];
   readonly position: Position;
   readonly order: number;
+  readonly scope: Scope;
   readonly #binding: Binding;
   readonly #directive: Directive;
   readonly #directives: Directives;
-  readonly #scope: Scope;
 
   constructor(binding: Binding, directive: Directive, directives: Directives, scope: Scope) {
     this.name = directive.name;
@@ -36,11 +36,11 @@ export class DirectiveUse implements Use {
     this.#binding = binding;
     this.#directive = directive;
     this.#directives = directives;
-    this.#scope = scope;
+    this.scope = scope;
   }
 
   get context(): Context {
-    return this.#scope.context;
+    return this.scope.context;
   }
 
   get environment(): Environment {
@@ -53,7 +53,7 @@ export class DirectiveUse implements Use {
 
   *#entriesOf(directives: readonly Directive[]): Generator<Use> {
     for (const directive of directives) {
-      const entry = new DirectiveUse(this.#binding, directive, this.#directives, this.#scope);
+      const entry = new DirectiveUse(this.#binding, directive, this.#directives, this.scope);
       if (directive.sources !== undefined)
         for (const source of directive.sources) {
           yield* this.#entriesOf(source.directives);
@@ -66,7 +66,7 @@ export class DirectiveUse implements Use {
   }
 
   isSet(name: string): boolean {
-    return Object.hasOwn(this.#scope.own({ directives: this.#directives }), name);
+    return Object.hasOwn(this.scope.own({ directives: this.#directives }), name);
   }
 
   fail(message: string): undefined {
