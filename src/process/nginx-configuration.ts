@@ -4,7 +4,7 @@ import { bind } from "../conf/bind.ts";
 import { catalog } from "../conf/catalog.ts";
 import { COMMAND_LINE, type Diagnostic, Diagnostics } from "../conf/diagnostics.ts";
 import type { Source } from "../conf/directive.ts";
-import { type ConfigReader, folderOf, load, sourcesOf } from "../conf/nginx/load.ts";
+import { type ConfigReader, folderOf, load, sourcesOf, withIncludes } from "../conf/nginx/load.ts";
 import { parse } from "../conf/nginx/parser.ts";
 import type { Scope } from "../conf/scope.ts";
 import { fullName } from "../conf/slots.ts";
@@ -76,7 +76,10 @@ export function loadNginxConfiguration(
   const { layout, globalDirectives } = request;
   const file = configurationFile(layout);
   const sources: Source[] = [];
-  if (globalDirectives !== "") sources.push(parse(globalDirectives, { file: COMMAND_LINE, isCommandLine: true }));
+  if (globalDirectives !== "") {
+    const given = parse(globalDirectives, { file: COMMAND_LINE, isCommandLine: true });
+    sources.push(withIncludes(given, reader, folderOf(file)));
+  }
   const main = load(file, reader);
   sources.push(main);
   const bound = bind(sources, nginxCatalog(kinds), {

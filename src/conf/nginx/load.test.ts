@@ -6,7 +6,8 @@ import { catalog } from "../catalog.ts";
 import { printDiagnostic } from "../diagnostics.ts";
 import { confModule } from "../slot.ts";
 import { block, list, raw } from "../slots.ts";
-import { type ConfigReader, load, MAX_INCLUDE_DEPTH, sourcesOf } from "./load.ts";
+import { type ConfigReader, load, MAX_INCLUDE_DEPTH, sourcesOf, withIncludes } from "./load.ts";
+import { parse } from "./parser.ts";
 
 function readerOf(files: Readonly<Record<string, string>>): ConfigReader {
   return {
@@ -109,6 +110,13 @@ test("blocks within blocks are bounded over all files", () => {
   });
   assert.ok(deep.source.directives.length === 1);
   assert.match(JSON.stringify(deep.source), /more than 128 nested blocks/);
+});
+
+test("-g may include too", () => {
+  const given = parse("say 1; include g.conf;", { file: "command line", isCommandLine: true });
+  const source = withIncludes(given, readerOf({ "/etc/g.conf": "say 2;" }), "/etc/");
+  const { main, diagnostics } = bind([source], catalog([module]), { prefix: "/", confPrefix: "/etc/" });
+  assert.deepEqual([diagnostics, main.conf(module).say], [[], ["1", "2"]]);
 });
 
 test("text is kept byte for byte", () => {

@@ -29,6 +29,11 @@ export function load(file: string, reader: ConfigReader): Source {
   return new Loader(reader, folderOf(file)).load(file, undefined, { includes: 0, blocks: 0 });
 }
 
+/** A parsed text (that of `-g`) with what its includes bring. Relative names begin at `prefix`, which ends with a slash. */
+export function withIncludes(source: Source, reader: ConfigReader, prefix: string): Source {
+  return new Loader(reader, prefix).expand(source, { includes: 0, blocks: 0 });
+}
+
 /** The path with its last slash, or nothing: nginx's prefix of a configuration file. */
 export function folderOf(file: string): string {
   return file.slice(0, file.lastIndexOf("/") + 1);
@@ -82,6 +87,10 @@ class Loader {
     const bytes = this.#reader.read(file);
     if ("errno" in bytes) return refuse(`${bytes.call} "${file}" failed (${bytes.errno}: ${bytes.text})`);
     const source = parse(latin1(bytes), { file, outerDepth: depth.blocks });
+    return this.expand(source, depth);
+  }
+
+  expand(source: Source, depth: Depth): Source {
     return { ...source, directives: this.#expand(source.directives, depth) };
   }
 
