@@ -35,6 +35,8 @@ interface Inbox {
 export class FakeSwitch {
   readonly settings: SwitchSettings;
   readonly #ports = new Set<FakeSegments>();
+  /** Packets that were sent into the switch. */
+  packets = 0;
 
   constructor(settings: SwitchSettings) {
     this.settings = settings;
@@ -53,6 +55,7 @@ export class FakeSwitch {
   }
 
   transmit(from: FakeSegments, packet: Bytes, destination: IpAddress, delivery: Ipv6Delivery | undefined): void {
+    this.packets++;
     for (const to of this.#ports) {
       if (to === from) continue;
       for (const delayMs of this.settings.travel(from.name, to.name))
@@ -114,6 +117,11 @@ export class FakeSegments implements Segments {
       if (inbox.packets.length < INBOX_PACKETS) inbox.packets.push({ packet, delivery });
       if (!this.isPaused) drain(inbox);
     }
+  }
+
+  /** Delivers what has waited in the sockets. */
+  deliver(): void {
+    for (const inbox of [...this.#inboxes]) drain(inbox);
   }
 
   /** Sends arbitrary bytes into the segment, as if they came from here: for crafted adverts. */

@@ -164,10 +164,14 @@ test("lower_prio_no_advert leaves the advert out, not the announcement", () => {
 });
 
 test("an active router yields to better adverts and says goodbye when its addresses are gone", () => {
-  for (const heard of [advert(200, 5000), advert(255, 5000), advert(100, 5000)]) {
+  for (const [heard, goodbye] of [
+    [advert(200, 5000), 100],
+    [advert(255, 5000), 100],
+    [advert(100, 5000), 99],
+  ] as const) {
     const { state, effects } = run(active(), [heard]);
     assert.equal(state.role, "backup");
-    assert.deepEqual(words(effects), ["active>backup", "release", "send 100"]);
+    assert.deepEqual(words(effects), ["active>backup", "release", `send ${goodbye}`]);
     assert.equal(state.deadlineMs, 8609.375);
   }
 });
@@ -183,6 +187,22 @@ test("the goodbye is repeated until the winner has answered it", () => {
     Array.from({ length: 20 }, (_, i) => advert(200, 6000 + i * 1000)),
   );
   assert.equal(never.effects.length, 9);
+});
+
+test("a node that starts, or comes back from a fault, says goodbye for an earlier life", () => {
+  assert.deepEqual(words(run(started(), [advert(200, 1000), advert(200, 1001), advert(200, 2000)]).effects), [
+    "send 100",
+  ]);
+  const back = run(active(), [
+    { kind: "tracking", atMs: 5000, priority: 100, faults: ["x"] },
+    { kind: "tracking", atMs: 6000, priority: 100, faults: [] },
+  ]).state;
+  assert.deepEqual(words(run(back, [advert(200, 7000)]).effects), ["send 100"]);
+});
+
+test("a goodbye never wins: with nopreempt it ranks below an active router that we outrank", () => {
+  const meek = exampleInstance({ nopreempt: true });
+  assert.deepEqual(words(run(started(meek), [advert(90, 1000)], meek).effects), ["send 89"]);
 });
 
 test("a gap in its own adverts makes an active router announce again", () => {

@@ -13,10 +13,10 @@
  * Where Tandem does more than both, on purpose (the wire stays compatible):
  * - an active router announces its addresses whenever it has heard a rival, and after a gap in its own adverts in which
  *   a rival may have come and gone (keepalived: silent when its advert was the first after a partition has healed);
- * - a router that yields says goodbye: one more advert of its own, after its addresses are gone, so that the winner knows
- *   that there was a rival even when it has won unheard. The winner's answer (it answers every lower priority at once) is
- *   the receipt; without one the goodbye is repeated at its next adverts. (Not priority 0: that would start an election
- *   among third routers.)
+ * - a router that was active, or may have been in an earlier life, says goodbye to the one that is: an advert that ranks
+ *   below it, sent when our addresses are gone. The winner's answer (it answers every lower advert at once, and announces)
+ *   is the receipt; without one the goodbye is repeated at its next adverts. So clients find the winner even when it has
+ *   won unheard. (Not priority 0: that would start an election among third routers.)
  * - an active router that lowers its priority says so at once, and a backup that outranks it from then on waits only the
  *   skew time: a failed check script need not cost three more intervals;
  * - a backup whose timer fires more than an interval late has been suspended: it listens once more before it takes over.
@@ -25,7 +25,7 @@ import { printIp } from "../base/ip.ts";
 import type { VrrpInstance } from "../conf/keepalived/config.ts";
 import { PRIORITY_OWNER, PRIORITY_STOP } from "../wire/vrrp/advert.ts";
 import type { Role, RouterEffect, RouterInput, RouterState, Step } from "./state.ts";
-import { ROLE_NAMES } from "./state.ts";
+import { GOODBYES, ROLE_NAMES } from "./state.ts";
 import { downIntervalMs, skewMs } from "./timing.ts";
 
 /** The part of a configured instance that the machine looks at. */
@@ -44,8 +44,6 @@ export type RouterSettings = Pick<
 
 type Advert = Extract<RouterInput, { kind: "advert" }>;
 
-/** A goodbye without a receipt is repeated this often. */
-const GOODBYE_REPEATS = 9;
 /** An owner tolerates this many adverts of another owner of lower address before it gives up owning. */
 const RIVAL_OWNER_ADVERTS = 2;
 
@@ -117,7 +115,7 @@ function enterBackup(settings: RouterSettings, state: RouterState, atMs: number,
   const intervalMs = settings.advertIntervalMs;
   const deadlineMs = atMs + downIntervalMs(settings, state.priority, intervalMs);
   return {
-    state: { ...next, intervalMs, deadlineMs, activeRouter: undefined, goodbyesLeft: 0 },
+    state: { ...next, intervalMs, deadlineMs, activeRouter: undefined },
     effects: [role, entering(settings, "backup", suffix)],
   };
 }
@@ -132,7 +130,8 @@ function becomeActive(settings: RouterSettings, state: RouterState, atMs: number
       deadlineMs: atMs + intervalMs,
       sentMs: atMs,
       activeRouter: undefined,
-      goodbyesLeft: 0,
+      goodbyesLeft: GOODBYES,
+      goodbyeMs: Number.NEGATIVE_INFINITY,
     },
     effects: [
       role,
@@ -162,7 +161,7 @@ function resign(settings: RouterSettings): RouterEffect[] {
 function enterFault(settings: RouterSettings, state: RouterState, atMs: number, reason: string): Step {
   const [next, role] = enterRole(state, "fault", atMs, reason);
   return {
-    state: { ...next, deadlineMs: undefined, activeRouter: undefined, goodbyesLeft: 0 },
+    state: { ...next, deadlineMs: undefined, activeRouter: undefined },
     effects: [role, ...(state.role === "active" ? resign(settings) : []), entering(settings, "fault")],
   };
 }
@@ -171,7 +170,7 @@ function stop(settings: RouterSettings, state: RouterState, atMs: number): Step 
   const [next, role] = enterRole(state, "init", atMs, "stopped");
   const quiet: RouterEffect[] = state.role === "init" ? [] : [{ kind: "release" }];
   return {
-    state: { ...next, deadlineMs: undefined, activeRouter: undefined, goodbyesLeft: 0 },
+    state: { ...next, deadlineMs: undefined, activeRouter: undefined },
     effects: [role, ...(state.role === "active" ? resign(settings) : quiet)],
   };
 }
@@ -237,7 +236,7 @@ function advertAsBackup(settings: RouterSettings, state: RouterState, advert: Ad
   if (priority === PRIORITY_STOP) {
     const deadlineMs = atMs + skewMs(settings.version, state.priority, state.intervalMs);
     return {
-      state: { ...state, activeRouter, deadlineMs, goodbyesLeft: 0 },
+      state: { ...state, activeRouter, deadlineMs },
       effects: [
         { kind: "count", counter: "priorityZeroReceived" },
         log(settings, "Backup received priority 0 advertisement"),
@@ -252,7 +251,7 @@ function advertAsBackup(settings: RouterSettings, state: RouterState, advert: Ad
     deadlineMs: atMs + downIntervalMs(settings, state.priority, intervalMs),
   };
   if (settings.nopreempt || priority >= state.priority)
-    return sayGoodbyeAgain({ ...waiting, preemptAtMs: undefined }, atMs);
+    return sayGoodbye({ ...waiting, preemptAtMs: undefined }, atMs, priority);
 
   // The active router ranks below us. preempt_delay: obey it for a while (keepalived).
   if (settings.preemptDelayMs > 0) {
@@ -277,13 +276,18 @@ function sameAddress(a: Uint8Array, b: Uint8Array): boolean {
 }
 
 /** An advert right behind our goodbye is the receipt; one on schedule means that the winner may not have heard it. */
-function sayGoodbyeAgain(state: RouterState, atMs: number): Step {
+function sayGoodbye(state: RouterState, atMs: number, winner: number): Step {
   if (state.goodbyesLeft === 0) return same(state);
   if (atMs - state.goodbyeMs < state.intervalMs / 2) return same({ ...state, goodbyesLeft: 0 });
   return {
     state: { ...state, goodbyesLeft: state.goodbyesLeft - 1, goodbyeMs: atMs },
-    effects: [{ kind: "send", priority: state.priority }],
+    effects: [{ kind: "send", priority: goodbyePriority(state.priority, winner) }],
   };
+}
+
+/** A goodbye must never win: with nopreempt we may rank above the active router. */
+function goodbyePriority(own: number, winner: number): number {
+  return Math.max(1, Math.min(own, winner - 1));
 }
 
 /** RFC 9568 §6.4.3 (705). */
@@ -361,13 +365,13 @@ function yieldTo(settings: RouterSettings, state: RouterState, advert: Advert, w
       intervalMs,
       activeRouter: { source, priority },
       deadlineMs: atMs + downIntervalMs(settings, state.priority, intervalMs),
-      goodbyesLeft: GOODBYE_REPEATS,
+      goodbyesLeft: GOODBYES - 1,
       goodbyeMs: atMs,
     },
     effects: [
       role,
       { kind: "release" },
-      { kind: "send", priority: state.priority },
+      { kind: "send", priority: goodbyePriority(state.priority, priority) },
       { kind: "count", counter: "releasedActive" },
       log(settings, what),
       entering(settings, "backup"),
@@ -424,7 +428,7 @@ function groupDecided(
   const [next, role] = enterRole(state, "backup", atMs, reason);
   const deadlineMs = atMs + downIntervalMs(settings, state.priority, state.intervalMs);
   return {
-    state: { ...next, deadlineMs, activeRouter: undefined, goodbyesLeft: 0 },
+    state: { ...next, deadlineMs, activeRouter: undefined },
     effects: [role, ...resign(settings), entering(settings, "backup")],
   };
 }

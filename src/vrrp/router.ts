@@ -242,7 +242,8 @@ export class Router {
   #perform(effects: readonly RouterEffect[], nowMs: number): void {
     if (effects.some(({ kind }) => kind === "claim")) this.#guard();
     for (const effect of effects) this.#performOne(effect, nowMs);
-    if (effects.some(({ kind }) => kind === "release")) this.#ports.guard(this.#settings.name, undefined);
+    const isReleased = this.#state.role !== "active" && effects.some(({ kind }) => kind === "release");
+    if (isReleased) this.#ports.guard(this.#settings.name, undefined);
   }
 
   #performOne(effect: RouterEffect, nowMs: number): void {

@@ -32,8 +32,9 @@ export interface RouterState {
   readonly preemptAtMs: number | undefined;
   /** When our last advert was sent, while active. */
   readonly sentMs: number;
-  /** How many more times the router that we have yielded to may be told that we were active; 0: it knows. */
+  /** How many more times an active router may be told that we were active, perhaps unheard by it; 0: it knows. */
   readonly goodbyesLeft: number;
+  /** When the last goodbye was sent. */
   readonly goodbyeMs: number;
   /** Adverts of priority 255 heard while our own is 255. */
   readonly rivalOwnerAdverts: number;
@@ -90,6 +91,9 @@ export interface Step {
   readonly effects: readonly RouterEffect[];
 }
 
+/** A goodbye is said this often at most, until it is answered. */
+export const GOODBYES = 10;
+
 /** Before anything has happened. */
 export function initialState(priority: number, intervalMs: number): RouterState {
   return {
@@ -102,8 +106,9 @@ export function initialState(priority: number, intervalMs: number): RouterState 
     activeRouter: undefined,
     preemptAtMs: undefined,
     sentMs: 0,
-    goodbyesLeft: 0,
-    goodbyeMs: 0,
+    // An earlier life of this node may have been active, and the one who is now may never have heard of it.
+    goodbyesLeft: GOODBYES,
+    goodbyeMs: Number.NEGATIVE_INFINITY,
     rivalOwnerAdverts: 0,
     isAsking: false,
     faults: [],

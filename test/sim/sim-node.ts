@@ -1,0 +1,250 @@
+/** A machine of the simulation: links, addresses, the VRRP process with its supervisor's guard. The code inside is the product's. */
+import { silentLog } from "../../src/base/log.ts";
+import type { Alarm } from "../../src/io/reactor.ts";
+import type { Routing, RoutingWatch } from "../../src/io/routing.ts";
+import { FakeRouting } from "../../src/io/routing-fake.ts";
+import type { FakeSegments, FakeSwitch } from "../../src/io/segment-fake.ts";
+import { CrashGuard } from "../../src/process/crash-guard.ts";
+import { ip } from "../../src/vrrp/example.ts";
+import { VrrpNode } from "../../src/vrrp/node.ts";
+import type { NodeConfig } from "../../src/vrrp/ports.ts";
+import type { RouterState } from "../../src/vrrp/state.ts";
+import type { Timeline } from "./timeline.ts";
+
+export const VIRTUAL = ip("192.168.50.130");
+const LINK = 1;
+const ENETDOWN = 100;
+/** How long a check script takes. */
+const SCRIPT_MS = 3;
+
+/** One life of the VRRP process. */
+interface Life {
+  readonly node: VrrpNode;
+  readonly port: FakeSegments;
+  isAlive: boolean;
+  watch: RoutingWatch | undefined;
+  /** Alarms that rang while the process was suspended. */
+  missed: (() => void)[];
+}
+
+export class SimNode {
+  readonly name: string;
+  readonly index: number;
+  readonly config: NodeConfig;
+  readonly #timeline: Timeline;
+  readonly #fabric: FakeSwitch;
+  #routing: FakeRouting;
+  #guard: CrashGuard;
+  #guardPort: FakeSegments;
+  #life: Life | undefined;
+  isPaused = false;
+  isLinkUp = true;
+  isPowered = false;
+  /** Since when nothing is wrong with it. */
+  healthySinceMs = 0;
+  #isCheckOk = true;
+
+  constructor(index: number, config: NodeConfig, timeline: Timeline, fabric: FakeSwitch) {
+    this.index = index;
+    this.name = "ABC"[index] as string;
+    this.config = config;
+    this.#timeline = timeline;
+    this.#fabric = fabric;
+    this.#routing = this.#machine();
+    this.#guardPort = fabric.port(this.name);
+    this.#guard = new CrashGuard(this.#guardPort, this.#routing, silentLog);
+  }
+
+  #machine(): FakeRouting {
+    const routing = new FakeRouting([{ name: "eth0", mac: Uint8Array.of(2, 0, 0, 0, 0, this.index + 1) }]);
+    routing.addAddress({ linkIndex: LINK, ip: ip(`192.168.50.${133 + this.index}`), prefixLength: 24 });
+    if (!this.isLinkUp) routing.setCarrier(LINK, false);
+    return routing;
+  }
+
+  get state(): RouterState | undefined {
+    return this.#life?.node.routers[0]?.state;
+  }
+
+  /** The process exists and is not suspended. */
+  get isRunning(): boolean {
+    return this.#life !== undefined && !this.isPaused;
+  }
+
+  get isActive(): boolean {
+    return this.state?.role === "active";
+  }
+
+  get holdsAddress(): boolean {
+    return this.#routing.addresses().some(({ ip: held }) => held[3] === VIRTUAL[3]);
+  }
+
+  /** The machine gets power; the process starts. */
+  boot(): void {
+    this.isPowered = true;
+    this.isPaused = false;
+    this.#routing = this.#machine();
+    this.#fabric.unplug(this.#guardPort);
+    this.#guardPort = this.#fabric.port(this.name);
+    this.#guard = new CrashGuard(this.#guardPort, this.#routing, silentLog);
+    this.#startProcess();
+  }
+
+  #startProcess(): void {
+    const port = this.#fabric.port(this.name);
+    port.sendFailure = this.isLinkUp ? 0 : -ENETDOWN;
+    const timeline = this.#timeline;
+    const life: { -readonly [K in keyof Life]?: Life[K] } = { port, isAlive: true, watch: undefined, missed: [] };
+    const alive = life as Life;
+    const routing: Routing = delegate(this.#routing, (watch) => {
+      alive.watch = watch;
+    });
+    life.node = new VrrpNode(
+      {
+        clock: { now: () => timeline.nowMs, wall: () => timeline.nowMs },
+        log: silentLog,
+        routing,
+        segments: port,
+        alarm: (ring) => this.#alarm(alive, ring),
+        guard: (router, farewell) => this.#guard.remember(router, farewell),
+        notify: () => {},
+        changed: () => {},
+      },
+      this.config,
+    );
+    this.#life = alive;
+    this.healthySinceMs = timeline.nowMs;
+    alive.node.start();
+    // The supervisor runs the check as soon as the process is ready.
+    timeline.after(SCRIPT_MS, () => {
+      if (alive.isAlive) alive.node.scriptResult("chk", this.#isCheckOk);
+    });
+  }
+
+  #alarm(life: Life, ring: () => void): Alarm {
+    let armed = Number.POSITIVE_INFINITY;
+    const fire = (): void => {
+      armed = Number.POSITIVE_INFINITY;
+      ring();
+    };
+    return {
+      arm: (atMs) => {
+        if (atMs === armed) return;
+        armed = atMs;
+        this.#timeline.at(atMs, () => {
+          if (!life.isAlive || armed !== atMs) return;
+          if (!this.isPaused) return fire();
+          if (!life.missed.includes(fire)) life.missed.push(fire);
+        });
+      },
+      disarm: () => {
+        armed = Number.POSITIVE_INFINITY;
+      },
+    };
+  }
+
+  #endLife(): void {
+    const life = this.#life;
+    if (life === undefined) return;
+    life.isAlive = false;
+    life.watch?.close();
+    this.#fabric.unplug(life.port);
+    this.#life = undefined;
+  }
+
+  /** The machine loses power: everything in memory is gone, addresses included. */
+  powerOff(): void {
+    this.#endLife();
+    this.isPowered = false;
+    this.isPaused = false;
+  }
+
+  /** kill -9 of the VRRP process: the supervisor hears of it `guardMs` later, and starts another one `restartMs` after that. */
+  killProcess(guardMs: number, restartMs: number): void {
+    if (this.#life === undefined) return;
+    this.#endLife();
+    this.isPaused = false;
+    this.#timeline.after(guardMs, () => {
+      if (!this.isPowered || this.#life !== undefined) return;
+      this.#guardPort.sendFailure = this.isLinkUp ? 0 : -ENETDOWN;
+      this.#guard.release();
+    });
+    this.#timeline.after(guardMs + restartMs, () => {
+      if (this.isPowered && this.#life === undefined) this.#startProcess();
+    });
+  }
+
+  /** A graceful stop, and a start later. */
+  restart(pauseMs: number): void {
+    if (this.#life === undefined || this.isPaused) return;
+    this.#life.node.stop();
+    this.#endLife();
+    this.#timeline.after(pauseMs, () => {
+      if (this.isPowered && this.#life === undefined) this.#startProcess();
+    });
+  }
+
+  pause(): void {
+    if (this.#life === undefined) return;
+    this.isPaused = true;
+    this.#life.port.isPaused = true;
+  }
+
+  /** SIGCONT. Whether sockets or timers are looked at first is the kernel's choice. */
+  resume(timersFirst: boolean): void {
+    const life = this.#life;
+    if (!this.isPaused || life === undefined) return;
+    this.isPaused = false;
+    life.port.isPaused = false;
+    this.healthySinceMs = this.#timeline.nowMs;
+    const missed = life.missed.splice(0);
+    if (!timersFirst) life.port.deliver();
+    for (const ring of missed) ring();
+    life.port.deliver();
+    this.#routing.deliver();
+  }
+
+  setLink(isUp: boolean): void {
+    this.isLinkUp = isUp;
+    this.healthySinceMs = this.#timeline.nowMs;
+    if (this.#life !== undefined) this.#life.port.sendFailure = isUp ? 0 : -ENETDOWN;
+    this.#routing.setCarrier(LINK, isUp);
+    if (!this.isPaused) this.#routing.deliver();
+  }
+
+  /** Somebody removes the virtual address. */
+  stealAddress(): void {
+    this.#routing.deliver(); // the kernel has told of its arrival long ago
+    this.#routing.removeAddress({ linkIndex: LINK, ip: VIRTUAL, prefixLength: 32 });
+    if (!this.isPaused) this.#routing.deliver();
+  }
+
+  /** Sets or removes the virtual address without anybody noticing: to see that the checks of the simulation do. */
+  setAddressQuietly(isHeld: boolean): void {
+    const address = { linkIndex: LINK, ip: VIRTUAL, prefixLength: 32 };
+    if (isHeld) this.#routing.addAddress(address);
+    else this.#routing.removeAddress(address);
+  }
+
+  /** The check script's result. */
+  check(succeeded: boolean): void {
+    this.#isCheckOk = succeeded;
+    if (this.isRunning) this.#life?.node.scriptResult("chk", succeeded);
+  }
+}
+
+function delegate(routing: FakeRouting, onWatch: (watch: RoutingWatch) => void): Routing {
+  return {
+    links: () => routing.links(),
+    link: (name) => routing.link(name),
+    addresses: (index) => routing.addresses(index),
+    addAddress: (settings) => routing.addAddress(settings),
+    removeAddress: (address) => routing.removeAddress(address),
+    setLinkUp: (index, up) => routing.setLinkUp(index, up),
+    watch: (watcher) => {
+      const watch = routing.watch(watcher);
+      onWatch(watch);
+      return watch;
+    },
+  };
+}

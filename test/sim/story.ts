@@ -1,0 +1,149 @@
+/** One seed: routers, a sequence of faults, and the peace afterwards in which everything must come to rest. */
+import { Random } from "./random.ts";
+import type { SimNode } from "./sim-node.ts";
+import { World, type WorldSettings } from "./world.ts";
+
+/** What a seed's story came to; `violation` is undefined when every promise was kept. */
+export interface Outcome {
+  readonly seed: number;
+  readonly virtualMs: number;
+  readonly packets: number;
+  readonly violation: string | undefined;
+}
+
+function chooseSettings(random: Random): WorldSettings {
+  const version = random.pick([2, 3] as const);
+  const intervalMs = version === 2 ? random.pick([1000, 2000]) : random.pick([10, 100, 1000]);
+  const priorities = random.chance(0.2)
+    ? [100, 100, 100]
+    : random.chance(0.1)
+      ? [255, 100, 90]
+      : [100, 90, 80].map((priority) => priority + random.integer(-9, 9));
+  const nopreempt = random.chance(0.2) && !priorities.includes(255);
+  const preemptDelayMs = !nopreempt && random.chance(0.15) ? random.integer(1, 5) * intervalMs : 0;
+  return { version, intervalMs, priorities, nopreempt, preemptDelayMs, weight: random.pick([-20, -50, 0, 10]) };
+}
+
+type Fault = (world: World, node: SimNode, untilMs: number) => void;
+
+function later(world: World, atMs: number, what: string, task: () => void): void {
+  world.timeline.at(atMs, () => {
+    world.tell(what);
+    task();
+  });
+}
+
+const FAULTS: Readonly<Record<string, Fault>> = {
+  power: (world, node, until) => {
+    node.powerOff();
+    later(world, until, `${node.name} boots`, () => {
+      if (!node.isPowered) node.boot();
+    });
+  },
+  "kill -9": (world, node) => node.killProcess(world.random.between(0.5, 5), world.random.between(50, 300)),
+  "graceful restart": (world, node) => node.restart(world.random.between(50, 1000)),
+  SIGSTOP: (world, node, until) => {
+    node.pause();
+    later(world, until, `${node.name} SIGCONT`, () => node.resume(world.random.chance(0.5)));
+  },
+  stall: (world, node) => {
+    node.pause();
+    const at = world.timeline.nowMs + world.random.between(0.1, 1.5) * world.settings.intervalMs;
+    later(world, at, `${node.name} goes on`, () => node.resume(world.random.chance(0.5)));
+  },
+  "link down": (world, node, until) => {
+    if (!node.isPowered) return;
+    node.setLink(false);
+    later(world, until, `${node.name} link up`, () => node.setLink(true));
+  },
+  isolation: (world, node, until) => {
+    for (const other of world.nodes) {
+      world.block(node.name, other.name);
+      world.block(other.name, node.name);
+    }
+    later(world, until, "all partitions heal", () => world.heal());
+  },
+  "one-way deafness": (world, node, until) => {
+    for (const other of world.nodes) world.block(other.name, node.name);
+    later(world, until, "all partitions heal", () => world.heal());
+  },
+  "one-way muteness": (world, node, until) => {
+    for (const other of world.nodes) world.block(node.name, other.name);
+    later(world, until, "all partitions heal", () => world.heal());
+  },
+  loss: (world, _, until) => {
+    world.loss = world.random.between(0.05, 0.4);
+    later(world, until, "no more loss", () => world.heal());
+  },
+  "delay and duplication": (world, _, until) => {
+    world.maxDelayMs = world.random.between(0.1, 0.6) * world.settings.intervalMs;
+    world.duplication = 0.2;
+    later(world, until, "no more delay", () => world.heal());
+  },
+  "address stolen": (_, node) => {
+    if (node.isActive && node.isRunning) node.stealAddress();
+  },
+  "check fails": (world, node, until) => {
+    node.check(false);
+    later(world, until, `${node.name} check succeeds`, () => node.check(true));
+  },
+};
+
+/** Tells the story of a seed. */
+export function runSeed(seed: number): Outcome {
+  const random = new Random(seed);
+  const world = new World(seed, chooseSettings(random), random);
+  const { intervalMs, preemptDelayMs } = world.settings;
+  world.tell(`seed ${seed}: ${JSON.stringify(world.settings)}`);
+  const turmoilMs = random.between(10, 60) * intervalMs + 500;
+  const names = Object.keys(FAULTS);
+  for (let count = random.integer(1, 10); count > 0; count--) {
+    const name = random.pick(names);
+    const node = random.pick(world.nodes);
+    const at = random.between(intervalMs, turmoilMs * 0.8);
+    const until = at + random.between(0.2, 12) * intervalMs;
+    later(world, at, `${name} (${node.name})`, () => FAULTS[name]?.(world, node, Math.min(until, turmoilMs)));
+  }
+  try {
+    world.run(turmoilMs);
+    makePeace(world);
+    const peaceMs = 2 * world.silenceBoundMs + preemptDelayMs + 6 * intervalMs + 2000;
+    world.run(turmoilMs + peaceMs);
+    checkPeace(world);
+    return { seed, virtualMs: world.timeline.nowMs, packets: world.packets, violation: undefined };
+  } catch (error) {
+    const violation = (error as Error).name === "Violation" ? (error as Error).message : String((error as Error).stack);
+    return { seed, virtualMs: world.timeline.nowMs, packets: world.packets, violation };
+  }
+}
+
+function makePeace(world: World): void {
+  world.tell("peace");
+  world.heal();
+  for (const node of world.nodes) {
+    if (!node.isLinkUp) node.setLink(true);
+    if (!node.isPowered) node.boot();
+    node.resume(false);
+    node.check(true);
+  }
+}
+
+/** One owner, the best one, and the client knows it; and the segment is quiet. */
+function checkPeace(world: World): void {
+  const active = world.nodes.filter((node) => node.isActive);
+  const [owner] = active;
+  if (owner === undefined || active.length !== 1) world.fail(`${active.length} active routers in peace`);
+  for (const node of world.nodes)
+    if (node.holdsAddress !== (node === owner))
+      world.fail(`${node.name} holds the address in peace, ${owner.name} is active`);
+  if (world.clientSees !== owner.name)
+    world.fail(`the client still sends to ${world.clientSees}, but ${owner.name} is active: it never announced itself`);
+  const best = Math.max(...world.nodes.map((node) => node.state?.priority ?? 0));
+  if (!world.settings.nopreempt && owner.state?.priority !== best)
+    world.fail(`${owner.name} is active, but not the best`);
+  const before = world.packets;
+  const adverts = 10;
+  world.run(world.timeline.nowMs + adverts * world.settings.intervalMs);
+  const sent = world.packets - before;
+  if (sent > adverts + 1) world.fail(`${sent} adverts in ${adverts} intervals of peace`);
+}

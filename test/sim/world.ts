@@ -1,0 +1,199 @@
+/** The simulated segment: three nodes, a switch with faults, a client with an ARP cache, and the checks after every event. */
+import { printIp } from "../../src/base/ip.ts";
+import { FakeSwitch } from "../../src/io/segment-fake.ts";
+import { exampleInstance, exampleNode, examplePassword, exampleScript } from "../../src/vrrp/example.ts";
+import { downIntervalMs, skewMs } from "../../src/vrrp/timing.ts";
+import { decodeArpFrame } from "../../src/wire/arp.ts";
+import { Random } from "./random.ts";
+import { SimNode, VIRTUAL } from "./sim-node.ts";
+import { Timeline } from "./timeline.ts";
+
+/** A broken promise, with the story that led to it. */
+export class Violation extends Error {
+  override readonly name = "Violation";
+}
+
+/** What a seed decides about the routers. */
+export interface WorldSettings {
+  readonly version: 2 | 3;
+  readonly intervalMs: number;
+  readonly priorities: readonly number[];
+  readonly nopreempt: boolean;
+  readonly preemptDelayMs: number;
+  readonly weight: number;
+}
+
+/** Events of a story that are kept. */
+const STORY_LINES = 120;
+
+export class World {
+  readonly random: Random;
+  readonly timeline = new Timeline();
+  readonly settings: WorldSettings;
+  readonly nodes: readonly SimNode[];
+  /** `AB`: packets from A do not reach B. */
+  readonly #blocked = new Set<string>();
+  loss = 0;
+  duplication = 0;
+  maxDelayMs = 0.5;
+  /** Whom the client would send packets for the virtual address to. */
+  clientSees: string | undefined;
+  readonly #fabric: FakeSwitch;
+  readonly #story: string[] = [];
+  readonly #roles = new Map<string, string>();
+  /** `AB`: since when both are active although each can hear the other. */
+  readonly #rivals = new Map<string, number>();
+  /** When a node last was active, or could have heard somebody who is. */
+  readonly #served = new Map<string, number>();
+  readonly #healthy = new Set<string>();
+
+  constructor(seed: number, settings: WorldSettings, random = new Random(seed)) {
+    this.random = random;
+    this.settings = settings;
+    this.#fabric = new FakeSwitch({
+      travel: (from, to) => this.#travel(from, to),
+      schedule: (delayMs, task) => this.timeline.after(delayMs, task),
+      onFrame: (from, frame) => this.#frame(from, frame),
+    });
+    this.nodes = settings.priorities.map(
+      (priority, index) => new SimNode(index, this.#config(priority), this.timeline, this.#fabric),
+    );
+    for (const node of this.nodes) this.timeline.at(this.random.between(0, settings.intervalMs), () => node.boot());
+  }
+
+  #config(priority: number) {
+    const { version, intervalMs, nopreempt, preemptDelayMs, weight } = this.settings;
+    const track = { name: "chk", weight, weightReverse: false, at: { file: "sim", line: 1 } };
+    const instance = exampleInstance({
+      version,
+      priority,
+      advertIntervalMs: intervalMs,
+      nopreempt,
+      preemptDelayMs,
+      authentication: version === 2 ? examplePassword("1111") : undefined,
+      tracks: { scripts: [track], interfaces: [], processes: [], files: [] },
+    });
+    return exampleNode({ instances: [instance], scripts: [exampleScript({ weight })] });
+  }
+
+  /** Adverts sent so far. */
+  get packets(): number {
+    return this.#fabric.packets;
+  }
+
+  node(name: string): SimNode {
+    return this.nodes.find((node) => node.name === name) as SimNode;
+  }
+
+  tell(line: string): void {
+    this.#story.push(`${this.timeline.nowMs.toFixed(1).padStart(10)} ms  ${line}`);
+    if (this.#story.length > STORY_LINES) this.#story.shift();
+  }
+
+  block(from: string, to: string): void {
+    this.#blocked.add(from + to);
+  }
+
+  heal(): void {
+    this.#blocked.clear();
+    this.loss = 0;
+    this.duplication = 0;
+    this.maxDelayMs = 0.5;
+    this.#rivals.clear();
+  }
+
+  /** Packets from one running node reach the other. */
+  canReach(from: SimNode, to: SimNode): boolean {
+    return from.isLinkUp && to.isLinkUp && !this.#blocked.has(from.name + to.name);
+  }
+
+  #travel(from: string, to: string): readonly number[] {
+    if (!this.canReach(this.node(from), this.node(to)) || this.random.chance(this.loss)) return [];
+    const delay = (): number => this.random.between(0.05, this.maxDelayMs);
+    return this.random.chance(this.duplication) ? [delay(), delay()] : [delay()];
+  }
+
+  /** The client's way to every node is never disturbed: what is tested is whether it is told. */
+  #frame(from: string, frame: Uint8Array): void {
+    const read = decodeArpFrame(frame);
+    if (!read.ok || printIp(read.value.senderIp) !== printIp(VIRTUAL) || !this.node(from).isLinkUp) return;
+    this.timeline.after(0.1, () => {
+      if (this.clientSees !== from) this.tell(`the client hears that ${from} has the address`);
+      this.clientSees = from;
+    });
+  }
+
+  /** The longest that a healthy node may wait for an active router: a full timer, one more listening after a stall. */
+  get silenceBoundMs(): number {
+    const { version, intervalMs, priorities } = this.settings;
+    const lowest = Math.min(...priorities, Math.max(1, Math.min(...priorities) + Math.min(0, this.settings.weight)));
+    const timer = downIntervalMs({ version, downTimerAdverts: 3 }, lowest, intervalMs);
+    return timer + intervalMs + skewMs(version, lowest, intervalMs) + 2 * this.maxDelayMs + 1;
+  }
+
+  run(untilMs: number): void {
+    this.timeline.runUntil(untilMs, () => this.#check());
+  }
+
+  fail(what: string): never {
+    const roles = this.nodes.map(
+      (node) => `${node.name} ${node.state?.role ?? "off"}${node.isPaused ? " paused" : ""}`,
+    );
+    throw new Violation(
+      `${what}\n${this.#story.join("\n")}\n${this.timeline.nowMs.toFixed(1)} ms: ${roles.join(", ")}`,
+    );
+  }
+
+  #check(): void {
+    for (const node of this.nodes) {
+      this.#tellRole(node);
+      if (!node.isRunning) continue;
+      if (node.holdsAddress && !node.isActive) this.fail(`${node.name} holds the address and is not active`);
+      if (!node.holdsAddress && node.isActive) this.fail(`${node.name} is active without the address`);
+    }
+    this.#checkRivals();
+    for (const node of this.nodes) this.#checkService(node);
+  }
+
+  #tellRole(node: SimNode): void {
+    const now = node.state === undefined ? "gone" : `${node.state.role}: ${node.state.reason}`;
+    if (this.#roles.get(node.name) === now) return;
+    this.#roles.set(node.name, now);
+    this.tell(`${node.name} ${now}`);
+  }
+
+  /** Two active routers that can hear each other must not stay so for longer than an advert takes to come. */
+  #checkRivals(): void {
+    const now = this.timeline.nowMs;
+    for (const a of this.nodes)
+      for (const b of this.nodes) {
+        if (a.index >= b.index) continue;
+        const pair = a.name + b.name;
+        const isClean = this.loss === 0 && this.canReach(a, b) && this.canReach(b, a);
+        if (!a.isRunning || !b.isRunning || !a.isActive || !b.isActive || !isClean) {
+          this.#rivals.delete(pair);
+          continue;
+        }
+        const since = this.#rivals.get(pair) ?? now;
+        this.#rivals.set(pair, since);
+        if (now - since > this.settings.intervalMs + 2 * this.maxDelayMs + 1)
+          this.fail(`${a.name} and ${b.name} are both active for ${(now - since).toFixed(1)} ms`);
+      }
+  }
+
+  /** A healthy node is active itself, or hears somebody who is, or takes over within the bound. */
+  #checkService(node: SimNode): void {
+    const now = this.timeline.nowMs;
+    const isHealthy = node.isRunning && node.isLinkUp && node.state?.role !== "fault";
+    const isServed =
+      node.isActive ||
+      this.nodes.some((other) => other !== node && other.isRunning && other.isActive && this.canReach(other, node));
+    const wasHealthy = this.#healthy.has(node.name);
+    if (isHealthy) this.#healthy.add(node.name);
+    else this.#healthy.delete(node.name);
+    if (!isHealthy || !wasHealthy || isServed) this.#served.set(node.name, now);
+    const since = Math.max(this.#served.get(node.name) ?? 0, node.healthySinceMs);
+    if (now - since > this.silenceBoundMs)
+      this.fail(`${node.name} is healthy and hears no active router for ${(now - since).toFixed(1)} ms`);
+  }
+}
