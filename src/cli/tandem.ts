@@ -10,6 +10,10 @@ interface Entry {
 }
 
 const COMMANDS: Readonly<Record<string, Entry>> = {
+  up: {
+    summary: "run a node: nginx.conf and keepalived.conf together",
+    load: async () => (await import("./up.ts")).runUp,
+  },
   nginx: {
     summary: "the web server half alone, with nginx's own options",
     load: async () => (await import("./nginx.ts")).runNginx,

@@ -18,6 +18,7 @@ import type { Diagnostic } from "../conf/diagnostics.ts";
 import { printPosition } from "../conf/diagnostics.ts";
 import { ListeningSet, type PreparedSockets } from "./listening-set.ts";
 import { renewLogFile } from "./log-rotation.ts";
+import { addCounters, NO_COUNTERS } from "./messages.ts";
 import { type Invocation, startNewBinary } from "./new-binary.ts";
 import type { ConfigurationRequest, NginxConfiguration } from "./nginx-configuration.ts";
 import { deletePidFile, OLD_SUFFIX, renamePidFile, writePidFile } from "./pid-file.ts";
@@ -182,14 +183,15 @@ export class Master {
   }
 
   async status(): Promise<MasterStatus> {
+    const workers = await this.pool.status();
     return {
       state: this.state,
       pid: process.pid,
       configurationFile: this.running.configuration.file,
       generation: this.generation,
       startedAtMs: this.startedAtMs,
-      workers: this.pool.status,
-      counters: await this.pool.counters(),
+      workers,
+      counters: workers.reduce((sum, { counters }) => addCounters(sum, counters ?? NO_COUNTERS), NO_COUNTERS),
     };
   }
 

@@ -1,6 +1,5 @@
 /** The workers of a master: started by generation, counted, replaced when they die, told to end. nginx: ngx_reap_children. */
 import type { Log } from "../base/log.ts";
-import { addCounters, NO_COUNTERS } from "./messages.ts";
 import type { ServiceCounters } from "./service-kind.ts";
 import { SIGNAL_NUMBERS } from "./signals.ts";
 import { type WorkerExit, WorkerProcess, type WorkerSpec, type WorkerState } from "./worker-process.ts";
@@ -20,6 +19,7 @@ export interface WorkerStatus {
   readonly index: number;
   readonly generation: number;
   readonly state: WorkerState;
+  readonly counters: ServiceCounters | undefined;
 }
 
 /** Makes the spec of a worker's successor; undefined when it shall have none. */
@@ -78,14 +78,15 @@ export class WorkerPool {
     for (const worker of this.workers) worker.reopen();
   }
 
-  get status(): readonly WorkerStatus[] {
-    return [...this.workers].map(({ pid, index, generation, state }) => ({ pid, index, generation, state }));
-  }
-
-  /** The sum over all workers that answer in time. */
-  async counters(): Promise<ServiceCounters> {
-    const all = await Promise.all([...this.workers].map((worker) => worker.counters()));
-    return all.reduce<ServiceCounters>((sum, one) => (one === undefined ? sum : addCounters(sum, one)), NO_COUNTERS);
+  /** How every worker is; without counters for one that doesn't answer in time. */
+  async status(): Promise<readonly WorkerStatus[]> {
+    return Promise.all(
+      [...this.workers].map(async (worker) => {
+        const counters = await worker.counters();
+        const { pid, index, generation, state } = worker;
+        return { pid, index, generation, state, counters };
+      }),
+    );
   }
 
   private cancelRespawns(): void {

@@ -1,0 +1,185 @@
+/**
+ * Both halves of a node beside each other in one process: the nginx master and the VRRP supervisor. What is more than their
+ * sum happens here: the address is claimed only when the workers accept, and is let go of before they end.
+ */
+import { fileURLToPath } from "node:url";
+import type { HttpStatus } from "../admin/status.ts";
+import { TANDEM_VERSION } from "../base/version.ts";
+import type { LoadedKeepalived } from "../conf/keepalived/load.ts";
+import { printKeepalivedDiagnostic } from "../conf/keepalived/report.ts";
+import { setProcessTitle } from "../os/process-title.ts";
+import { type KeepalivedRequest, loadKeepalivedConfiguration } from "../process/keepalived-configuration.ts";
+import { KeepalivedLog } from "../process/keepalived-log.ts";
+import type { MasterStatus } from "../process/master.ts";
+import type { ConfigurationRequest } from "../process/nginx-configuration.ts";
+import { nginxKinds } from "../process/nginx-kinds.ts";
+import { NginxServer } from "../process/nginx-server.ts";
+import { StatusSocket } from "../process/status-socket.ts";
+import { VrrpSupervisor } from "../process/vrrp-supervisor.ts";
+import { printError } from "./standard-error.ts";
+
+export interface UpRequest {
+  readonly nginx: ConfigurationRequest | undefined;
+  readonly keepalived: KeepalivedRequest | undefined;
+  /** "" for none. */
+  readonly socket: string;
+}
+
+export class UpProgram {
+  readonly #request: UpRequest;
+  readonly #log = new KeepalivedLog({ console: true, detail: true, facility: undefined });
+  #nginx: NginxServer | undefined;
+  #supervisor: VrrpSupervisor | undefined;
+  #isEnding = false;
+  /** The exit code of the nginx half, when it has ended, whatever the cause. */
+  #nginxEnd: Promise<number> = Promise.resolve(0);
+  #end: (status: number) => void = () => {};
+  readonly #ended = new Promise<number>((resolve) => {
+    this.#end = resolve;
+  });
+
+  constructor(request: UpRequest) {
+    this.#request = request;
+  }
+
+  /** The exit status, when the node has ended or could not start. */
+  async run(): Promise<number> {
+    setProcessTitle(`tandem: up ${process.argv.slice(3).join(" ")}`, "tandem");
+    // Both files are read before anything runs: half a node is worse than none.
+    const keepalived = this.#loadKeepalived();
+    if (keepalived !== undefined && !keepalived.isUsable) {
+      printError(`tandem: ${this.#request.keepalived?.file} cannot be used`);
+      return 1;
+    }
+    this.#listenToSignals();
+    if (this.#request.nginx !== undefined && !(await this.#startNginx(this.#request.nginx))) return 1;
+    if (keepalived !== undefined && !(await this.#startVrrp(keepalived))) {
+      await this.#stop("SIGTERM");
+      return 1;
+    }
+    const socket = await this.#openStatusSocket();
+    const status = await this.#ended;
+    socket?.close();
+    return status;
+  }
+
+  #loadKeepalived(): LoadedKeepalived | undefined {
+    if (this.#request.keepalived === undefined) return undefined;
+    const loaded = loadKeepalivedConfiguration(this.#request.keepalived);
+    for (const diagnostic of loaded.diagnostics)
+      this.#log.write(diagnostic.severity, printKeepalivedDiagnostic(diagnostic));
+    return loaded;
+  }
+
+  async #startNginx(request: ConfigurationRequest): Promise<boolean> {
+    const server = new NginxServer({
+      request,
+      kinds: nginxKinds,
+      workerProgram: fileURLToPath(new URL("../process/nginx-worker.js", import.meta.url)),
+      invocation: undefined,
+      environment: { ...process.env },
+      isDaemon: true,
+      ownsStandardError: false,
+      printError,
+    });
+    this.#nginx = server;
+    const loaded = server.load();
+    server.tell([...loaded.diagnostics, ...loaded.lateDiagnostics]);
+    const { configuration } = loaded;
+    if (configuration === undefined || !server.openLogFiles(configuration)) return false;
+    let end: (code: number) => void = () => {};
+    this.#nginxEnd = new Promise((resolve) => {
+      end = resolve;
+    });
+    if (!(await server.start(configuration, end))) return false;
+    void this.#nginxEnd.then((code) => this.#nginxEnded(code));
+    return true;
+  }
+
+  async #startVrrp(loaded: LoadedKeepalived): Promise<boolean> {
+    const supervisor = new VrrpSupervisor({ log: this.#log, config: loaded.config });
+    this.#supervisor = supervisor;
+    try {
+      await supervisor.start();
+      return true;
+    } catch (error) {
+      printError(`tandem: ${(error as Error).message}`);
+      return false;
+    }
+  }
+
+  async #openStatusSocket(): Promise<StatusSocket | undefined> {
+    if (this.#request.socket === "") return undefined;
+    const supervisor = this.#supervisor;
+    const nginx = this.#nginx;
+    const socket = new StatusSocket(this.#request.socket, {
+      ...(supervisor === undefined ? {} : { vrrp: () => supervisor.status() }),
+      ...(nginx === undefined ? {} : { http: async () => httpStatus(await nginx.status()) }),
+    });
+    try {
+      await socket.open();
+      return socket;
+    } catch (error) {
+      this.#log.write("warn", `tandem status will not work: ${(error as Error).message}`);
+      return undefined;
+    }
+  }
+
+  #listenToSignals(): void {
+    process.on("SIGHUP", () => this.#reload());
+    for (const signal of ["SIGTERM", "SIGINT", "SIGQUIT"] as const)
+      process.on(signal, () => {
+        void this.#stop(signal === "SIGQUIT" ? "SIGQUIT" : "SIGTERM").then((code) => this.#end(code));
+      });
+    process.on("SIGUSR1", () => this.#nginx?.signal("SIGUSR1"));
+    process.on("SIGWINCH", () => this.#nginx?.signal("SIGWINCH"));
+    process.on("SIGUSR2", () =>
+      this.#log.write("warn", "tandem up does not change its binary; restart it after the partner has taken over"),
+    );
+  }
+
+  #reload(): void {
+    this.#nginx?.signal("SIGHUP");
+    const loaded = this.#loadKeepalived();
+    if (loaded === undefined) return;
+    if (loaded.isUsable) this.#supervisor?.reload(loaded.config);
+    else this.#log.write("error", "Reload refused: the configuration cannot be used, the old one stays");
+  }
+
+  /** The address first: new clients go to the partner while this node's workers still answer their last requests. */
+  async #stop(signal: "SIGTERM" | "SIGQUIT"): Promise<number> {
+    if (this.#isEnding) {
+      if (signal === "SIGTERM") this.#nginx?.signal("SIGTERM");
+      return this.#ended;
+    }
+    this.#isEnding = true;
+    this.#log.write("notice", `Tandem ${TANDEM_VERSION} is ending${signal === "SIGQUIT" ? " gracefully" : ""}`);
+    await this.#supervisor?.stop();
+    if (this.#nginx === undefined) return 0;
+    this.#nginx.signal(signal);
+    return this.#nginxEnd;
+  }
+
+  /** A node that can't serve must not hold the address. */
+  #nginxEnded(code: number): void {
+    if (this.#isEnding) return;
+    this.#isEnding = true;
+    this.#log.write("alert", `the web server has ended with code ${code}, so the node ends`);
+    void Promise.resolve(this.#supervisor?.stop()).then(() => this.#end(code === 0 ? 1 : code));
+  }
+}
+
+function httpStatus(status: MasterStatus | undefined): HttpStatus {
+  const workers = (status?.workers ?? []).map(({ pid, counters }) => ({
+    pid,
+    connections: counters?.active ?? 0,
+    requests: counters?.requests ?? 0,
+  }));
+  return {
+    masterPid: status?.pid ?? process.pid,
+    workers,
+    connections: status?.counters.active ?? 0,
+    accepted: status?.counters.accepted ?? 0,
+    requests: status?.counters.requests ?? 0,
+  };
+}
