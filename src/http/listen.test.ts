@@ -39,7 +39,7 @@ test("socket parameters are kept, and imply a socket of its own", () => {
   assert.equal(parsed.listen.bind, true);
   assert.equal(parsed.listen.socket?.backlog, 10);
   assert.equal(parsed.listen.socket?.receiveBufferBytes, 8192);
-  assert.deepEqual(parsed.listen.socket?.keepAlive, { idleS: 1800, probes: 10 });
+  assert.deepEqual(parsed.listen.socket?.keepAlive, { idleS: 1800, count: 10 });
   const plain = parseListen(["80", "default"]);
   assert.ok(typeof plain !== "string");
   assert.equal(plain.listen.socket, undefined);

@@ -3,34 +3,27 @@ import { type IpAddress, parseIpv4, parseIpv6, printIp } from "../base/ip.ts";
 import { parseSec, parseSize } from "../conf/units.ts";
 import type { Endpoint } from "../io/stream.ts";
 
-/** Options of the listening socket; undefined leaves the system's default. */
+/** Options of a listening socket; what is absent is left to the system. */
 export interface SocketSettings {
-  readonly backlog: number;
-  readonly receiveBufferBytes: number | undefined;
-  readonly sendBufferBytes: number | undefined;
-  readonly reusePort: boolean;
-  /** Only for IPv6 sockets. */
-  readonly ipv6Only: boolean;
-  /** True on, false off, or times in seconds and a count (undefined: the system's). */
-  readonly keepAlive:
-    | boolean
-    | { readonly idleS?: number; readonly intervalS?: number; readonly probes?: number }
-    | undefined;
+  readonly backlog?: number;
+  readonly receiveBufferBytes?: number;
+  readonly sendBufferBytes?: number;
+  readonly reusePort?: boolean;
+  /** For IPv6 sockets; true when absent. */
+  readonly ipv6Only?: boolean;
+  /** Times in seconds and a count, each left to the system when absent. */
+  readonly keepAlive?: boolean | { readonly idleS?: number; readonly intervalS?: number; readonly count?: number };
   /** TCP_DEFER_ACCEPT */
-  readonly deferred: boolean;
+  readonly deferred?: boolean;
   /** TCP_FASTOPEN queue length. */
-  readonly fastOpen: number | undefined;
+  readonly fastOpen?: number;
 }
 
-/** nginx: NGX_LISTEN_BACKLOG */
-export const DEFAULT_BACKLOG = 511;
-
 /** A socket that the service wants to accept on. */
-export interface HttpListener {
+export interface HttpListener extends SocketSettings {
   readonly endpoint: Endpoint;
   /** As nginx prints it: `0.0.0.0:80`, `[::]:80`, `unix:/path`. */
   readonly name: string;
-  readonly socket: SocketSettings;
 }
 
 /** One `listen` of one server. */
@@ -101,18 +94,7 @@ function parseHostName(host: string, port: number): Endpoint | string {
   return ip === undefined ? "host not found" : { ip, port };
 }
 
-interface Draft {
-  backlog?: number;
-  receiveBufferBytes?: number;
-  sendBufferBytes?: number;
-  reusePort?: boolean;
-  ipv6Only?: boolean;
-  keepAlive?: SocketSettings["keepAlive"];
-  deferred?: boolean;
-  fastOpen?: number;
-  defaultServer?: boolean;
-  bind?: boolean;
-}
+type Draft = { -readonly [K in keyof SocketSettings]: SocketSettings[K] } & { defaultServer?: boolean; bind?: boolean };
 
 /** Reads the words of a `listen`; a text when something is wrong: nginx's message. */
 export function parseListen(words: readonly string[]): ParsedListen | string {
@@ -132,22 +114,10 @@ export function parseListen(words: readonly string[]): ParsedListen | string {
     name: printEndpoint(endpoint),
     defaultServer,
     bind: isSet,
-    socket: isSet ? { ...DEFAULT_SOCKET, ...socket } : undefined,
+    socket: isSet ? socket : undefined,
   };
   return { listen, warnings };
 }
-
-/** What a listening socket is when no `listen` says otherwise. */
-export const DEFAULT_SOCKET: SocketSettings = {
-  backlog: DEFAULT_BACKLOG,
-  receiveBufferBytes: undefined,
-  sendBufferBytes: undefined,
-  reusePort: false,
-  ipv6Only: true,
-  keepAlive: undefined,
-  deferred: false,
-  fastOpen: undefined,
-};
 
 /** Parameters of protocols that this version doesn't speak yet: an error, never silence. */
 const UNSUPPORTED = new Set(["ssl", "http2", "quic", "proxy_protocol", "multipath"]);
@@ -224,7 +194,7 @@ function readValue(name: string, value: string, word: string, draft: Draft, endp
   }
 }
 
-function parseKeepAlive(value: string): Exclude<SocketSettings["keepAlive"], undefined> | undefined {
+function parseKeepAlive(value: string): NonNullable<SocketSettings["keepAlive"]> | undefined {
   if (value === "on") return true;
   if (value === "off") return false;
   const parts = value.split(":");
@@ -237,6 +207,6 @@ function parseKeepAlive(value: string): Exclude<SocketSettings["keepAlive"], und
   return {
     ...(idleS === undefined ? {} : { idleS }),
     ...(intervalS === undefined ? {} : { intervalS }),
-    ...(probes === "" ? {} : { probes: Number(probes) }),
+    ...(probes === "" ? {} : { count: Number(probes) }),
   };
 }

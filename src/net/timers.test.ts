@@ -68,7 +68,7 @@ test("a stopped timer does not ring, and the wheel comes to rest", () => {
   const time = new FakeTime();
   const timer = new Timer(() => assert.fail("rang"));
   time.timers.arm(timer, 50);
-  timer.stop();
+  timer.stopTimer();
   time.advance(500);
   assert.equal(time.timers.size, 0);
   assert.equal(time.alarmAt, Number.POSITIVE_INFINITY);

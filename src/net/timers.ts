@@ -12,34 +12,49 @@ const SLOTS = 1024;
 const MASK = SLOTS - 1;
 const STOPPED = -1;
 
-/** One deadline with its own callback. Make one per owner and keep it: arming again is what is cheap. */
-export class Timer {
+/**
+ * Something with one deadline. What there are ten thousands of (idle connections) extends this and spends no second
+ * object on its timer; everything else takes a `Timer`. Arming again is what is cheap, so keep it.
+ */
+export abstract class Timed {
   /** Monotonic milliseconds; `STOPPED` when it must not ring. */
   deadline = STOPPED;
   /** The tick whose slot it lies in, or -1. Never later than the tick of its deadline. */
   tick = -1;
-  previous: Timer | undefined = undefined;
-  next: Timer | undefined = undefined;
-  readonly ring: () => void;
+  previous: Timed | undefined = undefined;
+  next: Timed | undefined = undefined;
 
-  constructor(ring: () => void) {
-    this.ring = ring;
-  }
+  /** The deadline has passed. */
+  abstract onTimer(): void;
 
   get armed(): boolean {
     return this.deadline !== STOPPED;
   }
 
   /** It will not ring. It leaves the wheel when its slot comes round. */
-  stop(): void {
+  stopTimer(): void {
     this.deadline = STOPPED;
+  }
+}
+
+/** A timer of its own. */
+export class Timer extends Timed {
+  private readonly ring: () => void;
+
+  constructor(ring: () => void) {
+    super();
+    this.ring = ring;
+  }
+
+  onTimer(): void {
+    this.ring();
   }
 }
 
 export class Timers {
   private readonly clock: Clock;
   private readonly alarm: Alarm;
-  private readonly heads: (Timer | undefined)[] = new Array(SLOTS).fill(undefined);
+  private readonly heads: (Timed | undefined)[] = new Array(SLOTS).fill(undefined);
   private count = 0;
   private current: number;
   private alarmTick = Number.POSITIVE_INFINITY;
@@ -56,7 +71,7 @@ export class Timers {
   }
 
   /** Rings once, `delayMs` from now; an armed timer is moved. */
-  arm(timer: Timer, delayMs: number): void {
+  arm(timer: Timed, delayMs: number): void {
     const deadline = this.clock.now() + delayMs;
     timer.deadline = deadline;
     const tick = Math.ceil(deadline / TICK_MS);
@@ -69,12 +84,12 @@ export class Timers {
   }
 
   /** Stops it and takes it out of the wheel, for an owner that goes away. */
-  discard(timer: Timer): void {
+  discard(timer: Timed): void {
     timer.deadline = STOPPED;
     if (timer.tick >= 0) this.unlink(timer);
   }
 
-  private link(timer: Timer, tick: number): void {
+  private link(timer: Timed, tick: number): void {
     if (tick <= this.current) tick = this.current + 1;
     const slot = tick & MASK;
     const head = this.heads[slot];
@@ -87,7 +102,7 @@ export class Timers {
     if (tick < this.alarmTick) this.wake(tick);
   }
 
-  private unlink(timer: Timer): void {
+  private unlink(timer: Timed): void {
     const { previous, next } = timer;
     if (previous === undefined) this.heads[timer.tick & MASK] = next;
     else previous.next = next;
@@ -115,9 +130,9 @@ export class Timers {
 
   /** Rings, moves or drops the timers of a slot whose tick has come. */
   private visit(slot: number, now: number): void {
-    let due: Timer | undefined;
+    let due: Timed | undefined;
     for (let timer = this.heads[slot]; timer !== undefined; ) {
-      const next: Timer | undefined = timer.next;
+      const next: Timed | undefined = timer.next;
       if (timer.tick <= now) {
         this.unlink(timer);
         if (timer.deadline !== STOPPED) {
@@ -139,7 +154,7 @@ export class Timers {
         continue;
       }
       timer.deadline = STOPPED;
-      timer.ring();
+      timer.onTimer();
     }
   }
 

@@ -1,0 +1,236 @@
+/**
+ * From a parsed head to a request that can be served: path, host, virtual server, length of the body, keep-alive. Says
+ * what nginx says when a head breaks a rule. Counterpart in nginx: ngx_http_process_request_line and _headers.
+ */
+import { parseDecimal } from "../wire/http1/digits.ts";
+import { CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING, USER_AGENT } from "../wire/http1/fields.ts";
+import { parseHost } from "../wire/http1/host.ts";
+import * as wire from "../wire/http1/request-head.ts";
+import { normalisePath } from "../wire/http1/uri.ts";
+import type { ListeningPoint } from "./location.ts";
+import { HEADER_TOO_LARGE, OK } from "./outcome.ts";
+import type { Request } from "./request.ts";
+
+/** Longest piece of a header line that a log line quotes. */
+const MAX_QUOTED = 1748;
+
+/** Gives the request the default server, for answers before its own is known. */
+export function setDefaultServer(request: Request, point: ListeningPoint): void {
+  request.server = point.defaultServer;
+  request.location = point.defaultServer.location;
+}
+
+function complain(request: Request, message: string): void {
+  request.connection.logError("info", message, undefined, ACTION);
+}
+const ACTION = "while reading client request headers";
+
+/** The status for a head that the parser refused. */
+export function refusedStatus(request: Request, result: wire.HeadResult): number {
+  const { head } = request;
+  switch (result) {
+    case wire.INVALID_METHOD:
+    case wire.INVALID_REQUEST:
+    case wire.INVALID_VERSION:
+    case wire.INVALID_09_METHOD:
+      request.connection.logError("info", REFUSALS[result] as string, undefined, "while reading client request line");
+      return result === wire.INVALID_VERSION ? 505 : 400;
+    case wire.URI_TOO_LARGE:
+      request.connection.logError("info", "client sent too long URI", undefined, "while reading client request line");
+      return 414;
+    case wire.HEADER_TOO_LARGE: {
+      request.lingeringClose = true;
+      const line = head.text(head.errorStart, Math.min(head.errorEnd, head.errorStart + MAX_QUOTED));
+      complain(
+        request,
+        line === "" ? "client sent too large request" : `client sent too long header line: "${line}..."`,
+      );
+      return HEADER_TOO_LARGE;
+    }
+    case wire.TOO_MANY_HEADERS:
+      request.lingeringClose = true;
+      complain(request, "client sent too many header lines");
+      return HEADER_TOO_LARGE;
+    case wire.DUPLICATE_HEADER: {
+      const [second, first] = [head.errorStart, head.errorEnd];
+      const line = `${head.name(second)}: ${head.value(second)}`;
+      const what = first === head.known[HOST] ? "host header" : "header line";
+      complain(
+        request,
+        `client sent duplicate ${what}: "${line}", previous value: "${head.name(first)}: ${head.value(first)}"`,
+      );
+      return 400;
+    }
+    default: {
+      const code = head.bytes[head.base + head.errorEnd] ?? 0;
+      const line = head.text(head.errorStart, head.errorEnd);
+      complain(request, `client sent invalid header line: "${line}\\x${code.toString(16).padStart(2, "0")}..."`);
+      return 400;
+    }
+  }
+}
+
+const REFUSALS: Readonly<Record<number, string>> = {
+  [wire.INVALID_METHOD]: "client sent invalid method",
+  [wire.INVALID_REQUEST]: "client sent invalid request",
+  [wire.INVALID_VERSION]: "client sent invalid version",
+  [wire.INVALID_09_METHOD]: "client sent invalid method in HTTP/0.9 request",
+};
+
+/** Completes the request. OK, or the status to answer. */
+export function applyHead(request: Request, point: ListeningPoint): number {
+  const { head } = request;
+  setDefaultServer(request, point);
+  request.method = head.method;
+  request.version = head.version;
+  request.requestLength = head.scanned;
+  if (!setUri(request)) {
+    complain(request, "client sent invalid request");
+    return 400;
+  }
+  if (head.hostEnd >= 0) {
+    const parsed = parseHost(head.bytes, head.base + head.hostStart, head.base + head.hostEnd);
+    if (parsed === undefined) {
+      complain(request, "client sent invalid host in request line");
+      return 400;
+    }
+    request.host = parsed.host;
+    request.port = parsed.port;
+  }
+  if (head.known[HOST] !== -1) {
+    const status = readHost(request, head.known[HOST] as number);
+    if (status !== OK) return status;
+  }
+  if (point.names !== undefined) {
+    const server = point.names.find(request, request.host);
+    if (server !== undefined) {
+      request.server = server;
+      request.location = server.location;
+    }
+  }
+  if (request.version < 1000) return OK;
+  if (head.known[HOST] === -1 && request.version > 1000) {
+    complain(request, 'client sent HTTP/1.1 request without "Host" header');
+    return 400;
+  }
+  return applyFields(request);
+}
+
+function setUri(request: Request): boolean {
+  const { head } = request;
+  const { bytes, base } = head;
+  if (head.complexUri || head.quotedUri || head.emptyPath) {
+    const start = base + head.uriStart;
+    const normal = normalisePath(bytes, start, base + head.uriEnd, request.server.conf.merge_slashes, head.emptyPath);
+    if (normal === undefined) {
+      request.uri = "";
+      return false;
+    }
+    request.uri = normal.path;
+    request.args = normal.args ?? "";
+    request.validUnparsedUri = !head.emptyPath;
+    return true;
+  }
+  if (head.argsStart < 0) {
+    request.uri = head.text(head.uriStart, head.uriEnd);
+    return true;
+  }
+  request.uri = head.text(head.uriStart, head.argsStart - 1);
+  request.args = head.text(head.argsStart, head.uriEnd);
+  return true;
+}
+
+function readHost(request: Request, index: number): number {
+  const { head } = request;
+  const start = head.fields[index * wire.FIELD_STRIDE + 2] as number;
+  const end = head.fields[index * wire.FIELD_STRIDE + 3] as number;
+  const parsed = parseHost(head.bytes, head.base + start, head.base + end);
+  if (parsed === undefined) {
+    complain(request, "client sent invalid host header");
+    return 400;
+  }
+  if (head.hostEnd < 0) {
+    request.host = parsed.host;
+    request.port = parsed.port;
+  }
+  return OK;
+}
+
+function applyFields(request: Request): number {
+  const { head } = request;
+  const length = head.known[CONTENT_LENGTH] as number;
+  if (length !== -1) {
+    const at = length * wire.FIELD_STRIDE;
+    const { fields, bytes, base } = head;
+    request.contentLength = parseDecimal(bytes, base + (fields[at + 2] as number), base + (fields[at + 3] as number));
+    if (request.contentLength < 0) {
+      complain(request, 'client sent invalid "Content-Length" header');
+      return 400;
+    }
+  }
+  if (head.known[TRANSFER_ENCODING] !== -1) {
+    const status = readTransferEncoding(request, head.value(head.known[TRANSFER_ENCODING] as number));
+    if (status !== OK) return status;
+  }
+  if (head.known[CONNECTION] !== -1) readConnection(request, head.known[CONNECTION] as number);
+  else request.keepAlive = request.version > 1000;
+  if (request.method === wire.CONNECT) {
+    complain(request, "client sent CONNECT method");
+    return 405;
+  }
+  if (request.method === wire.TRACE) {
+    complain(request, "client sent TRACE method");
+    return 405;
+  }
+  request.lingeringClose = request.contentLength > 0 || request.chunkedBody;
+  return OK;
+}
+
+function readTransferEncoding(request: Request, value: string): number {
+  if (request.version < 1001) {
+    complain(request, 'client sent HTTP/1.0 request with "Transfer-Encoding" header');
+    return 400;
+  }
+  if (value.toLowerCase() !== "chunked") {
+    complain(request, `client sent unknown "Transfer-Encoding": "${value}"`);
+    return 501;
+  }
+  if (request.contentLength >= 0) {
+    complain(request, 'client sent "Content-Length" and "Transfer-Encoding" headers at the same time');
+    return 400;
+  }
+  request.chunkedBody = true;
+  return OK;
+}
+
+function readConnection(request: Request, first: number): void {
+  request.keepAlive = request.version > 1000;
+  const { head } = request;
+  for (let index = first; index >= 0; index = head.find("connection", index + 1)) {
+    const value = head.value(index).toLowerCase();
+    if (value.includes("close")) request.keepAlive = false;
+    else if (value.includes("keep-alive")) request.keepAlive = true;
+  }
+}
+
+/** Recognises the browsers that some directives are about. Only asked where it matters. */
+export function recogniseBrowser(request: Request): void {
+  const agent = request.head.knownValue(USER_AGENT);
+  if (agent === undefined) return;
+  const at = agent.indexOf("MSIE ");
+  if (at >= 0 && at + 7 < agent.length) {
+    request.msie = true;
+    const major = agent.charAt(at + 5);
+    if (agent.charAt(at + 6) === ".") {
+      request.msie6 = major === "4" || major === "5" || (major === "6" && !agent.includes("SV1", at + 8));
+    }
+  }
+  if (agent.includes("Opera")) {
+    request.msie = false;
+    request.msie6 = false;
+    return;
+  }
+  if (request.msie || agent.includes("Gecko/")) return;
+  if (agent.includes("Chrome/")) request.chrome = true;
+  else if (agent.includes("Safari/") && agent.includes("Mac OS X")) request.safari = true;
+}

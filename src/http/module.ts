@@ -1,0 +1,46 @@
+/**
+ * What an http module is: one declaration of its directives and of what it does. Each function is given the module's
+ * configuration of a location once, when the location is built, and returns what a request will call there, or nothing.
+ */
+
+import type { Scope } from "../conf/scope.ts";
+import type { ConfModule, ConfOf, Directives, Report } from "../conf/slot.ts";
+import type { Template } from "../conf/template.ts";
+import type { Handler, HeaderFilter, Phase } from "./location.ts";
+import type { Request } from "./request.ts";
+import type { Getter, Setter, Text, Variable, VariablePrefix } from "./variables.ts";
+import type { Worker } from "./worker.ts";
+
+/** Where something is built. */
+export interface Place {
+  readonly scope: Scope;
+  /** The location's name; "" for the server's own level. */
+  readonly name: string;
+  readonly worker: Worker;
+  compile(template: Template): Text;
+  getter(variable: string): Getter;
+  setter(variable: string): Setter;
+  readonly report: Report;
+}
+
+/** A phase's handler for a place, undefined when the module has nothing to do there. */
+export type Build<D extends Directives, T> = (conf: ConfOf<D>, place: Place) => T | undefined;
+
+export interface HttpModule<D extends Directives = Directives> extends ConfModule<D> {
+  readonly variables?: readonly Variable[];
+  readonly prefixes?: readonly VariablePrefix[];
+  readonly phases?: {
+    readonly [P in Exclude<Phase, "findConfig" | "postRewrite" | "postAccess" | "log">]?: Build<D, Handler>;
+  };
+  /** Takes the content phase of the location for itself. */
+  readonly contentHandler?: Build<D, Handler>;
+  readonly headerFilter?: Build<D, HeaderFilter>;
+  readonly log?: Build<D, (request: Request) => void>;
+  /** Once per worker: opens what the module needs, returns how to reopen it. */
+  readonly reopen?: (worker: Worker) => void;
+}
+
+/** Declares a module; only here to infer its types. */
+export function httpModule<const D extends Directives>(module: HttpModule<D>): HttpModule<D> {
+  return module;
+}

@@ -1,0 +1,496 @@
+/**
+ * Directives of the http core: blocks, listening, limits, timeouts, files, errors. What they do is the engine itself.
+ * nginx: ngx_http_core_module.
+ */
+import { LEVELS, type Level } from "../../base/log.ts";
+import type { Scope } from "../../conf/scope.ts";
+import { type ConfOf, confModule, type Report, type Use } from "../../conf/slot.ts";
+import {
+  bits,
+  block,
+  blocks,
+  choice,
+  flag,
+  fold,
+  fullName,
+  list,
+  msec,
+  num,
+  type Opened,
+  offset,
+  raw,
+  size,
+  template,
+  text,
+} from "../../conf/slots.ts";
+import type { Template } from "../../conf/template.ts";
+import { parseMsec, parseNumber, parseSec, parseSize } from "../../conf/units.ts";
+import { UNLIMITED_RANGES } from "../../wire/http1/range.ts";
+import { METHOD_NAMES } from "../../wire/http1/request-head.ts";
+import type { ErrorLogTarget } from "../error-log.ts";
+import { type Listen, parseListen } from "../listen.ts";
+import type { OpenFileCacheSettings } from "../open-files.ts";
+import { type Pattern, translatePattern } from "../pcre.ts";
+
+const EVERYWHERE = "http, server, location";
+const MANY = Number.POSITIVE_INFINITY;
+
+/** The words of a `location`. */
+export interface LocationHeader {
+  readonly kind: "prefix" | "exact" | "noRegex" | "regex" | "named";
+  /** URI, expression (without modifier) or `@name`. */
+  readonly name: string;
+  readonly ignoreCase: boolean;
+  /** Of a regular expression. */
+  readonly pattern: Pattern | undefined;
+}
+
+/** One name of `server_name`. */
+export interface ServerNameWord {
+  readonly name: string;
+  readonly pattern: Pattern | undefined;
+}
+
+/** Translates a pattern of the configuration and declares its captures; undefined when it has been refused. */
+export function parsePattern(use: Use, source: string, ignoreCase: boolean): Pattern | undefined {
+  const translated = translatePattern(source, ignoreCase);
+  if (!translated.ok) return use.fail(`pcre2_compile() failed: ${translated.reason} in "${source}"`);
+  for (const name of translated.value.names) use.define(name.toLowerCase());
+  return translated.value;
+}
+
+/** One `error_page` line. */
+export interface ErrorPageLine {
+  readonly statuses: readonly number[];
+  /** -1 for a lone `=`. */
+  readonly overwrite: number | undefined;
+  readonly uri: Template;
+}
+
+/** The `http` block and what stands only there. */
+export const httpMain = confModule({
+  name: "http",
+  contexts: "http",
+  directives: {
+    http: block({ main: "http" }, { doc: "Holds the configuration of the HTTP service." }),
+    server: blocks({ http: "server" }, () => true, { doc: "Configures a virtual server." }),
+    variables_hash_max_size: num(1024, {
+      min: 1,
+      doc: "Accepted for compatibility: variables need no hash of that size.",
+    }),
+    variables_hash_bucket_size: num(64, { min: 1, doc: "Accepted for compatibility." }),
+    server_names_hash_max_size: num(512, { min: 1, doc: "Accepted for compatibility." }),
+    server_names_hash_bucket_size: num(64, { min: 1, doc: "Accepted for compatibility." }),
+  },
+});
+
+function parseLocation(use: Use): LocationHeader | undefined {
+  const [first, second] = use.args as readonly [string, string | undefined];
+  const [modifier, name] = second === undefined ? splitModifier(first) : [first, second];
+  switch (modifier) {
+    case "":
+      return { kind: name.startsWith("@") ? "named" : "prefix", name, ignoreCase: false, pattern: undefined };
+    case "=":
+      return { kind: "exact", name, ignoreCase: false, pattern: undefined };
+    case "^~":
+      return { kind: "noRegex", name, ignoreCase: false, pattern: undefined };
+    case "~":
+    case "~*": {
+      const ignoreCase = modifier === "~*";
+      const pattern = parsePattern(use, name, ignoreCase);
+      return pattern === undefined ? undefined : { kind: "regex", name, ignoreCase, pattern };
+    }
+    default:
+      return use.fail(`invalid location modifier "${first}"`);
+  }
+}
+
+/** The modifier may stand without a space in front of the name. */
+function splitModifier(word: string): readonly [modifier: string, name: string] {
+  const match = /^(=|\^~|~\*|~)(.*)$/s.exec(word);
+  return match === null ? ["", word] : [match[1] as string, match[2] as string];
+}
+
+const WILDCARD = /^(\*\.[^*]+|[^*]+\.\*)$/;
+
+function parseServerName(
+  use: Use,
+  current: readonly ServerNameWord[] | undefined,
+): readonly ServerNameWord[] | undefined {
+  const names = [...(current ?? [])];
+  for (const word of use.args) {
+    if (word.startsWith("~")) {
+      if (word === "~") return use.fail('empty regex in server name "~"');
+      const source = word.slice(1);
+      const pattern = parsePattern(use, source, /[A-Z]/.test(source));
+      if (pattern === undefined) return undefined;
+      names.push({ name: word, pattern });
+      continue;
+    }
+    const isWildcard = word.includes("*");
+    if ((word.startsWith(".") && word.length === 1) || (isWildcard && !WILDCARD.test(word))) {
+      return use.fail(`invalid server name or wildcard "${word}"`);
+    }
+    if (word.includes("/")) use.warn(`server name "${word}" has suspicious symbols`);
+    names.push({ name: word.toLowerCase(), pattern: undefined });
+  }
+  return names;
+}
+
+/** Locations must lie inside each other as their names say. */
+function checkLocations(
+  { location }: { readonly location: readonly Opened<LocationHeader>[] },
+  scope: Scope,
+  report: Report,
+): void {
+  const outer = scope.context === "location" ? headerOf(scope) : undefined;
+  const seen = new Set<string>();
+  for (const { header, scope: inner } of location) {
+    const position = inner.directive?.end;
+    const { kind, name } = header;
+    const key = `${kind === "exact" ? "=" : kind === "regex" ? `~${header.ignoreCase}` : ""} ${name}`;
+    if (kind !== "regex" && seen.has(key)) report("emerg", `duplicate location "${name}"`, position);
+    seen.add(key);
+    if (outer === undefined) continue;
+    if (kind === "named") report("emerg", `named location "${name}" can be on the server level only`, position);
+    else if (outer.kind === "exact")
+      report("emerg", `location "${name}" cannot be inside the exact location "${outer.name}"`, position);
+    else if (outer.kind === "named")
+      report("emerg", `location "${name}" cannot be inside the named location "${outer.name}"`, position);
+    else if (outer.kind !== "regex" && kind !== "regex" && !name.startsWith(outer.name)) {
+      report("emerg", `location "${name}" is outside location "${outer.name}"`, position);
+    }
+  }
+}
+
+/** The words of the location that a scope is the inside of. */
+export function headerOf(scope: Scope): LocationHeader | undefined {
+  return scope.parent?.own(coreServer).location?.find((opened) => opened.scope === scope)?.header;
+}
+
+/** What stands in `http` and `server`. */
+export const coreServer = confModule({
+  name: "http core, server",
+  contexts: "http, server",
+  check: (conf, { scope, report }) => checkLocations(conf, scope, report),
+  directives: {
+    listen: list<Listen>(
+      (use) => {
+        const parsed = parseListen(use.args);
+        if (typeof parsed === "string") return use.fail(parsed);
+        for (const warning of parsed.warnings) use.warn(warning);
+        return parsed.listen;
+      },
+      {
+        in: "server",
+        args: [1, MANY],
+        inherit: "none",
+        syntax: "address[:port] [parameter ...]",
+        doc: "Address on which the server accepts connections.",
+      },
+    ),
+    server_name: fold<readonly ServerNameWord[], readonly ServerNameWord[]>([], parseServerName, {
+      in: "server",
+      args: [1, MANY],
+      inherit: "none",
+      syntax: "name ...",
+      defaultText: '""',
+      doc: "Names by which requests find this server.",
+    }),
+    location: blocks({ server: "location", location: "location" }, parseLocation, {
+      args: [1, 2],
+      syntax: "[ = | ~ | ~* | ^~ ] uri",
+      doc: "Configuration for requests with this URI.",
+    }),
+    connection_pool_size: size("512", { doc: "Accepted for compatibility: memory is not pooled per connection." }),
+    request_pool_size: size("4k", { doc: "Accepted for compatibility: memory is not pooled per request." }),
+    client_header_timeout: msec("60s", { doc: "Time for a client to send a request's header." }),
+    client_header_buffer_size: size("1k", { doc: "First buffer for a request's header." }),
+    large_client_header_buffers: raw(
+      { number: 4, size: 8192 },
+      (use) => {
+        const number = parseNumber(use.args[0] as string);
+        const bufferSize = parseSize(use.args[1] as string);
+        if (number === undefined || number === 0) return use.invalid("invalid value");
+        if (bufferSize === undefined || bufferSize === 0) return use.invalid("invalid value");
+        return { number, size: bufferSize };
+      },
+      {
+        args: 2,
+        syntax: "number size",
+        defaultText: "4 8k",
+        doc: "Buffers for large header lines: the request line and each field must fit into one.",
+      },
+    ),
+    max_headers: num(1000, { doc: "Header lines of a request." }),
+    ignore_invalid_headers: flag(true, { doc: "Drops header lines with unusual names." }),
+    merge_slashes: flag(true, { doc: "Takes adjacent slashes of a URI as one." }),
+    underscores_in_headers: flag(false, { doc: "Allows underscores in names of header lines." }),
+  },
+});
+
+function parseKeepaliveTimeout(use: Use): { readonly timeout: number; readonly header: number } | undefined {
+  const timeout = parseMsec(use.args[0] as string);
+  if (timeout === undefined) return use.invalid("invalid value");
+  if (use.args.length === 1) return { timeout, header: 0 };
+  const header = parseSec(use.args[1] as string);
+  return header === undefined ? use.invalid("invalid value") : { timeout, header };
+}
+
+function parseErrorPage(use: Use): ErrorPageLine | undefined {
+  const words = use.args;
+  const uri = use.template(words.at(-1) as string);
+  let count = words.length - 1;
+  let overwrite: number | undefined;
+  const response = words[count - 1] as string;
+  if (response.startsWith("=")) {
+    if (count === 1) return use.invalidArity();
+    count--;
+    if (response === "=") overwrite = -1;
+    else {
+      overwrite = parseNumber(response.slice(1));
+      if (overwrite === undefined) return use.fail(`invalid value "${response}"`);
+    }
+  }
+  const statuses: number[] = [];
+  for (const word of words.slice(0, count)) {
+    const status = parseNumber(word);
+    if (status === undefined || status === 499) return use.fail(`invalid value "${word}"`);
+    if (status < 300 || status > 599) return use.fail(`value "${word}" must be between 300 and 599`);
+    // What nginx answers with 400 can be named by its own code only.
+    statuses.push(status);
+  }
+  return uri === undefined ? undefined : { statuses, overwrite, uri };
+}
+
+function parseErrorLog(use: Use): ErrorLogTarget | undefined {
+  const target = use.args[0] as string;
+  if (target.startsWith("memory:")) return use.fail("nginx was built without debug support");
+  const words = use.args.slice(1);
+  const level = words[0] ?? "error";
+  if (!(LEVELS as readonly string[]).includes(level)) return use.fail(`invalid log level "${level}"`);
+  const isFile = target !== "stderr" && !target.startsWith("syslog:");
+  return { target: isFile ? fullName(target, use.environment.prefix) : target, level: level as Level };
+}
+
+function parseTypes(use: Use, current: ReadonlyMap<string, string> | undefined): ReadonlyMap<string, string> {
+  const types = new Map(current);
+  for (const entry of use.entries) {
+    for (const word of entry.args) {
+      const extension = word.toLowerCase();
+      const known = types.get(extension);
+      if (known !== undefined) {
+        entry.warn(`duplicate extension "${word}", content type: "${entry.name}", previous content type: "${known}"`);
+      }
+      types.set(extension, entry.name);
+    }
+  }
+  return types;
+}
+
+const DEFAULT_TYPES: ReadonlyMap<string, string> = new Map([
+  ["html", "text/html"],
+  ["gif", "image/gif"],
+  ["jpg", "image/jpeg"],
+]);
+
+/** The settings of `open_file_cache`, without those that its companions set. */
+interface FileCacheLine {
+  readonly max: number;
+  readonly inactiveMs: number;
+}
+
+function parseFileCache(use: Use): FileCacheLine | "off" | undefined {
+  let max = 0;
+  let inactiveS = 60;
+  for (const word of use.args) {
+    if (word === "off") return "off";
+    const [name, value = ""] = word.split("=", 2) as [string, string?];
+    const parsed = name === "max" ? parseNumber(value) : name === "inactive" ? parseSec(value) : undefined;
+    if (parsed === undefined || (name === "max" && parsed === 0))
+      return use.fail(`invalid "open_file_cache" parameter "${word}"`);
+    if (name === "max") max = parsed;
+    else inactiveS = parsed;
+  }
+  if (max === 0) return use.fail('"open_file_cache" must have the "max" parameter');
+  return { max, inactiveMs: inactiveS * 1000 };
+}
+
+function parseRoot(use: Use): Template | undefined {
+  const isAlias = use.name === "alias";
+  const other = isAlias ? "root" : "alias";
+  if (use.isSet(other))
+    return use.fail(`"${use.name}" directive is duplicate, "${other}" directive was specified earlier`);
+  const word = use.args[0] as string;
+  for (const variable of ["document_root", "realpath_root"]) {
+    if (word.includes(`$${variable}`) || word.includes(`\${${variable}}`)) {
+      return use.fail(`the $${variable} variable cannot be used in the "${use.name}" directive`);
+    }
+  }
+  return use.template(!isAlias && word.length > 1 && word.endsWith("/") ? word.slice(0, -1) : word);
+}
+
+function only(word: string, use: Use): string | undefined {
+  if (use.args.length === 1 && use.args[0] === word) return word;
+  return use.fail(`"${use.name} ${use.args.join(" ")}" is not supported, only "${use.name} ${word}"`);
+}
+
+/** What stands in `http`, `server` and `location`. */
+export const core = confModule({
+  name: "http core",
+  contexts: EVERYWHERE,
+  directives: {
+    root: raw<Template, undefined>(undefined, parseRoot, {
+      in: `${EVERYWHERE}, if in location`,
+      syntax: "path",
+      defaultText: "html",
+      doc: "Folder of the files that requests name.",
+    }),
+    alias: raw<Template, undefined>(undefined, parseRoot, {
+      in: "location",
+      inherit: "none",
+      syntax: "path",
+      doc: "Replaces the location's prefix in the file's path.",
+    }),
+    internal: raw<boolean, boolean>(false, () => true, {
+      in: "location",
+      args: 0,
+      inherit: "conditions",
+      syntax: "",
+      doc: "The location serves internal redirects only.",
+    }),
+    limit_except: blocks(
+      { location: "limit_except" },
+      (use) => {
+        for (const word of use.args)
+          if (!(METHOD_NAMES as readonly string[]).includes(word)) return use.fail(`invalid method "${word}"`);
+        return use.args.includes("GET") ? [...use.args, "HEAD"] : use.args;
+      },
+      { args: [1, MANY], syntax: "method ...", doc: "Configuration for all methods but these." },
+    ),
+    types: fold<ReadonlyMap<string, string>, ReadonlyMap<string, string>>(DEFAULT_TYPES, parseTypes, {
+      args: 0,
+      block: true,
+      syntax: "",
+      doc: "Media types by file extension.",
+    }),
+    default_type: text("text/plain", { doc: "Media type of files without a known extension." }),
+    types_hash_max_size: num(1024, { min: 1, doc: "Accepted for compatibility." }),
+    types_hash_bucket_size: num(64, { min: 1, doc: "Accepted for compatibility." }),
+    client_max_body_size: offset("1m", { doc: "Largest body of a request; 0 for any." }),
+    client_body_buffer_size: size("16k", { doc: "Body that is kept in memory; more goes to a file." }),
+    client_body_timeout: msec("60s", { doc: "Time between two reads of a request's body." }),
+    client_body_temp_path: raw<string, undefined>(
+      undefined,
+      (use) => fullName(use.args[0] as string, use.environment.prefix),
+      {
+        args: [1, 4],
+        syntax: "path [level1 [level2 [level3]]]",
+        defaultText: "client_body_temp",
+        doc: "Folder of temporary files with request bodies.",
+      },
+    ),
+    sendfile: flag(false, {
+      in: `${EVERYWHERE}, if in location`,
+      doc: "Sends files without copying them through the worker.",
+    }),
+    sendfile_max_chunk: size("2m", { doc: "Bytes of a file sent in one go; 0 for any." }),
+    aio: raw("off", (use) => only("off", use), {
+      syntax: "off",
+      defaultText: "off",
+      doc: "Only `off`: files are read synchronously.",
+    }),
+    directio: raw("off", (use) => only("off", use), {
+      syntax: "off",
+      defaultText: "off",
+      doc: "Only `off`: files are read through the page cache.",
+    }),
+    output_buffers: raw(
+      { number: 2, size: 32768 },
+      (use) => {
+        const number = parseNumber(use.args[0] as string);
+        const bufferSize = parseSize(use.args[1] as string);
+        return number === undefined || bufferSize === undefined || number * bufferSize === 0
+          ? use.invalid("invalid value")
+          : { number, size: bufferSize };
+      },
+      {
+        args: 2,
+        syntax: "number size",
+        defaultText: "2 32k",
+        doc: "Accepted for compatibility: files are read into the worker's output memory.",
+      },
+    ),
+    postpone_output: size("1460", { doc: "Accepted for compatibility: all that is ready is sent together." }),
+    tcp_nopush: flag(false, { doc: "Sends the header and the beginning of a file in one packet; always done." }),
+    tcp_nodelay: flag(true, { doc: "Sets TCP_NODELAY on keep-alive connections." }),
+    send_timeout: msec("60s", { doc: "Time between two successful writes to a client." }),
+    limit_rate: template(undefined, {
+      in: `${EVERYWHERE}, if in location`,
+      doc: "Bytes a second of an answer; 0 for any.",
+    }),
+    limit_rate_after: template(undefined, {
+      in: `${EVERYWHERE}, if in location`,
+      doc: "Bytes that are sent before the rate is limited.",
+    }),
+    keepalive_time: msec("1h", { doc: "Age at which a connection is closed behind an answer." }),
+    keepalive_timeout: raw({ timeout: 75_000, header: 0 }, parseKeepaliveTimeout, {
+      args: [1, 2],
+      syntax: "timeout [header_timeout]",
+      defaultText: "75s",
+      doc: "Time that an idle keep-alive connection stays open; what the Keep-Alive field says.",
+    }),
+    keepalive_min_timeout: msec("0", { doc: "Time that an idle keep-alive connection stays open in any case." }),
+    keepalive_requests: num(1000, { doc: "Requests of one connection." }),
+    keepalive_disable: bits(["msie6"], ["none", "msie6", "safari"], { doc: "Browsers without keep-alive." }),
+    satisfy: choice("all", ["all", "any"], { doc: "Whether all access modules must agree or one is enough." }),
+    lingering_close: choice("on", ["off", "on", "always"], { doc: "Reads what a client still sends before closing." }),
+    lingering_time: msec("30s", { doc: "Longest lingering close." }),
+    lingering_timeout: msec("5s", { doc: "Wait for more data in a lingering close." }),
+    reset_timedout_connection: flag(false, { doc: "Resets connections that time out." }),
+    absolute_redirect: flag(true, { doc: "Redirects name scheme and host." }),
+    server_name_in_redirect: flag(false, { doc: "Redirects name the server by its first name." }),
+    port_in_redirect: flag(true, { doc: "Redirects name the port." }),
+    msie_padding: flag(true, { doc: "Pads error pages for some browsers." }),
+    msie_refresh: flag(false, { doc: "Refreshes instead of redirects for MSIE." }),
+    log_not_found: flag(true, { doc: "Logs missing files." }),
+    log_subrequest: flag(false, { doc: "Logs subrequests; there are none yet." }),
+    recursive_error_pages: flag(false, { doc: "Error pages may have error pages." }),
+    server_tokens: choice("on", ["off", "on", "build"], { doc: "Whether the version is told." }),
+    if_modified_since: choice("exact", ["off", "exact", "before"], { doc: "How If-Modified-Since is compared." }),
+    max_ranges: num(UNLIMITED_RANGES, { doc: "Ranges of one request; 0 switches ranges off." }),
+    chunked_transfer_encoding: flag(true, { doc: "Whether the chunked coding may be used." }),
+    etag: flag(true, { doc: "Gives files an ETag." }),
+    error_page: list(parseErrorPage, {
+      in: `${EVERYWHERE}, if in location`,
+      args: [2, MANY],
+      syntax: "code ... [=[response]] uri",
+      doc: "Answers errors with another URI.",
+    }),
+    error_log: list(parseErrorLog, { args: [1, 2], syntax: "file [level]", doc: "Where errors are logged." }),
+    open_file_cache: raw<FileCacheLine | "off", "off">("off", parseFileCache, {
+      args: [1, 2],
+      syntax: "off | max=N [inactive=time]",
+      defaultText: "off",
+      doc: "Keeps files open between requests.",
+    }),
+    open_file_cache_valid: msec("60s", { doc: "Time after which a kept file is looked at again." }),
+    open_file_cache_min_uses: num(1, { min: 1, doc: "Uses that keep a file's descriptor open." }),
+    open_file_cache_errors: flag(false, { doc: "Remembers missing files too." }),
+  },
+});
+
+export type CoreConf = ConfOf<typeof core.directives>;
+export type ServerConf = ConfOf<typeof coreServer.directives>;
+
+/** The merged settings of the file cache, undefined when it is off. */
+export function fileCacheOf(conf: CoreConf): OpenFileCacheSettings | undefined {
+  const line = conf.open_file_cache;
+  if (line === "off") return undefined;
+  return {
+    ...line,
+    validMs: conf.open_file_cache_valid,
+    minUses: conf.open_file_cache_min_uses,
+    errors: conf.open_file_cache_errors,
+  };
+}

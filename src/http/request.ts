@@ -1,0 +1,257 @@
+/**
+ * A request and its answer, one object of a stable shape that is used again and again: parsed head, where it stands in
+ * the phases, header of the answer. Counterpart in nginx: ngx_http_request_t.
+ */
+
+import { COOKIE } from "../wire/http1/fields.ts";
+import { findParam } from "../wire/http1/params.ts";
+import { GET, RequestHead } from "../wire/http1/request-head.ts";
+import type { BodyFilter } from "./body.ts";
+import type { Connection } from "./connection.ts";
+import type { Location, VirtualServer } from "./location.ts";
+import type { OpenFile } from "./open-files.ts";
+
+/** Internal redirects and rewrites of one request; nginx: NGX_HTTP_MAX_URI_CHANGES. */
+export const MAX_URI_CHANGES = 10;
+/** Header lines of an answer; more is a defect of a module. */
+export const MAX_ANSWER_HEADERS = 1000;
+
+/** What a request has of a body that must still be read or thrown away. */
+export class Request {
+  // The request.
+  readonly head = new RequestHead();
+  connection!: Connection;
+  server!: VirtualServer;
+  location!: Location;
+  /** `GET` and so on by number; changed to GET by `error_page`. */
+  method = GET;
+  /** The method's name where it was changed. */
+  changedMethod: string | undefined = undefined;
+  /** Normalised path, one character a byte. */
+  uri = "";
+  args = "";
+  /** Host as the client named it, in lower case without port; "" when it didn't. */
+  host = "";
+  /** Port in the Host field; 0 when none. */
+  port = 0;
+  version = 0;
+  /** -1 when absent. */
+  contentLength = -1;
+  chunkedBody = false;
+  keepAlive = false;
+  lingeringClose = false;
+  msie = false;
+  msie6 = false;
+  chrome = false;
+  safari = false;
+  /** Monotonic and wall time of its first byte. */
+  startMs = 0;
+  startWallMs = 0;
+  requestLength = 0;
+  pipelined = false;
+
+  // Where it stands.
+  phase = 0;
+  handlerIndex = 0;
+  uriChanges = MAX_URI_CHANGES + 1;
+  uriChanged = false;
+  internal = false;
+  /** The URI is the one that the location was found by, so that `alias` can be used. */
+  validLocation = true;
+  validUnparsedUri = true;
+  addUriToAlias = false;
+  errorPage = false;
+  accessCode = 0;
+  expectTested = false;
+  bodyDiscarded = false;
+  /** Counts uses of this object: a promise that comes late sees that the request has gone. */
+  generation = 0;
+  /** Values of the variables that the configuration defines. */
+  readonly values: (string | undefined)[] = [];
+  captures: readonly (string | undefined)[] | undefined = undefined;
+  requestId = "";
+  /** `limit_rate` in bytes a second; -1 until somebody has asked the configuration. */
+  limitRate = -1;
+  limitRateAfter = -1;
+  file: OpenFile | undefined = undefined;
+  logged = false;
+  /** Body of the request in memory, or in a file. */
+  body: string | undefined = undefined;
+  bodyFile: string | undefined = undefined;
+
+  // The answer.
+  status = 0;
+  /** Wins over `status`: the error that is being answered. */
+  errStatus = 0;
+  /** Without charset. "" leaves the header line out. */
+  contentType = "";
+  charset = "";
+  /** -1: unknown. */
+  answerLength = -1;
+  /** Seconds since 1970, or -1. */
+  lastModified = -1;
+  allowRanges = false;
+  singleRange = false;
+  headerOnly = false;
+  chunkedAnswer = false;
+  headerSent = false;
+  expectTrailers = false;
+  headerCount = 0;
+  /** A line that was taken back has an empty name. */
+  readonly headerNames: string[] = [];
+  readonly headerValues: string[] = [];
+  /** Indexes into the header lines, -1 without. */
+  locationIndex = -1;
+  etagIndex = -1;
+  acceptRangesIndex = -1;
+  trailers: { readonly name: string; readonly value: string }[] | undefined = undefined;
+  bodyFilters: BodyFilter[] | undefined = undefined;
+  headerBytes = 0;
+  /** Everything sent for this request, header included. */
+  sentBytes = 0;
+  complete = false;
+
+  /** Makes it a new request; the head is begun by whoever parses it. */
+  reset(connection: Connection): void {
+    this.connection = connection;
+    this.generation++;
+    this.changedMethod = undefined;
+    this.args = "";
+    this.host = "";
+    this.port = 0;
+    this.contentLength = -1;
+    this.chunkedBody = false;
+    this.keepAlive = false;
+    this.lingeringClose = false;
+    this.msie = false;
+    this.msie6 = false;
+    this.chrome = false;
+    this.safari = false;
+    this.pipelined = false;
+    this.phase = 0;
+    this.handlerIndex = 0;
+    this.uriChanges = MAX_URI_CHANGES + 1;
+    this.uriChanged = false;
+    this.internal = false;
+    this.validLocation = true;
+    this.validUnparsedUri = true;
+    this.addUriToAlias = false;
+    this.errorPage = false;
+    this.accessCode = 0;
+    this.expectTested = false;
+    this.bodyDiscarded = false;
+    if (this.values.length > 0) this.values.length = 0;
+    this.captures = undefined;
+    this.requestId = "";
+    this.limitRate = -1;
+    this.limitRateAfter = -1;
+    this.logged = false;
+    this.body = undefined;
+    this.bodyFile = undefined;
+    this.errStatus = 0;
+    this.headerSent = false;
+    this.headerBytes = 0;
+    this.sentBytes = 0;
+    this.complete = false;
+    this.headerOnly = false;
+    this.clearAnswer();
+  }
+
+  /** Takes the header of the answer back. nginx: ngx_http_clean_header. */
+  clearAnswer(): void {
+    this.status = 0;
+    this.contentType = "";
+    this.charset = "";
+    this.answerLength = -1;
+    this.lastModified = -1;
+    this.allowRanges = false;
+    this.singleRange = false;
+    this.chunkedAnswer = false;
+    this.expectTrailers = false;
+    if (this.headerCount > 0) {
+      this.headerCount = 0;
+      this.headerNames.length = 0;
+      this.headerValues.length = 0;
+    }
+    this.locationIndex = -1;
+    this.etagIndex = -1;
+    this.acceptRangesIndex = -1;
+    this.trailers = undefined;
+    this.bodyFilters = undefined;
+  }
+
+  /** Adds a header line to the answer and returns its index. */
+  addHeader(name: string, value: string): number {
+    const index = this.headerCount;
+    if (index >= MAX_ANSWER_HEADERS) return index - 1;
+    this.headerNames[index] = name;
+    this.headerValues[index] = value;
+    this.headerCount = index + 1;
+    return index;
+  }
+
+  dropHeader(index: number): void {
+    if (index >= 0) this.headerNames[index] = "";
+  }
+
+  /** Sets where a redirect leads, instead of what was set before. */
+  setRedirect(value: string): void {
+    this.dropHeader(this.locationIndex);
+    this.locationIndex = this.addHeader("Location", value);
+  }
+
+  setEtag(value: string): void {
+    this.dropHeader(this.etagIndex);
+    this.etagIndex = this.addHeader("ETag", value);
+  }
+
+  get etag(): string | undefined {
+    return this.etagIndex < 0 ? undefined : this.headerValues[this.etagIndex];
+  }
+
+  /** Takes back what describes a file: a generated answer takes its place. */
+  clearEntity(): void {
+    this.allowRanges = false;
+    this.dropHeader(this.acceptRangesIndex);
+    this.acceptRangesIndex = -1;
+    this.dropHeader(this.etagIndex);
+    this.etagIndex = -1;
+    this.lastModified = -1;
+  }
+
+  /** Lets a filter see the body. Filters work in the order of `order`. */
+  addBodyFilter(filter: BodyFilter): void {
+    if (this.bodyFilters === undefined) {
+      this.bodyFilters = [filter];
+      return;
+    }
+    const filters = this.bodyFilters;
+    let at = filters.length;
+    while (at > 0 && (filters[at - 1] as BodyFilter).order > filter.order) at--;
+    filters.splice(at, 0, filter);
+  }
+
+  get methodName(): string {
+    return this.changedMethod ?? this.head.methodText();
+  }
+
+  /** The target as it was sent, from the path on. */
+  get unparsedUri(): string {
+    return this.head.text(this.head.uriStart, this.head.uriEnd);
+  }
+
+  get requestLine(): string {
+    return this.head.text(0, this.head.lineEnd);
+  }
+
+  /** Value of a cookie, undefined when absent. */
+  cookie(name: string): string | undefined {
+    const first = this.head.known[COOKIE] as number;
+    if (first < 0) return undefined;
+    for (let index = first; index >= 0; index = this.head.find("cookie", index + 1)) {
+      const value = findParam(this.head.value(index), name, ";");
+      if (value !== undefined) return value;
+    }
+    return undefined;
+  }
+}

@@ -1,0 +1,90 @@
+/** What all connections of a worker share: ports, clock texts, output memory, pools, counters. */
+import type { Log } from "../base/log.ts";
+import { Timers } from "../net/timers.ts";
+import { AnswerHeads } from "./answer-head.ts";
+import type { Connection } from "./connection.ts";
+import { Dates } from "./dates.ts";
+import { OpenFiles } from "./open-files.ts";
+import { OUTPUT_BYTES, Output } from "./output.ts";
+import { Request } from "./request.ts";
+import type { HttpPorts } from "./service.ts";
+import { ErrorPages } from "./special-response.ts";
+
+/** Requests kept for use again; more than that at once become garbage afterwards. */
+const POOLED_REQUESTS = 256;
+
+export class Worker {
+  readonly ports: HttpPorts;
+  readonly timers: Timers;
+  readonly dates: Dates;
+  readonly output: Output;
+  /** Whose bytes lie in the output memory. */
+  outputOwner: Connection | undefined = undefined;
+  readonly heads: AnswerHeads;
+  readonly files: OpenFiles;
+  readonly errorPages = new ErrorPages();
+  readonly connections = new Set<Connection>();
+  /** No new connections, and every answer closes. */
+  quiescing = false;
+  onIdle: (() => void) | undefined = undefined;
+  accepted = 0;
+  handled = 0;
+  requests = 0;
+  reading = 0;
+  writing = 0;
+  nextConnection = 1;
+  private readonly pool: Request[] = [];
+  private temporaryNumber: number;
+
+  constructor(ports: HttpPorts) {
+    this.ports = ports;
+    const { reactor } = ports;
+    this.timers = new Timers(reactor.clock, (ring) => reactor.alarm(ring));
+    this.dates = new Dates(reactor.clock, ports.timezoneOffset);
+    this.output = new Output(ports.memory.allocate(OUTPUT_BYTES), OUTPUT_BYTES);
+    this.heads = new AnswerHeads(this.dates);
+    this.files = new OpenFiles(ports.files, reactor.clock);
+    this.temporaryNumber = ports.random(4).reduce((sum, byte) => (sum * 256 + byte) % 0x1000000, 0);
+  }
+
+  get log(): Log {
+    return this.ports.log;
+  }
+
+  takeRequest(): Request {
+    return this.pool.pop() ?? new Request();
+  }
+
+  releaseRequest(request: Request): void {
+    if (request.file !== undefined) {
+      this.files.release(request.file);
+      request.file = undefined;
+    }
+    if (this.pool.length < POOLED_REQUESTS) this.pool.push(request);
+  }
+
+  /** Grows by one: names of temporary files and boundaries. */
+  temporary(): number {
+    return ++this.temporaryNumber;
+  }
+
+  /** The output memory for this connection; another's bytes in it are sent first. */
+  claimOutput(connection: Connection): Output {
+    const owner = this.outputOwner;
+    if (owner !== connection) {
+      if (owner !== undefined && this.output.used > 0) owner.flush();
+      this.outputOwner = connection;
+    }
+    return this.output;
+  }
+
+  /** A connection has gone. */
+  forget(connection: Connection): void {
+    this.connections.delete(connection);
+    if (this.outputOwner === connection) {
+      this.outputOwner = undefined;
+      this.output.used = 0;
+    }
+    if (this.quiescing && this.connections.size === 0) this.onIdle?.();
+  }
+}
