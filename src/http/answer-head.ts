@@ -98,7 +98,7 @@ export class AnswerHeads {
       output.text("\r\nContent-Length: ");
       output.used = writeDecimal(output.bytes, request.answerLength, output.used);
     }
-    if (request.lastModified >= 0) {
+    if (request.lastModified >= 0 && request.lastModifiedIndex < 0) {
       output.text("\r\nLast-Modified: ");
       output.text(printHttpDate(request.lastModified));
     }

@@ -18,6 +18,7 @@
 import type { Bytes } from "../base/bytes.ts";
 import { printIp } from "../base/ip.ts";
 import type { Level, LogContext } from "../base/log.ts";
+import { printEndpoint } from "../io/listen.ts";
 import type { Memory } from "../io/memory.ts";
 import type { Stream, StreamOwner } from "../io/stream.ts";
 import { Timed } from "../net/timers.ts";
@@ -25,7 +26,6 @@ import { CHUNK_DATA, CHUNK_DONE, CHUNK_MORE, ChunkedDecoder } from "../wire/http
 import { COMPLETE, INCOMPLETE } from "../wire/http1/request-head.ts";
 import type { Chunk } from "./body.ts";
 import { begin, drive, refuseHead } from "./engine.ts";
-import { printEndpoint } from "./listen.ts";
 import type { ListeningPoint } from "./location.ts";
 import { CLIENT_CLOSED } from "./outcome.ts";
 import type { Output } from "./output.ts";
@@ -586,7 +586,7 @@ export class Connection extends Timed implements StreamOwner {
 
   private offerRest(chunk: Chunk, done: number, size: number): number {
     const rest = this.offer({ ...chunk, start: chunk.start + done }, size - done, false);
-    return rest < 0 ? 0 : rest;
+    return Math.max(rest, 0);
   }
 
   /** Bytes that limit_rate lets pass now; arms the timer for the rest when there are none. nginx's formula. */
@@ -753,7 +753,11 @@ export class Connection extends Timed implements StreamOwner {
       case WAITING:
         if (this.held !== undefined) return;
         if (this.queue !== undefined) return;
-        if (this.requests > 0) this.logError("info", `client ${this.remoteAddress} closed keepalive connection`);
+        if (this.requests > 0) {
+          const { log } = this.point.defaultServer.location;
+          const message = `client ${this.remoteAddress} closed keepalive connection`;
+          if (log.enabled("info")) log.write("info", message, { connection: this.number });
+        }
         else this.logError("info", "client closed connection", undefined, "while waiting for request");
         this.close();
         return;

@@ -139,7 +139,6 @@ export const CORE_VARIABLES: readonly Variable[] = [
   { name: "msec", get: (r) => seconds(r.connection.worker.ports.reactor.clock.wall()) },
   { name: "time_iso8601", get: (r) => r.connection.worker.dates.iso() },
   { name: "time_local", get: (r) => r.connection.worker.dates.log() },
-  { name: "connections_active", get: (r) => String(r.connection.worker.connections.size) },
 ];
 
 function sentConnection(request: Request): string {

@@ -101,14 +101,20 @@ function wait(request: Request, promise: Promise<number>): void {
 function runPhases(request: Request): Outcome {
   for (;;) {
     switch (request.phase) {
-      case POST_READ:
       case SERVER_REWRITE:
-      case REWRITE:
+      case REWRITE: {
+        // OK is an answer here: `return` has given it.
+        const rc = runHandlers(request);
+        if (rc !== DECLINED) return rc;
+        request.phase++;
+        request.handlerIndex = 0;
+        break;
+      }
+      case POST_READ:
       case PREACCESS:
       case PRECONTENT: {
         const rc = runHandlers(request);
-        if (rc === RUN) break;
-        if (rc !== OK) return rc;
+        if (rc !== OK && rc !== DECLINED) return rc;
         request.phase++;
         request.handlerIndex = 0;
         break;
@@ -155,17 +161,14 @@ function runPhases(request: Request): Outcome {
   }
 }
 
-/** OK when the phase is through. */
+/** The first outcome that isn't DECLINED; DECLINED when the phase is through. */
 function runHandlers(request: Request): Outcome {
-  const { phase } = request;
-  const handlers = request.location.phases[phase] as readonly Handler[];
+  const handlers = request.location.phases[request.phase] as readonly Handler[];
   while (request.handlerIndex < handlers.length) {
     const rc = (handlers[request.handlerIndex++] as Handler)(request);
-    if (rc === DECLINED) continue;
-    if (rc === RUN && request.phase === phase) return OK;
-    return rc;
+    if (rc !== DECLINED) return rc;
   }
-  return OK;
+  return DECLINED;
 }
 
 function runAccess(request: Request): Outcome {

@@ -1,30 +1,11 @@
 /** `listen`: an address and what its socket shall be. Counterpart in nginx: ngx_http_core_listen. */
-import { type IpAddress, parseIpv4, parseIpv6, printIp } from "../base/ip.ts";
+import { type IpAddress, parseIpv4, parseIpv6 } from "../base/ip.ts";
 import { parseSec, parseSize } from "../conf/units.ts";
+import { type ListenSpec, printEndpoint } from "../io/listen.ts";
 import type { Endpoint } from "../io/stream.ts";
 
-/** Options of a listening socket; what is absent is left to the system. */
-export interface SocketSettings {
-  readonly backlog?: number;
-  readonly receiveBufferBytes?: number;
-  readonly sendBufferBytes?: number;
-  readonly reusePort?: boolean;
-  /** For IPv6 sockets; true when absent. */
-  readonly ipv6Only?: boolean;
-  /** Times in seconds and a count, each left to the system when absent. */
-  readonly keepAlive?: boolean | { readonly idleS?: number; readonly intervalS?: number; readonly count?: number };
-  /** TCP_DEFER_ACCEPT */
-  readonly deferred?: boolean;
-  /** TCP_FASTOPEN queue length. */
-  readonly fastOpen?: number;
-}
-
-/** A socket that the service wants to accept on. */
-export interface HttpListener extends SocketSettings {
-  readonly endpoint: Endpoint;
-  /** As nginx prints it: `0.0.0.0:80`, `[::]:80`, `unix:/path`. */
-  readonly name: string;
-}
+/** The options of a listening socket. */
+export type SocketSettings = Omit<ListenSpec, "endpoint" | "datagram">;
 
 /** One `listen` of one server. */
 export interface Listen {
@@ -40,13 +21,6 @@ export interface Listen {
 export interface ParsedListen {
   readonly listen: Listen;
   readonly warnings: readonly string[];
-}
-
-/** `a.b.c.d:80` and its kin as nginx prints them. */
-export function printEndpoint(endpoint: Endpoint): string {
-  if ("path" in endpoint) return `unix:${endpoint.path}`;
-  const ip = printIp(endpoint.ip);
-  return endpoint.ip.length === 16 ? `[${ip}]:${endpoint.port}` : `${ip}:${endpoint.port}`;
 }
 
 const ANY_IPV4: IpAddress = new Uint8Array(4);

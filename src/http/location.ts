@@ -3,6 +3,7 @@ import type { Log } from "../base/log.ts";
 import type { HeadLimits } from "../wire/http1/request-head.ts";
 import type { LocationTree } from "./location-tree.ts";
 import type { CoreConf, ServerConf } from "./modules/core.ts";
+import type { OpenFileCacheSettings } from "./open-files.ts";
 import type { Outcome } from "./outcome.ts";
 import type { Request } from "./request.ts";
 import type { ServerNames } from "./server-names.ts";
@@ -79,6 +80,7 @@ export interface Location {
   readonly prefix: string;
   /** Characters of the URI that `alias` replaces; 0 for `root`, -1 for an alias with captures that replaces all. */
   readonly alias: number;
+  readonly fileCache: OpenFileCacheSettings | undefined;
   readonly limitRate: Text | undefined;
   readonly limitRateAfter: Text | undefined;
 }

@@ -4,9 +4,10 @@
  */
 
 import type { Scope } from "../conf/scope.ts";
-import type { ConfModule, ConfOf, Directives, Report } from "../conf/slot.ts";
+import type { ConfModule, ConfOf, Directives } from "../conf/slot.ts";
 import type { Template } from "../conf/template.ts";
-import type { Handler, HeaderFilter, Phase } from "./location.ts";
+import type { Handler, HeaderFilter, Location, Phase } from "./location.ts";
+import type { Matcher } from "./location-tree.ts";
 import type { Request } from "./request.ts";
 import type { Getter, Setter, Text, Variable, VariablePrefix } from "./variables.ts";
 import type { Worker } from "./worker.ts";
@@ -20,7 +21,10 @@ export interface Place {
   compile(template: Template): Text;
   getter(variable: string): Getter;
   setter(variable: string): Setter;
-  readonly report: Report;
+  /** A test that keeps its captures in the request. */
+  matcher(regexp: RegExp, names: readonly string[]): Matcher;
+  /** The location that an `if` of this place leads to. */
+  conditional(scope: Scope): Location;
 }
 
 /** A phase's handler for a place, undefined when the module has nothing to do there. */
@@ -36,8 +40,6 @@ export interface HttpModule<D extends Directives = Directives> extends ConfModul
   readonly contentHandler?: Build<D, Handler>;
   readonly headerFilter?: Build<D, HeaderFilter>;
   readonly log?: Build<D, (request: Request) => void>;
-  /** Once per worker: opens what the module needs, returns how to reopen it. */
-  readonly reopen?: (worker: Worker) => void;
 }
 
 /** Declares a module; only here to infer its types. */

@@ -104,6 +104,8 @@ export class Request {
   locationIndex = -1;
   etagIndex = -1;
   acceptRangesIndex = -1;
+  /** A Last-Modified line that was added stands for the one that is made. */
+  lastModifiedIndex = -1;
   trailers: { readonly name: string; readonly value: string }[] | undefined = undefined;
   bodyFilters: BodyFilter[] | undefined = undefined;
   headerBytes = 0;
@@ -176,6 +178,7 @@ export class Request {
     this.locationIndex = -1;
     this.etagIndex = -1;
     this.acceptRangesIndex = -1;
+    this.lastModifiedIndex = -1;
     this.trailers = undefined;
     this.bodyFilters = undefined;
   }

@@ -5,9 +5,9 @@
 import type { Bytes } from "../base/bytes.ts";
 import type { Log } from "../base/log.ts";
 import type { Files } from "../io/files.ts";
+import type { Logging } from "../io/logging.ts";
 import type { MemorySource } from "../io/memory.ts";
 import type { Reactor } from "../io/reactor.ts";
-import type { ErrorLogTarget } from "./error-log.ts";
 
 /** What the service needs of the world. */
 export interface HttpPorts {
@@ -16,8 +16,8 @@ export interface HttpPorts {
   readonly memory: MemorySource;
   /** The error log of the main context; used where http has no `error_log` of its own. */
   readonly log: Log;
-  /** A log for the targets of an `error_log` inside http. The opener keeps the files and reopens them. */
-  openErrorLog(targets: readonly ErrorLogTarget[]): Log;
+  /** Opens the error logs that http has of its own. */
+  readonly logging: Logging;
   /** So many bytes from the kernel's generator. */
   random(sizeBytes: number): Bytes;
   /** Minutes east of UTC at an instant. */

@@ -1,13 +1,15 @@
 /** What all connections of a worker share: ports, clock texts, output memory, pools, counters. */
 import type { Log } from "../base/log.ts";
 import { Timers } from "../net/timers.ts";
+import { AccessLogs } from "./access-logs.ts";
 import { AnswerHeads } from "./answer-head.ts";
 import type { Connection } from "./connection.ts";
 import { Dates } from "./dates.ts";
+import { Etags } from "./etags.ts";
 import { OpenFiles } from "./open-files.ts";
 import { OUTPUT_BYTES, Output } from "./output.ts";
 import { Request } from "./request.ts";
-import type { HttpPorts } from "./service.ts";
+import type { HttpCounters, HttpPorts } from "./service.ts";
 import { ErrorPages } from "./special-response.ts";
 
 /** Requests kept for use again; more than that at once become garbage afterwards. */
@@ -22,7 +24,9 @@ export class Worker {
   outputOwner: Connection | undefined = undefined;
   readonly heads: AnswerHeads;
   readonly files: OpenFiles;
+  readonly accessLogs: AccessLogs;
   readonly errorPages = new ErrorPages();
+  readonly etags = new Etags();
   readonly connections = new Set<Connection>();
   /** No new connections, and every answer closes. */
   quiescing = false;
@@ -30,7 +34,6 @@ export class Worker {
   accepted = 0;
   handled = 0;
   requests = 0;
-  reading = 0;
   writing = 0;
   nextConnection = 1;
   private readonly pool: Request[] = [];
@@ -44,6 +47,13 @@ export class Worker {
     this.output = new Output(ports.memory.allocate(OUTPUT_BYTES), OUTPUT_BYTES);
     this.heads = new AnswerHeads(this.dates);
     this.files = new OpenFiles(ports.files, reactor.clock);
+    this.accessLogs = new AccessLogs({
+      files: ports.files,
+      memory: ports.memory,
+      timers: this.timers,
+      log: ports.log,
+      nowS: () => this.dates.now(),
+    });
     this.temporaryNumber = ports.random(4).reduce((sum, byte) => (sum * 256 + byte) % 0x1000000, 0);
   }
 
@@ -76,6 +86,17 @@ export class Worker {
       this.outputOwner = connection;
     }
     return this.output;
+  }
+
+  counters(): HttpCounters {
+    let reading = 0;
+    let waiting = 0;
+    for (const connection of this.connections) {
+      if (connection.idle) waiting++;
+      else if (connection.request === undefined) reading++;
+    }
+    const { accepted, handled, requests, writing } = this;
+    return { accepted, handled, requests, active: this.connections.size, reading, writing, waiting };
   }
 
   /** A connection has gone. */

@@ -34,7 +34,8 @@ function parseLevel(text: string): Level | undefined {
   return LEVELS.find((level) => level === text);
 }
 
-function parseErrorLog(use: Use): LogTarget | undefined {
+/** One `error_log`, in whatever context. */
+export function parseErrorLog(use: Use): LogTarget | undefined {
   const [place = "", ...levelTexts] = use.args;
   if (place.startsWith("memory:")) return use.fail("nginx was built without debug support");
   let settings: SyslogSettings | undefined;

@@ -1,4 +1,5 @@
 /** The services of the nginx half, in the order in which they start. */
+import { httpKind } from "./http-kind.ts";
 import type { ServiceKind } from "./service-kind.ts";
 
-export const nginxKinds: readonly ServiceKind[] = [];
+export const nginxKinds: readonly ServiceKind[] = [httpKind()];

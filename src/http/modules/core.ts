@@ -2,7 +2,6 @@
  * Directives of the http core: blocks, listening, limits, timeouts, files, errors. What they do is the engine itself.
  * nginx: ngx_http_core_module.
  */
-import { LEVELS, type Level } from "../../base/log.ts";
 import type { Scope } from "../../conf/scope.ts";
 import { type ConfOf, confModule, type Report, type Use } from "../../conf/slot.ts";
 import {
@@ -23,11 +22,11 @@ import {
   template,
   text,
 } from "../../conf/slots.ts";
-import type { Template } from "../../conf/template.ts";
+import { literal, type Template } from "../../conf/template.ts";
 import { parseMsec, parseNumber, parseSec, parseSize } from "../../conf/units.ts";
+import { parseErrorLog } from "../../net/error-log.ts";
 import { UNLIMITED_RANGES } from "../../wire/http1/range.ts";
 import { METHOD_NAMES } from "../../wire/http1/request-head.ts";
-import type { ErrorLogTarget } from "../error-log.ts";
 import { type Listen, parseListen } from "../listen.ts";
 import type { OpenFileCacheSettings } from "../open-files.ts";
 import { type Pattern, translatePattern } from "../pcre.ts";
@@ -172,7 +171,7 @@ export function headerOf(scope: Scope): LocationHeader | undefined {
 export const coreServer = confModule({
   name: "http core, server",
   contexts: "http, server",
-  check: (conf, { scope, report }) => checkLocations(conf, scope, report),
+  check: (conf, { scope }, report) => checkLocations(conf, scope, report),
   directives: {
     listen: list<Listen>(
       (use) => {
@@ -263,16 +262,6 @@ function parseErrorPage(use: Use): ErrorPageLine | undefined {
   return uri === undefined ? undefined : { statuses, overwrite, uri };
 }
 
-function parseErrorLog(use: Use): ErrorLogTarget | undefined {
-  const target = use.args[0] as string;
-  if (target.startsWith("memory:")) return use.fail("nginx was built without debug support");
-  const words = use.args.slice(1);
-  const level = words[0] ?? "error";
-  if (!(LEVELS as readonly string[]).includes(level)) return use.fail(`invalid log level "${level}"`);
-  const isFile = target !== "stderr" && !target.startsWith("syslog:");
-  return { target: isFile ? fullName(target, use.environment.prefix) : target, level: level as Level };
-}
-
 function parseTypes(use: Use, current: ReadonlyMap<string, string> | undefined): ReadonlyMap<string, string> {
   const types = new Map(current);
   for (const entry of use.entries) {
@@ -316,7 +305,14 @@ function parseFileCache(use: Use): FileCacheLine | "off" | undefined {
   return { max, inactiveMs: inactiveS * 1000 };
 }
 
-function parseRoot(use: Use): Template | undefined {
+/** A `root` or `alias`. */
+export interface RootPath {
+  readonly template: Template;
+  /** Where a relative path begins. */
+  readonly prefix: string;
+}
+
+function parseRoot(use: Use): RootPath | undefined {
   const isAlias = use.name === "alias";
   const other = isAlias ? "root" : "alias";
   if (use.isSet(other))
@@ -327,7 +323,10 @@ function parseRoot(use: Use): Template | undefined {
       return use.fail(`the $${variable} variable cannot be used in the "${use.name}" directive`);
     }
   }
-  return use.template(!isAlias && word.length > 1 && word.endsWith("/") ? word.slice(0, -1) : word);
+  const path = !isAlias && word.length > 1 && word.endsWith("/") ? word.slice(0, -1) : word;
+  const { prefix } = use.environment;
+  const template = use.template(/^[/$]/.test(path) ? path : prefix + path);
+  return template === undefined ? undefined : { template, prefix };
 }
 
 function only(word: string, use: Use): string | undefined {
@@ -339,14 +338,18 @@ function only(word: string, use: Use): string | undefined {
 export const core = confModule({
   name: "http core",
   contexts: EVERYWHERE,
+  merge: (merged, _outer, { environment: { prefix } }) => {
+    if (merged.root !== undefined) return merged;
+    return { ...merged, root: { template: literal(`${prefix}html`), prefix } };
+  },
   directives: {
-    root: raw<Template, undefined>(undefined, parseRoot, {
+    root: raw<RootPath, undefined>(undefined, parseRoot, {
       in: `${EVERYWHERE}, if in location`,
       syntax: "path",
       defaultText: "html",
       doc: "Folder of the files that requests name.",
     }),
-    alias: raw<Template, undefined>(undefined, parseRoot, {
+    alias: raw<RootPath, undefined>(undefined, parseRoot, {
       in: "location",
       inherit: "none",
       syntax: "path",
@@ -467,7 +470,7 @@ export const core = confModule({
       syntax: "code ... [=[response]] uri",
       doc: "Answers errors with another URI.",
     }),
-    error_log: list(parseErrorLog, { args: [1, 2], syntax: "file [level]", doc: "Where errors are logged." }),
+    error_log: list(parseErrorLog, { args: [1, MANY], syntax: "file [level]", doc: "Where errors are logged." }),
     open_file_cache: raw<FileCacheLine | "off", "off">("off", parseFileCache, {
       args: [1, 2],
       syntax: "off | max=N [inactive=time]",

@@ -206,3 +206,17 @@ export function bytesOf(text: string): Bytes {
   writeLatin1(bytes, text, 0);
   return bytes;
 }
+
+/**
+ * Decodes the escapes of a redirect's path that need not be escaped; those of controls, space, `"`, `#`, `%`, and bytes
+ * above ASCII stay. nginx: ngx_unescape_uri with NGX_UNESCAPE_REDIRECT.
+ */
+export function unescapeRedirect(text: string): string {
+  const question = text.indexOf("?");
+  const path = question < 0 ? text : text.slice(0, question);
+  const decoded = path.replace(/%([0-9a-fA-F]{2})/g, (escaped, digits: string) => {
+    const code = Number.parseInt(digits, 16);
+    return code > PERCENT && code < 0x7f ? String.fromCharCode(code) : escaped;
+  });
+  return question < 0 ? decoded : decoded + text.slice(question);
+}

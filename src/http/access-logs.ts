@@ -1,0 +1,146 @@
+/** Files of access logs: shared by all locations of a worker, buffered if asked for, opened again by name for rotation. */
+import { writeLatin1 } from "../base/bytes.ts";
+import type { Log } from "../base/log.ts";
+import type { Files } from "../io/files.ts";
+import type { Memory, MemorySource } from "../io/memory.ts";
+import { Timer, type Timers } from "../net/timers.ts";
+
+/** `buffer=` and `flush=` of an `access_log`. */
+export interface BufferSettings {
+  readonly sizeBytes: number;
+  /** 0: only when full. */
+  readonly flushMs: number;
+}
+
+/** Bytes of a line that are written in one go when there is no buffer. */
+const LINE_BYTES = 64 * 1024;
+/** nginx tells of a failing log once a minute, not once a request. */
+const COMPLAINT_EVERY_S = 60;
+
+/** One open log file. */
+export class AccessLogFile {
+  readonly path: string;
+  private readonly logs: AccessLogs;
+  private readonly buffer: Memory | undefined;
+  private readonly settings: BufferSettings | undefined;
+  private readonly timer: Timer | undefined;
+  private fd: number;
+  private used = 0;
+  private complainedS = 0;
+
+  constructor(logs: AccessLogs, path: string, fd: number, settings: BufferSettings | undefined) {
+    this.logs = logs;
+    this.path = path;
+    this.fd = fd;
+    this.settings = settings;
+    this.buffer = settings === undefined ? undefined : logs.memory.allocate(settings.sizeBytes);
+    this.timer = settings === undefined || settings.flushMs === 0 ? undefined : new Timer(() => this.flush());
+  }
+
+  /** Appends a line, which has its line feed. */
+  write(line: string): void {
+    const { buffer, settings } = this;
+    if (buffer === undefined || settings === undefined || line.length > settings.sizeBytes) {
+      this.flush();
+      this.writeNow(line);
+      return;
+    }
+    if (this.used + line.length > settings.sizeBytes) this.flush();
+    if (this.used === 0 && this.timer !== undefined) this.logs.timers.arm(this.timer, settings.flushMs);
+    this.used = writeLatin1(buffer.bytes, line, this.used);
+  }
+
+  private writeNow(line: string): void {
+    const { line: memory } = this.logs;
+    for (let from = 0; from < line.length; from += LINE_BYTES) {
+      const piece = line.length <= LINE_BYTES ? line : line.slice(from, from + LINE_BYTES);
+      const end = writeLatin1(memory.bytes, piece, 0);
+      this.put(memory, end);
+    }
+  }
+
+  flush(): void {
+    const size = this.used;
+    if (size === 0 || this.buffer === undefined) return;
+    this.used = 0;
+    this.put(this.buffer, size);
+  }
+
+  private put(memory: Memory, size: number): void {
+    const written = this.logs.files.write(this.fd, memory, 0, size);
+    if (written === size) return;
+    const now = this.logs.nowS();
+    if (now - this.complainedS < COMPLAINT_EVERY_S) return;
+    this.complainedS = now;
+    if (written < 0) this.logs.log.write("alert", `write() to "${this.path}" failed`, { errno: -written });
+    else this.logs.log.write("alert", `write() to "${this.path}" was incomplete: ${written} of ${size}`);
+  }
+
+  reopen(): void {
+    this.flush();
+    const fd = this.logs.files.openAppend(this.path);
+    if (fd < 0) {
+      this.logs.log.write("emerg", `open() "${this.path}" failed`, { errno: -fd });
+      return;
+    }
+    this.logs.files.close(this.fd);
+    this.fd = fd;
+  }
+}
+
+/** What access logs need; part of a worker. */
+export interface AccessLogPorts {
+  readonly files: Files;
+  readonly memory: MemorySource;
+  readonly timers: Timers;
+  readonly log: Log;
+  nowS(): number;
+}
+
+export class AccessLogs {
+  readonly files: Files;
+  readonly memory: MemorySource;
+  readonly timers: Timers;
+  readonly log: Log;
+  readonly line: Memory;
+  readonly nowS: () => number;
+  private readonly open = new Map<string, AccessLogFile>();
+
+  constructor(ports: AccessLogPorts) {
+    this.files = ports.files;
+    this.memory = ports.memory;
+    this.timers = ports.timers;
+    this.log = ports.log;
+    this.nowS = () => ports.nowS();
+    this.line = ports.memory.allocate(LINE_BYTES);
+  }
+
+  /** The file of a path, opened once. Throws nginx's sentence when it can't be opened. */
+  get(path: string, settings: BufferSettings | undefined): AccessLogFile {
+    const known = this.open.get(path);
+    if (known !== undefined) return known;
+    const fd = this.files.openAppend(path);
+    if (fd < 0) throw new Error(`open() "${path}" failed (${-fd})`);
+    const file = new AccessLogFile(this, path, fd, settings);
+    this.open.set(path, file);
+    return file;
+  }
+
+  /** Appends one line to a file whose name is made for each request: opened and closed at once, as nginx does without a cache. */
+  writeTo(path: string, line: string): number {
+    const fd = this.files.openAppend(path);
+    if (fd < 0) return fd;
+    const end = writeLatin1(this.line.bytes, line.slice(0, LINE_BYTES), 0);
+    const written = this.files.write(fd, this.line, 0, end);
+    this.files.close(fd);
+    return written;
+  }
+
+  flush(): void {
+    for (const file of this.open.values()) file.flush();
+  }
+
+  reopen(): void {
+    for (const file of this.open.values()) file.reopen();
+  }
+}

@@ -1,0 +1,245 @@
+/**
+ * Bound configuration → what requests run through: virtual servers, locations with their phases, listening points.
+ * Everything a request does not need to decide again is decided here. nginx: ngx_http_block and ngx_http_optimize_servers.
+ */
+import type { Log } from "../base/log.ts";
+import type { Scope } from "../conf/scope.ts";
+import { constantOf } from "../conf/template.ts";
+import type { HeadLimits } from "../wire/http1/request-head.ts";
+import { Captures } from "./captures.ts";
+import {
+  type ErrorPage,
+  type Handler,
+  type HeaderFilter,
+  type ListeningPoint,
+  type Location,
+  PHASES,
+  type VirtualServer,
+} from "./location.ts";
+import { LocationTree, type Matcher, type RegexLocation, type StaticLocation } from "./location-tree.ts";
+import type { HttpModule, Place } from "./module.ts";
+import { core, coreServer, fileCacheOf, httpMain, type LocationHeader, type RootPath } from "./modules/core.ts";
+import type { AddressPlan, HttpPlan } from "./plan.ts";
+import { ServerNames } from "./server-names.ts";
+import type { Text, Variables } from "./variables.ts";
+import type { Worker } from "./worker.ts";
+
+/** Where files of a location are, inherited as a whole. */
+interface Root {
+  readonly path: RootPath;
+  readonly alias: number;
+}
+
+/** What a location is called. */
+interface Naming {
+  readonly name: string;
+  readonly header: LocationHeader | undefined;
+}
+
+export class Builder {
+  private readonly modules: readonly HttpModule[];
+  private readonly variables: Variables;
+  private readonly worker: Worker;
+  private readonly logs = new Map<unknown, Log>();
+
+  constructor(modules: readonly HttpModule[], variables: Variables, worker: Worker) {
+    this.modules = modules;
+    this.variables = variables;
+    this.worker = worker;
+  }
+
+  /** The points of every address, in the order of `plan.addresses`. */
+  build(plan: HttpPlan): readonly ListeningPoint[] {
+    const servers = new Map<Scope, VirtualServer>();
+    for (const { scope } of plan.http.conf(httpMain).server) servers.set(scope, this.buildServer(scope));
+    return plan.addresses.map((address) => this.buildPoint(address, servers));
+  }
+
+  private buildPoint(address: AddressPlan, servers: ReadonlyMap<Scope, VirtualServer>): ListeningPoint {
+    const defaultServer = servers.get(address.defaultServer) as VirtualServer;
+    const names = new ServerNames();
+    let isNamed = false;
+    for (const scope of address.servers) {
+      const server = servers.get(scope) as VirtualServer;
+      for (const { name, pattern } of scope.conf(coreServer).server_name) {
+        const matches = pattern === undefined ? undefined : this.matcher(pattern.regexp, pattern.names);
+        names.add({ name, server, matches });
+        if (matches !== undefined) isNamed = true;
+      }
+    }
+    return {
+      name: address.name,
+      defaultServer,
+      names: isNamed || address.servers.length > 1 ? names : undefined,
+      limits: this.limitsOf(defaultServer),
+    };
+  }
+
+  private limitsOf({ conf, location }: VirtualServer): HeadLimits {
+    const { log } = location;
+    return {
+      bufferSize: conf.client_header_buffer_size,
+      largeBuffers: conf.large_client_header_buffers.number,
+      largeBufferSize: conf.large_client_header_buffers.size,
+      maxHeaders: conf.max_headers,
+      underscores: conf.underscores_in_headers,
+      ignoreInvalid: conf.ignore_invalid_headers,
+      onIgnored: log.enabled("info")
+        ? (line) =>
+            log.write("info", `client sent invalid header line: "${line}"`, {
+              action: "while reading client request headers",
+            })
+        : undefined,
+    };
+  }
+
+  private buildServer(scope: Scope): VirtualServer {
+    const conf = scope.conf(coreServer);
+    const named = new Map<string, Location>();
+    const first = conf.server_name[0];
+    const name = first === undefined ? "" : displayName(first.name);
+    const location = this.buildLocation(scope, { name: "", header: undefined }, undefined, named);
+    return { name, conf, location, named };
+  }
+
+  private buildLocation(scope: Scope, naming: Naming, outer: Root | undefined, named: Map<string, Location>): Location {
+    const conf = scope.conf(core);
+    const root = this.rootOf(scope, naming, outer);
+    const { header } = naming;
+    const place = this.place(scope, naming.name, root, named);
+    const location: Location = {
+      name: naming.name,
+      noName: header === undefined,
+      named: header?.kind === "named",
+      exact: header?.kind === "exact",
+      noRegex: header?.kind === "noRegex",
+      internal: conf.internal,
+      core: conf,
+      log: this.logOf(conf.error_log),
+      phases: PHASES.map((phase) => this.handlersOf(phase, scope, place)),
+      contentHandler: this.first((module) => module.contentHandler?.(scope.conf(module), place)),
+      headerFilters: this.collect<HeaderFilter>((module) => module.headerFilter?.(scope.conf(module), place)).reverse(),
+      logHandlers: this.collect((module) => module.log?.(scope.conf(module), place)),
+      inner: this.innerOf(scope, root, named),
+      limitExcept: undefined,
+      errorPages: this.errorPagesOf(scope),
+      root: this.variables.compile(root.path.template),
+      constantRoot: constantOf(root.path.template),
+      prefix: root.path.prefix,
+      alias: root.alias,
+      fileCache: this.fileCacheOf(conf),
+      limitRate: conf.limit_rate === undefined ? undefined : this.variables.compile(conf.limit_rate),
+      limitRateAfter: conf.limit_rate_after === undefined ? undefined : this.variables.compile(conf.limit_rate_after),
+    };
+    const except = scope.own(core).limit_except?.[0];
+    if (except === undefined) return location;
+    const other = this.buildLocation(except.scope, { name: naming.name, header: undefined }, root, named);
+    return { ...location, limitExcept: { methods: new Set(except.header), location: other } };
+  }
+  private readonly fileCaches = new Map<string, ReturnType<typeof fileCacheOf>>();
+
+  /** Equal settings share one cache. */
+  private fileCacheOf(conf: Location["core"]): ReturnType<typeof fileCacheOf> {
+    const settings = fileCacheOf(conf);
+    if (settings === undefined) return undefined;
+    const key = JSON.stringify(settings);
+    const known = this.fileCaches.get(key) ?? settings;
+    this.fileCaches.set(key, known);
+    return known;
+  }
+
+  private place(scope: Scope, name: string, root: Root, named: Map<string, Location>): Place {
+    const { variables, worker } = this;
+    return {
+      scope,
+      name,
+      worker,
+      compile: (template) => variables.compile(template),
+      getter: (variable) => variables.getter(variable),
+      setter: (variable) => variables.setter(variable),
+      matcher: (regexp, names) => this.matcher(regexp, names),
+      conditional: (inner) => this.buildLocation(inner, { name, header: undefined }, root, named),
+    };
+  }
+
+  private matcher(regexp: RegExp, names: readonly string[]): Matcher {
+    const setters = names.map((name) => this.variables.setter(name.toLowerCase()));
+    return new Captures(regexp, names, setters).matches;
+  }
+
+  private collect<T>(pick: (module: HttpModule) => T | undefined): T[] {
+    const found: T[] = [];
+    for (const module of this.modules) {
+      const one = pick(module);
+      if (one !== undefined) found.push(one);
+    }
+    return found;
+  }
+
+  private first<T>(pick: (module: HttpModule) => T | undefined): T | undefined {
+    return this.collect(pick)[0];
+  }
+
+  /** nginx runs the module that registered last first. */
+  private handlersOf(phase: (typeof PHASES)[number], scope: Scope, place: Place): readonly Handler[] {
+    if (phase === "findConfig" || phase === "postRewrite" || phase === "postAccess" || phase === "log")
+      return NO_HANDLERS;
+    return this.collect((module) => module.phases?.[phase]?.(scope.conf(module), place)).reverse();
+  }
+
+  private logOf(targets: Location["core"]["error_log"]): Log {
+    if (targets.length === 0) return this.worker.log;
+    let log = this.logs.get(targets);
+    if (log === undefined) {
+      log = this.worker.ports.logging.openLog(targets);
+      this.logs.set(targets, log);
+    }
+    return log;
+  }
+
+  private rootOf(scope: Scope, naming: Naming, outer: Root | undefined): Root {
+    const own = scope.own(core);
+    if (own.alias !== undefined) {
+      const kind = naming.header?.kind;
+      return { path: own.alias, alias: kind === "regex" || kind === "named" ? -1 : naming.name.length };
+    }
+    if (own.root !== undefined) return { path: own.root, alias: 0 };
+    if (outer !== undefined) return outer;
+    // The module's merging has put the default there.
+    return { path: scope.conf(core).root as RootPath, alias: 0 };
+  }
+
+  private innerOf(scope: Scope, root: Root, named: Map<string, Location>): LocationTree | undefined {
+    if (scope.context !== "server" && scope.context !== "location") return undefined;
+    const blocks = scope.own(coreServer).location;
+    if (blocks === undefined) return undefined;
+    const statics: StaticLocation[] = [];
+    const regexes: RegexLocation[] = [];
+    for (const { header, scope: inner } of blocks) {
+      const location = this.buildLocation(inner, { name: header.name, header }, root, named);
+      if (header.kind === "named") named.set(header.name, location);
+      else if (header.pattern !== undefined) {
+        regexes.push({ matches: this.matcher(header.pattern.regexp, header.pattern.names), location });
+      } else statics.push({ location, exact: location.exact, autoRedirect: false });
+    }
+    return statics.length === 0 && regexes.length === 0 ? undefined : new LocationTree(statics, regexes);
+  }
+
+  private errorPagesOf(scope: Scope): ReadonlyMap<number, ErrorPage> | undefined {
+    const lines = scope.conf(core).error_page;
+    if (lines.length === 0) return undefined;
+    const pages = new Map<number, ErrorPage>();
+    for (const { statuses, overwrite, uri } of lines) {
+      const text: Text = this.variables.compile(uri);
+      for (const status of statuses) if (!pages.has(status)) pages.set(status, { status, overwrite, uri: text });
+    }
+    return pages;
+  }
+}
+
+const NO_HANDLERS: readonly Handler[] = [];
+
+/** `$server_name`: `.example.org` is shown without its dot. */
+function displayName(name: string): string {
+  return name.startsWith(".") ? name.slice(1) : name;
+}

@@ -1,0 +1,94 @@
+/** The HTTP service of a worker: accepts on the sockets of a plan and gives each connection to its listening point. */
+import { printIp } from "../base/ip.ts";
+import type { Acceptor } from "../io/reactor.ts";
+import type { Stream } from "../io/stream.ts";
+import { Builder } from "./build.ts";
+import { Connection } from "./connection.ts";
+import type { ListeningPoint } from "./location.ts";
+import { httpModules, httpVariables } from "./modules.ts";
+import type { HttpPlan, SocketPlan } from "./plan.ts";
+import type { HttpCounters, HttpPorts, HttpService } from "./service.ts";
+import { Worker } from "./worker.ts";
+
+/** Builds the service. Log files are opened now. */
+export function createHttpService(plan: HttpPlan, ports: HttpPorts): HttpService {
+  return new Service(plan, ports);
+}
+
+class Service implements HttpService {
+  private readonly plan: HttpPlan;
+  private readonly worker: Worker;
+  private readonly points: readonly ListeningPoint[];
+  private acceptors: Acceptor[] = [];
+
+  constructor(plan: HttpPlan, ports: HttpPorts) {
+    this.plan = plan;
+    this.worker = new Worker(ports);
+    this.points = new Builder(httpModules, httpVariables(), this.worker).build(plan);
+  }
+
+  start(fds: readonly number[]): void {
+    const { ports } = this.worker;
+    this.acceptors = this.plan.sockets.map((socket, index) =>
+      ports.reactor.accept(fds[index] as number, {
+        multiAccept: ports.multiAccept,
+        onAccept: (stream) => this.accepted(stream, socket),
+        onError: (errno) =>
+          ports.log.write(errno === EMFILE || errno === ENFILE ? "crit" : "alert", "accept4() failed", { errno }),
+      }),
+    );
+  }
+
+  private accepted(stream: Stream, socket: SocketPlan): void {
+    const { worker } = this;
+    worker.accepted++;
+    if (worker.connections.size >= worker.ports.maxConnections) {
+      worker.log.write("alert", `${worker.ports.maxConnections} worker_connections are not enough`);
+      stream.close();
+      return;
+    }
+    worker.handled++;
+    stream.owner = new Connection(worker, stream, this.pointOf(stream, socket));
+  }
+
+  private pointOf(stream: Stream, { fallback, byIp }: SocketPlan): ListeningPoint {
+    let index = fallback;
+    if (byIp.size > 0) {
+      const { local } = stream;
+      if ("ip" in local) index = byIp.get(printIp(local.ip)) ?? fallback;
+    }
+    return this.points[index] as ListeningPoint;
+  }
+
+  quiesce(onIdle: () => void): void {
+    const { worker } = this;
+    for (const acceptor of this.acceptors) acceptor.close();
+    this.acceptors = [];
+    worker.quiescing = true;
+    worker.onIdle = () => {
+      worker.onIdle = undefined;
+      worker.accessLogs.flush();
+      onIdle();
+    };
+    for (const connection of [...worker.connections]) connection.quiesce();
+    if (worker.connections.size === 0) worker.onIdle?.();
+  }
+
+  terminate(): void {
+    for (const acceptor of this.acceptors) acceptor.close();
+    this.acceptors = [];
+    for (const connection of [...this.worker.connections]) connection.terminate(0);
+    this.worker.accessLogs.flush();
+  }
+
+  reopenLogs(): void {
+    this.worker.accessLogs.reopen();
+  }
+
+  counters(): HttpCounters {
+    return this.worker.counters();
+  }
+}
+
+const EMFILE = 24;
+const ENFILE = 23;

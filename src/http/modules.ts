@@ -1,0 +1,43 @@
+/** All modules in the order that nginx registers them: filters of the header run from the last to the first, and so do handlers of a phase. */
+import { CORE_PREFIXES, CORE_VARIABLES } from "./core-variables.ts";
+import type { HttpModule } from "./module.ts";
+import { access } from "./modules/access.ts";
+import { autoindex } from "./modules/autoindex.ts";
+import { chunked } from "./modules/chunked.ts";
+import { core, coreServer, httpMain } from "./modules/core.ts";
+import { headers } from "./modules/headers.ts";
+import { index } from "./modules/index.ts";
+import { log } from "./modules/log.ts";
+import { notModified } from "./modules/not_modified.ts";
+import { range } from "./modules/range.ts";
+import { rewrite } from "./modules/rewrite.ts";
+import { staticFiles } from "./modules/static.ts";
+import { stubStatus } from "./modules/stub_status.ts";
+import { tryFiles } from "./modules/try_files.ts";
+import { Variables } from "./variables.ts";
+
+/** What `process/` binds a configuration against. */
+export const httpModules: readonly HttpModule[] = [
+  httpMain,
+  coreServer,
+  core,
+  log,
+  chunked,
+  range,
+  headers,
+  notModified,
+  staticFiles,
+  autoindex,
+  index,
+  access,
+  tryFiles,
+  stubStatus,
+  rewrite,
+] as unknown as readonly HttpModule[];
+
+/** A fresh set of all variables, for one configuration. */
+export function httpVariables(): Variables {
+  const variables = [...CORE_VARIABLES, ...httpModules.flatMap((module) => module.variables ?? [])];
+  const prefixes = [...CORE_PREFIXES, ...httpModules.flatMap((module) => module.prefixes ?? [])];
+  return new Variables(variables, prefixes);
+}

@@ -1,0 +1,202 @@
+/** `add_header`, `add_trailer`, `expires`. nginx: ngx_http_headers_filter_module. */
+
+import type { Use } from "../../conf/slot.ts";
+import { list, raw } from "../../conf/slots.ts";
+import { constantOf, type Template } from "../../conf/template.ts";
+import { parseSec } from "../../conf/units.ts";
+import { parseHttpDate, printHttpDate } from "../../wire/http1/date.ts";
+import { type BodyFilter, type Chunk, ORDER_TRAILERS } from "../body.ts";
+import type { HeaderFilter } from "../location.ts";
+import { httpModule, type Place } from "../module.ts";
+import { OK } from "../outcome.ts";
+import type { Request } from "../request.ts";
+import type { Text } from "../variables.ts";
+
+const SAFE: ReadonlySet<number> = new Set([200, 201, 204, 206, 301, 302, 303, 304, 307, 308]);
+const DAY_S = 86400;
+
+interface HeaderLine {
+  readonly name: string;
+  readonly value: Template;
+  readonly always: boolean;
+}
+
+function parseHeader(use: Use): HeaderLine | undefined {
+  const [name = "", text = "", last] = use.args;
+  if (last !== undefined && last !== "always") return use.fail(`invalid parameter "${last}"`);
+  const value = use.template(text);
+  return value === undefined ? undefined : { name, value, always: last !== undefined };
+}
+
+/** `expires`: a fixed answer, or seconds from a base. */
+type Expires =
+  | { readonly kind: "off" | "epoch" | "max" }
+  | { readonly kind: "access" | "modified" | "daily"; readonly seconds: number };
+
+/** Reads one word of `expires`; a text is the reason why not. */
+function parseExpires(word: string, modified: boolean): Expires | string {
+  if (!modified && (word === "off" || word === "epoch" || word === "max")) return { kind: word };
+  const daily = word.startsWith("@");
+  if (daily && modified) return 'daily time cannot be used with "modified" parameter';
+  const negative = word.startsWith("-");
+  const seconds = parseSec(/^[@+-]/.test(word) ? word.slice(1) : word);
+  if (seconds === undefined) return "invalid value";
+  if (daily && seconds > DAY_S) return "daily time value must be less than 24 hours";
+  return { kind: daily ? "daily" : modified ? "modified" : "access", seconds: negative ? -seconds : seconds };
+}
+
+interface ExpiresLine {
+  readonly fixed: Expires | undefined;
+  readonly template: Template | undefined;
+  readonly modified: boolean;
+}
+
+function readExpires(use: Use): ExpiresLine | undefined {
+  const modified = use.args.length === 2;
+  if (modified && use.args[0] !== "modified") return use.invalid("invalid value");
+  const word = use.args.at(-1) as string;
+  const template = use.template(word);
+  if (template === undefined) return undefined;
+  if (constantOf(template) === undefined) return { fixed: undefined, template, modified };
+  const fixed = parseExpires(word, modified);
+  return typeof fixed === "string" ? use.invalid(fixed) : { fixed, template: undefined, modified };
+}
+
+const EVERYWHERE = "http, server, location, if in location";
+const directives = {
+  add_header: list(parseHeader, {
+    in: EVERYWHERE,
+    args: [2, 3],
+    syntax: "name value [always]",
+    doc: "Adds a header line to answers.",
+  }),
+  add_trailer: list(parseHeader, {
+    in: EVERYWHERE,
+    args: [2, 3],
+    syntax: "name value [always]",
+    doc: "Adds a trailer line to answers.",
+  }),
+  expires: raw<ExpiresLine, undefined>(undefined, readExpires, {
+    in: EVERYWHERE,
+    args: [1, 2],
+    syntax: "[modified] time | epoch | max | off",
+    defaultText: "off",
+    doc: "Says how long an answer may be kept.",
+  }),
+};
+
+interface Line {
+  readonly name: string;
+  readonly lowerName: string;
+  readonly value: Text;
+  readonly always: boolean;
+}
+
+function compile(lines: readonly HeaderLine[], place: Place): readonly Line[] {
+  return lines.map(({ name, value, always }) => ({
+    name,
+    lowerName: name.toLowerCase(),
+    value: place.compile(value),
+    always,
+  }));
+}
+
+function addLine(request: Request, { name, lowerName, value }: Line): void {
+  const text = value(request);
+  if (lowerName === "etag") {
+    request.dropHeader(request.etagIndex);
+    request.etagIndex = text === "" ? -1 : request.addHeader(name, text);
+    return;
+  }
+  if (lowerName === "last-modified") {
+    request.lastModified = text === "" ? -1 : (parseHttpDate(text) ?? -1);
+    request.dropHeader(request.lastModifiedIndex);
+    request.lastModifiedIndex = text === "" ? -1 : request.addHeader(name, text);
+    return;
+  }
+  if (text !== "") request.addHeader(name, text);
+}
+
+function addExpires(request: Request, expires: Expires): void {
+  const pair = expiresPair(request, expires);
+  if (pair === undefined) return;
+  request.addHeader("Expires", pair[0]);
+  request.addHeader("Cache-Control", pair[1]);
+}
+
+/** Expires and Cache-Control, undefined for `off`. */
+function expiresPair(request: Request, expires: Expires): readonly [string, string] | undefined {
+  if (expires.kind === "epoch") return ["Thu, 01 Jan 1970 00:00:01 GMT", "no-cache"];
+  if (expires.kind === "max") return ["Thu, 31 Dec 2037 23:55:55 GMT", "max-age=315360000"];
+  if (!("seconds" in expires)) return undefined;
+  const { dates } = request.connection.worker;
+  const now = dates.now();
+  const { seconds, kind } = expires;
+  if (seconds === 0 && kind !== "daily") return [dates.http(), "max-age=0"];
+  let at = seconds + now;
+  if (kind === "daily") at = nextTime(request, now, seconds);
+  else if (kind === "modified" && request.lastModified >= 0) at = seconds + request.lastModified;
+  const maxAge = kind === "access" || (kind === "modified" && request.lastModified < 0) ? seconds : at - now;
+  return [printHttpDate(at), seconds < 0 || maxAge < 0 ? "no-cache" : `max-age=${maxAge}`];
+}
+
+/** The next local time of day that is so many seconds behind midnight. */
+function nextTime(request: Request, now: number, seconds: number): number {
+  const offset = request.connection.worker.ports.timezoneOffset(now) * 60;
+  const local = now + offset;
+  const midnight = local - (((local % DAY_S) + DAY_S) % DAY_S);
+  const today = midnight + seconds;
+  return (today > local ? today : today + DAY_S) - offset;
+}
+
+/** Notes the trailers' values when the body ends. */
+class Trailers implements BodyFilter {
+  readonly order = ORDER_TRAILERS;
+  private readonly lines: readonly Line[];
+
+  constructor(lines: readonly Line[]) {
+    this.lines = lines;
+  }
+
+  filter(request: Request, chunks: readonly Chunk[], last: boolean): readonly Chunk[] {
+    if (!last) return chunks;
+    request.trailers = [];
+    const safe = SAFE.has(request.status);
+    for (const { name, value, always } of this.lines) {
+      if (!safe && !always) continue;
+      const text = value(request);
+      if (text !== "") request.trailers.push({ name, value: text });
+    }
+    return chunks;
+  }
+}
+
+function build(
+  conf: {
+    readonly add_header: readonly HeaderLine[];
+    readonly add_trailer: readonly HeaderLine[];
+    readonly expires: ExpiresLine | undefined;
+  },
+  place: Place,
+): HeaderFilter | undefined {
+  const { expires } = conf;
+  if (conf.add_header.length === 0 && conf.add_trailer.length === 0 && expires === undefined) return undefined;
+  const headers = compile(conf.add_header, place);
+  const trailers = compile(conf.add_trailer, place);
+  const expiresText = expires?.template === undefined ? undefined : place.compile(expires.template);
+  return (request) => {
+    const safe = SAFE.has(request.status);
+    if (expires !== undefined && safe) {
+      const parsed = expiresText === undefined ? expires.fixed : parseExpires(expiresText(request), expires.modified);
+      if (parsed !== undefined && typeof parsed !== "string") addExpires(request, parsed);
+    }
+    for (const line of headers) if (safe || line.always) addLine(request, line);
+    if (trailers.some(({ always }) => safe || always)) {
+      request.expectTrailers = true;
+      request.addBodyFilter(new Trailers(trailers));
+    }
+    return OK;
+  };
+}
+
+export const headers = httpModule({ name: "headers", directives, headerFilter: build });

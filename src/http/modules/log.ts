@@ -1,0 +1,258 @@
+/** Access logs. nginx: ngx_http_log_module. */
+import type { Level } from "../../base/log.ts";
+import { LEVELS } from "../../base/log.ts";
+import type { Scope } from "../../conf/scope.ts";
+import type { Report, Use } from "../../conf/slot.ts";
+import { fullName, list } from "../../conf/slots.ts";
+import { constantOf, parseTemplate, type Template } from "../../conf/template.ts";
+import { parseMsec, parseSize } from "../../conf/units.ts";
+import type { SyslogSettings } from "../../io/logging.ts";
+import { parseSyslog } from "../../net/error-log.ts";
+import type { BufferSettings } from "../access-logs.ts";
+import { httpModule, type Place } from "../module.ts";
+import type { Request } from "../request.ts";
+import type { Getter, Text } from "../variables.ts";
+
+type Escape = "default" | "json" | "none";
+
+interface LogFormat {
+  readonly name: string;
+  readonly escaping: Escape;
+  readonly template: Template;
+}
+
+type Target =
+  | { readonly kind: "file"; readonly path: string }
+  | { readonly kind: "variable"; readonly path: Template }
+  | { readonly kind: "syslog"; readonly settings: SyslogSettings; readonly severity: Level };
+
+interface AccessLog {
+  readonly target: Target | "off";
+  readonly format: string;
+  readonly buffer: BufferSettings | undefined;
+  readonly condition: Template | undefined;
+}
+
+const COMBINED =
+  '$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent "$http_referer" "$http_user_agent"';
+const MANY = Number.POSITIVE_INFINITY;
+
+function parseFormat(use: Use): LogFormat | undefined {
+  const [name = "", ...rest] = use.args;
+  let escaping: Escape = "default";
+  if (rest[0]?.startsWith("escape=")) {
+    const word = (rest.shift() as string).slice("escape=".length);
+    if (word !== "json" && word !== "none" && word !== "default")
+      return use.fail(`unknown log format escaping "${word}"`);
+    escaping = word;
+  }
+  const template = use.template(rest.join(""));
+  return template === undefined ? undefined : { name, escaping, template };
+}
+
+function parseTarget(use: Use, word: string): Target | undefined {
+  if (word.startsWith("syslog:")) {
+    const syslog = parseSyslog(use, word);
+    return syslog === undefined ? undefined : { kind: "syslog", ...syslog };
+  }
+  const template = use.template(word);
+  if (template === undefined) return undefined;
+  const constant = constantOf(template);
+  if (constant !== undefined) return { kind: "file", path: fullName(constant, use.environment.prefix) };
+  const path = use.template(fullName(word, use.environment.prefix));
+  return path === undefined ? undefined : { kind: "variable", path };
+}
+
+function parseAccessLog(use: Use): AccessLog | undefined {
+  const [word = "", format = "combined", ...parameters] = use.args;
+  if (word === "off") {
+    if (use.args.length > 1) return use.fail(`invalid parameter "${use.args[1]}"`);
+    return { target: "off", format: "combined", buffer: undefined, condition: undefined };
+  }
+  const target = parseTarget(use, word);
+  if (target === undefined) return undefined;
+  let sizeBytes: number | undefined;
+  let flushMs: number | undefined;
+  let condition: Template | undefined;
+  for (const parameter of parameters) {
+    const value = parameter.slice(parameter.indexOf("=") + 1);
+    if (parameter.startsWith("buffer=")) {
+      sizeBytes = parseSize(value);
+      if (sizeBytes === undefined || sizeBytes === 0) return use.fail(`invalid buffer size "${value}"`);
+    } else if (parameter.startsWith("flush=")) {
+      flushMs = parseMsec(value);
+      if (flushMs === undefined || flushMs === 0) return use.fail(`invalid flush time "${value}"`);
+    } else if (parameter.startsWith("if=")) {
+      condition = use.template(value);
+      if (condition === undefined) return undefined;
+    } else if (parameter === "gzip" || parameter.startsWith("gzip=")) {
+      return use.fail(`the "gzip" parameter of the "access_log" directive is not supported`);
+    } else return use.fail(`invalid parameter "${parameter}"`);
+  }
+  if (flushMs !== undefined && sizeBytes === undefined)
+    return use.fail(`no buffer is defined for access_log "${word}"`);
+  if (sizeBytes !== undefined && target.kind === "variable")
+    return use.fail("buffered logs cannot have variables in name");
+  if (sizeBytes !== undefined && target.kind === "syslog") return use.fail("logs to syslog cannot be buffered");
+  return {
+    target,
+    format,
+    buffer: sizeBytes === undefined ? undefined : { sizeBytes, flushMs: flushMs ?? 0 },
+    condition,
+  };
+}
+
+const directives = {
+  log_format: list(parseFormat, {
+    in: "http",
+    args: [2, MANY],
+    syntax: "name [escape=default|json|none] string ...",
+    defaultText: 'combined "..."',
+    doc: "Defines what a log line has.",
+  }),
+  access_log: list(parseAccessLog, {
+    in: "http, server, location, if in location, limit_except",
+    args: [1, MANY],
+    syntax: "path [format [buffer=size] [flush=time] [if=condition]] | off",
+    defaultText: "logs/access.log combined",
+    doc: "Where requests are logged.",
+  }),
+};
+
+const UNSAFE = /[\x00-\x1f"\\\x7f-\xff]/;
+const UNSAFE_ALL = /[\x00-\x1f"\\\x7f-\xff]/g;
+const JSON_UNSAFE = /[\x00-\x1f"\\]/;
+const JSON_UNSAFE_ALL = /[\x00-\x1f"\\]/g;
+const JSON_SHORT: Readonly<Record<string, string>> = {
+  "\n": "\\n",
+  "\r": "\\r",
+  "\t": "\\t",
+  "\b": "\\b",
+  "\f": "\\f",
+  '"': '\\"',
+  "\\": "\\\\",
+};
+
+function escapeDefault(value: string | undefined): string {
+  if (value === undefined) return "-";
+  if (!UNSAFE.test(value)) return value;
+  return value.replace(
+    UNSAFE_ALL,
+    (character) => `\\x${character.charCodeAt(0).toString(16).toUpperCase().padStart(2, "0")}`,
+  );
+}
+
+function escapeJson(value: string | undefined): string {
+  if (value === undefined) return "";
+  if (!JSON_UNSAFE.test(value)) return value;
+  return value.replace(
+    JSON_UNSAFE_ALL,
+    (character) => JSON_SHORT[character] ?? `\\u${character.charCodeAt(0).toString(16).toUpperCase().padStart(4, "0")}`,
+  );
+}
+
+const ESCAPES: Readonly<Record<Escape, (value: string | undefined) => string>> = {
+  default: escapeDefault,
+  json: escapeJson,
+  none: (value) => value ?? "",
+};
+
+/** The line of a format, with its line feed. */
+function compileLine({ escaping, template }: LogFormat, place: Place): Text {
+  const apply = ESCAPES[escaping];
+  const parts = template.parts.map((part): string | Getter => {
+    if (typeof part === "string") return part;
+    return part.kind === "capture" ? (request) => request.captures?.[part.index] : place.getter(part.name);
+  });
+  return (request) => {
+    let line = "";
+    for (let i = 0; i < parts.length; i++) {
+      const part = parts[i] as string | Getter;
+      line += typeof part === "string" ? part : apply(part(request));
+    }
+    return `${line}\n`;
+  };
+}
+
+type Writer = (request: Request) => void;
+
+function compileWriter(target: Target, buffer: BufferSettings | undefined, line: Text, place: Place): Writer {
+  const { accessLogs, ports } = place.worker;
+  if (target.kind === "file") {
+    const file = accessLogs.get(target.path, buffer);
+    return (request) => file.write(line(request));
+  }
+  if (target.kind === "syslog") {
+    const sink = ports.logging.openSyslog(target.settings);
+    const severity = LEVELS.indexOf(target.severity);
+    return (request) => sink.send(severity, line(request).slice(0, -1), ports.reactor.clock.wall());
+  }
+  const path = place.compile(target.path);
+  return (request) => {
+    const name = path(request);
+    const written = accessLogs.writeTo(name, line(request));
+    if (written < 0) request.connection.logError("crit", `open() "${name}" failed`, -written);
+  };
+}
+
+function build(
+  conf: { readonly log_format: readonly LogFormat[]; readonly access_log: readonly AccessLog[] },
+  place: Place,
+): Writer | undefined {
+  const lines = conf.access_log;
+  if (lines.some(({ target }) => target === "off")) return undefined;
+  const writers = lines.map(({ target, format, buffer, condition }): Writer => {
+    const found = formatsOf(conf.log_format).find(
+      ({ name }) => name.toLowerCase() === format.toLowerCase(),
+    ) as LogFormat;
+    const write = compileWriter(target as Target, buffer, compileLine(found, place), place);
+    if (condition === undefined) return write;
+    const test = place.compile(condition);
+    return (request) => {
+      const value = test(request);
+      if (value !== "" && value !== "0") write(request);
+    };
+  });
+  const [only] = writers;
+  if (writers.length === 1 && only !== undefined) return only;
+  return (request) => {
+    for (const write of writers) write(request);
+  };
+}
+
+function formatsOf(formats: readonly LogFormat[]): readonly LogFormat[] {
+  const combined = parseTemplate(COMBINED);
+  return combined.ok ? [...formats, { name: "combined", escaping: "default", template: combined.value }] : formats;
+}
+
+function check(
+  conf: { readonly log_format: readonly LogFormat[]; readonly access_log: readonly AccessLog[] },
+  scope: Scope,
+  report: Report,
+): void {
+  const names = new Set(formatsOf(conf.log_format).map(({ name }) => name.toLowerCase()));
+  const origin = scope.origin(log, "access_log");
+  if (origin?.scope !== scope) return;
+  conf.access_log.forEach(({ format }, index) => {
+    if (!names.has(format.toLowerCase())) report("emerg", `unknown log format "${format}"`, origin.positions[index]);
+  });
+}
+
+export const log = httpModule({
+  name: "log",
+  directives,
+  merge: (merged, _outer, { environment: { prefix } }) => {
+    if (merged.access_log.length > 0) return merged;
+    const target: Target = { kind: "file", path: `${prefix}logs/access.log` };
+    return { ...merged, access_log: [{ target, format: "combined", buffer: undefined, condition: undefined }] };
+  },
+  log: build,
+  check: (conf, { scope }, report) => check(conf, scope, report),
+});
+
+/** Files that a scope's access logs are written to, for the master to create. */
+export function accessLogFiles(scope: Scope): readonly string[] {
+  const lines = scope.conf(log).access_log;
+  if (lines.some(({ target }) => target === "off")) return [];
+  return lines.flatMap(({ target }) => (target !== "off" && target.kind === "file" ? [target.path] : []));
+}

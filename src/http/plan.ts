@@ -1,0 +1,146 @@
+/**
+ * What the configuration listens on: addresses, the servers behind each, and which sockets serve them. Needed by the
+ * master, which opens the sockets, and by the workers. nginx: ngx_http_add_listen and ngx_http_init_listening.
+ */
+import { printIp } from "../base/ip.ts";
+import type { Position } from "../conf/diagnostics.ts";
+import type { Scope } from "../conf/scope.ts";
+import type { Report } from "../conf/slot.ts";
+import type { ListenSpec } from "../io/listen.ts";
+import type { Endpoint } from "../io/stream.ts";
+import { type Listen, parseListen, type SocketSettings } from "./listen.ts";
+import { coreServer, httpMain } from "./modules/core.ts";
+
+/** One address with its servers. */
+export interface AddressPlan {
+  readonly endpoint: Endpoint;
+  readonly name: string;
+  readonly defaultServer: Scope;
+  /** In the order of the file, each once. */
+  readonly servers: readonly Scope[];
+}
+
+/** A socket and the addresses that arrive on it: the wildcard's own first. */
+export interface SocketPlan {
+  readonly spec: ListenSpec;
+  /** Index of the address that is not told apart by its IP. */
+  readonly fallback: number;
+  /** Indexes of addresses that the wildcard socket serves too, by IP text. */
+  readonly byIp: ReadonlyMap<string, number>;
+}
+
+export interface HttpPlan {
+  readonly http: Scope;
+  readonly addresses: readonly AddressPlan[];
+  readonly sockets: readonly SocketPlan[];
+}
+
+interface Draft {
+  readonly endpoint: Endpoint;
+  readonly name: string;
+  readonly servers: Scope[];
+  defaultServer: Scope | undefined;
+  socket: SocketSettings | undefined;
+  bind: boolean;
+}
+
+function position(server: Scope, index: number): Position | undefined {
+  return server.origin(coreServer, "listen")?.positions[index] ?? server.directive?.end;
+}
+
+/** Collects the addresses of all servers; what contradicts itself is reported. */
+function collect(http: Scope, isRoot: boolean, report: Report): Map<string, Draft> {
+  const drafts = new Map<string, Draft>();
+  for (const { scope } of http.conf(httpMain).server) {
+    let { listen: listens } = scope.conf(coreServer);
+    if (listens.length === 0) listens = [standardListen(isRoot)];
+    listens.forEach((listen, index) => {
+      add(drafts, scope, listen, (message) => report("emerg", message, position(scope, index)));
+    });
+  }
+  return drafts;
+}
+
+/** What a server without `listen` listens on. */
+function standardListen(isRoot: boolean): Listen {
+  const parsed = parseListen([isRoot ? "80" : "8000"]);
+  if (typeof parsed === "string") throw new TypeError(parsed);
+  return parsed.listen;
+}
+
+function add(drafts: Map<string, Draft>, server: Scope, listen: Listen, refuse: (message: string) => void): void {
+  let draft = drafts.get(listen.name);
+  if (draft === undefined) {
+    draft = {
+      endpoint: listen.endpoint,
+      name: listen.name,
+      servers: [],
+      defaultServer: undefined,
+      socket: undefined,
+      bind: false,
+    };
+    drafts.set(listen.name, draft);
+  }
+  if (draft.servers.includes(server)) {
+    refuse(`a duplicate listen ${listen.name}`);
+    return;
+  }
+  draft.servers.push(server);
+  if (listen.socket !== undefined) {
+    if (draft.socket !== undefined) refuse(`duplicate listen options for ${listen.name}`);
+    draft.socket = listen.socket;
+  }
+  if (listen.bind) draft.bind = true;
+  if (listen.defaultServer) {
+    if (draft.defaultServer !== undefined) refuse(`a duplicate default server for ${listen.name}`);
+    draft.defaultServer = server;
+  }
+}
+
+function isWildcard(endpoint: Endpoint): boolean {
+  return "ip" in endpoint && endpoint.ip.every((byte) => byte === 0);
+}
+
+function familyAndPort(endpoint: Endpoint): string | undefined {
+  return "ip" in endpoint ? `${endpoint.ip.length} ${endpoint.port}` : undefined;
+}
+
+/** Undefined when the configuration has no http block. */
+export function planHttp(main: Scope, isRoot: boolean, report: Report): HttpPlan | undefined {
+  const opened = main.conf(httpMain).http;
+  if (opened === undefined) return undefined;
+  const drafts = [...collect(opened.scope, isRoot, report).values()];
+  const addresses = drafts.map(
+    ({ endpoint, name, servers, defaultServer }): AddressPlan => ({
+      endpoint,
+      name,
+      servers,
+      defaultServer: defaultServer ?? (servers[0] as Scope),
+    }),
+  );
+  const wildcards = new Map<string, number>();
+  drafts.forEach(({ endpoint }, index) => {
+    const key = familyAndPort(endpoint);
+    if (key !== undefined && isWildcard(endpoint)) wildcards.set(key, index);
+  });
+  const sockets = new Map<number, { fallback: number; byIp: Map<string, number> }>();
+  drafts.forEach((draft, index) => {
+    const key = familyAndPort(draft.endpoint);
+    const wildcard = key === undefined ? undefined : wildcards.get(key);
+    const owner = wildcard === undefined || draft.bind ? index : wildcard;
+    let socket = sockets.get(owner);
+    if (socket === undefined) {
+      socket = { fallback: owner, byIp: new Map() };
+      sockets.set(owner, socket);
+    }
+    if (owner !== index && "ip" in draft.endpoint) socket.byIp.set(printIp(draft.endpoint.ip), index);
+  });
+  return {
+    http: opened.scope,
+    addresses,
+    sockets: [...sockets.values()].map(({ fallback, byIp }) => {
+      const { endpoint, socket } = drafts[fallback] as Draft;
+      return { spec: { endpoint, ...socket }, fallback, byIp };
+    }),
+  };
+}

@@ -1,0 +1,83 @@
+/** The HTTP service as the processes know it: joins `src/http` with Node's clocks, names and randomness. */
+import { randomFillSync } from "node:crypto";
+import os from "node:os";
+import type { Scope } from "../conf/scope.ts";
+import type { ConfModule, Directives, Report } from "../conf/slot.ts";
+import { createHttpService } from "../http/http-service.ts";
+import { accessLogFiles } from "../http/modules/log.ts";
+import { httpModules, httpVariables } from "../http/modules.ts";
+import { planHttp } from "../http/plan.ts";
+import type { HttpPorts } from "../http/service.ts";
+import type { Service, ServiceKind, ServicePlan, ServicePorts } from "./service-kind.ts";
+
+const RANDOM_POOL_BYTES = 4096;
+const NO_SERVICE: Service = {
+  start: () => {},
+  quiesce: (onIdle) => onIdle(),
+  terminate: () => {},
+  reopenLogs: () => {},
+  counters: () => ({ accepted: 0, handled: 0, requests: 0, active: 0, reading: 0, writing: 0, waiting: 0 }),
+};
+
+function isRoot(): boolean {
+  return process.geteuid?.() === 0;
+}
+
+/** Contradictions have been reported when the configuration was checked. */
+const ignoreReport: Report = () => {};
+
+/** Log files of every scope below this one. */
+function logFiles(scope: Scope): readonly string[] {
+  const own = scope.context === "main" ? [] : accessLogFiles(scope);
+  return [...own, ...scope.children.flatMap((child) => logFiles(child))];
+}
+
+/** Random bytes in small pieces without a system call for each. */
+function randomSource(): (sizeBytes: number) => Uint8Array {
+  const pool = new Uint8Array(RANDOM_POOL_BYTES);
+  let used = pool.length;
+  return (sizeBytes) => {
+    if (used + sizeBytes > pool.length) {
+      randomFillSync(pool);
+      used = 0;
+    }
+    used += sizeBytes;
+    return pool.slice(used - sizeBytes, used);
+  };
+}
+
+function httpPorts(ports: ServicePorts): HttpPorts {
+  const { reactor, files, memory, log, logging } = ports;
+  return {
+    reactor,
+    files,
+    memory,
+    log,
+    logging,
+    random: randomSource(),
+    timezoneOffset: (epochS) => -new Date(epochS * 1000).getTimezoneOffset(),
+    processId: process.pid,
+    hostName: os.hostname().toLowerCase(),
+    multiAccept: ports.multiAccept,
+    maxConnections: ports.workerConnections,
+  };
+}
+
+/** `http { … }` */
+export function httpKind(): ServiceKind {
+  const variables = httpVariables();
+  return {
+    name: "http",
+    modules: httpModules as readonly ConfModule<Directives>[],
+    isVariable: (name) => variables.has(name),
+    plan(main): ServicePlan {
+      const plan = planHttp(main, isRoot(), ignoreReport);
+      if (plan === undefined) return { listens: [], logFiles: [] };
+      return { listens: plan.sockets.map(({ spec }) => spec), logFiles: [...new Set(logFiles(plan.http))] };
+    },
+    create(main, ports) {
+      const plan = planHttp(main, isRoot(), ignoreReport);
+      return plan === undefined ? NO_SERVICE : createHttpService(plan, httpPorts(ports));
+    },
+  };
+}
