@@ -757,8 +757,7 @@ export class Connection extends Timed implements StreamOwner {
           const { log } = this.point.defaultServer.location;
           const message = `client ${this.remoteAddress} closed keepalive connection`;
           if (log.enabled("info")) log.write("info", message, { connection: this.number });
-        }
-        else this.logError("info", "client closed connection", undefined, "while waiting for request");
+        } else this.logError("info", "client closed connection", undefined, "while waiting for request");
         this.close();
         return;
       case READING:

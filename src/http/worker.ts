@@ -3,7 +3,7 @@ import type { Log } from "../base/log.ts";
 import { Timers } from "../net/timers.ts";
 import { AccessLogs } from "./access-logs.ts";
 import { AnswerHeads } from "./answer-head.ts";
-import type { Connection } from "./connection.ts";
+import { type Connection, READING } from "./connection.ts";
 import { Dates } from "./dates.ts";
 import { Etags } from "./etags.ts";
 import { OpenFiles } from "./open-files.ts";
@@ -90,13 +90,10 @@ export class Worker {
 
   counters(): HttpCounters {
     let reading = 0;
-    let waiting = 0;
-    for (const connection of this.connections) {
-      if (connection.idle) waiting++;
-      else if (connection.request === undefined) reading++;
-    }
+    for (const connection of this.connections) if (connection.state === READING) reading++;
     const { accepted, handled, requests, writing } = this;
-    return { accepted, handled, requests, active: this.connections.size, reading, writing, waiting };
+    const active = this.connections.size;
+    return { accepted, handled, requests, active, reading, writing, waiting: active - reading - writing };
   }
 
   /** A connection has gone. */
