@@ -14,6 +14,10 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
     summary: "run a node: nginx.conf and keepalived.conf together",
     load: async () => (await import("./up.ts")).runUp,
   },
+  lab: {
+    summary: "rehearse a pair's configuration on this machine",
+    load: async () => (await import("./lab.ts")).runLab,
+  },
   nginx: {
     summary: "the web server half alone, with nginx's own options",
     load: async () => (await import("./nginx.ts")).runNginx,

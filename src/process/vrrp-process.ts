@@ -6,7 +6,7 @@
 import type { Level, Log } from "../base/log.ts";
 import type { ProcessSettings } from "../conf/keepalived/config.ts";
 import { setProcessTitle } from "../os/process-title.ts";
-import { lockMemory, setAffinity, setNiceness, setRoundRobin } from "../os/realtime.ts";
+import { lockCode, setAffinity, setNiceness, setRoundRobin } from "../os/realtime.ts";
 import { openRouting } from "../os/routing.ts";
 import { KernelSegments } from "../os/segments.ts";
 import { monotonicClock, TimerfdAlarm } from "../os/timer.ts";
@@ -46,7 +46,7 @@ class Channel {
 function becomeRealtime(settings: ProcessSettings): string[] {
   const refused: (string | undefined)[] = [];
   refused.push(setRoundRobin(settings.realtimePriority ?? DEFAULT_REALTIME_PRIORITY));
-  refused.push(lockMemory());
+  refused.push(lockCode());
   if (settings.cpuAffinity.length > 0) refused.push(setAffinity(settings.cpuAffinity));
   if (settings.niceness !== undefined) refused.push(setNiceness(settings.niceness));
   return refused.filter((text) => text !== undefined);

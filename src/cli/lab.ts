@@ -1,0 +1,236 @@
+/** `tandem lab DIR…`: rehearses a pair's configuration on this machine, in network namespaces. */
+
+import { spawn } from "node:child_process";
+import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { parseArgs } from "node:util";
+import { type NodeFiles, readPairFiles } from "../lab/files.ts";
+import { CHECKOUT, type Flavour, type FlavourName, flavourOf } from "../lab/flavours.ts";
+import { planOf } from "../lab/load-pair.ts";
+import { isInside, runInside, whyNot } from "../lab/namespaces.ts";
+import { NODES, type NodeName, PlanError } from "../lab/plan.ts";
+import { allHold, Rehearsal } from "../lab/rehearsal.ts";
+import { printTable, toJson } from "../lab/report.ts";
+import type { Scenario } from "../lab/scenario.ts";
+import { SCENARIOS } from "../lab/scenarios/all.ts";
+
+const USAGE = `usage: tandem lab DIR [DIR] [OPTION]…       rehearse the pair of DIR/a and DIR/b, or of two directories
+       tandem lab shell a|b|client          a shell in a lab that --keep left up
+
+A directory holds nginx.conf, keepalived.conf and what they refer to; a node sees them in /etc/nginx and /etc/keepalived.
+What lies in DIR itself belongs to both nodes.
+
+  --scenario NAME,…        only these
+  --list                   names the scenarios
+  --runs N                 runs each scenario N times
+  --peer keepalived        node b runs the nginx and keepalived of this machine
+  --peer keepalived=a|b    the same for the node that is named
+  --peer both              both nodes do: how the originals behave
+  --keep                   leaves the pair up until interrupted
+  --json                   prints the results as JSON; the live lines go to standard error
+`;
+const STATE_PREFIX = "tandem-lab-state-";
+
+interface Options {
+  readonly directories: readonly string[];
+  readonly scenarios: readonly Scenario[];
+  readonly flavours: Readonly<Record<NodeName, Flavour>>;
+  readonly runs: number;
+  readonly keep: boolean;
+  readonly json: boolean;
+}
+
+/** A mistake on the command line. */
+class UsageError extends Error {
+  override readonly name = "UsageError";
+}
+
+/** Runs the command; the exit status is 0 when every expectation holds, 1 when one is broken, 2 when nothing could be rehearsed. */
+export async function runLab(args: readonly string[]): Promise<number> {
+  try {
+    if (args[0] === "shell") return await openShell(args[1]);
+    const options = readOptions(args);
+    if (options === undefined) return 0;
+    const missing = isInside() ? undefined : whyNot();
+    if (missing !== undefined) return complain(missing);
+    if (!isInside()) return await runInside(process.argv[1] as string, ["lab", ...args]);
+    return await rehearse(options);
+  } catch (error) {
+    if (error instanceof UsageError) return complain(`${error.message}\n\n${USAGE}`);
+    if (error instanceof PlanError) return complain(error.message);
+    throw error;
+  }
+}
+
+function complain(message: string): number {
+  process.stderr.write(`tandem lab: ${message}\n`);
+  return 2;
+}
+
+/** undefined when there is nothing to do but to have printed something. Throws `UsageError`. */
+function readOptions(args: readonly string[]): Options | undefined {
+  const { values, positionals } = parse(args);
+  if (values.help === true) {
+    process.stdout.write(USAGE);
+    return undefined;
+  }
+  if (values.list === true) {
+    const width = Math.max(...SCENARIOS.map(({ name }) => name.length));
+    for (const { name, title } of SCENARIOS) process.stdout.write(`${name.padEnd(width)}  ${title}\n`);
+    return undefined;
+  }
+  const runs = Number(values.runs ?? 1);
+  if (!Number.isInteger(runs) || runs < 1 || runs > 1000)
+    throw new UsageError(`--runs ${values.runs}: not a number of runs`);
+  if (positionals.length === 0) throw new UsageError("which directory holds the pair's files?");
+  return {
+    directories: positionals,
+    scenarios: chooseScenarios(values.scenario),
+    flavours: chooseFlavours(values.peer),
+    runs,
+    keep: values.keep === true,
+    json: values.json === true,
+  };
+}
+
+function parse(args: readonly string[]) {
+  try {
+    return parseArgs({
+      args: [...args],
+      allowPositionals: true,
+      options: {
+        scenario: { type: "string" },
+        runs: { type: "string" },
+        peer: { type: "string" },
+        keep: { type: "boolean" },
+        json: { type: "boolean" },
+        list: { type: "boolean" },
+        help: { type: "boolean", short: "h" },
+      },
+    });
+  } catch (error) {
+    throw new UsageError((error as Error).message);
+  }
+}
+
+/** All, or those that are named, in the order of the list. */
+function chooseScenarios(names: string | undefined): readonly Scenario[] {
+  if (names === undefined) return SCENARIOS;
+  const wanted = names.split(",");
+  const unknown = wanted.find((name) => !SCENARIOS.some((scenario) => scenario.name === name));
+  if (unknown !== undefined) throw new UsageError(`no scenario is called "${unknown}" (tandem lab --list)`);
+  return SCENARIOS.filter(({ name }) => wanted.includes(name));
+}
+
+function chooseFlavours(peer: string | undefined): Readonly<Record<NodeName, Flavour>> {
+  const originals: readonly NodeName[] | undefined =
+    peer === undefined
+      ? []
+      : ({ keepalived: ["b"], "keepalived=b": ["b"], "keepalived=a": ["a"], both: NODES } as const)[peer as "both"];
+  if (originals === undefined) throw new UsageError(`--peer ${peer}: keepalived, keepalived=a, keepalived=b or both`);
+  const choose = (node: NodeName): Flavour => {
+    const name: FlavourName = originals.includes(node) ? "keepalived" : "tandem";
+    const flavour = flavourOf(name);
+    if (typeof flavour === "string") throw new PlanError(flavour);
+    return flavour;
+  };
+  return { a: choose("a"), b: choose("b") };
+}
+
+/** What every node has unless it brings its own. */
+function sharedFiles(): NodeFiles {
+  return new Map([["mime.types", { mode: 0o644, bytes: readFileSync(path.join(CHECKOUT, "conf", "mime.types")) }]]);
+}
+
+/** The rehearsal itself, inside the lab's namespaces. */
+async function rehearse(options: Options): Promise<number> {
+  const rehearsal = new Rehearsal({
+    files: readPairFiles(options.directories),
+    sharedFiles: sharedFiles(),
+    flavours: options.flavours,
+    scenarios: options.scenarios,
+    runs: options.runs,
+    plan: planOf,
+    print: (line) => (options.json ? process.stderr : process.stdout).write(`${line}\n`),
+  });
+  let keepLogs = true;
+  const interrupted = new Promise<number>((resolve) => {
+    for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, () => resolve(130));
+    process.once("disconnect", () => resolve(130)); // whoever started the lab has died
+  });
+  try {
+    const status = await Promise.race([interrupted, runAll(rehearsal, options)]);
+    if (options.keep && status !== 130) await Promise.race([interrupted, keepUp(rehearsal)]);
+    keepLogs = status === 1;
+    if (keepLogs) process.stderr.write(`Logs of the nodes and a capture of the switch: ${rehearsal.directory}\n`);
+    return status;
+  } finally {
+    await rehearsal.close(keepLogs);
+    if (process.connected) process.disconnect();
+  }
+}
+
+async function runAll(rehearsal: Rehearsal, options: Options): Promise<number> {
+  const results = await rehearsal.run();
+  if (options.json) {
+    const nodes = { a: options.flavours.a.title, b: options.flavours.b.title };
+    process.stdout.write(`${toJson(results, { nodes, runs: options.runs })}\n`);
+  } else process.stdout.write(`\n${printTable(results)}\n`);
+  return allHold(results) ? 0 : 1;
+}
+
+/** Leaves the pair up; where its namespaces are is written down for `tandem lab shell`. Never resolves. */
+async function keepUp(rehearsal: Rehearsal): Promise<number> {
+  await rehearsal.bringUp();
+  const { pair } = rehearsal;
+  if (pair === undefined) return 0;
+  const pids = Object.fromEntries([...NODES, "client"].map((name) => [name, pair.agent(name).namespacePid]));
+  const state = path.join(tmpdir(), `${STATE_PREFIX}${process.pid}.json`);
+  writeFileSync(state, JSON.stringify({ lab: process.pid, pids }));
+  process.once("exit", () => rmSync(state, { force: true }));
+  process.stdout.write(`\nThe pair stays up: tandem lab shell a|b|client enters it, Ctrl-C ends it.\n`);
+  return new Promise(() => {});
+}
+
+/** Enters the namespaces of a station of the lab that was left up last. */
+async function openShell(name: string | undefined): Promise<number> {
+  if (name === undefined || ![...NODES, "client"].includes(name))
+    throw new UsageError("shell of which station: a, b or client?");
+  const pid = findKept()?.[name];
+  if (pid === undefined) return complain("no lab is up (tandem lab DIR --keep)");
+  const user = process.getuid?.() === 0 ? [] : ["--user", "--preserve-credentials"];
+  const shell = spawn(
+    "nsenter",
+    [...user, "--net", "--mount", "--pid", "--target", String(pid), process.env["SHELL"] ?? "/bin/sh"],
+    {
+      stdio: "inherit",
+      env: { ...process.env, PS1: `${name}# ` },
+    },
+  );
+  return new Promise((resolve, reject) => {
+    shell.on("error", reject);
+    shell.on("exit", (status) => resolve(status ?? 1));
+  });
+}
+
+/** Namespace pids by station of the newest lab that lives. */
+function findKept(): Readonly<Record<string, number>> | undefined {
+  const states = readdirSync(tmpdir())
+    .filter((name) => name.startsWith(STATE_PREFIX))
+    .map(
+      (name) =>
+        JSON.parse(readFileSync(path.join(tmpdir(), name), "utf8")) as { lab: number; pids: Record<string, number> },
+    )
+    .filter(({ lab }) => isAlive(lab));
+  return states.sort((x, y) => x.lab - y.lab).at(-1)?.pids;
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,301 @@
+/** A running pair: starts and stops its nodes, does harm to them, and knows what the client and the kernels have seen. */
+import type { AgentHandle } from "./agent-handle.ts";
+import type { Flavour } from "./flavours.ts";
+import { type Attempt, attemptOf, type ClientView, clientView, type Holding } from "./observation.ts";
+import { NODES, type NodeName, type PairPlan } from "./plan.ts";
+import type { AgentEvent, Part, ProbeSettings, StagedFile } from "./protocol.ts";
+import { nowMs, sleepMs } from "./time.ts";
+import { activeDownMs } from "./timers.ts";
+import { Topology } from "./topology.ts";
+
+const CLIENT = "client";
+/** The client asks a hundred times a second and gives up on an attempt after 200 ms. */
+const PROBE_EVERY_MS = 10;
+const PROBE_TIMEOUT_MS = 200;
+const POLL_MS = 10;
+const TAKE_RESULTS_EVERY_MS = 25;
+/** Programs start, read their files and open their sockets within this time, or something is wrong with them. */
+const START_TIMEOUT_MS = 10_000;
+const STOP_TIMEOUT_MS = 10_000;
+/** How long one node alone must have answered before a scenario begins. */
+const CALM_MS = 150;
+
+export interface PairOptions {
+  readonly plan: PairPlan;
+  readonly flavours: Readonly<Record<NodeName, Flavour>>;
+  /** Hears the lines that the nodes' programs print, and everything that the lab does to them. */
+  readonly log: (node: NodeName | "lab", line: string) => void;
+}
+
+export class Pair {
+  readonly topology: Topology;
+  readonly #options: PairOptions;
+  #plan: PairPlan;
+  readonly #attempts: Attempt[] = [];
+  readonly #holdings: Holding[] = [];
+  readonly #running = new Map<string, boolean>();
+  readonly #pages = new Map<string, NodeName>();
+  readonly #timer: NodeJS.Timeout;
+  #taking = false;
+
+  private constructor(topology: Topology, options: PairOptions) {
+    this.topology = topology;
+    this.#options = options;
+    this.#plan = options.plan;
+    for (const node of NODES) this.agent(node).onEvent((event) => this.#hear(node, event));
+    this.#timer = setInterval(() => void this.#takeResults(), TAKE_RESULTS_EVERY_MS);
+  }
+
+  /** Builds the network and lays out the nodes' files; nothing runs yet. */
+  static async build(
+    switchName: string,
+    options: PairOptions,
+    files: Readonly<Record<NodeName, readonly StagedFile[]>>,
+  ): Promise<Pair> {
+    const { plan } = options;
+    const topology = await Topology.build(switchName, [...NODES.map((node) => plan.nodes[node].station), plan.client]);
+    const pair = new Pair(topology, options);
+    for (const node of NODES) {
+      await pair.agent(node).call("stage", files[node]);
+      await pair.agent(node).call("watchAddresses");
+    }
+    return pair;
+  }
+
+  get plan(): PairPlan {
+    return this.#plan;
+  }
+
+  get attempts(): readonly Attempt[] {
+    return this.#attempts;
+  }
+
+  get holdings(): readonly Holding[] {
+    return this.#holdings;
+  }
+
+  flavour(node: NodeName): Flavour {
+    return this.#options.flavours[node];
+  }
+
+  agent(station: string): AgentHandle {
+    return this.topology.station(station).agent;
+  }
+
+  other(node: NodeName): NodeName {
+    return node === "a" ? "b" : "a";
+  }
+
+  /** Replaces the nodes' files and the plan that was made of them. The nodes are to be stopped. */
+  async restage(plan: PairPlan, files: Readonly<Record<NodeName, readonly StagedFile[]>>): Promise<void> {
+    this.#plan = plan;
+    for (const node of NODES) for (const file of files[node]) await this.agent(node).call("writeFile", file);
+  }
+
+  /** Starts the programs of a node. They may not be ready yet. */
+  async start(node: NodeName): Promise<void> {
+    this.#say(`start ${node}`);
+    for (const program of this.flavour(node).programs) {
+      if (this.#running.get(`${node} ${program.name}`) === true) continue;
+      this.#running.set(`${node} ${program.name}`, true);
+      await this.agent(node).call("spawn", program);
+    }
+  }
+
+  /** Asks a node's programs to stop; resolves when nothing of it runs any more. What has to be killed is an error. */
+  async stop(node: NodeName): Promise<void> {
+    this.#say(`stop ${node}`);
+    const { programs, stopSignal } = this.flavour(node);
+    for (const { name } of [...programs].reverse()) await this.agent(node).call("signal", { name, signal: stopSignal });
+    await this.#untilEmpty(node);
+  }
+
+  /** kill -9 to every process of a part of a node. */
+  async kill(node: NodeName, part: Part): Promise<void> {
+    this.#say(`kill -9 ${part} of ${node}`);
+    const count = await this.agent(node).call("signalPart", { part, signal: "SIGKILL" });
+    if (count === 0) throw new Error(`node ${node} has no process to kill (${part})`);
+  }
+
+  async signalPart(node: NodeName, part: Part, signal: NodeJS.Signals): Promise<void> {
+    this.#say(`${signal} to ${part} of ${node}`);
+    await this.agent(node).call("signalPart", { part, signal });
+  }
+
+  /** Asks every program of a node to read its configuration again. */
+  async reload(node: NodeName): Promise<void> {
+    this.#say(`reload ${node}`);
+    for (const { name } of this.flavour(node).programs)
+      await this.agent(node).call("signal", { name, signal: "SIGHUP" });
+  }
+
+  /** Keeps a part of a node from running; undefined lets it. */
+  async suppress(node: NodeName, part: Part | undefined): Promise<void> {
+    this.#say(part === undefined ? `no more suppression on ${node}` : `suppress ${part} of ${node}`);
+    await this.agent(node).call("suppress", part);
+  }
+
+  async setLinkUp(node: NodeName, up: boolean): Promise<void> {
+    this.#say(`link of ${node} ${up ? "up" : "down"}`);
+    await this.agent(node).call("setLinkUp", { name: this.plan.nodes[node].station.interface, up });
+  }
+
+  unplug(node: NodeName): void {
+    this.#say(`unplug ${node}`);
+    this.topology.unplug(node);
+  }
+
+  replug(node: NodeName): void {
+    this.#say(`replug ${node}`);
+    this.topology.replug(node);
+  }
+
+  /** Who holds the virtual address at this moment. */
+  holders(): readonly NodeName[] {
+    return NODES.filter((node) => this.#holdings.findLast((event) => event.node === node)?.held === true);
+  }
+
+  /** Who has answered last, within the last `withinMs`; undefined when nobody. */
+  answering(withinMs: number): NodeName | undefined {
+    const since = nowMs() - withinMs;
+    const last = this.#attempts.findLast((attempt) => attempt.failure === undefined);
+    if (last === undefined || last.endMs < since) return undefined;
+    return last.node ?? this.holders()[0];
+  }
+
+  /** True when the last `CALM_MS`, all of them after `sinceMs`, knew no failure and one answering node only. */
+  isCalm(node: NodeName, sinceMs = 0): boolean {
+    const since = nowMs() - CALM_MS;
+    if (since < sinceMs) return false;
+    const recent = this.#attempts.filter((attempt, i) => i >= this.#attempts.length - 100 && attempt.endMs >= since);
+    const isOnes = (attempt: Attempt): boolean => attempt.failure === undefined && (attempt.node ?? node) === node;
+    return recent.length >= 5 && recent.every(isOnes);
+  }
+
+  /** Resolves with true as soon as the condition holds, with false when it doesn't within the time. */
+  async until(condition: () => boolean, timeoutMs: number): Promise<boolean> {
+    const deadline = nowMs() + timeoutMs;
+    while (!condition()) {
+      if (nowMs() > deadline) return condition();
+      await sleepMs(POLL_MS);
+    }
+    return true;
+  }
+
+  /** Longest time that VRRP needs to settle: a node starts, and waits for silence. */
+  get settleTimeoutMs(): number {
+    const slowest = Math.max(...NODES.map((node) => activeDownMs(this.plan.nodes[node].instance)));
+    return START_TIMEOUT_MS + 2 * slowest;
+  }
+
+  /** Waits until a node, and only that one, holds the address and answers. Throws when that does not happen. */
+  async untilActive(node: NodeName, timeoutMs = this.settleTimeoutMs): Promise<void> {
+    const isActive = (): boolean => this.holders().join() === node && this.isCalm(node);
+    if (await this.until(isActive, timeoutMs)) return;
+    const holders = this.holders().join(" and ") || "nobody";
+    const processes = await Promise.all(
+      NODES.map(async (name) => `${name}: ${(await this.agent(name).call("processes")).join(" | ") || "nothing runs"}`),
+    );
+    throw new Error(
+      `node ${node} is not active: ${holders} holds ${this.plan.virtualIp}, ${this.answering(CALM_MS) ?? "nobody"} answers; ${processes.join("; ")}`,
+    );
+  }
+
+  /** Learns the pages by which the nodes are told apart, and begins to ask. Both nodes have to run. */
+  async beginProbing(): Promise<void> {
+    const client = this.agent(CLIENT);
+    const pages = new Map<NodeName, string>();
+    const deadline = nowMs() + START_TIMEOUT_MS;
+    for (const node of NODES) {
+      const own = this.plan.nodes[node].station.addresses.map((address) => address.split("/")[0] as string);
+      const ip =
+        own.find((address) => address.includes(":") === this.plan.virtualIp.includes(":")) ?? (own[0] as string);
+      while (!pages.has(node) && nowMs() < deadline) {
+        const page = await client.call("fetch", this.#probe(ip));
+        if (page === undefined) await sleepMs(POLL_MS);
+        else pages.set(node, page);
+      }
+      if (!pages.has(node))
+        throw new Error(`the web server of node ${node} does not answer on ${ip}:${this.plan.port}`);
+    }
+    this.#pages.clear();
+    if (pages.get("a") !== pages.get("b")) for (const [node, page] of pages) this.#pages.set(page, node);
+    await client.call("startProbe", this.#probe(this.plan.virtualIp));
+  }
+
+  async endProbing(): Promise<void> {
+    await this.agent(CLIENT).call("stopProbe");
+  }
+
+  /** The client's view between two instants; the attempts of the last moments are waited for. */
+  async view(fromMs: number, toMs: number): Promise<ClientView> {
+    await sleepMs(Math.max(0, toMs + PROBE_TIMEOUT_MS + 2 * TAKE_RESULTS_EVERY_MS - nowMs()));
+    return clientView(this.#attempts, fromMs, toMs);
+  }
+
+  /** Kills what still runs and takes the network down. */
+  async close(): Promise<void> {
+    clearInterval(this.#timer);
+    await this.topology.close();
+  }
+
+  /** Kills everything of a node without complaint: between scenarios. */
+  async clear(node: NodeName): Promise<void> {
+    await this.agent(node).call("suppress", undefined);
+    await this.agent(node).call("signalPart", { part: "all", signal: "SIGKILL" });
+    await this.#untilEmpty(node);
+  }
+
+  async #untilEmpty(node: NodeName): Promise<void> {
+    const deadline = nowMs() + STOP_TIMEOUT_MS;
+    for (;;) {
+      const left = await this.agent(node).call("processes");
+      if (left.length === 0) return;
+      if (nowMs() > deadline) {
+        await this.agent(node).call("signalPart", { part: "all", signal: "SIGKILL" });
+        throw new Error(`node ${node} did not stop within ${STOP_TIMEOUT_MS} ms: ${left.join(" | ")}`);
+      }
+      await sleepMs(POLL_MS);
+    }
+  }
+
+  #probe(ip: string): ProbeSettings {
+    return { ip, port: this.plan.port, everyMs: PROBE_EVERY_MS, timeoutMs: PROBE_TIMEOUT_MS };
+  }
+
+  async #takeResults(): Promise<void> {
+    if (this.#taking) return;
+    this.#taking = true;
+    try {
+      const results = await this.agent(CLIENT).call("takeProbeResults");
+      for (const result of results) this.#attempts.push(attemptOf(result, this.#pages));
+    } catch {
+      clearInterval(this.#timer); // the client's agent has ended: whoever waits for results is told by the call that failed
+    } finally {
+      this.#taking = false;
+    }
+  }
+
+  #hear(node: NodeName, event: AgentEvent): void {
+    switch (event.event) {
+      case "address":
+        if (event.ip !== this.plan.virtualIp) return;
+        this.#say(`${node} ${event.held ? "holds" : "releases"} ${event.ip}`);
+        this.#holdings.push({ node, held: event.held, atMs: event.atMs });
+        return;
+      case "output":
+        this.#options.log(node, `${event.name}: ${event.line}`);
+        return;
+      case "exit":
+        this.#running.set(`${node} ${event.name}`, false);
+        this.#options.log(node, `${event.name} has ended: ${event.status}`);
+        return;
+      case "ready":
+        return;
+    }
+  }
+
+  #say(line: string): void {
+    this.#options.log("lab", line);
+  }
+}

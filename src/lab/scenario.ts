@@ -1,0 +1,245 @@
+/** What a scenario is, and the stage on which it runs: a pair, the harm done to it so far, and what is to be measured. */
+
+import type { Flavour } from "./flavours.ts";
+import { bothHeldMs, type ClientView } from "./observation.ts";
+import type { Pair } from "./pair.ts";
+import { NODES, type NodeName } from "./plan.ts";
+import { nowMs, sleepMs } from "./time.ts";
+import { activeDownMs, skewMs } from "./timers.ts";
+import type { Variant } from "./variants.ts";
+
+/** What the client's sampling, the scheduler and the switch may add to what the timers allow. */
+export const SLACK_MS = 50;
+/** How long the client's view goes on after the last event that a scenario waits for. */
+const AFTERMATH_MS = 250;
+
+export interface Scenario {
+  /** `graceful-stop`: for --scenario and for the reference figures. */
+  readonly name: string;
+  readonly title: string;
+  readonly variant: Variant;
+  /** Why nodes of these flavours can't be rehearsed in it; undefined when they can. */
+  unsuited?(flavours: Readonly<Record<NodeName, Flavour>>): string | undefined;
+  run(stage: Stage): Promise<Measurement>;
+}
+
+export interface Expectation {
+  readonly what: string;
+  readonly holds: boolean;
+}
+
+export interface Measurement {
+  readonly before: NodeName | undefined;
+  readonly after: NodeName | undefined;
+  readonly gapMs: number;
+  /** The gap had not ended when the scenario did. */
+  readonly open: boolean;
+  readonly failed: number;
+  readonly attempts: number;
+  readonly failures: Readonly<Record<string, number>>;
+  /** What VRRP's timers allow, and of what that is made; undefined where no timer is involved. */
+  readonly allowedMs: number | undefined;
+  readonly allowedBy: string;
+  readonly bothHeldMs: number;
+  readonly expectations: readonly Expectation[];
+}
+
+/** What is known when a scenario has begun to measure. */
+export interface Mark {
+  readonly before: NodeName | undefined;
+  readonly atMs: number;
+}
+
+export class Stage {
+  readonly pair: Pair;
+  /** Prints a live line. */
+  readonly step: (text: string) => void;
+  readonly #stopped = new Set<NodeName>();
+  readonly #linkDown = new Set<NodeName>();
+  readonly #unplugged = new Set<NodeName>();
+  readonly #frozen = new Set<NodeName>();
+  readonly #suppressed = new Set<NodeName>();
+
+  constructor(pair: Pair, step: (text: string) => void) {
+    this.pair = pair;
+    this.step = step;
+  }
+
+  /** The node that is active when both are well. */
+  get active(): NodeName {
+    return this.pair.plan.preferred;
+  }
+
+  get standby(): NodeName {
+    return this.pair.other(this.active);
+  }
+
+  /** True when the node's programs are Tandem's, which promises more than VRRP's timers do. */
+  isTandem(node: NodeName): boolean {
+    return this.pair.flavour(node).name === "tandem";
+  }
+
+  /** How long a node waits after a goodbye. */
+  skewMs(node: NodeName): number {
+    return skewMs(this.pair.plan.nodes[node].instance);
+  }
+
+  /** How long a node waits in silence. */
+  activeDownMs(node: NodeName): number {
+    return activeDownMs(this.pair.plan.nodes[node].instance);
+  }
+
+  async stop(node: NodeName): Promise<void> {
+    this.#stopped.add(node);
+    await this.pair.stop(node);
+  }
+
+  async start(node: NodeName): Promise<void> {
+    await this.pair.start(node);
+    this.#stopped.delete(node);
+  }
+
+  async setLinkUp(node: NodeName, up: boolean): Promise<void> {
+    if (up) this.#linkDown.delete(node);
+    else this.#linkDown.add(node);
+    await this.pair.setLinkUp(node, up);
+  }
+
+  unplug(node: NodeName): void {
+    this.#unplugged.add(node);
+    this.pair.unplug(node);
+  }
+
+  replug(node: NodeName): void {
+    this.#unplugged.delete(node);
+    this.pair.replug(node);
+  }
+
+  isUnplugged(node: NodeName): boolean {
+    return this.#unplugged.has(node);
+  }
+
+  isStopped(node: NodeName): boolean {
+    return this.#stopped.has(node);
+  }
+
+  async freeze(node: NodeName, frozen: boolean): Promise<void> {
+    if (frozen) this.#frozen.add(node);
+    else this.#frozen.delete(node);
+    await this.pair.signalPart(node, "all", frozen ? "SIGSTOP" : "SIGCONT");
+  }
+
+  isFrozen(node: NodeName): boolean {
+    return this.#frozen.has(node);
+  }
+
+  async suppressHttp(node: NodeName, suppressed: boolean): Promise<void> {
+    if (suppressed) this.#suppressed.add(node);
+    else this.#suppressed.delete(node);
+    await this.pair.suppress(node, suppressed ? "http" : undefined);
+  }
+
+  /** Undoes all harm and waits until the stronger node is active and the weaker one stands by. */
+  async makeWell(): Promise<void> {
+    for (const node of [...this.#unplugged]) this.replug(node);
+    for (const node of [...this.#linkDown]) await this.setLinkUp(node, true);
+    for (const node of [...this.#frozen]) await this.freeze(node, false);
+    for (const node of [...this.#suppressed]) await this.suppressHttp(node, false);
+    for (const node of NODES) await this.start(node);
+    await this.pair.untilActive(this.active);
+  }
+
+  /** Both nodes well again after a fresh start of both: for a state that waiting does not lead out of. */
+  async restart(): Promise<void> {
+    for (const node of [...this.#unplugged]) this.replug(node);
+    for (const node of [...this.#linkDown]) await this.setLinkUp(node, true);
+    this.#frozen.clear();
+    this.#suppressed.clear();
+    for (const node of NODES) await this.pair.clear(node);
+    await this.pair.start(this.active);
+    await sleepMs(HEAD_START_MS);
+    await this.pair.start(this.standby);
+    this.#stopped.clear();
+  }
+
+  /** Stops both nodes, so that their files can be replaced. */
+  async stopAll(): Promise<void> {
+    await this.pair.endProbing();
+    for (const node of NODES) await this.pair.clear(node);
+  }
+
+  /** Notes who is active, and begins to measure. */
+  begin(): Mark {
+    return { before: this.pair.answering(ANSWERING_MS), atMs: nowMs() };
+  }
+
+  /** Waits until `node` alone answers, then for the aftermath. False when it didn't within the time. */
+  async untilAnswers(node: NodeName, timeoutMs: number): Promise<boolean> {
+    const sinceMs = nowMs();
+    const answers = await this.pair.until(() => this.pair.isCalm(node, sinceMs), timeoutMs + PATIENCE_MS);
+    await sleepMs(AFTERMATH_MS);
+    return answers;
+  }
+
+  /** The same, whichever node it is. */
+  async untilAnyAnswers(timeoutMs: number): Promise<boolean> {
+    const sinceMs = nowMs();
+    const isCalm = (): boolean => NODES.some((node) => this.pair.isCalm(node, sinceMs));
+    const answers = await this.pair.until(isCalm, timeoutMs + PATIENCE_MS);
+    await sleepMs(AFTERMATH_MS);
+    return answers;
+  }
+
+  /** Ends the measurement: the client's view since the mark, held against what is allowed. */
+  async end(
+    mark: Mark,
+    allowed: { readonly ms: number | undefined; readonly by: string },
+    expectations: readonly Expectation[],
+  ): Promise<Measurement> {
+    const after = this.pair.answering(ANSWERING_MS);
+    const endMs = nowMs();
+    const view = await this.pair.view(mark.atMs, endMs);
+    const limitMs = allowed.ms === undefined ? undefined : allowed.ms + SLACK_MS;
+    const within = limitMs === undefined ? [] : [gapExpectation(view, limitMs)];
+    return {
+      before: mark.before,
+      after,
+      gapMs: view.gapMs,
+      open: view.open,
+      failed: view.failed,
+      attempts: view.attempts,
+      failures: view.failures,
+      allowedMs: allowed.ms,
+      allowedBy: allowed.by,
+      bothHeldMs: bothHeldMs(this.pair.holdings, mark.atMs, endMs),
+      expectations: [...within, ...expectations],
+    };
+  }
+
+  /** One node, and only that one, holds the address at this moment. */
+  expectOwner(node: NodeName): Expectation {
+    const holders = this.pair.holders();
+    return {
+      what: `only ${node} holds the address (${holders.join(" and ") || "nobody"} does)`,
+      holds: holders.join() === node,
+    };
+  }
+
+  /** The node's kernel has not ceased to hold the address since the mark. */
+  expectUnmoved(node: NodeName, mark: Mark): Expectation {
+    const moved = this.pair.holdings.some((event) => event.atMs > mark.atMs);
+    return { what: `the address stays on ${node}`, holds: !moved };
+  }
+}
+
+/** A node of higher priority that starts first does not have to take the address from the other one. */
+const HEAD_START_MS = 100;
+/** Whose answer counts as the present one. */
+const ANSWERING_MS = 400;
+/** How much longer than allowed a scenario waits, so that a broken expectation is measured, not only noticed. */
+const PATIENCE_MS = 4000;
+
+function gapExpectation(view: ClientView, limitMs: number): Expectation {
+  const gap = `${Math.round(view.gapMs)} ms${view.open ? " and longer" : ""}`;
+  return { what: `gap of at most ${Math.round(limitMs)} ms (${gap})`, holds: view.gapMs <= limitMs && !view.open };
+}

@@ -1,0 +1,25 @@
+/** The stopped node goes on as if no time had passed, and believes itself active. */
+import type { Scenario } from "../scenario.ts";
+import { asWritten } from "../variants.ts";
+
+export const thaw: Scenario = {
+  name: "thaw",
+  title: "SIGCONT of the stopped node",
+  variant: asWritten,
+  async run(stage) {
+    const { active, standby, pair } = stage;
+    if (!stage.isFrozen(active)) {
+      await stage.makeWell();
+      await stage.freeze(active, true);
+      await stage.untilAnswers(standby, stage.activeDownMs(standby));
+    }
+    stage.step(`SIGCONT everything of ${active}`);
+    const mark = stage.begin();
+    await stage.freeze(active, false);
+    const back = await stage.untilAnswers(active, 2 * pair.plan.nodes[active].instance.advertIntervalMs);
+    return stage.end(mark, { ms: 0, by: "no timer: the winner announces itself when the loser gives way" }, [
+      { what: `${active} answers within two adverts`, holds: back },
+      stage.expectOwner(active),
+    ]);
+  },
+};

@@ -1,0 +1,47 @@
+/** The pair's configuration as a scenario needs it: the user's files with a few lines changed. */
+import { addBlock, addLines, type Edit, editAll, removeKeyword, setKeyword } from "./edit.ts";
+import type { NodeName } from "./plan.ts";
+
+export interface Variant {
+  readonly name: string;
+  /** What is changed in keepalived.conf of a node; `preferred` is the node of higher priority. */
+  edit(node: NodeName, preferred: NodeName): Edit;
+}
+
+/** As the user wrote it. */
+export const asWritten: Variant = { name: "as written", edit: () => (text) => text };
+
+/** The address stays where it is when the stronger node returns. */
+export const nopreempt: Variant = {
+  name: "nopreempt",
+  edit: (node, preferred) =>
+    editAll([
+      setKeyword("vrrp_instance", "state", "BACKUP"),
+      removeKeyword("vrrp_instance", "nopreempt"),
+      ...(node === preferred ? [addLines("vrrp_instance", ["nopreempt"])] : []),
+    ]),
+};
+
+/** The web server's processes are watched instead of being asked by a script: without them the node is at fault. */
+export const trackProcess: Variant = {
+  name: "track_process",
+  edit: () =>
+    editAll([
+      removeKeyword("vrrp_instance", "track_script"),
+      addLines("vrrp_instance", ["track_process {", "\tweb_server", "}"]),
+      addBlock(["vrrp_track_process web_server {", "\tprocess nginx", "}"]),
+    ]),
+};
+
+/** VRRP version 3 with an interval of a fraction of a second. Version 3 knows no passwords. */
+export function version3(intervalMs: number): Variant {
+  return {
+    name: `version 3, ${intervalMs} ms`,
+    edit: () =>
+      editAll([
+        removeKeyword("vrrp_instance", "authentication"),
+        setKeyword("vrrp_instance", "advert_int", String(intervalMs / 1000)),
+        setKeyword("vrrp_instance", "version", "3"),
+      ]),
+  };
+}

@@ -1,0 +1,31 @@
+/** Capture files of libpcap (draft-ietf-opsawg-pcap): a header, then each frame with its time. Read by tcpdump and Wireshark. */
+import type { Bytes } from "../base/bytes.ts";
+
+const MAGIC_MICROSECONDS = 0xa1b2c3d4;
+const LINKTYPE_ETHERNET = 1;
+/** More than any frame. */
+const SNAPSHOT_BYTES = 262144;
+
+/** The 24 bytes in front of the first Ethernet frame. */
+export function encodePcapHeader(): Bytes {
+  const bytes = new Uint8Array(24);
+  const view = new DataView(bytes.buffer);
+  view.setUint32(0, MAGIC_MICROSECONDS);
+  view.setUint16(4, 2);
+  view.setUint16(6, 4);
+  view.setUint32(16, SNAPSHOT_BYTES);
+  view.setUint32(20, LINKTYPE_ETHERNET);
+  return bytes;
+}
+
+/** One frame, captured at `wallMs` milliseconds since the epoch. */
+export function encodePcapRecord(wallMs: number, frame: Bytes): Bytes {
+  const bytes = new Uint8Array(16 + frame.length);
+  const view = new DataView(bytes.buffer);
+  view.setUint32(0, Math.floor(wallMs / 1000));
+  view.setUint32(4, Math.floor((wallMs % 1000) * 1000));
+  view.setUint32(8, frame.length);
+  view.setUint32(12, frame.length);
+  bytes.set(frame, 16);
+  return bytes;
+}
