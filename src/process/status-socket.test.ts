@@ -1,0 +1,87 @@
+import assert from "node:assert/strict";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { after, test } from "node:test";
+import { printDuration, printStatus } from "../admin/print-status.ts";
+import type { VrrpStatus } from "../admin/status.ts";
+import { exampleInstance } from "../vrrp/example.ts";
+import type { NodeReport } from "../vrrp/report.ts";
+import { askStatus, StatusSocket } from "./status-socket.ts";
+import { vrrpStatus } from "./vrrp-status.ts";
+
+const folder = mkdtempSync(path.join(tmpdir(), "tandem-status-"));
+after(() => rmSync(folder, { recursive: true }));
+
+const report: NodeReport = {
+  routers: [
+    {
+      name: "VI_1",
+      role: "backup",
+      sinceMs: Date.now() - 65_000,
+      reason: "192.168.50.133 has the higher priority 100",
+      effectivePriority: 70,
+      activeRouter: { address: "192.168.50.133", priority: 100 },
+      source: "192.168.50.134",
+      activeIntervalMs: 1000,
+      deadlineInMs: 3000,
+      faults: [],
+      counters: { advertsReceived: 5 },
+      drops: { authFailure: 2 },
+    },
+  ],
+  groups: [],
+  scripts: [{ name: "chk", health: "down" }],
+};
+
+function status(): VrrpStatus {
+  const config = { instances: [exampleInstance({ priority: 90 })], scripts: [{ name: "chk" }], trackProcesses: [] };
+  return vrrpStatus(config as never, report, {
+    pid: 7,
+    restarts: 1,
+    scripts: new Map([["chk", { succeeded: false, result: "exited with status 1", endedMs: 0, durationMs: 12 }]]),
+    processCounts: new Map(),
+    fileValues: new Map(),
+  });
+}
+
+test("a status document arrives through the socket and reads well", async () => {
+  const file = path.join(folder, "a.sock");
+  const http = {
+    masterPid: 1,
+    workers: [{ pid: 2, connections: 3, requests: 4 }],
+    connections: 3,
+    accepted: 9,
+    requests: 4,
+  };
+  const socket = new StatusSocket(file, { vrrp: async () => status(), http: () => http });
+  await socket.open();
+  const document = await askStatus(file);
+  assert.deepEqual(document.vrrp, JSON.parse(JSON.stringify(status())));
+  assert.deepEqual(document.http, http);
+  const text = printStatus(document);
+  assert.match(text, /^VI_1: BACKUP for 1 min 5 s, because: 192\.168\.50\.133 has the higher priority 100$/m);
+  assert.match(text, /priority 70 \(configured 90\), active router: 192\.168\.50\.133 \(priority 100\)/);
+  assert.match(text, /addresses held: none \(of 192\.168\.50\.130\/32\)/);
+  assert.match(text, /adverts dropped: authFailure 2/);
+  assert.match(text, /script chk: FAILED \(exited with status 1, took 12 ms\)/);
+  assert.match(text, /workers \(connections\): 2 \(3\)/);
+  socket.close();
+  assert.equal(existsSync(file), false);
+});
+
+test("a socket that another program answers on is left alone; a dead file is replaced", async () => {
+  const file = path.join(folder, "b.sock");
+  writeFileSync(file, "");
+  const first = new StatusSocket(file, {});
+  await first.open();
+  await assert.rejects(new StatusSocket(file, {}).open(), /in use/);
+  first.close();
+  await assert.rejects(askStatus(file), /no Tandem answers/);
+});
+
+test("durations have two units at most", () => {
+  assert.equal(printDuration(0), "0 s");
+  assert.equal(printDuration(65_000), "1 min 5 s");
+  assert.equal(printDuration(90_061_000), "1 d 1 h");
+});
