@@ -70,8 +70,8 @@ export function httpKind(): ServiceKind {
     name: "http",
     modules: httpModules as readonly ConfModule<Directives>[],
     isVariable: (name) => variables.has(name),
-    plan(main): ServicePlan {
-      const plan = planHttp(main, isRoot(), ignoreReport);
+    plan(main, report): ServicePlan {
+      const plan = planHttp(main, isRoot(), report);
       if (plan === undefined) return { listens: [], logFiles: [] };
       return { listens: plan.sockets.map(({ spec }) => spec), logFiles: [...new Set(logFiles(plan.http))] };
     },
