@@ -1,5 +1,5 @@
 /** A bound configuration as plain JSON values: what golden tests compare and a person can read. */
-import { type Bytes, fromLatin1, utf8 } from "../base/bytes.ts";
+import { fromLatin1, utf8 } from "../base/bytes.ts";
 import type { Catalog } from "./catalog.ts";
 import type { Scope } from "./scope.ts";
 import type { Template } from "./template.ts";
@@ -54,7 +54,7 @@ function toJson(value: unknown, depth = 0): Json {
   if (depth > MAX_DEPTH) return "…";
   if (typeof value === "bigint" || value instanceof RegExp) return String(value);
   if (typeof value === "function") return "(code)";
-  if (value instanceof Uint8Array) return utf8(value as Bytes);
+  if (value instanceof Uint8Array) return Array.from(value, (byte) => byte.toString(16).padStart(2, "0")).join("");
   if (value instanceof Map)
     return Object.fromEntries([...value].map(([key, item]) => [String(key), toJson(item, depth + 1)]));
   if (value instanceof Set || Array.isArray(value)) return [...value].map((item) => toJson(item, depth + 1));

@@ -18,12 +18,14 @@ import {
   type Opened,
   offset,
   raw,
+  single,
   size,
   template,
   text,
 } from "../../conf/slots.ts";
 import { literal, type Template } from "../../conf/template.ts";
-import { parseMsec, parseNumber, parseSec, parseSize } from "../../conf/units.ts";
+import { parseMsec, parseNumber, parseOffset, parseSec, parseSize } from "../../conf/units.ts";
+import { sizeBytes } from "../../conf/values.ts";
 import { parseErrorLog } from "../../net/error-log.ts";
 import { UNLIMITED_RANGES } from "../../wire/http1/range.ts";
 import { METHOD_NAMES } from "../../wire/http1/request-head.ts";
@@ -78,30 +80,47 @@ export const httpMain = confModule({
       doc: "Accepted for compatibility: variables need no hash of that size.",
     }),
     variables_hash_bucket_size: num(64, { min: 1, doc: "Accepted for compatibility." }),
-    server_names_hash_max_size: num(512, { min: 1, doc: "Accepted for compatibility." }),
-    server_names_hash_bucket_size: num(64, { min: 1, doc: "Accepted for compatibility." }),
+    server_names_hash_max_size: num(512, { doc: "Accepted for compatibility." }),
+    server_names_hash_bucket_size: num(64, { doc: "Accepted for compatibility." }),
   },
 });
 
 function parseLocation(use: Use): LocationHeader | undefined {
   const [first, second] = use.args as readonly [string, string | undefined];
   const [modifier, name] = second === undefined ? splitModifier(first) : [first, second];
-  switch (modifier) {
-    case "":
-      return { kind: name.startsWith("@") ? "named" : "prefix", name, ignoreCase: false, pattern: undefined };
-    case "=":
-      return { kind: "exact", name, ignoreCase: false, pattern: undefined };
-    case "^~":
-      return { kind: "noRegex", name, ignoreCase: false, pattern: undefined };
-    case "~":
-    case "~*": {
-      const ignoreCase = modifier === "~*";
-      const pattern = parsePattern(use, name, ignoreCase);
-      return pattern === undefined ? undefined : { kind: "regex", name, ignoreCase, pattern };
-    }
-    default:
-      return use.fail(`invalid location modifier "${first}"`);
-  }
+  if (second !== undefined && first === "") return use.fail('invalid location modifier ""');
+  const isPattern = modifier === "~" || modifier === "~*";
+  const kind = isPattern ? "regex" : LOCATION_KINDS[modifier];
+  if (kind === undefined) return use.fail(`invalid location modifier "${first}"`);
+  const ignoreCase = modifier === "~*";
+  const pattern = isPattern ? parsePattern(use, name, ignoreCase) : undefined;
+  if (isPattern && pattern === undefined) return undefined;
+  const header = {
+    kind: kind === "prefix" && name.startsWith("@") ? "named" : kind,
+    name,
+    ignoreCase,
+    pattern,
+  } as const;
+  return checkNesting(use, header);
+}
+
+const LOCATION_KINDS: Readonly<Record<string, "prefix" | "exact" | "noRegex">> = {
+  "": "prefix",
+  "=": "exact",
+  "^~": "noRegex",
+};
+
+/** Locations must lie inside each other as their names say. */
+function checkNesting(use: Use, header: LocationHeader): LocationHeader | undefined {
+  const { kind, name } = header;
+  const outer = use.context === "location" ? headerOf(use.scope) : undefined;
+  if (outer === undefined) return header;
+  if (outer.kind === "exact") return use.fail(`location "${name}" cannot be inside the exact location "${outer.name}"`);
+  if (outer.kind === "named") return use.fail(`location "${name}" cannot be inside the named location "${outer.name}"`);
+  if (kind === "named") return use.fail(`named location "${name}" can be on the server level only`);
+  if (kind !== "regex" && !name.startsWith(outer.name))
+    return use.fail(`location "${name}" is outside location "${outer.name}"`);
+  return header;
 }
 
 /** The modifier may stand without a space in front of the name. */
@@ -136,29 +155,13 @@ function parseServerName(
   return names;
 }
 
-/** Locations must lie inside each other as their names say. */
-function checkLocations(
-  { location }: { readonly location: readonly Opened<LocationHeader>[] },
-  scope: Scope,
-  report: Report,
-): void {
-  const outer = scope.context === "location" ? headerOf(scope) : undefined;
+function checkLocations({ location }: { readonly location: readonly Opened<LocationHeader>[] }, report: Report): void {
   const seen = new Set<string>();
-  for (const { header, scope: inner } of location) {
-    const position = inner.directive?.end;
+  for (const { header, scope } of location) {
     const { kind, name } = header;
-    const key = `${kind === "exact" ? "=" : kind === "regex" ? `~${header.ignoreCase}` : ""} ${name}`;
-    if (kind !== "regex" && seen.has(key)) report("emerg", `duplicate location "${name}"`, position);
+    const key = `${kind === "exact" ? "=" : ""} ${name}`;
+    if (kind !== "regex" && seen.has(key)) report("emerg", `duplicate location "${name}"`, scope.directive?.end);
     seen.add(key);
-    if (outer === undefined) continue;
-    if (kind === "named") report("emerg", `named location "${name}" can be on the server level only`, position);
-    else if (outer.kind === "exact")
-      report("emerg", `location "${name}" cannot be inside the exact location "${outer.name}"`, position);
-    else if (outer.kind === "named")
-      report("emerg", `location "${name}" cannot be inside the named location "${outer.name}"`, position);
-    else if (outer.kind !== "regex" && kind !== "regex" && !name.startsWith(outer.name)) {
-      report("emerg", `location "${name}" is outside location "${outer.name}"`, position);
-    }
   }
 }
 
@@ -167,27 +170,38 @@ export function headerOf(scope: Scope): LocationHeader | undefined {
   return scope.parent?.own(coreServer).location?.find((opened) => opened.scope === scope)?.header;
 }
 
+function readListen(use: Use): Listen | undefined {
+  const parsed = parseListen(use.args);
+  if (typeof parsed === "string") return use.fail(parsed);
+  const { listen, warnings } = parsed;
+  for (const warning of warnings) use.warn(warning);
+  const isKnown = use.scope.own(coreServer).listen?.some(({ name }) => name === listen.name) ?? false;
+  return isKnown ? use.fail(`a duplicate listen ${listen.name}`) : listen;
+}
+
+/** Bounds of nginx's memory pools, so that a file that nginx refuses is refused. */
+const MIN_POOL_BYTES = 112;
+const POOL_ALIGNMENT = 16;
+
+function checkPool(value: number, use: Use): number | undefined {
+  if (value < MIN_POOL_BYTES) return use.fail(`the pool size must be no less than ${MIN_POOL_BYTES}`);
+  if (value % POOL_ALIGNMENT !== 0) return use.fail(`the pool size must be a multiple of ${POOL_ALIGNMENT}`);
+  return value;
+}
+
 /** What stands in `http` and `server`. */
 export const coreServer = confModule({
   name: "http core, server",
   contexts: "http, server",
-  check: (conf, { scope }, report) => checkLocations(conf, scope, report),
+  check: (conf, _situation, report) => checkLocations(conf, report),
   directives: {
-    listen: list<Listen>(
-      (use) => {
-        const parsed = parseListen(use.args);
-        if (typeof parsed === "string") return use.fail(parsed);
-        for (const warning of parsed.warnings) use.warn(warning);
-        return parsed.listen;
-      },
-      {
-        in: "server",
-        args: [1, MANY],
-        inherit: "none",
-        syntax: "address[:port] [parameter ...]",
-        doc: "Address on which the server accepts connections.",
-      },
-    ),
+    listen: list(readListen, {
+      in: "server",
+      args: [1, MANY],
+      inherit: "none",
+      syntax: "address[:port] [parameter ...]",
+      doc: "Address on which the server accepts connections.",
+    }),
     server_name: fold<readonly ServerNameWord[], readonly ServerNameWord[]>([], parseServerName, {
       in: "server",
       args: [1, MANY],
@@ -201,8 +215,14 @@ export const coreServer = confModule({
       syntax: "[ = | ~ | ~* | ^~ ] uri",
       doc: "Configuration for requests with this URI.",
     }),
-    connection_pool_size: size("512", { doc: "Accepted for compatibility: memory is not pooled per connection." }),
-    request_pool_size: size("4k", { doc: "Accepted for compatibility: memory is not pooled per request." }),
+    connection_pool_size: single(sizeBytes, "512", {
+      validate: checkPool,
+      doc: "Accepted for compatibility: memory is not pooled per connection.",
+    }),
+    request_pool_size: single(sizeBytes, "4k", {
+      validate: checkPool,
+      doc: "Accepted for compatibility: memory is not pooled per request.",
+    }),
     client_header_timeout: msec("60s", { doc: "Time for a client to send a request's header." }),
     client_header_buffer_size: size("1k", { doc: "First buffer for a request's header." }),
     large_client_header_buffers: raw(
@@ -329,9 +349,30 @@ function parseRoot(use: Use): RootPath | undefined {
   return template === undefined ? undefined : { template, prefix };
 }
 
-function only(word: string, use: Use): string | undefined {
-  if (use.args.length === 1 && use.args[0] === word) return word;
-  return use.fail(`"${use.name} ${use.args.join(" ")}" is not supported, only "${use.name} ${word}"`);
+/** The names of all levels of subfolders together have at most so many characters. */
+const MAX_LEVEL_CHARACTERS = 10;
+
+function parseTemporaryPath(use: Use): string | undefined {
+  const [path = "", ...words] = use.args;
+  const levels = words.map((level) => parseNumber(level) ?? 0);
+  const total = levels.reduce((sum, level) => sum + level, 0);
+  if (levels.includes(0) || total > MAX_LEVEL_CHARACTERS) return use.invalid("invalid value");
+  return fullName(path, use.environment.prefix);
+}
+
+function parseAio(use: Use): "off" | undefined {
+  const word = use.args[0] as string;
+  if (word === "off") return word;
+  const isKnown = word === "on" || /^threads(=|$)/.test(word);
+  return isKnown ? use.fail(`"aio ${word}" is unsupported on this platform`) : use.invalid("invalid value");
+}
+
+function parseDirectIo(use: Use): "off" | undefined {
+  const word = use.args[0] as string;
+  if (word === "off") return word;
+  return parseOffset(word) === undefined
+    ? use.invalid("invalid value")
+    : use.fail(`"directio ${word}" is not supported, only "directio off"`);
 }
 
 /** What stands in `http`, `server` and `location`. */
@@ -366,7 +407,8 @@ export const core = confModule({
       { location: "limit_except" },
       (use) => {
         for (const word of use.args)
-          if (!(METHOD_NAMES as readonly string[]).includes(word)) return use.fail(`invalid method "${word}"`);
+          if (word === "" || !(METHOD_NAMES as readonly string[]).includes(word))
+            return use.fail(`invalid method "${word}"`);
         return use.args.includes("GET") ? [...use.args, "HEAD"] : use.args;
       },
       { args: [1, MANY], syntax: "method ...", doc: "Configuration for all methods but these." },
@@ -378,32 +420,28 @@ export const core = confModule({
       doc: "Media types by file extension.",
     }),
     default_type: text("text/plain", { doc: "Media type of files without a known extension." }),
-    types_hash_max_size: num(1024, { min: 1, doc: "Accepted for compatibility." }),
-    types_hash_bucket_size: num(64, { min: 1, doc: "Accepted for compatibility." }),
+    types_hash_max_size: num(1024, { doc: "Accepted for compatibility." }),
+    types_hash_bucket_size: num(64, { doc: "Accepted for compatibility." }),
     client_max_body_size: offset("1m", { doc: "Largest body of a request; 0 for any." }),
     client_body_buffer_size: size("16k", { doc: "Body that is kept in memory; more goes to a file." }),
     client_body_timeout: msec("60s", { doc: "Time between two reads of a request's body." }),
-    client_body_temp_path: raw<string, undefined>(
-      undefined,
-      (use) => fullName(use.args[0] as string, use.environment.prefix),
-      {
-        args: [1, 4],
-        syntax: "path [level1 [level2 [level3]]]",
-        defaultText: "client_body_temp",
-        doc: "Folder of temporary files with request bodies.",
-      },
-    ),
+    client_body_temp_path: raw<string, undefined>(undefined, parseTemporaryPath, {
+      args: [1, 4],
+      syntax: "path [level1 [level2 [level3]]]",
+      defaultText: "client_body_temp",
+      doc: "Folder of temporary files with request bodies.",
+    }),
     sendfile: flag(false, {
       in: `${EVERYWHERE}, if in location`,
       doc: "Sends files without copying them through the worker.",
     }),
     sendfile_max_chunk: size("2m", { doc: "Bytes of a file sent in one go; 0 for any." }),
-    aio: raw("off", (use) => only("off", use), {
+    aio: raw("off", parseAio, {
       syntax: "off",
       defaultText: "off",
       doc: "Only `off`: files are read synchronously.",
     }),
-    directio: raw("off", (use) => only("off", use), {
+    directio: raw("off", parseDirectIo, {
       syntax: "off",
       defaultText: "off",
       doc: "Only `off`: files are read through the page cache.",
@@ -429,10 +467,12 @@ export const core = confModule({
     tcp_nodelay: flag(true, { doc: "Sets TCP_NODELAY on keep-alive connections." }),
     send_timeout: msec("60s", { doc: "Time between two successful writes to a client." }),
     limit_rate: template(undefined, {
+      constant: sizeBytes,
       in: `${EVERYWHERE}, if in location`,
       doc: "Bytes a second of an answer; 0 for any.",
     }),
     limit_rate_after: template(undefined, {
+      constant: sizeBytes,
       in: `${EVERYWHERE}, if in location`,
       doc: "Bytes that are sent before the rate is limited.",
     }),
@@ -445,7 +485,10 @@ export const core = confModule({
     }),
     keepalive_min_timeout: msec("0", { doc: "Time that an idle keep-alive connection stays open in any case." }),
     keepalive_requests: num(1000, { doc: "Requests of one connection." }),
-    keepalive_disable: bits(["msie6"], ["none", "msie6", "safari"], { doc: "Browsers without keep-alive." }),
+    keepalive_disable: bits(["msie6"], ["none", "msie6", "safari"], {
+      args: [1, 2],
+      doc: "Browsers without keep-alive.",
+    }),
     satisfy: choice("all", ["all", "any"], { doc: "Whether all access modules must agree or one is enough." }),
     lingering_close: choice("on", ["off", "on", "always"], { doc: "Reads what a client still sends before closing." }),
     lingering_time: msec("30s", { doc: "Longest lingering close." }),
@@ -478,7 +521,7 @@ export const core = confModule({
       doc: "Keeps files open between requests.",
     }),
     open_file_cache_valid: msec("60s", { doc: "Time after which a kept file is looked at again." }),
-    open_file_cache_min_uses: num(1, { min: 1, doc: "Uses that keep a file's descriptor open." }),
+    open_file_cache_min_uses: num(1, { doc: "Uses that keep a file's descriptor open." }),
     open_file_cache_errors: flag(false, { doc: "Remembers missing files too." }),
   },
 });

@@ -23,9 +23,10 @@ interface HeaderLine {
 
 function parseHeader(use: Use): HeaderLine | undefined {
   const [name = "", text = "", last] = use.args;
-  if (last !== undefined && last !== "always") return use.fail(`invalid parameter "${last}"`);
   const value = use.template(text);
-  return value === undefined ? undefined : { name, value, always: last !== undefined };
+  if (value === undefined) return undefined;
+  if (last !== undefined && last !== "always") return use.fail(`invalid parameter "${last}"`);
+  return { name, value, always: last !== undefined };
 }
 
 /** `expires`: a fixed answer, or seconds from a base. */

@@ -2,7 +2,7 @@
 import type { Level } from "../../base/log.ts";
 import { LEVELS } from "../../base/log.ts";
 import type { Scope } from "../../conf/scope.ts";
-import type { Report, Use } from "../../conf/slot.ts";
+import type { Use } from "../../conf/slot.ts";
 import { fullName, list } from "../../conf/slots.ts";
 import { constantOf, parseTemplate, type Template } from "../../conf/template.ts";
 import { parseMsec, parseSize } from "../../conf/units.ts";
@@ -46,6 +46,13 @@ function parseFormat(use: Use): LogFormat | undefined {
       return use.fail(`unknown log format escaping "${word}"`);
     escaping = word;
   }
+  if (formatsOf(use.scope.own(log).log_format ?? []).some((known) => known.name === name))
+    return use.fail(`duplicate "log_format" name "${name}"`);
+  for (const part of rest) {
+    const parsed = parseTemplate(part);
+    if (parsed.ok) continue;
+    return use.fail(parsed.reason === "invalid variable name" ? `invalid parameter "${part}"` : parsed.reason);
+  }
   const template = use.template(rest.join(""));
   return template === undefined ? undefined : { name, escaping, template };
 }
@@ -71,6 +78,8 @@ function parseAccessLog(use: Use): AccessLog | undefined {
   }
   const target = parseTarget(use, word);
   if (target === undefined) return undefined;
+  if (!formatsAround(use.scope).some(({ name }) => name.toLowerCase() === format.toLowerCase()))
+    return use.fail(`unknown log format "${format}"`);
   let sizeBytes: number | undefined;
   let flushMs: number | undefined;
   let condition: Template | undefined;
@@ -225,17 +234,10 @@ function formatsOf(formats: readonly LogFormat[]): readonly LogFormat[] {
   return combined.ok ? [...formats, { name: "combined", escaping: "default", template: combined.value }] : formats;
 }
 
-function check(
-  conf: { readonly log_format: readonly LogFormat[]; readonly access_log: readonly AccessLog[] },
-  scope: Scope,
-  report: Report,
-): void {
-  const names = new Set(formatsOf(conf.log_format).map(({ name }) => name.toLowerCase()));
-  const origin = scope.origin(log, "access_log");
-  if (origin?.scope !== scope) return;
-  conf.access_log.forEach(({ format }, index) => {
-    if (!names.has(format.toLowerCase())) report("emerg", `unknown log format "${format}"`, origin.positions[index]);
-  });
+/** The formats that have been defined so far, as an `access_log` in this scope sees them. */
+function formatsAround(scope: Scope): readonly LogFormat[] {
+  const { log_format: own } = scope.own(log);
+  return own !== undefined || scope.parent === undefined ? formatsOf(own ?? []) : formatsAround(scope.parent);
 }
 
 export const log = httpModule({
@@ -247,7 +249,6 @@ export const log = httpModule({
     return { ...merged, access_log: [{ target, format: "combined", buffer: undefined, condition: undefined }] };
   },
   log: build,
-  check: (conf, { scope }, report) => check(conf, scope, report),
 });
 
 /** Files that a scope's access logs are written to, for the master to create. */

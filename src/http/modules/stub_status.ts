@@ -1,5 +1,5 @@
 /** A page with a few counters, and variables for them. nginx: ngx_http_stub_status_module. */
-import { raw } from "../../conf/slots.ts";
+import { fold } from "../../conf/slots.ts";
 import { GET, HEAD } from "../../wire/http1/request-head.ts";
 import { textChunk } from "../body.ts";
 import { answer, discardBody } from "../engine.ts";
@@ -7,7 +7,7 @@ import { httpModule } from "../module.ts";
 import type { Request } from "../request.ts";
 
 const directives = {
-  stub_status: raw(false, () => true, {
+  stub_status: fold<boolean, boolean>(false, () => true, {
     in: "server, location",
     inherit: "conditions",
     args: [0, 1],
