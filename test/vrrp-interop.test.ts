@@ -1,0 +1,127 @@
+/** Tandem and the real keepalived on one segment, in either role: versions 2 and 3, both families, multicast and unicast. */
+import assert from "node:assert/strict";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { describe, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { missingForLab, SegmentLab, until } from "./support/segment-lab.ts";
+
+const skip = missingForLab(["keepalived"]) ?? false;
+
+/** One router of each kind; the address's last byte is its VRID. */
+const ADDRESSES = [
+  "192.168.50.33",
+  "192.168.50.34",
+  "192.168.50.35",
+  "2001:db8:50::36",
+  "192.168.50.37",
+  "192.168.50.38",
+];
+
+function config(self: number, priority: number): string {
+  const instance = (vrid: number, body: string, address: string) => `vrrp_instance VI_${vrid} {
+  interface eth0
+  virtual_router_id ${vrid}
+  priority ${priority}
+${body}
+  virtual_ipaddress {
+    ${address}
+  }
+}`;
+  return [
+    "global_defs {\n  router_id lab\n}",
+    instance(33, "  advert_int 1\n  authentication {\n    auth_type PASS\n    auth_pass 1111\n  }", "192.168.50.33"),
+    instance(34, "  advert_int 1", "192.168.50.34"),
+    instance(35, "  version 3\n  advert_int 0.3", "192.168.50.35/24"),
+    instance(36, "  version 3\n  advert_int 0.3", "fe80::36\n    2001:db8:50::36/64"),
+    instance(
+      37,
+      `  advert_int 1\n  unicast_src_ip 192.168.50.${self}\n  unicast_peer {\n    192.168.50.${267 - self}\n  }`,
+      "192.168.50.37",
+    ),
+    instance(
+      38,
+      `  version 3\n  advert_int 0.3\n  unicast_src_ip 192.168.50.${self}\n  unicast_peer {\n    192.168.50.${267 - self}\n  }`,
+      "192.168.50.38",
+    ),
+  ].join("\n");
+}
+
+// Side by side, each in namespaces of its own: most of the time is waiting.
+describe("interoperation", { concurrency: true }, () => {
+  for (const [first, second] of [
+    ["tandem", "keepalived"],
+    ["keepalived", "tandem"],
+    ["tandem", "tandem"],
+  ] as const)
+    test(`${first} of priority 100 and ${second} of priority 90 share the routers of all kinds`, { skip }, async () => {
+      const lab = new SegmentLab(["a", "b"]);
+      const all = (host: string) => ADDRESSES.every((address) => lab.holds(host, address));
+      const none = (host: string) => ADDRESSES.every((address) => !lab.holds(host, address));
+      try {
+        const b = lab.start(second, "b", config(134, 90));
+        await until("the only node takes everything", () => all("b"));
+        let a = lab.start(first, "a", config(133, 100));
+        await until("the better node takes everything over", () => all("a") && none("b"));
+
+        await a.stop();
+        await until("a graceful stop hands everything over", () => all("b") && none("a"), 3000);
+        assert.match(b.log(), /Backup received priority 0 advertisement/);
+
+        a = lab.start(first, "a", config(133, 100));
+        await until("the better node takes everything back", () => all("a") && none("b"));
+        process.kill(Number(readFileSync(a.vrrpPidFile, "latin1")), "SIGKILL");
+        if (first === "tandem")
+          await until("the guard hands everything over at once", () => all("b") && none("a"), 2000);
+        await until("the better node has everything again", () => all("a") && none("b"), 20_000);
+        for (const daemon of [a, b]) assert.doesNotMatch(daemon.log(), /checksum|mismatch|not present|too short/i);
+      } finally {
+        await lab.close();
+      }
+    });
+
+  test("a sinking priority hands over, a recovered one takes back; a nopreempt node waits", { skip }, async () => {
+    const lab = new SegmentLab(["a", "b"]);
+    const body = (priority: number, more: string) => `global_defs {
+    script_user root
+  }
+  vrrp_script chk {
+    script "/usr/bin/test ! -e ${lab.folder}/broken"
+    interval 1
+    weight -20
+  }
+  vrrp_instance VI_1 {
+    interface eth0
+    virtual_router_id 33
+    priority ${priority}
+    version 3
+    advert_int 0.2
+  ${more}
+    virtual_ipaddress {
+      192.168.50.130
+    }
+  }
+  `;
+    const holds = (host: string) => lab.holds(host, "192.168.50.130");
+    try {
+      const a = lab.start("tandem", "a", body(100, "  track_script {\n    chk\n  }"));
+      await until("a takes over", () => holds("a"));
+      const b = lab.start("keepalived", "b", body(90, ""));
+      await until("b is there", () => b.log().includes("Entering BACKUP STATE"));
+      writeFileSync(`${lab.folder}/broken`, "");
+      await until("b outranks a", () => holds("b") && !holds("a"), 6000);
+      assert.match(a.log(), /Changing effective priority from 100 to 80/);
+      rmSync(`${lab.folder}/broken`);
+      await until("a outranks b", () => holds("a") && !holds("b"), 6000);
+
+      await b.stop();
+      const meek = lab.start("tandem", "b", body(200, "  state BACKUP\n  nopreempt"));
+      await until("it is backup", () => meek.log().includes("Entering BACKUP STATE"));
+      await sleep(1500);
+      assert.ok(holds("a") && !holds("b"), "priority 200 with nopreempt does not take over");
+      await a.stop();
+      await until("but it does when the other one stops", () => holds("b"), 2000);
+    } finally {
+      await lab.close();
+    }
+  });
+});
