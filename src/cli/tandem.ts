@@ -38,6 +38,10 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
     summary: "how the node that runs on this machine is",
     load: async () => (await import("./status.ts")).runStatus,
   },
+  check: {
+    summary: "what a node's files, or a pair's, will really do, explained with file and line",
+    load: async () => (await import("./check.ts")).runCheck,
+  },
   "install-service": {
     summary: "start at boot: writes and enables a systemd unit",
     load: async () => (await import("./install-service.ts")).runInstallService,

@@ -1,0 +1,138 @@
+/** From file names to the subject of a check: loads both configurations, the nginx.conf files and the scripts they name. */
+import { fromLatin1, fromUtf8, latin1, utf8 } from "../base/bytes.ts";
+import { loadKeepalived } from "../conf/keepalived/load.ts";
+import { type ConfigReader, load, sourcesOf } from "../conf/nginx/load.ts";
+import type { NodeFacts } from "./facts.ts";
+import { type NginxView, viewNginx } from "./nginx-view.ts";
+import { parseShell } from "./shell.ts";
+import { type CheckedNode, type CheckedScript, pairInstances, type Subject, scriptRuns } from "./subject.ts";
+
+/** The files of a check. */
+export interface CheckRequest {
+  readonly keepalived: string;
+  readonly nginx: string | undefined;
+  readonly peerKeepalived: string | undefined;
+  readonly peerNginx: string | undefined;
+  readonly configId: string;
+}
+
+/** What is needed to read them. */
+export interface CheckPorts {
+  readonly reader: ConfigReader;
+  /** undefined: nothing of this machine is looked at. */
+  readonly facts: NodeFacts | undefined;
+}
+
+/** Loads everything. Never throws on what is in the files. */
+export function buildSubject(request: CheckRequest, { reader, facts }: CheckPorts): Subject {
+  const texts = new Map<string, string>();
+  const nginx = request.nginx === undefined ? undefined : loadNginx(request.nginx, reader, texts);
+  const peerNginx = request.peerNginx === undefined ? nginx : loadNginx(request.peerNginx, reader, texts);
+  const node = loadNode(request.keepalived, request.configId, nginx, reader, texts);
+  const peer =
+    request.peerKeepalived === undefined
+      ? undefined
+      : loadNode(request.peerKeepalived, request.configId, peerNginx, reader, texts);
+  const labels = peer !== undefined && peer.label === node.label;
+  const [first, second] = labels
+    ? [
+        { ...node, label: "the first node" },
+        { ...(peer as CheckedNode), label: "the other node" },
+      ]
+    : [node, peer];
+  return {
+    node: first,
+    peer: second,
+    pairs: second === undefined ? [] : pairInstances(first, second),
+    texts,
+    facts,
+    isHere: facts !== undefined && isThisMachine(first, facts),
+  };
+}
+
+function loadNginx(file: string, reader: ConfigReader, texts: Map<string, string>): NginxView {
+  const source = load(file, reader);
+  // The tree is made of byte strings.
+  for (const one of sourcesOf(source)) texts.set(one.file, utf8(fromLatin1(one.text ?? "")));
+  return viewNginx(source);
+}
+
+function loadNode(
+  file: string,
+  configId: string,
+  nginx: NginxView | undefined,
+  reader: ConfigReader,
+  texts: Map<string, string>,
+): CheckedNode {
+  const loaded = loadKeepalived(file, { reader, configId });
+  for (const path of loaded.files) {
+    const text = readText(path, reader);
+    if (text !== undefined) texts.set(path, text);
+  }
+  const scripts = loaded.config.scripts.map((script) => loadScript(script, file, reader));
+  for (const { source, text } of scripts) if (source !== undefined && text !== undefined) texts.set(source, text);
+  return {
+    label: loaded.config.globals.routerId ?? file.slice(file.lastIndexOf("/") + 1),
+    file,
+    config: loaded.config,
+    diagnostics: loaded.diagnostics,
+    isUnread: loaded.files.length === 0,
+    scripts,
+    nginx,
+  };
+}
+
+/** A script from its own path, else a copy of the same name beside the configuration. */
+function loadScript(script: CheckedScript["script"], file: string, reader: ConfigReader): CheckedScript {
+  const path = shellArgument(script.command.argv) ?? (script.command.argv[0] as string);
+  const name = path.slice(path.lastIndexOf("/") + 1);
+  const beside = file.includes("/") ? `${file.slice(0, file.lastIndexOf("/"))}/${name}` : name;
+  for (const source of [path, beside]) {
+    if (!source.includes("/") && source === path) continue;
+    const text = readText(source, reader);
+    // A compiled program is no text.
+    if (text === undefined || text.includes("\0")) continue;
+    const shell = parseShell(text);
+    return { script, path, source, text, shell, runs: scriptRuns(shell, path, script.timeoutMs) };
+  }
+  return builtIn(script, path);
+}
+
+/** `/bin/sh script.sh`: the script is the argument. */
+function shellArgument(argv: readonly string[]): string | undefined {
+  const [program = "", argument] = argv;
+  return /(^|\/)(ba|da|k|z)?sh$/.test(program) && argument !== undefined && !argument.startsWith("-")
+    ? argument
+    : undefined;
+}
+
+/** `killall -0 nginx`, `sh -c '…'`: the command line is itself the script. */
+function builtIn(script: CheckedScript["script"], path: string): CheckedScript {
+  const { argv } = script.command;
+  const isShell = /(^|\/)(ba|da|k|z)?sh$/.test(argv[0] ?? "") && argv[1] === "-c" && argv[2] !== undefined;
+  const text = isShell ? (argv[2] as string) : argv.map(quote).join(" ");
+  const shell = parseShell(text);
+  const runs = scriptRuns(shell, path, script.timeoutMs);
+  const isKnown = runs.whileBroken.outcomes.every(({ unknowns }) => unknowns.length === 0);
+  return { script, path, source: undefined, text: undefined, shell, runs: isKnown ? runs : undefined };
+}
+
+function quote(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
+}
+
+/** Paths of the reader are byte strings. */
+function readText(path: string, reader: ConfigReader): string | undefined {
+  const bytes = reader.read(latin1(fromUtf8(path)));
+  return "errno" in bytes ? undefined : utf8(bytes);
+}
+
+/** The machine is the node when it has the node's source address, or the node's name. */
+function isThisMachine(node: CheckedNode, facts: NodeFacts): boolean {
+  const local = new Set(facts.interfaces.flatMap(({ addresses }) => addresses));
+  const sources = node.config.instances.flatMap(({ sourceAddress }) =>
+    sourceAddress === undefined ? [] : [sourceAddress],
+  );
+  if (sources.some((address) => local.has([...address].join(".")))) return true;
+  return node.file === "/etc/keepalived/keepalived.conf" || node.config.globals.routerId === facts.hostName;
+}

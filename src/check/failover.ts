@@ -1,0 +1,227 @@
+/**
+ * What a pair does when something dies, and how long clients wait: worked out from the timers (RFC 9568 §6, with
+ * keepalived's behaviour as measured) and from what the check scripts do.
+ */
+import { compareIp } from "../base/ip.ts";
+import type { VrrpInstance } from "../conf/keepalived/config.ts";
+import { type CheckedNode, type InstancePair, type Result, type ScriptRuns, trackedScripts } from "./subject.ts";
+
+/** A span of milliseconds. */
+export interface Span {
+  readonly minMs: number;
+  readonly maxMs: number;
+}
+
+/** What follows an event. */
+export type Consequence =
+  | { readonly kind: "moves"; readonly span: Span; readonly how: string }
+  | { readonly kind: "stays"; readonly reason: StayReason; readonly how: string }
+  | { readonly kind: "unknown"; readonly how: string };
+
+/** Why the address does not move although nginx is dead. */
+export type StayReason =
+  | "untracked"
+  | "always-failing"
+  | "never-noticed"
+  | "priority-too-high"
+  | "nopreempt"
+  | "owner"
+  | "same-on-both";
+
+/** Who has the address when all is well, and who takes it. */
+export interface Roles {
+  readonly active: VrrpInstance;
+  readonly activeNode: CheckedNode;
+  readonly backup: VrrpInstance;
+  readonly backupNode: CheckedNode;
+}
+
+/** One pair of instances, explained. */
+export interface Outlook {
+  readonly roles: Roles;
+  /** Effective priorities while nginx runs on both. */
+  readonly activePriority: number;
+  readonly backupPriority: number;
+  readonly gracefulStop: Span;
+  readonly nodeDies: Span;
+  readonly nginxDies: Consequence;
+  /** undefined: the address stays where it went. */
+  readonly returnsAfter: Span | undefined;
+}
+
+/** Skew: the higher the priority, the shorter. */
+export function skewMs({ version, advertIntervalMs }: VrrpInstance, priority: number): number {
+  return ((256 - priority) * (version === 2 ? 1000 : advertIntervalMs)) / 256;
+}
+
+/** How long a backup waits for an advert. */
+export function downMs(instance: VrrpInstance, priority: number): number {
+  return instance.downTimerAdverts * instance.advertIntervalMs + skewMs(instance, priority);
+}
+
+/** The priority that counts, from what the scripts say. keepalived: clamped to 1 … 254. */
+export function effectivePriority(node: CheckedNode, instance: VrrpInstance, moment: keyof ScriptRuns): number {
+  if (instance.priority === 255) return 255;
+  let priority = instance.priority;
+  for (const { checked, weight, reverse } of trackedScripts(node, instance)) {
+    const verdict = checked.runs?.[moment].verdict;
+    if (verdict === undefined) {
+      // Unknown: as a script should be.
+      if (weight > 0 !== reverse && moment === "whileUp") priority += Math.abs(weight);
+      continue;
+    }
+    const isUp = (verdict === "success") !== reverse;
+    if (weight > 0 && isUp) priority += weight;
+    if (weight < 0 && !isUp) priority += weight;
+  }
+  return Math.min(254, Math.max(1, priority));
+}
+
+/** The whole outlook. */
+export function outlookOf(pair: InstancePair): Outlook {
+  const roles = rolesOf(pair);
+  const { active, activeNode, backup, backupNode } = roles;
+  const activePriority = effectivePriority(activeNode, active, "whileUp");
+  const backupPriority = effectivePriority(backupNode, backup, "whileUp");
+  const skew = skewMs(backup, backupPriority);
+  const down = downMs(backup, backupPriority);
+  const nodeDies = { minMs: down - backup.advertIntervalMs, maxMs: down };
+  const back = downMs(active, activePriority) + active.preemptDelayMs;
+  return {
+    roles,
+    activePriority,
+    backupPriority,
+    gracefulStop: { minMs: skew, maxMs: skew },
+    nodeDies,
+    nginxDies: nginxDies(roles, activePriority, backupPriority, nodeDies, skew),
+    returnsAfter: active.nopreempt ? undefined : { minMs: back, maxMs: back },
+  };
+}
+
+/** The higher effective priority is active; with equal ones the higher address. */
+function rolesOf({ a, b, nodeA, nodeB }: InstancePair): Roles {
+  const pa = effectivePriority(nodeA, a, "whileUp");
+  const pb = effectivePriority(nodeB, b, "whileUp");
+  const byAddress =
+    a.sourceAddress !== undefined && b.sourceAddress !== undefined && a.sourceAddress.length === b.sourceAddress.length
+      ? compareIp(a.sourceAddress, b.sourceAddress)
+      : 0;
+  const isA = pa === pb ? byAddress >= 0 : pa > pb;
+  return isA
+    ? { active: a, activeNode: nodeA, backup: b, backupNode: nodeB }
+    : { active: b, activeNode: nodeB, backup: a, backupNode: nodeA };
+}
+
+/** Program names that stand for nginx, or for Tandem in its place. */
+const WEB_SERVER = /(^|\/)(nginx|tandem)/;
+
+/** What happens when nginx on the active node dies and can't be started again. */
+function nginxDies(
+  roles: Roles,
+  activePriority: number,
+  backupPriority: number,
+  nodeDies: Span,
+  backupSkewMs: number,
+): Consequence {
+  const { active, activeNode, backup, backupNode } = roles;
+  const processes = [...active.tracks.processes].filter(({ name }) =>
+    activeNode.config.trackProcesses.some((known) => known.name === name && WEB_SERVER.test(known.process)),
+  );
+  const scripts = trackedScripts(activeNode, active);
+  if (scripts.length === 0 && processes.length === 0)
+    return { kind: "stays", reason: "untracked", how: "nothing in the configuration looks at nginx" };
+  let priority = activePriority;
+  let detection: Span | undefined;
+  const notice = (span: Span): void => {
+    detection = detection === undefined || span.maxMs < detection.maxMs ? span : detection;
+  };
+  for (const { weight, weightReverse } of processes) {
+    if (weightReverse) continue;
+    if (weight === 0)
+      return moves({ minMs: backupSkewMs, maxMs: backupSkewMs }, "the process is missed at once: fault");
+    priority -= Math.abs(weight);
+    notice({ minMs: 0, maxMs: 0 });
+  }
+  let isUnknown = false;
+  let isAlwaysFailing = false;
+  let isNoticed = processes.length > 0;
+  for (const { checked, weight, reverse } of scripts) {
+    const { runs, script } = checked;
+    if (runs === undefined) {
+      isUnknown = true;
+      continue;
+    }
+    const { whileUp, whileBroken } = runs;
+    if (whileBroken.stopsKeepalived && reachesStop(whileBroken)) {
+      const at = stopSeconds(whileBroken) * 1000;
+      const span = { minMs: at + backupSkewMs, maxMs: script.intervalMs + at + backupSkewMs };
+      return moves(span, "the script stops keepalived, which says goodbye");
+    }
+    if (whileUp.verdict === "failure") isAlwaysFailing = true;
+    if (whileBroken.verdict === undefined) isUnknown = true;
+    if (whileUp.verdict === "failure" || whileBroken.verdict !== "failure") continue;
+    isNoticed = true;
+    const runMs = whileBroken.seconds * 1000;
+    const again = (script.fall - 1) * script.intervalMs;
+    const span = { minMs: runMs + again, maxMs: script.intervalMs + runMs + again };
+    if (weight === 0 && !reverse)
+      return moves({ minMs: span.minMs + backupSkewMs, maxMs: span.maxMs + backupSkewMs }, "the check fails: fault");
+    if (reverse) continue;
+    priority -= Math.abs(weight);
+    notice(span);
+  }
+  priority = Math.max(1, priority);
+  if (!isNoticed && isUnknown) return { kind: "unknown", how: "the check script could not be understood" };
+  if (!isNoticed)
+    return isAlwaysFailing
+      ? { kind: "stays", reason: "always-failing", how: "the check fails all the time, so nothing changes" }
+      : { kind: "stays", reason: "never-noticed", how: "the check succeeds although nginx is dead" };
+  if (active.priority === 255)
+    return { kind: "stays", reason: "owner", how: "priority 255 owns the address and is never lowered" };
+  if (priority > backupPriority || (priority === backupPriority && !isBackupAddressHigher(roles)))
+    return {
+      kind: "stays",
+      reason: "priority-too-high",
+      how: `the priority falls to ${priority}, which is not below the other node's ${backupPriority}`,
+    };
+  if (backup.nopreempt)
+    return {
+      kind: "stays",
+      reason: "nopreempt",
+      how: `${backupNode.label} has nopreempt: it waits for as long as it hears adverts, however low their priority`,
+    };
+  const first = detection ?? { minMs: 0, maxMs: 0 };
+  const how = `the check lowers the priority to ${priority}, below ${backupPriority}`;
+  const wait = backup.preemptDelayMs;
+  return moves({ minMs: first.minMs + nodeDies.minMs + wait, maxMs: first.maxMs + nodeDies.maxMs + wait }, how);
+}
+
+function moves(span: Span, how: string): Consequence {
+  return { kind: "moves", span, how };
+}
+
+function reachesStop(result: Result): boolean {
+  return result.outcomes.every(({ deeds }) => deeds.some(({ kind }) => kind === "stop-keepalived"));
+}
+
+function stopSeconds(result: Result): number {
+  return Math.max(
+    ...result.outcomes.flatMap(({ deeds }) =>
+      deeds.filter(({ kind }) => kind === "stop-keepalived").map(({ atSeconds }) => atSeconds),
+    ),
+  );
+}
+
+function isBackupAddressHigher({ active, backup }: Roles): boolean {
+  if (active.sourceAddress === undefined || backup.sourceAddress === undefined) return false;
+  if (active.sourceAddress.length !== backup.sourceAddress.length) return false;
+  return compareIp(backup.sourceAddress, active.sourceAddress) > 0;
+}
+
+/** `0.65 s`, or `2.65 to 3.65 s`. */
+export function printSpan({ minMs, maxMs }: Span): string {
+  const seconds = (ms: number): string =>
+    ms < 995 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(ms < 9950 ? 2 : 1).replace(/0$/, "")} s`;
+  if (Math.abs(maxMs - minMs) < 5) return seconds(maxMs);
+  return `${seconds(minMs)} to ${seconds(maxMs)}`;
+}

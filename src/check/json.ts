@@ -1,0 +1,38 @@
+/** The findings for programs: one JSON document, whose shape is kept. */
+import { outlookOf } from "./failover.ts";
+import type { Finding } from "./finding.ts";
+import { nodesOf, type Subject } from "./subject.ts";
+import type { Verdict } from "./verdict.ts";
+
+/** The document as text, with an end of line. Times are milliseconds. */
+export function printJson(
+  subject: Subject,
+  findings: readonly Finding[],
+  verdict: Verdict,
+  exitStatus: number,
+): string {
+  const document = {
+    version: 1,
+    verdict,
+    exitStatus,
+    nodes: nodesOf(subject).map(({ label, file, nginx, scripts }) => ({
+      label,
+      file,
+      nginx: nginx?.file ?? null,
+      scripts: scripts.map(({ script, path, source }) => ({ name: script.name, path, read: source ?? null })),
+    })),
+    pairs: subject.pairs.map((pair) => {
+      const { roles, ...outlook } = outlookOf(pair);
+      return {
+        active: { node: roles.activeNode.label, instance: roles.active.name, priority: outlook.activePriority },
+        backup: { node: roles.backupNode.label, instance: roles.backup.name, priority: outlook.backupPriority },
+        gracefulStop: outlook.gracefulStop,
+        nodeDies: outlook.nodeDies,
+        nginxDies: outlook.nginxDies,
+        returnsAfter: outlook.returnsAfter ?? null,
+      };
+    }),
+    findings,
+  };
+  return `${JSON.stringify(document, null, 2)}\n`;
+}

@@ -1,0 +1,30 @@
+/** Nobody looks at nginx: keepalived watches the node, not the service. */
+import { outlookOf } from "../failover.ts";
+import type { Found, Rule } from "../finding.ts";
+import { placeOf, type Subject } from "../subject.ts";
+
+export const nginxUnwatched: Rule<Subject> = {
+  id: "nginx-unwatched",
+  doc: "Nothing tracks nginx, so its death moves no address.",
+  check: ({ pairs, node, peer }) => {
+    const explain = (places: Found["places"]): Found => ({
+      severity: "error",
+      title: "Nothing watches nginx",
+      why: "As long as the machine is alive it keeps the address, also when nginx is dead: clients get connection refused until somebody comes.",
+      fix: "add a vrrp_script or, without any script, vrrp_track_process web { process nginx } and, in the instance, track_process { web }",
+      places,
+    });
+    if (peer === undefined)
+      return node.config.instances
+        .filter(
+          ({ tracks }) => tracks.scripts.length === 0 && tracks.processes.length === 0 && tracks.files.length === 0,
+        )
+        .filter(({ syncGroup }) => syncGroup === undefined)
+        .map((instance) => explain([placeOf(instance)]));
+    return pairs.flatMap((pair) => {
+      const { nginxDies, roles } = outlookOf(pair);
+      if (nginxDies.kind !== "stays" || nginxDies.reason !== "untracked") return [];
+      return [explain([placeOf(roles.active)])];
+    });
+  },
+};

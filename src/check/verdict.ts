@@ -1,0 +1,94 @@
+/** The sentence at the top: will this pair do what it is there for? */
+import { type Outlook, outlookOf } from "./failover.ts";
+import type { Finding } from "./finding.ts";
+import type { Subject } from "./subject.ts";
+
+/** Rules whose errors make both nodes hold the address. */
+const SPLIT: ReadonlySet<string> = new Set([
+  "router-id-differs",
+  "version-differs",
+  "advert-interval-differs",
+  "authentication-differs",
+  "addresses-differ",
+  "unicast-mismatch",
+  "source-address",
+]);
+
+/** One or two sentences, and how bad it is. */
+export interface Verdict {
+  readonly level: "good" | "doubtful" | "bad";
+  readonly sentence: string;
+  readonly reason: string;
+}
+
+/** Judges what was found. */
+export function judge(subject: Subject, findings: readonly Finding[]): Verdict {
+  const errors = findings.filter(({ severity }) => severity === "error");
+  const [first] = errors;
+  const split = errors.find(({ rule }) => SPLIT.has(rule));
+  if (split !== undefined)
+    return {
+      level: "bad",
+      sentence: "Both nodes will hold the address at the same time.",
+      reason: `They do not accept each other's adverts: ${split.title}.`,
+    };
+  if (subject.peer === undefined) return single(subject, first);
+  const outlooks = subject.pairs.map(outlookOf);
+  const [stuck] = outlooks.filter(({ nginxDies }) => nginxDies.kind === "stays");
+  if (stuck !== undefined)
+    return { level: "bad", sentence: "This pair will not fail over when nginx dies.", reason: reasonOf(stuck) };
+  if (subject.pairs.length === 0)
+    return {
+      level: "bad",
+      sentence: "These two files do not make a pair.",
+      reason: "No vrrp_instance of one has a partner in the other.",
+    };
+  if (first !== undefined)
+    return { level: "bad", sentence: "This pair has errors that will hurt.", reason: `First: ${first.title}.` };
+  const [unclear] = outlooks.filter(({ nginxDies }) => nginxDies.kind === "unknown");
+  if (unclear !== undefined)
+    return {
+      level: "doubtful",
+      sentence: "This pair fails over when a node dies; whether it does when nginx dies can't be told.",
+      reason: `${capital(unclear.nginxDies.how)}.`,
+    };
+  const warnings = findings.filter(({ severity }) => severity === "warning").length;
+  return {
+    level: warnings > 0 ? "doubtful" : "good",
+    sentence: "This pair fails over when a node dies and when nginx dies.",
+    reason:
+      warnings === 0
+        ? "Nothing was found against it."
+        : `${warnings === 1 ? "One thing" : `${warnings} things`} should be put right all the same.`,
+  };
+}
+
+function single(subject: Subject, first: Finding | undefined): Verdict {
+  if (first !== undefined)
+    return { level: "bad", sentence: "This node has errors that will hurt.", reason: `First: ${first.title}.` };
+  const isAlone = subject.node.config.instances.length > 0;
+  return {
+    level: "doubtful",
+    sentence: isAlone
+      ? "Nothing on this node breaks it; only its partner's file can say whether the pair works."
+      : "Nothing was found that breaks this.",
+    reason: isAlone ? "Give the partner's keepalived.conf with --peer." : "",
+  };
+}
+
+function reasonOf({ nginxDies, roles }: Outlook): string {
+  if (nginxDies.kind !== "stays") return "";
+  switch (nginxDies.reason) {
+    case "always-failing":
+      return "The check fails all the time, also while nginx runs, so nothing changes when nginx really dies: the address stays on the dead node, for ever.";
+    case "untracked":
+      return `Nothing watches nginx: the address stays on ${roles.activeNode.label} for as long as that machine is alive.`;
+    default:
+      return `${capital(nginxDies.how)}: the address stays on ${roles.activeNode.label}.`;
+  }
+}
+
+/** The sentence with a capital letter. */
+export function capital(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
