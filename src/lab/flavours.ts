@@ -35,20 +35,9 @@ function environment(extra: string): Record<string, string> {
 function tandem(): Flavour {
   const bin = path.join(CHECKOUT, "bin");
   const env = environment(`${bin}:${path.dirname(process.execPath)}`);
-  const run = (name: string, ...args: string[]): SpawnSettings => ({
-    name,
-    argv: [process.execPath, path.join(bin, name), ...args],
-    env,
-  });
-  return {
-    name: "tandem",
-    title: "Tandem",
-    programs: [
-      run("nginx", "-p", "/etc/nginx/", "-c", NGINX_CONF, "-e", "stderr", "-g", "daemon off;"),
-      run("keepalived", "-n", "-l", "-D", "-f", KEEPALIVED_CONF),
-    ],
-    stopSignal: "SIGTERM",
-  };
+  const up = [path.join(bin, "tandem"), "up", "--nginx", NGINX_CONF, "--keepalived", KEEPALIVED_CONF];
+  const argv = [process.execPath, ...up, "--prefix", "/etc/nginx", "--error-log", "stderr"];
+  return { name: "tandem", title: "Tandem", programs: [{ name: "tandem", argv, env }], stopSignal: "SIGTERM" };
 }
 
 /** A node that runs the nginx and keepalived of this machine. */
