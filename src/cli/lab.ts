@@ -14,6 +14,7 @@ import { allHold, Rehearsal } from "../lab/rehearsal.ts";
 import { printTable, toJson } from "../lab/report.ts";
 import type { Scenario } from "../lab/scenario.ts";
 import { SCENARIOS } from "../lab/scenarios/all.ts";
+import { BASELINE } from "../lab/scenarios/baseline.ts";
 
 const USAGE = `usage: tandem lab DIR [DIR] [OPTION]…       rehearse the pair of DIR/a and DIR/b, or of two directories
        tandem lab shell a|b|client          a shell in a lab that --keep left up
@@ -21,7 +22,7 @@ const USAGE = `usage: tandem lab DIR [DIR] [OPTION]…       rehearse the pair o
 A directory holds nginx.conf, keepalived.conf and what they refer to; a node sees them in /etc/nginx and /etc/keepalived.
 What lies in DIR itself belongs to both nodes.
 
-  --scenario NAME,…        only these
+  --scenario NAME,…        only these, after a measurement without a fault
   --list                   names the scenarios
   --runs N                 runs each scenario N times
   --peer keepalived        node b runs the nginx and keepalived of this machine
@@ -120,7 +121,8 @@ function chooseScenarios(names: string | undefined): readonly Scenario[] {
   const wanted = names.split(",");
   const unknown = wanted.find((name) => !SCENARIOS.some((scenario) => scenario.name === name));
   if (unknown !== undefined) throw new UsageError(`no scenario is called "${unknown}" (tandem lab --list)`);
-  return SCENARIOS.filter(({ name }) => wanted.includes(name));
+  // Figures mean nothing without the noise of the machine that they are measured on.
+  return SCENARIOS.filter(({ name }) => wanted.includes(name) || name === BASELINE);
 }
 
 function chooseFlavours(peer: string | undefined): Readonly<Record<NodeName, Flavour>> {

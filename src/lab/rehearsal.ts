@@ -10,6 +10,7 @@ import type { NodeName, PairPlan } from "./plan.ts";
 import type { StagedFile } from "./protocol.ts";
 import { printRun, type Result, verdictOf } from "./report.ts";
 import { type Measurement, type Scenario, Stage } from "./scenario.ts";
+import { BASELINE } from "./scenarios/baseline.ts";
 import { nowMs } from "./time.ts";
 import { asWritten, type Variant } from "./variants.ts";
 
@@ -28,6 +29,8 @@ export interface RehearsalOptions {
 
 /** A pair that has not come up so often will not come up for the next scenario either. */
 const MAX_FAILED_IN_A_ROW = 2;
+/** How often a scenario is run when nothing is wrong with it but a delay. */
+const MAX_TRIES = 2;
 
 type Staged = Readonly<Record<NodeName, readonly StagedFile[]>>;
 
@@ -40,6 +43,7 @@ export class Rehearsal {
   #stage: Stage | undefined;
   #variant: Variant | undefined;
   #networks = 0;
+  #noiseMs = 0;
   #failedInARow = 0;
   #capture: { close(): void } | undefined;
 
@@ -66,10 +70,16 @@ export class Rehearsal {
       for (let i = 0; i < this.#options.runs; i++) {
         this.#print(`${scenario.title}${this.#options.runs > 1 ? ` (run ${i + 1})` : ""}`);
         try {
-          const measurement = await this.#runOnce(scenario);
-          this.#failedInARow = 0;
-          runs.push(measurement);
-          this.#print(`  ${printRun(measurement)}`);
+          for (let tries = this.#options.runs === 1 ? MAX_TRIES : 1; tries > 0; tries--) {
+            const measurement = await this.#runOnce(scenario);
+            this.#failedInARow = 0;
+            runs.push(measurement);
+            this.#print(`  ${printRun(measurement)}`);
+            if (scenario.name === BASELINE) this.#noiseMs = Math.max(this.#noiseMs, measurement.gapMs);
+            if (!isLateOnly(measurement) || tries === 1) break;
+            runs[runs.length - 1] = { ...measurement, repeated: true };
+            this.#print("  once more: the delay may be this machine's");
+          }
         } catch (error) {
           const message = error instanceof Error ? error.message : String(error);
           errors.push(message);
@@ -124,7 +134,7 @@ export class Rehearsal {
       await this.#stage?.stopAll();
       await this.#pair.restage(plan, files);
     }
-    const stage = new Stage(this.#pair as unknown as Pair, (text) => this.#print(`  ${text}`));
+    const stage = new Stage(this.#pair as unknown as Pair, this.#noiseMs, (text) => this.#print(`  ${text}`));
     this.#stage = stage;
     this.#variant = variant;
     await stage.restart();
@@ -174,6 +184,12 @@ export class Rehearsal {
     const seconds = ((nowMs() - this.#startedMs) / 1000).toFixed(3);
     appendFileSync(path.join(this.directory, "lab.log"), `${seconds.padStart(8)} ${who.padEnd(3)} ${line}\n`);
   }
+}
+
+/** True when the only broken expectation is the length of the gap, and the gap has ended. */
+function isLateOnly({ expectations, open }: Measurement): boolean {
+  const broken = expectations.filter(({ holds }) => !holds);
+  return broken.length === 1 && broken[0]?.isDelay === true && !open;
 }
 
 /** True when every expectation of every scenario holds. */

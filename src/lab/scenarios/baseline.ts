@@ -5,8 +5,10 @@ import { asWritten } from "../variants.ts";
 
 const WATCH_MS = 3000;
 
+export const BASELINE = "baseline";
+
 export const baseline: Scenario = {
-  name: "baseline",
+  name: BASELINE,
   title: "no fault (noise of this machine)",
   variant: asWritten,
   async run(stage) {

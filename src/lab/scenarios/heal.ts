@@ -1,5 +1,5 @@
 /** The partition ends: both nodes are active, and one of them has to give way before clients talk to a node that has given way. */
-import type { Scenario } from "../scenario.ts";
+import { ANNOUNCE_MS, type Scenario } from "../scenario.ts";
 import { asWritten } from "../variants.ts";
 
 export const heal: Scenario = {
@@ -18,7 +18,7 @@ export const heal: Scenario = {
     stage.replug(active);
     const { advertIntervalMs } = pair.plan.nodes[active].instance;
     const back = await stage.untilAnswers(active, 2 * advertIntervalMs);
-    return stage.end(mark, { ms: 0, by: "no timer: the winner announces itself when the loser gives way" }, [
+    return stage.end(mark, { ms: ANNOUNCE_MS, by: "no timer: the winner announces itself when the loser gives way" }, [
       { what: `${active} answers within two adverts`, holds: back },
       stage.expectOwner(active),
     ]);

@@ -1,5 +1,5 @@
 /** The stronger node returns, but leaves the address where it is. */
-import type { Scenario } from "../scenario.ts";
+import { ANNOUNCE_MS, type Scenario } from "../scenario.ts";
 import { sleepMs } from "../time.ts";
 import { nopreempt } from "../variants.ts";
 
@@ -19,7 +19,7 @@ export const recoverNopreempt: Scenario = {
     const mark = stage.begin();
     await stage.start(active);
     await sleepMs(stage.activeDownMs(active) + MARGIN_MS);
-    const measurement = await stage.end(mark, { ms: 0, by: "nothing moves" }, [
+    const measurement = await stage.end(mark, { ms: ANNOUNCE_MS, by: "nothing moves" }, [
       stage.expectOwner(standby),
       stage.expectUnmoved(standby, mark),
     ]);

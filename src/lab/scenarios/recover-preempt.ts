@@ -1,5 +1,5 @@
 /** The stronger node returns and takes the address back. */
-import type { Scenario } from "../scenario.ts";
+import { ANNOUNCE_MS, type Scenario } from "../scenario.ts";
 import { asWritten } from "../variants.ts";
 
 const PROGRAM_START_MS = 1500;
@@ -19,7 +19,7 @@ export const recoverPreempt: Scenario = {
     const mark = stage.begin();
     await stage.start(active);
     const back = await stage.untilAnswers(active, stage.activeDownMs(active) + PROGRAM_START_MS);
-    return stage.end(mark, { ms: 0, by: "no timer: the weaker node answers until it is relieved" }, [
+    return stage.end(mark, { ms: ANNOUNCE_MS, by: "no timer: the weaker node answers until it is relieved" }, [
       { what: `${active} takes the address back`, holds: back },
       stage.expectOwner(active),
     ]);

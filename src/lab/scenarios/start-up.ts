@@ -15,7 +15,7 @@ export const startUp: Scenario = {
     await stage.stopAll();
     stage.step(`start both nodes (${pair.flavour("a").title}, ${pair.flavour("b").title})`);
     const atMs = nowMs();
-    await stage.restart();
+    await stage.startBoth();
     await pair.beginProbing();
     const allowedMs = stage.activeDownMs(active) + PROGRAM_START_MS;
     await stage.untilAnswers(active, allowedMs);

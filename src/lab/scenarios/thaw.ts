@@ -1,5 +1,5 @@
 /** The stopped node goes on as if no time had passed, and believes itself active. */
-import type { Scenario } from "../scenario.ts";
+import { ANNOUNCE_MS, type Scenario } from "../scenario.ts";
 import { asWritten } from "../variants.ts";
 
 export const thaw: Scenario = {
@@ -17,7 +17,7 @@ export const thaw: Scenario = {
     const mark = stage.begin();
     await stage.freeze(active, false);
     const back = await stage.untilAnswers(active, 2 * pair.plan.nodes[active].instance.advertIntervalMs);
-    return stage.end(mark, { ms: 0, by: "no timer: the winner announces itself when the loser gives way" }, [
+    return stage.end(mark, { ms: ANNOUNCE_MS, by: "no timer: the winner announces itself when the loser gives way" }, [
       { what: `${active} answers within two adverts`, holds: back },
       stage.expectOwner(active),
     ]);
