@@ -1,5 +1,5 @@
 /** A rehearsal: builds the pair, runs scenarios in order, restages the files where one needs another configuration. */
-import { appendFileSync, mkdtempSync, rmSync } from "node:fs";
+import { closeSync, mkdtempSync, openSync, rmSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { captureToFile } from "./capture-file.ts";
@@ -42,6 +42,7 @@ export class Rehearsal {
   #pair: Pair | undefined;
   #stage: Stage | undefined;
   #variant: Variant | undefined;
+  #logFd = openSync(path.join(this.directory, "lab.log"), "a");
   #networks = 0;
   #noiseMs = 0;
   #failedInARow = 0;
@@ -107,22 +108,25 @@ export class Rehearsal {
   async close(keepLogs: boolean): Promise<void> {
     this.#capture?.close();
     await this.#pair?.close();
+    closeSync(this.#logFd);
+    this.#logFd = -1;
     if (!keepLogs) rmSync(this.directory, { recursive: true, force: true });
   }
 
   /** Brings the pair up as written and leaves it so: for `--keep` without a scenario. */
   async bringUp(): Promise<void> {
-    const stage = await this.#prepare(asWritten);
+    const stage = await this.#prepare(asWritten, false);
     await stage.makeWell();
   }
 
   async #runOnce(scenario: Scenario): Promise<Measurement> {
-    const stage = await this.#prepare(scenario.variant);
+    if (scenario.startsCold === true) await this.#startOver();
+    const stage = await this.#prepare(scenario.variant, scenario.startsCold === true);
     return scenario.run(stage);
   }
 
   /** The stage with the configuration of this variant: what is there, restaged, or built anew. */
-  async #prepare(variant: Variant): Promise<Stage> {
+  async #prepare(variant: Variant, cold: boolean): Promise<Stage> {
     if (this.#pair !== undefined && this.#stage !== undefined && this.#variant === variant) return this.#stage;
     const staged = this.#staged(variant, undefined);
     let plan = this.#options.plan(staged);
@@ -137,6 +141,7 @@ export class Rehearsal {
     const stage = new Stage(this.#pair as unknown as Pair, this.#noiseMs, (text) => this.#print(`  ${text}`));
     this.#stage = stage;
     this.#variant = variant;
+    if (cold) return stage;
     await stage.restart();
     await stage.pair.beginProbing();
     return stage;
@@ -182,7 +187,7 @@ export class Rehearsal {
 
   #log(who: NodeName | "lab", line: string): void {
     const seconds = ((nowMs() - this.#startedMs) / 1000).toFixed(3);
-    appendFileSync(path.join(this.directory, "lab.log"), `${seconds.padStart(8)} ${who.padEnd(3)} ${line}\n`);
+    if (this.#logFd >= 0) writeSync(this.#logFd, `${seconds.padStart(8)} ${who.padEnd(3)} ${line}\n`);
   }
 }
 

@@ -20,6 +20,8 @@ export interface Scenario {
   readonly name: string;
   readonly title: string;
   readonly variant: Variant;
+  /** It begins with a new network on which nothing has run yet. */
+  readonly startsCold?: boolean;
   /** Why nodes of these flavours can't be rehearsed in it; undefined when they can. */
   unsuited?(flavours: Readonly<Record<NodeName, Flavour>>): string | undefined;
   run(stage: Stage): Promise<Measurement>;

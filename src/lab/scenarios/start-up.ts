@@ -10,9 +10,9 @@ export const startUp: Scenario = {
   name: "start-up",
   title: "start-up of both nodes",
   variant: asWritten,
+  startsCold: true,
   async run(stage) {
     const { pair, active } = stage;
-    await stage.stopAll();
     stage.step(`start both nodes (${pair.flavour("a").title}, ${pair.flavour("b").title})`);
     const atMs = nowMs();
     await stage.startBoth();
