@@ -82,7 +82,9 @@ test("every path that ARCHITECTURE.md names exists", options, () => {
 });
 
 test("the list of HTTP modules is the folder of HTTP modules", options, () => {
-  const listed = [...read("src/http/modules.ts").matchAll(/from "\.\/modules\/([\w-]+)\.ts"/g)].map((match) => match[1]);
+  const listed = [...read("src/http/modules.ts").matchAll(/from "\.\/modules\/([\w-]+)\.ts"/g)].map(
+    (match) => match[1],
+  );
   const folder = products
     .filter((file) => /^src\/http\/modules\/[\w-]+\.ts$/.test(file))
     .map((file) => path.basename(file, ".ts"))
