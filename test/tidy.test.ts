@@ -1,6 +1,6 @@
 /** A test that reads the sources: what the compiler and the linter can't see of the conventions. */
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { test } from "node:test";
@@ -9,15 +9,15 @@ import { fileURLToPath } from "node:url";
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "../..");
 const read = (file: string): string => readFileSync(path.join(root, file), "utf8");
 
-/** What git tracks or would track; in a copy without git the whole tree below the named folders. */
+/** What git tracks or would track. */
 function files(): string[] {
   return execFileSync("git", ["-C", root, "ls-files", "-co", "--exclude-standard"], { encoding: "utf8" })
     .split("\n")
     .filter((file) => file !== "" && existsSync(path.join(root, file)));
 }
 
-const isCheckout = existsSync(path.join(root, ".git"));
-const options = isCheckout ? {} : { skip: "not a git checkout" };
+const isCheckout = existsSync(path.join(root, ".git")) && spawnSync("git", ["--version"]).status === 0;
+const options = isCheckout ? {} : { skip: "not a git checkout, or no git here" };
 const sources = isCheckout ? files().filter((file) => /^(src|test|bench)\/.*\.ts$/.test(file)) : [];
 const products = sources.filter((file) => file.startsWith("src/") && !/\.(test|fuzz|bench|cases)\.ts$/.test(file));
 
