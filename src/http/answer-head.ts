@@ -12,7 +12,6 @@ import { printHttpDate } from "../wire/http1/date.ts";
 import { writeDecimal } from "../wire/http1/digits.ts";
 import { statusText } from "../wire/http1/status.ts";
 import type { Dates } from "./dates.ts";
-import type { Location } from "./location.ts";
 import type { Output } from "./output.ts";
 import type { Request } from "./request.ts";
 import { serverToken } from "./special-response.ts";
@@ -21,7 +20,7 @@ import { serverToken } from "./special-response.ts";
 const FIXED_LINES_BYTES = 512;
 
 /** A header that was written, and what it was written from. */
-interface Written {
+export interface Written {
   readonly status: number;
   readonly length: number;
   readonly lastModified: number;
@@ -38,7 +37,6 @@ interface Written {
 
 export class AnswerHeads {
   private readonly dates: Dates;
-  private readonly last = new WeakMap<Location, Written>();
 
   constructor(dates: Dates) {
     this.dates = dates;
@@ -57,7 +55,8 @@ export class AnswerHeads {
   write(request: Request, output: Output): number {
     const { location } = request;
     const second = this.dates.now();
-    const last = this.last.get(location);
+    const { lastHead } = location;
+    const last = lastHead.written;
     const start = output.used;
     if (last !== undefined && matches(last, request)) {
       if (last.second !== second) {
@@ -72,7 +71,7 @@ export class AnswerHeads {
     const length = output.used - start;
     // A header that names the host or has many lines isn't worth keeping.
     if (redirect === undefined && request.headerCount <= MAX_KEPT_LINES) {
-      this.last.set(location, remember(request, output.bytes.slice(start, output.used), dateAt - start, second));
+      lastHead.written = remember(request, output.bytes.slice(start, output.used), dateAt - start, second);
     }
     return length;
   }

@@ -11,6 +11,7 @@ import {
   type ErrorPage,
   type Handler,
   type HeaderFilter,
+  type KeepAliveRules,
   type ListeningPoint,
   type Location,
   PHASES,
@@ -18,7 +19,15 @@ import {
 } from "./location.ts";
 import { LocationTree, type Matcher, type RegexLocation, type StaticLocation } from "./location-tree.ts";
 import type { HttpModule, Place } from "./module.ts";
-import { core, coreServer, fileCacheOf, httpMain, type LocationHeader, type RootPath } from "./modules/core.ts";
+import {
+  type CoreConf,
+  core,
+  coreServer,
+  fileCacheOf,
+  httpMain,
+  type LocationHeader,
+  type RootPath,
+} from "./modules/core.ts";
 import type { AddressPlan, HttpPlan } from "./plan.ts";
 import { ServerNames } from "./server-names.ts";
 import type { Text, Variables } from "./variables.ts";
@@ -128,6 +137,8 @@ export class Builder {
       prefix: root.path.prefix,
       alias: root.alias,
       fileCache: this.fileCacheOf(conf),
+      lastHead: { written: undefined },
+      keepAliveRules: keepAliveRules(conf),
       limitRate: conf.limit_rate === undefined ? undefined : this.variables.compile(conf.limit_rate),
       limitRateAfter: conf.limit_rate_after === undefined ? undefined : this.variables.compile(conf.limit_rate_after),
     };
@@ -235,6 +246,17 @@ export class Builder {
     }
     return pages;
   }
+}
+
+function keepAliveRules(conf: CoreConf): KeepAliveRules {
+  const disabled = conf.keepalive_disable;
+  return {
+    timeoutMs: conf.keepalive_timeout.timeout,
+    requests: conf.keepalive_requests,
+    ageMs: conf.keepalive_time,
+    notMsie6: disabled.has("msie6") && !disabled.has("none"),
+    notSafari: disabled.has("safari") && !disabled.has("none"),
+  };
 }
 
 const NO_HANDLERS: readonly Handler[] = [];

@@ -1,6 +1,6 @@
 /**
  * A client's connection: bytes in, requests one after another, bytes out. Counterpart in nginx: ngx_http_request.c
- * (reading, keep-alive, lingering close) and ngx_http_write_filter_module.c.
+ * (reading, keep-alive, lingering close). What is sent goes through `connection-output.ts`.
  *
  * | state      | means                                                         | timer                       |
  * |------------|---------------------------------------------------------------|-----------------------------|
@@ -21,14 +21,13 @@ import type { Level, LogContext } from "../base/log.ts";
 import { printEndpoint } from "../io/listen.ts";
 import type { Memory } from "../io/memory.ts";
 import type { Stream, StreamOwner } from "../io/stream.ts";
-import { Timed } from "../net/timers.ts";
 import { CHUNK_DATA, CHUNK_DONE, CHUNK_MORE, ChunkedDecoder } from "../wire/http1/chunked.ts";
 import { COMPLETE, INCOMPLETE } from "../wire/http1/request-head.ts";
-import type { Chunk } from "./body.ts";
+import type { BodyReader } from "./body.ts";
+import { ConnectionOutput } from "./connection-output.ts";
 import { begin, drive, refuseHead } from "./engine.ts";
 import type { ListeningPoint } from "./location.ts";
 import { CLIENT_CLOSED } from "./outcome.ts";
-import type { Output } from "./output.ts";
 import type { Request } from "./request.ts";
 import type { Worker } from "./worker.ts";
 
@@ -41,67 +40,41 @@ export const DRAINING = 5;
 export const LINGERING = 6;
 export const CLOSED = 7;
 
-/** Files up to this size are read into the output memory: cheaper than sendfile, and one packet with the header. */
-const SMALL_FILE_BYTES = 16 * 1024;
 /** A pipelined answer is begun only with so much room, so that most are written together. */
 const COMFORTABLE_ROOM_BYTES = 16 * 1024;
 /** Idle time that a keep-alive connection has to bring one more request while the worker quiesces. */
 const DRAIN_MS = 1000;
-const NOTHING: Bytes = new Uint8Array(0);
 const ECONNRESET = 104;
 const ETIMEDOUT = 110;
 
-/** Takes the pieces of a request's body. */
-export interface BodyReader {
-  onBody(bytes: Bytes, start: number, end: number): void;
-  /** The body is whole, or the status to answer instead. */
-  onBodyEnd(status: number): void;
+/** How long and until when the client's last bytes are awaited. */
+interface Linger {
+  readonly untilMs: number;
+  readonly timeoutMs: number;
 }
 
-export class Connection extends Timed implements StreamOwner {
-  readonly worker: Worker;
-  readonly stream: Stream;
-  readonly point: ListeningPoint;
+export class Connection extends ConnectionOutput implements StreamOwner {
   /** `$connection` */
   readonly number: number;
+  /** Whole milliseconds: small integers are no objects. */
   readonly startMs: number;
   state = WAITING;
   /** `$connection_requests` */
   requests = 0;
-  request: Request | undefined = undefined;
-  /** The request whose head is incomplete, with the bytes of it that are there. */
+  /** The request whose head is incomplete, in memory of its own. */
   private partial: Request | undefined = undefined;
-  private partialEnd = 0;
-  /** Input of the current call. */
-  private input: Bytes = NOTHING;
-  private inputAt = 0;
-  private inputEnd = 0;
   /** Input that came while it could not be used; reading is paused. */
   private held: Bytes | undefined = undefined;
-  private looping = false;
   private ended = false;
   private noDelay = false;
-  /** Output that the socket has not taken. */
-  private queue: Chunk[] | undefined = undefined;
-  /** The active request has given its whole answer. */
-  private answerEnded = false;
-  /** Not before this instant may more be sent (limit_rate). */
-  private pausedUntilMs = 0;
-  private bodyLeft = 0;
-  private decoder: ChunkedDecoder | undefined = undefined;
-  private reader: BodyReader | undefined = undefined;
-  private lingerUntilMs = 0;
+  private linger: Linger | undefined = undefined;
   /** Second part of the keep-alive time, behind keepalive_min_timeout. */
   private keepAliveRestMs = 0;
-  private linger = false;
 
   constructor(worker: Worker, stream: Stream, point: ListeningPoint) {
-    super();
-    this.worker = worker;
-    this.stream = stream;
-    this.point = point;
+    super(worker, stream, point);
     this.number = worker.nextConnection++;
-    this.startMs = worker.ports.reactor.clock.now();
+    this.startMs = Math.floor(worker.ports.reactor.clock.now());
     worker.connections.add(this);
     worker.timers.arm(this, point.defaultServer.conf.client_header_timeout);
   }
@@ -148,11 +121,10 @@ export class Connection extends Timed implements StreamOwner {
 
   /** Reads requests until the input ends or one must wait. */
   private take(bytes: Bytes, start: number, end: number): void {
-    this.input = bytes;
-    this.inputAt = start;
-    this.inputEnd = end;
-    this.looping = true;
-    while (this.inputAt < this.inputEnd && (this.state === WAITING || this.state === READING)) {
+    const { input } = this.worker;
+    input.set(bytes, start, end);
+    this.worker.reading = this;
+    while (input.at < input.end && (this.state === WAITING || this.state === READING)) {
       if (this.queue !== undefined) break;
       if (this.worker.output.room < COMFORTABLE_ROOM_BYTES) {
         this.flush();
@@ -160,11 +132,9 @@ export class Connection extends Timed implements StreamOwner {
       }
       this.readHead();
     }
-    this.looping = false;
-    if (this.inputAt < this.inputEnd && this.state < DRAINING) this.hold(bytes, this.inputAt, this.inputEnd);
-    this.input = NOTHING;
-    this.inputAt = 0;
-    this.inputEnd = 0;
+    this.worker.reading = undefined;
+    if (input.at < input.end && this.state < DRAINING) this.hold(bytes, input.at, input.end);
+    input.clear();
   }
 
   private hold(bytes: Bytes, start: number, end: number): void {
@@ -191,22 +161,23 @@ export class Connection extends Timed implements StreamOwner {
 
   private readHead(): void {
     const { worker, point } = this;
+    const { input } = worker;
     if (this.partial !== undefined) {
       this.readMoreHead(this.partial);
       return;
     }
     const request = worker.takeRequest();
     const { head } = request;
-    head.begin(this.input, this.inputAt);
+    head.begin(input.bytes, input.at);
     request.startMs = worker.ports.reactor.clock.now();
     request.startWallMs = worker.ports.reactor.clock.wall();
-    const result = head.parse(this.inputEnd, point.limits);
+    const result = head.parse(input.end, point.limits);
     if (result === INCOMPLETE) {
-      this.inputAt = this.inputEnd;
+      input.at = input.end;
       this.keepPartial(request);
       return;
     }
-    this.inputAt = head.base + head.scanned;
+    input.at = head.base + head.scanned;
     this.startRequest(request, result);
   }
 
@@ -223,35 +194,34 @@ export class Connection extends Timed implements StreamOwner {
     }
     const length = head.scanned;
     const buffer = new Uint8Array(Math.max(this.point.limits.bufferSize, length + 256));
-    buffer.set(this.input.subarray(head.base, head.base + length));
+    buffer.set(head.bytes.subarray(head.base, head.base + length));
     head.bytes = buffer;
     head.base = 0;
     this.partial = request;
-    this.partialEnd = length;
   }
 
   private readMoreHead(request: Request): void {
     const { head } = request;
     const { limits } = this.point;
-    const before = this.partialEnd;
+    const { input } = this.worker;
+    const before = head.scanned;
     // The parser refuses what exceeds the header buffers, so this bound is met once at most.
     const largest = limits.bufferSize + limits.largeBuffers * limits.largeBufferSize + 1;
-    const length = Math.min(this.inputEnd - this.inputAt, Math.max(1, largest - before));
+    const length = Math.min(input.end - input.at, Math.max(1, largest - before));
     let buffer = head.bytes;
     if (before + length > buffer.length) {
       buffer = new Uint8Array(Math.max(before + length, Math.min(buffer.length * 2, largest)));
       buffer.set(head.bytes.subarray(0, before));
       head.bytes = buffer;
     }
-    buffer.set(this.input.subarray(this.inputAt, this.inputAt + length), before);
-    this.partialEnd = before + length;
-    const result = head.parse(this.partialEnd, limits);
+    buffer.set(input.bytes.subarray(input.at, input.at + length), before);
+    const result = head.parse(before + length, limits);
     if (result === INCOMPLETE) {
-      this.inputAt += length;
+      input.at += length;
       return;
     }
     this.partial = undefined;
-    this.inputAt += result === COMPLETE ? head.scanned - before : length;
+    input.at += result === COMPLETE ? head.scanned - before : length;
     this.startRequest(request, result);
   }
 
@@ -264,7 +234,6 @@ export class Connection extends Timed implements StreamOwner {
     worker.requests++;
     worker.writing++;
     this.state = ACTIVE;
-    this.answerEnded = false;
     this.stopTimer();
     if (result === COMPLETE) begin(request, this.point);
     else refuseHead(request, this.point, result);
@@ -273,14 +242,14 @@ export class Connection extends Timed implements StreamOwner {
 
   /** The request goes on behind this call: its head must not lie in borrowed memory. */
   private detach(request: Request): void {
-    if (request.head.bytes === this.input) request.head.detach();
+    if (request.head.bytes === this.worker.input.bytes) request.head.detach();
   }
 
   // ---- the request's body
 
   /** Bytes of the body that have not been read; -1 while a chunked one is open. */
   hasBodyLeft(request: Request): boolean {
-    if (request.bodyDiscarded) return this.bodyLeft !== 0;
+    if (request.bodyDiscarded) return request.bodyLeft !== 0;
     return request.chunkedBody || request.contentLength > 0;
   }
 
@@ -289,23 +258,23 @@ export class Connection extends Timed implements StreamOwner {
     if (request.bodyDiscarded || !(request.chunkedBody || request.contentLength > 0)) return true;
     request.bodyDiscarded = true;
     this.beginBody(request);
-    const ok = this.consumeInput();
-    if (this.bodyLeft === 0) request.lingeringClose = false;
+    const ok = this.consumeInput(request);
+    if (request.bodyLeft === 0) request.lingeringClose = false;
     return ok;
   }
 
   /** Reads the body; the reader hears of its end, perhaps within this call. */
   readBody(request: Request, reader: BodyReader): void {
     request.bodyDiscarded = true;
-    this.reader = reader;
+    request.bodyReader = reader;
     this.beginBody(request);
-    if (!this.consumeInput()) {
-      this.endBody(400);
+    if (!this.consumeInput(request)) {
+      this.endBody(request, 400);
       return;
     }
-    if (this.bodyLeft === 0) {
+    if (request.bodyLeft === 0) {
       request.lingeringClose = false;
-      this.endBody(0);
+      this.endBody(request, 0);
       return;
     }
     this.state = BODY;
@@ -313,9 +282,9 @@ export class Connection extends Timed implements StreamOwner {
     if (!this.looping) this.resumeInput();
   }
 
-  private endBody(status: number): void {
-    const reader = this.reader;
-    this.reader = undefined;
+  private endBody(request: Request, status: number): void {
+    const reader = request.bodyReader;
+    request.bodyReader = undefined;
     if (this.state === BODY) {
       this.state = ACTIVE;
       this.stopTimer();
@@ -325,30 +294,31 @@ export class Connection extends Timed implements StreamOwner {
 
   private beginBody(request: Request): void {
     if (request.chunkedBody) {
-      this.decoder ??= new ChunkedDecoder();
-      this.decoder.reset();
-      this.bodyLeft = -1;
-    } else this.bodyLeft = Math.max(0, request.contentLength);
+      request.decoder ??= new ChunkedDecoder();
+      request.decoder.reset();
+      request.bodyLeft = -1;
+    } else request.bodyLeft = Math.max(0, request.contentLength);
   }
 
   /** Consumes the part of the body that lies in the input. False when it is malformed. */
-  private consumeInput(): boolean {
-    const { reader } = this;
-    while (this.inputAt < this.inputEnd && this.bodyLeft !== 0) {
-      if (this.bodyLeft > 0) {
-        const size = Math.min(this.bodyLeft, this.inputEnd - this.inputAt);
-        reader?.onBody(this.input, this.inputAt, this.inputAt + size);
-        this.inputAt += size;
-        this.bodyLeft -= size;
+  private consumeInput(request: Request): boolean {
+    const { input } = this.worker;
+    const reader = request.bodyReader;
+    while (input.at < input.end && request.bodyLeft !== 0) {
+      if (request.bodyLeft > 0) {
+        const size = Math.min(request.bodyLeft, input.end - input.at);
+        reader?.onBody(input.bytes, input.at, input.at + size);
+        input.at += size;
+        request.bodyLeft -= size;
         continue;
       }
-      const decoder = this.decoder as ChunkedDecoder;
-      const result = decoder.next(this.input, this.inputAt, this.inputEnd);
-      this.inputAt = decoder.position;
-      if (result === CHUNK_DATA) reader?.onBody(this.input, decoder.dataStart, decoder.position);
-      else if (result === CHUNK_DONE) this.bodyLeft = 0;
+      const decoder = request.decoder as ChunkedDecoder;
+      const result = decoder.next(input.bytes, input.at, input.end);
+      input.at = decoder.position;
+      if (result === CHUNK_DATA) reader?.onBody(input.bytes, decoder.dataStart, decoder.position);
+      else if (result === CHUNK_DONE) request.bodyLeft = 0;
       else if (result !== CHUNK_MORE) {
-        this.bodyLeft = 0;
+        request.bodyLeft = 0;
         this.logError("error", "client sent invalid chunked body");
         return false;
       }
@@ -358,26 +328,22 @@ export class Connection extends Timed implements StreamOwner {
 
   /** More of a body has come. */
   private feed(bytes: Bytes, start: number, end: number): void {
-    this.input = bytes;
-    this.inputAt = start;
-    this.inputEnd = end;
     const { request } = this;
-    const ok = this.consumeInput();
-    const rest = this.inputEnd - this.inputAt;
-    if (rest > 0) this.hold(bytes, this.inputAt, this.inputEnd);
-    this.input = NOTHING;
-    this.inputAt = 0;
-    this.inputEnd = 0;
     if (request === undefined) return;
+    const { input } = this.worker;
+    input.set(bytes, start, end);
+    const ok = this.consumeInput(request);
+    if (input.at < input.end) this.hold(bytes, input.at, input.end);
+    input.clear();
     if (this.state === BODY) {
-      if (ok && this.bodyLeft !== 0) {
+      if (ok && request.bodyLeft !== 0) {
         this.worker.timers.arm(this, request.location.core.client_body_timeout);
         return;
       }
       if (ok) request.lingeringClose = false;
-      this.endBody(ok ? 0 : 400);
+      this.endBody(request, ok ? 0 : 400);
     } else if (!ok) this.terminate(400);
-    else if (this.bodyLeft === 0) {
+    else if (request.bodyLeft === 0) {
       request.lingeringClose = false;
       this.state = ACTIVE;
       this.finish(request);
@@ -398,112 +364,8 @@ export class Connection extends Timed implements StreamOwner {
 
   // ---- output
 
-  /** Output memory with room for `sizeBytes`, undefined when so much never fits. */
-  outputFor(sizeBytes: number): Output | undefined {
-    const output = this.worker.claimOutput(this);
-    if (output.room >= sizeBytes) return output;
-    this.flushOutput(true);
-    return output.room >= sizeBytes ? output : undefined;
-  }
-
-  /** Sends a piece of the active request's answer. */
-  emit(request: Request, chunk: Chunk): void {
-    const size = chunk.end - chunk.start;
-    if (size === 0) return;
-    request.sentBytes += size;
-    if (this.queue !== undefined || request.limitRate > 0) {
-      this.enqueue(chunk);
-      return;
-    }
-    if (chunk.bytes !== undefined) this.emitBytes(chunk.bytes, chunk);
-    else this.emitFile(request, chunk);
-  }
-
-  private emitBytes(bytes: Bytes, chunk: Chunk): void {
-    const output = this.worker.claimOutput(this);
-    let at = chunk.start;
-    for (;;) {
-      const size = Math.min(output.room, chunk.end - at);
-      output.copy(bytes, at, at + size);
-      at += size;
-      if (at === chunk.end) return;
-      this.flushOutput(true);
-      if (this.queue !== undefined) {
-        this.enqueue({ ...chunk, start: at });
-        return;
-      }
-      if (this.state === CLOSED) return;
-    }
-  }
-
-  private emitFile(request: Request, chunk: Chunk): void {
-    const size = chunk.end - chunk.start;
-    if (size <= SMALL_FILE_BYTES) {
-      const output = this.outputFor(size);
-      if (this.state === CLOSED) return;
-      if (output !== undefined && this.queue === undefined) {
-        const read = this.worker.ports.files.read(chunk.fd, output.memory, output.used, size, chunk.start);
-        if (read === size) output.used += size;
-        else this.fileFailed(request, read);
-        return;
-      }
-      this.enqueue(chunk);
-      return;
-    }
-    this.flushOutput(true);
-    if (this.state === CLOSED) return;
-    this.enqueue(chunk);
-    this.pump();
-  }
-
-  /** A file is shorter than it was, or can't be read: the answer can't be completed. */
-  private fileFailed(request: Request, result: number): void {
-    const name = request.file?.path ?? "";
-    if (result >= 0) this.logError("alert", `file "${name}" was truncated`);
-    else this.logError("crit", `read() "${name}" failed`, -result);
-    this.terminate(0);
-  }
-
-  private enqueue(chunk: Chunk): void {
-    const output = this.worker.output;
-    if (this.worker.outputOwner === this && output.used > 0) {
-      const bytes = new Uint8Array(output.used);
-      bytes.set(output.bytes.subarray(0, output.used));
-      output.used = 0;
-      this.push({ bytes, fd: -1, start: 0, end: bytes.length });
-    }
-    this.push(chunk);
-  }
-
-  private push(chunk: Chunk): void {
-    if (this.queue === undefined) this.queue = [chunk];
-    else this.queue.push(chunk);
-  }
-
-  /** Offers the composed bytes to the socket; what it doesn't take goes into the queue. */
-  private flushOutput(more: boolean): void {
-    const { worker } = this;
-    const { output } = worker;
-    if (worker.outputOwner !== this || output.used === 0 || this.state === CLOSED) return;
-    const size = output.used;
-    if (this.queue !== undefined) {
-      const bytes = new Uint8Array(size);
-      bytes.set(output.bytes.subarray(0, size));
-      output.used = 0;
-      this.push({ bytes, fd: -1, start: 0, end: size });
-      return;
-    }
-    output.used = 0;
-    const taken = this.stream.write(output.memory, 0, size, more);
-    if (taken === size) return;
-    if (taken < 0) {
-      this.failed(-taken, "send()");
-      return;
-    }
-    const bytes = new Uint8Array(size - taken);
-    bytes.set(output.bytes.subarray(taken, size));
-    this.push({ bytes, fd: -1, start: 0, end: bytes.length });
-    this.armSend();
+  protected get closed(): boolean {
+    return this.state === CLOSED;
   }
 
   /** Every way into this connection ends here: composed bytes go out, and an ended connection is closed. */
@@ -513,138 +375,34 @@ export class Connection extends Timed implements StreamOwner {
     if (this.state === DRAINING && this.queue === undefined) this.closeNow();
   }
 
-  private armSend(): void {
-    const location = this.request?.location ?? this.point.defaultServer.location;
-    this.worker.timers.arm(this, location.core.send_timeout);
-  }
-
-  /** Sends from the queue until the socket is full, the rate is used up or nothing is left. */
-  private pump(): void {
-    const queue = this.queue;
-    if (queue === undefined) return;
+  protected drained(): void {
     const { request } = this;
-    const { clock } = this.worker.ports.reactor;
-    if (this.pausedUntilMs > clock.now()) return;
-    let budget = request === undefined ? Number.POSITIVE_INFINITY : this.allowance(request);
-    if (budget <= 0) return;
-    const largest = request?.location.core.sendfile_max_chunk ?? 0;
-    if (largest > 0 && largest < budget) budget = largest;
-    let sent = 0;
-    while (queue.length > 0 && sent < budget) {
-      const chunk = queue[0] as Chunk;
-      const size = Math.min(chunk.end - chunk.start, budget - sent);
-      const offered = chunk.bytes === undefined ? size : Math.min(size, this.worker.output.size);
-      const taken = this.offer(chunk, offered, queue.length > 1);
-      if (taken < 0) return;
-      sent += taken;
-      if (chunk.start + taken === chunk.end) queue.shift();
-      else queue[0] = { ...chunk, start: chunk.start + taken };
-      if (taken < offered) {
-        this.armSend();
-        return;
-      }
-    }
-    if (queue.length > 0) {
-      this.sendLater(request, sent);
-      return;
-    }
-    this.queue = undefined;
-    if (request !== undefined && request.limitRate > 0) this.slowDown(request, sent);
-    else if (this.state === ACTIVE || this.state === WAITING || this.state === READING) this.stopTimer();
-    this.drained();
-  }
-
-  /** Offers the beginning of a chunk; bytes taken, or -1 when the connection has failed. */
-  private offer(chunk: Chunk, size: number, more: boolean): number {
-    const { worker } = this;
-    const { output, ports } = worker;
-    const sendfile = this.request?.location.core.sendfile ?? true;
-    let taken: number;
-    if (chunk.bytes === undefined && sendfile) {
-      taken = this.stream.sendFile(chunk.fd, chunk.start, size);
-    } else {
-      // The memory may hold another connection's answer.
-      if (output.used > 0) worker.outputOwner?.flushOutput(false);
-      let ready = Math.min(size, output.size);
-      if (chunk.bytes !== undefined) output.bytes.set(chunk.bytes.subarray(chunk.start, chunk.start + ready), 0);
-      else {
-        const read = ports.files.read(chunk.fd, output.memory, 0, ready, chunk.start);
-        if (read <= 0) {
-          if (this.request !== undefined) this.fileFailed(this.request, read);
-          return -1;
-        }
-        ready = read;
-      }
-      taken = this.stream.write(output.memory, 0, ready, more || ready < chunk.end - chunk.start);
-      if (taken === ready && ready < size) return taken + this.offerRest(chunk, taken, size);
-    }
-    if (taken >= 0) return taken;
-    if (taken === -ENODATA && this.request !== undefined) this.fileFailed(this.request, 0);
-    else this.failed(-taken, chunk.bytes === undefined ? "sendfile()" : "send()");
-    return -1;
-  }
-
-  private offerRest(chunk: Chunk, done: number, size: number): number {
-    const rest = this.offer({ ...chunk, start: chunk.start + done }, size - done, false);
-    return Math.max(rest, 0);
-  }
-
-  /** Bytes that limit_rate lets pass now; arms the timer for the rest when there are none. nginx's formula. */
-  private allowance(request: Request): number {
-    const rate = request.limitRate;
-    if (rate <= 0) return Number.POSITIVE_INFINITY;
-    const { clock } = this.worker.ports.reactor;
-    let queued = 0;
-    for (const chunk of this.queue ?? []) queued += chunk.end - chunk.start;
-    const seconds = Math.floor(clock.wall() / 1000) - Math.floor(request.startWallMs / 1000) + 1;
-    const limit = rate * seconds - (request.sentBytes - queued - Math.max(0, request.limitRateAfter));
-    if (limit > 0) return limit;
-    this.pauseSending((-limit * 1000) / rate + 1);
-    return 0;
-  }
-
-  private pauseSending(delayMs: number): void {
-    this.pausedUntilMs = this.worker.ports.reactor.clock.now() + delayMs;
-    this.worker.timers.arm(this, delayMs);
-  }
-
-  /** The budget of this turn is used up. */
-  private sendLater(request: Request | undefined, sent: number): void {
-    if (request !== undefined && request.limitRate > 0) {
-      this.pauseSending(Math.max(1, (sent * 1000) / request.limitRate));
-      return;
-    }
-    this.armSend();
-    this.worker.ports.reactor.defer(() => {
-      if (this.state === CLOSED) return;
-      this.pump();
-      this.flush();
-    });
-  }
-
-  private slowDown(request: Request, sent: number): void {
-    const delayMs = (sent * 1000) / request.limitRate;
-    if (delayMs > 0 && !this.answerEnded) this.pausedUntilMs = this.worker.ports.reactor.clock.now() + delayMs;
-    this.stopTimer();
-  }
-
-  private drained(): void {
-    const { request } = this;
-    if (request !== undefined && this.answerEnded && this.state === ACTIVE) this.finish(request);
+    if (request?.answerEnded && this.state === ACTIVE) this.finish(request);
     this.proceed();
   }
 
   onWritable(): void {
+    this.continueSending();
+  }
+
+  protected continueSending(): void {
     if (this.state === CLOSED) return;
     this.pump();
     this.flush();
+  }
+
+  protected fileFailed(request: Request, result: number): void {
+    const name = request.file?.path ?? "";
+    if (result >= 0) this.logError("alert", `file "${name}" was truncated`);
+    else this.logError("crit", `read() "${name}" failed`, -result);
+    this.terminate(0);
   }
 
   // ---- the end of a request
 
   /** The whole answer has been given; the request ends when the socket has taken it. */
   endAnswer(request: Request): void {
-    this.answerEnded = true;
+    request.answerEnded = true;
     if (this.queue === undefined) {
       this.finish(request);
       return;
@@ -664,31 +422,33 @@ export class Connection extends Timed implements StreamOwner {
 
   private finish(request: Request): void {
     const { worker } = this;
-    if (request.bodyDiscarded && this.bodyLeft !== 0 && request.keepAlive && !this.ended) {
+    if (request.bodyDiscarded && request.bodyLeft !== 0 && request.keepAlive && !this.ended) {
       this.state = DISCARDING;
       this.relinger();
       return;
     }
     request.complete = true;
     const { core } = request.location;
-    const unread = this.inputAt < this.inputEnd || this.held !== undefined;
     const keepAlive = request.keepAlive && core.keepalive_timeout.timeout > 0;
-    const lingering =
-      core.lingering_close === "always" || (core.lingering_close === "on" && (request.lingeringClose || unread));
     this.logRequest(request);
     worker.writing--;
     this.request = undefined;
     if (keepAlive) this.keepAlive(request);
     else {
-      this.linger = lingering;
-      if (lingering) this.lingerUntilMs = worker.ports.reactor.clock.now() + core.lingering_time;
-      this.lingerTimeoutMs = core.lingering_timeout;
+      const unread = (this.looping && worker.input.at < worker.input.end) || this.held !== undefined;
+      const wanted =
+        core.lingering_close === "on" ? request.lingeringClose || unread : core.lingering_close === "always";
+      this.linger = wanted ? lingerOf(request, worker.ports.reactor.clock.now()) : undefined;
       this.state = DRAINING;
       this.armSend();
     }
     worker.releaseRequest(request);
   }
-  private lingerTimeoutMs = 5000;
+
+  /** True while input is being read in a call further up. */
+  private get looping(): boolean {
+    return this.worker.reading === this;
+  }
 
   private keepAlive(request: Request): void {
     const { core } = request.location;
@@ -700,7 +460,7 @@ export class Connection extends Timed implements StreamOwner {
       this.stream.setNoDelay(true);
     }
     this.keepAliveRestMs = 0;
-    if (this.inputAt < this.inputEnd) return;
+    if (this.looping && this.worker.input.at < this.worker.input.end) return;
     let delay = timeout;
     if (minimum > 0 && timeout > minimum) {
       delay = minimum;
@@ -719,26 +479,19 @@ export class Connection extends Timed implements StreamOwner {
   // ---- the end of the connection
 
   private relinger(): void {
-    const request = this.request;
     const now = this.worker.ports.reactor.clock.now();
-    if (request !== undefined && this.lingerUntilMs === 0) {
-      this.lingerUntilMs = now + request.location.core.lingering_time;
-      this.lingerTimeoutMs = request.location.core.lingering_timeout;
-    }
-    const left = this.lingerUntilMs - now;
-    if (left <= 0) {
-      this.terminate(0);
-      return;
-    }
-    this.worker.timers.arm(this, Math.min(left, this.lingerTimeoutMs));
+    const { request } = this;
+    if (request !== undefined) this.linger ??= lingerOf(request, now);
+    const left = this.linger === undefined ? 0 : this.linger.untilMs - now;
+    if (left <= 0) this.terminate(0);
+    else this.worker.timers.arm(this, Math.min(left, (this.linger as Linger).timeoutMs));
   }
 
   private closeNow(): void {
-    if (!this.linger || this.ended) {
+    if (this.linger === undefined || this.ended) {
       this.close();
       return;
     }
-    this.linger = false;
     this.held = undefined;
     this.state = LINGERING;
     this.stream.shutdownWrite();
@@ -792,7 +545,7 @@ export class Connection extends Timed implements StreamOwner {
     else this.failed(errno, "recv()");
   }
 
-  private failed(errno: number, call: string): void {
+  protected failed(errno: number, call: string): void {
     const level: Level = errno === ECONNRESET || errno === 32 || errno === ETIMEDOUT ? "info" : "alert";
     this.logError(level, `${call} failed`, errno);
     if (this.state === READING) this.abandonHead(400);
@@ -800,12 +553,10 @@ export class Connection extends Timed implements StreamOwner {
   }
 
   onTimer(): void {
-    const { clock } = this.worker.ports.reactor;
     if (this.queue !== undefined) {
-      if (this.pausedUntilMs !== 0 && this.request !== undefined && this.request.limitRate > 0) {
-        this.pausedUntilMs = 0;
-        this.pump();
-        this.flush();
+      if (this.request !== undefined && this.request.pausedUntilMs > 0) {
+        this.request.pausedUntilMs = 0;
+        this.continueSending();
         return;
       }
       this.logError("info", "client timed out", ETIMEDOUT);
@@ -829,20 +580,11 @@ export class Connection extends Timed implements StreamOwner {
         return;
       case BODY:
         this.logError("info", "client timed out", ETIMEDOUT, "while reading client request body");
-        this.endBodyTimedOut();
-        return;
-      case DISCARDING:
-      case LINGERING:
-        if (clock.now() >= 0) this.terminate(0);
+        this.timedOut(408);
         return;
       default:
         this.terminate(0);
     }
-  }
-
-  private endBodyTimedOut(): void {
-    this.reader = undefined;
-    this.timedOut(408);
   }
 
   private timedOut(status: number): void {
@@ -877,7 +619,7 @@ export class Connection extends Timed implements StreamOwner {
     if (this.state === CLOSED) return;
     const { request } = this;
     if (request !== undefined) {
-      for (const chunk of this.queue ?? []) request.sentBytes -= chunk.end - chunk.start;
+      request.sentBytes -= this.queuedBytes();
       if (status > 0 && (request.status === 0 || request.sentBytes === 0)) request.status = status;
       this.request = undefined;
       this.worker.writing--;
@@ -940,4 +682,7 @@ export class Connection extends Timed implements StreamOwner {
     if (log.enabled(level)) log.write(level, message, this.logContext(request, action, errno));
   }
 }
-const ENODATA = 61;
+/** The lingering close that a request asks for. */
+function lingerOf({ location: { core } }: Request, now: number): Linger {
+  return { untilMs: now + core.lingering_time, timeoutMs: core.lingering_timeout };
+}

@@ -227,18 +227,15 @@ export function enterLocation(request: Request): void {
   if (request.keepAlive) request.keepAlive = mayKeepAlive(request, request.location);
 }
 
-function mayKeepAlive(request: Request, { core }: Location): boolean {
+function mayKeepAlive(request: Request, { keepAliveRules: rules }: Location): boolean {
   const { connection } = request;
-  if (core.keepalive_timeout.timeout === 0) return false;
-  if (connection.requests >= core.keepalive_requests) return false;
-  if (request.startMs - connection.startMs > core.keepalive_time) return false;
-  const disabled = core.keepalive_disable;
-  if (disabled.has("none")) return true;
-  if (request.method === POST && disabled.has("msie6")) {
+  if (rules.timeoutMs === 0 || connection.requests >= rules.requests) return false;
+  if (request.startMs - connection.startMs > rules.ageMs) return false;
+  if (rules.notMsie6 && request.method === POST) {
     recogniseBrowser(request);
     if (request.msie6) return false;
   }
-  if (disabled.has("safari")) {
+  if (rules.notSafari) {
     recogniseBrowser(request);
     if (request.safari) return false;
   }

@@ -4,7 +4,6 @@
  */
 import { parseDecimal } from "../wire/http1/digits.ts";
 import { CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING, USER_AGENT } from "../wire/http1/fields.ts";
-import { parseHost } from "../wire/http1/host.ts";
 import * as wire from "../wire/http1/request-head.ts";
 import { normalisePath } from "../wire/http1/uri.ts";
 import type { ListeningPoint } from "./location.ts";
@@ -89,7 +88,11 @@ export function applyHead(request: Request, point: ListeningPoint): number {
     return 400;
   }
   if (head.hostEnd >= 0) {
-    const parsed = parseHost(head.bytes, head.base + head.hostStart, head.base + head.hostEnd);
+    const parsed = request.connection.worker.hosts.get(
+      head.bytes,
+      head.base + head.hostStart,
+      head.base + head.hostEnd,
+    );
     if (parsed === undefined) {
       complain(request, "client sent invalid host in request line");
       return 400;
@@ -132,10 +135,10 @@ function setUri(request: Request): boolean {
     return true;
   }
   if (head.argsStart < 0) {
-    request.uri = head.text(head.uriStart, head.uriEnd);
+    request.uri = request.connection.worker.paths.get(bytes, base + head.uriStart, base + head.uriEnd);
     return true;
   }
-  request.uri = head.text(head.uriStart, head.argsStart - 1);
+  request.uri = request.connection.worker.paths.get(bytes, base + head.uriStart, base + head.argsStart - 1);
   request.args = head.text(head.argsStart, head.uriEnd);
   return true;
 }
@@ -144,7 +147,7 @@ function readHost(request: Request, index: number): number {
   const { head } = request;
   const start = head.fields[index * wire.FIELD_STRIDE + 2] as number;
   const end = head.fields[index * wire.FIELD_STRIDE + 3] as number;
-  const parsed = parseHost(head.bytes, head.base + start, head.base + end);
+  const parsed = request.connection.worker.hosts.get(head.bytes, head.base + start, head.base + end);
   if (parsed === undefined) {
     complain(request, "client sent invalid host header");
     return 400;

@@ -1,6 +1,7 @@
 /** What a request runs through, built once from the configuration: locations, virtual servers, listening points. */
 import type { Log } from "../base/log.ts";
 import type { HeadLimits } from "../wire/http1/request-head.ts";
+import type { Written } from "./answer-head.ts";
 import type { LocationTree } from "./location-tree.ts";
 import type { CoreConf, ServerConf } from "./modules/core.ts";
 import type { OpenFileCacheSettings } from "./open-files.ts";
@@ -49,6 +50,15 @@ export interface ErrorPage {
   readonly uri: Text;
 }
 
+/** When a connection may be kept, as plain values. */
+export interface KeepAliveRules {
+  readonly timeoutMs: number;
+  readonly requests: number;
+  readonly ageMs: number;
+  readonly notMsie6: boolean;
+  readonly notSafari: boolean;
+}
+
 /** A location at work: what its phases do, flat. */
 export interface Location {
   /** As written, `/` or `\.php$`; the server's name of nothing for the server itself. */
@@ -81,6 +91,9 @@ export interface Location {
   /** Characters of the URI that `alias` replaces; 0 for `root`, -1 for an alias with captures that replaces all. */
   readonly alias: number;
   readonly fileCache: OpenFileCacheSettings | undefined;
+  /** Kept by `answer-head.ts`: a box, because the location itself never changes. */
+  readonly lastHead: { written: Written | undefined };
+  readonly keepAliveRules: KeepAliveRules;
   readonly limitRate: Text | undefined;
   readonly limitRateAfter: Text | undefined;
 }

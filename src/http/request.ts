@@ -3,10 +3,11 @@
  * the phases, header of the answer. Counterpart in nginx: ngx_http_request_t.
  */
 
+import type { ChunkedDecoder } from "../wire/http1/chunked.ts";
 import { COOKIE } from "../wire/http1/fields.ts";
 import { findParam } from "../wire/http1/params.ts";
 import { GET, RequestHead } from "../wire/http1/request-head.ts";
-import type { BodyFilter } from "./body.ts";
+import type { BodyFilter, BodyReader } from "./body.ts";
 import type { Connection } from "./connection.ts";
 import type { Location, VirtualServer } from "./location.ts";
 import type { OpenFile } from "./open-files.ts";
@@ -64,6 +65,10 @@ export class Request {
   accessCode = 0;
   expectTested = false;
   bodyDiscarded = false;
+  /** Bytes of the body that are still to come; -1 while a chunked one is open. */
+  bodyLeft = 0;
+  decoder: ChunkedDecoder | undefined = undefined;
+  bodyReader: BodyReader | undefined = undefined;
   /** Counts uses of this object: a promise that comes late sees that the request has gone. */
   generation = 0;
   /** Values of the variables that the configuration defines. */
@@ -112,6 +117,10 @@ export class Request {
   /** Everything sent for this request, header included. */
   sentBytes = 0;
   complete = false;
+  /** The whole answer has been given; the socket may not have taken it yet. */
+  answerEnded = false;
+  /** Not before this instant may more be sent (limit_rate). */
+  pausedUntilMs = 0;
 
   /** Makes it a new request; the head is begun by whoever parses it. */
   reset(connection: Connection): void {
@@ -142,6 +151,8 @@ export class Request {
     this.accessCode = 0;
     this.expectTested = false;
     this.bodyDiscarded = false;
+    this.bodyLeft = 0;
+    this.bodyReader = undefined;
     if (this.values.length > 0) this.values.length = 0;
     this.captures = undefined;
     this.requestId = "";
@@ -155,6 +166,8 @@ export class Request {
     this.headerBytes = 0;
     this.sentBytes = 0;
     this.complete = false;
+    this.answerEnded = false;
+    this.pausedUntilMs = 0;
     this.headerOnly = false;
     this.clearAnswer();
   }

@@ -1,11 +1,16 @@
 /** What all connections of a worker share: ports, clock texts, output memory, pools, counters. */
+import { latin1 } from "../base/bytes.ts";
 import type { Log } from "../base/log.ts";
 import { Timers } from "../net/timers.ts";
+import { parseHost } from "../wire/http1/host.ts";
 import { AccessLogs } from "./access-logs.ts";
 import { AnswerHeads } from "./answer-head.ts";
 import { type Connection, READING } from "./connection.ts";
+import type { ConnectionOutput } from "./connection-output.ts";
 import { Dates } from "./dates.ts";
 import { Etags } from "./etags.ts";
+import { Input } from "./input.ts";
+import { Interner } from "./interner.ts";
 import { OpenFiles } from "./open-files.ts";
 import { OUTPUT_BYTES, Output } from "./output.ts";
 import { Request } from "./request.ts";
@@ -21,12 +26,18 @@ export class Worker {
   readonly dates: Dates;
   readonly output: Output;
   /** Whose bytes lie in the output memory. */
-  outputOwner: Connection | undefined = undefined;
+  outputOwner: ConnectionOutput | undefined = undefined;
+  /** What the current call has received, and the connection that is reading it. */
+  readonly input = new Input();
+  reading: Connection | undefined = undefined;
   readonly heads: AnswerHeads;
   readonly files: OpenFiles;
   readonly accessLogs: AccessLogs;
   readonly errorPages = new ErrorPages();
   readonly etags = new Etags();
+  /** Plain paths and hosts that were seen before. */
+  readonly paths = new Interner(latin1);
+  readonly hosts = new Interner(parseHost);
   readonly connections = new Set<Connection>();
   /** No new connections, and every answer closes. */
   quiescing = false;
@@ -79,10 +90,10 @@ export class Worker {
   }
 
   /** The output memory for this connection; another's bytes in it are sent first. */
-  claimOutput(connection: Connection): Output {
+  claimOutput(connection: ConnectionOutput): Output {
     const owner = this.outputOwner;
     if (owner !== connection) {
-      if (owner !== undefined && this.output.used > 0) owner.flush();
+      if (owner !== undefined && this.output.used > 0) owner.flushComposed();
       this.outputOwner = connection;
     }
     return this.output;

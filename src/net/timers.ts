@@ -72,7 +72,8 @@ export class Timers {
 
   /** Rings once, `delayMs` from now; an armed timer is moved. */
   arm(timer: Timed, delayMs: number): void {
-    const deadline = this.clock.now() + delayMs;
+    // Whole milliseconds: small integers are stored without an object.
+    const deadline = Math.ceil(this.clock.now() + delayMs);
     timer.deadline = deadline;
     const tick = Math.ceil(deadline / TICK_MS);
     if (timer.tick >= 0) {
