@@ -1,7 +1,7 @@
 /** `bin/nginx` as a whole, with http: start, reload and end under load; what it says about addresses, side by side with nginx. */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { chmodSync, existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, readFileSync, renameSync, symlinkSync, unlinkSync, writeFileSync } from "node:fs";
 import net from "node:net";
 import { afterEach, describe, test } from "node:test";
 import { findNginx } from "./support/nginx-binary.ts";
@@ -118,6 +118,47 @@ describe("bin/nginx", { timeout: 120_000 }, () => {
 
   const nginx = findNginx();
   const skip = nginx === undefined && "nginx is not installed";
+
+  test("nginx is replaced by Tandem, and Tandem by nginx, while both serve: no connection is refused", {
+    skip,
+  }, async () => {
+    const text = (program: string): string =>
+      configuration(
+        `server { listen 127.0.0.1:${PORT}; location / { return 200 "${program}"; } }`,
+        process.getuid?.() === 0 ? "user root;" : "",
+      ).replace("daemon off;", "daemon on;");
+    server = new ServerProcess([], text("nginx"));
+    const program = server.file("nginx");
+    symlinkSync(nginx as string, program);
+    const started = spawnSync(program, ["-p", server.folder, "-c", "conf/nginx.conf", "-e", "logs/error.log"]);
+    assert.equal(started.status, 0, String(started.stderr));
+    const replaceBy = async (path: string, answer: string): Promise<void> => {
+      const old = server.pid;
+      unlinkSync(program);
+      symlinkSync(path, program);
+      server.configure(text(answer));
+      server.signal("SIGUSR2", old);
+      await until(() => existsSync(server.pidFile) && server.pid !== old, `the start of ${answer}`);
+      // nginx writes its pid file before its workers are there.
+      await until(async () => (await get(PORT)) === answer, `an answer of ${answer}`);
+      process.kill(old, "SIGQUIT");
+      await until(() => !isAlive(old), "the end of the old program");
+    };
+    let answered = 0;
+    let isOver = false;
+    const client = (async () => {
+      for (; !isOver; answered++) await get(PORT);
+    })();
+    await replaceBy(TANDEM_NGINX[0] as string, "Tandem");
+    assert.match(readFileSync(`/proc/${server.pid}/cmdline`, "latin1"), /^nginx: master process/);
+    await replaceBy(nginx as string, "nginx again");
+    isOver = true;
+    await client;
+    assert.ok(answered > 10);
+    const last = server.pid;
+    server.signal("SIGQUIT", last);
+    await until(() => !isAlive(last), "the end");
+  });
 
   /** What both programs say, times and process ids removed. */
   function compare(text: string, args: readonly string[] = []): void {

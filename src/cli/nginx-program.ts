@@ -1,10 +1,10 @@
 /** The server behind nginx's command line: `-t`, `-T`, `-s`, daemon, and the master with this process's signals. */
-import { writeSync } from "node:fs";
+import { accessSync, constants, writeSync } from "node:fs";
 import { fromLatin1 } from "../base/bytes.ts";
 import { isFatal } from "../conf/diagnostics.ts";
 import { setProcessTitle } from "../os/process-title.ts";
 import { ListeningSet } from "../process/listening-set.ts";
-import { INHERITED_VARIABLE, inheritedFds } from "../process/new-binary.ts";
+import { INHERITED_VARIABLE, type Invocation, inheritedFds } from "../process/new-binary.ts";
 import {
   configurationFile,
   type Layout,
@@ -44,7 +44,7 @@ export class NginxProgram {
       request: { layout, globalDirectives: options.globalDirectives },
       kinds,
       workerProgram,
-      invocation: { program: process.execPath, args: [...process.execArgv, ...process.argv.slice(1)] },
+      invocation: ownInvocation(),
       environment,
       isDaemon: this.inherited !== undefined || isDaemonChild(),
       ownsStandardError: true,
@@ -125,6 +125,20 @@ export class NginxProgram {
       log.write("alert", `kill(${pid}, ${SIGNAL_NUMBERS[SIGNALS[name]]}) failed`, { errno });
       return 1;
     }
+  }
+}
+
+/**
+ * How this program can be started again. By its own name where that can be executed, so that whatever has taken its place
+ * runs next: a later version of it, or nginx itself.
+ */
+function ownInvocation(): Invocation {
+  const [, script = "", ...args] = process.argv;
+  try {
+    accessSync(script, constants.X_OK);
+    return { program: script, args };
+  } catch {
+    return { program: process.execPath, args: [...process.execArgv, script, ...args] };
   }
 }
 

@@ -398,11 +398,12 @@ export class Master {
       this.log.write("alert", `${failure} before executing new binary process "${invocation.program}"`);
       return;
     }
-    const child = startNewBinary(
-      invocation,
-      this.listening.fds,
-      environmentOf(this.running.configuration, this.options.environment),
-    );
+    const { environment } = this.options;
+    const child = startNewBinary(invocation, this.listening.fds, {
+      // A script finds its interpreter by PATH, which nginx, a program, doesn't need.
+      PATH: environment["PATH"],
+      ...environmentOf(this.running.configuration, environment),
+    });
     this.newBinary = child;
     if (child.pid !== undefined) this.log.write("notice", `start new binary process ${child.pid}`);
     let isGone = false;
