@@ -13,6 +13,7 @@ import { KernelSegments } from "../os/segments.ts";
 import type { NodeReport } from "../vrrp/report.ts";
 import { CrashGuard } from "./crash-guard.ts";
 import { FileTracker } from "./file-tracker.ts";
+import { NodeSettings } from "./node-settings.ts";
 import { Notifier } from "./notifier.ts";
 import { ProcessTracker } from "./process-tracker.ts";
 import { CommandRunner, signalGroup } from "./run-command.ts";
@@ -45,6 +46,7 @@ export class VrrpSupervisor {
   readonly #guard: CrashGuard;
   readonly #runner: CommandRunner;
   readonly #notifier: Notifier;
+  readonly #node: NodeSettings;
   readonly #routing = openRouting();
   #child: VrrpChild | undefined;
   #startedMs = 0;
@@ -66,6 +68,7 @@ export class VrrpSupervisor {
     this.#guard = new CrashGuard(new KernelSegments(), this.#routing, options.log);
     this.#runner = new CommandRunner(options.log, options.config.globals.scriptUser);
     this.#notifier = new Notifier(this.#runner, options.log);
+    this.#node = new NodeSettings(options.log);
   }
 
   get config(): KeepalivedConfig {
@@ -77,6 +80,7 @@ export class VrrpSupervisor {
     const { startupScript, startupScriptTimeoutMs } = this.#config.globals;
     if (startupScript !== undefined) await this.#runToEnd(startupScript, startupScriptTimeoutMs);
     this.#notifier.configure(this.#config.globals);
+    this.#node.apply(this.#config);
     await new Promise<void>((resolve, reject) => {
       this.#onReady = resolve;
       this.#onStopped = () => reject(new Error("the VRRP process ended while it was starting"));
@@ -92,6 +96,7 @@ export class VrrpSupervisor {
     this.#config = config;
     this.#runner.setDefaultUser(config.globals.scriptUser);
     this.#notifier.configure(config.globals);
+    this.#node.apply(config);
     const boundMs = this.#hangBoundMs();
     this.#child?.watch(boundMs);
     this.#child?.send({ kind: "reload", config: nodeConfig(config), beatMs: beatIntervalMs(boundMs) });
@@ -121,6 +126,7 @@ export class VrrpSupervisor {
     }
     this.#closeTrackers();
     this.#notifier.close();
+    this.#node.undo();
     this.#routing.close();
     const { shutdownScript, shutdownScriptTimeoutMs } = this.#config.globals;
     if (shutdownScript !== undefined) await this.#runToEnd(shutdownScript, shutdownScriptTimeoutMs);

@@ -11,6 +11,12 @@ const OBJECTION_MS = 50;
 /** Bursts because of a rival that keeps sending follow each other no closer than this. */
 const RIVAL_PAUSE_MS = 500;
 
+/**
+ * Without garp_master_refresh one message per address goes out this often all the same: a keepalived that loses without
+ * ever having been heard by the winner says no goodbye, and clients would look for it for up to 48 s (measured).
+ */
+export const QUIET_REFRESH_MS = 10_000;
+
 interface Burst {
   readonly atMs: number;
   readonly rounds: number;
@@ -19,6 +25,7 @@ interface Burst {
 /** The timetable of one router. A round is one message for each of its addresses. */
 export class Announcer {
   readonly #settings: AnnounceSettings;
+  readonly #refreshMs: number;
   #bursts: Burst[] = [];
   #refreshAtMs: number | undefined;
   /** When the last burst because of a rival was or will be. */
@@ -28,14 +35,16 @@ export class Announcer {
   #cursor = 0;
   #slotMs = 0;
 
-  constructor(settings: AnnounceSettings) {
+  /** `quietRefreshMs` counts when the settings have no refresh; 0: none. */
+  constructor(settings: AnnounceSettings, quietRefreshMs: number) {
     this.#settings = settings;
+    this.#refreshMs = settings.refreshMs > 0 ? settings.refreshMs : quietRefreshMs;
   }
 
   /** Plans the bursts that `cause` asks for. */
   plan(cause: AnnounceCause, nowMs: number): void {
-    const { delayMs, repeat, lowerPriorityDelayMs, lowerPriorityRepeat, refreshMs } = this.#settings;
-    if (refreshMs > 0) this.#refreshAtMs = nowMs + refreshMs;
+    const { delayMs, repeat, lowerPriorityDelayMs, lowerPriorityRepeat } = this.#settings;
+    this.refresh(nowMs);
     if (cause === "rival") {
       if (this.#lastRivalMs > nowMs) return; // the burst that is held back will tell
       const first = Math.max(nowMs, this.#lastRivalMs + RIVAL_PAUSE_MS);
@@ -48,6 +57,11 @@ export class Announcer {
       const first = cause === "gap" ? nowMs + OBJECTION_MS : nowMs;
       this.#put(first, repeat, cause === "restore" ? 0 : delayMs);
     }
+  }
+
+  /** Begins to refresh: for a router that is active already and has been announced by another timetable. */
+  refresh(nowMs: number): void {
+    if (this.#refreshMs > 0) this.#refreshAtMs = nowMs + this.#refreshMs;
   }
 
   /** One burst at once and one later; a second burst that was planned before is replaced by this one. */
@@ -72,11 +86,10 @@ export class Announcer {
     return Number.isFinite(next) ? next : undefined;
   }
 
-  /** True when a burst begins now (keepalived logs this once a burst). */
+  /** True when a burst begins now that is worth a line in the log (keepalived: one for each burst). */
   begins(nowMs: number): boolean {
-    const begun = this.#bursts.filter(({ atMs }) => atMs <= nowMs);
-    const refresh = this.#refreshAtMs !== undefined && this.#refreshAtMs <= nowMs;
-    return begun.length > 0 || refresh;
+    const isRefresh = this.#settings.refreshMs > 0 && this.#refreshAtMs !== undefined && this.#refreshAtMs <= nowMs;
+    return isRefresh || this.#bursts.some(({ atMs }) => atMs <= nowMs);
   }
 
   /**
@@ -101,8 +114,8 @@ export class Announcer {
     for (const burst of this.#bursts) if (burst.atMs <= nowMs) rounds = Math.max(rounds, burst.rounds);
     this.#bursts = this.#bursts.filter(({ atMs }) => atMs > nowMs);
     if (this.#refreshAtMs !== undefined && this.#refreshAtMs <= nowMs) {
-      rounds = Math.max(rounds, this.#settings.refreshRepeat);
-      this.#refreshAtMs = nowMs + this.#settings.refreshMs;
+      rounds = Math.max(rounds, this.#settings.refreshMs > 0 ? this.#settings.refreshRepeat : 1);
+      this.#refreshAtMs = nowMs + this.#refreshMs;
     }
     if (rounds === 0 || addresses === 0) return;
     if (this.#left === 0) this.#slotMs = nowMs;

@@ -20,7 +20,7 @@ import {
 } from "../wire/vrrp/advert.ts";
 import { type DropReason, judge, type ReceivedAdvert } from "./accept.ts";
 import { addressSettings, claimAddress, releaseAddress } from "./addresses.ts";
-import { Announcer } from "./announce.ts";
+import { Announcer, QUIET_REFRESH_MS } from "./announce.ts";
 import { step } from "./instance.ts";
 import { type LinkView, linkNamed } from "./links.ts";
 import type { Farewell, NodePorts } from "./ports.ts";
@@ -74,7 +74,7 @@ export class Router {
     this.#pool = pool;
     this.#hooks = hooks;
     this.#state = initialState(settings.priority, settings.advertIntervalMs);
-    this.#announcer = new Announcer(settings.announce);
+    this.#announcer = newAnnouncer(settings);
   }
 
   get settings(): VrrpInstance {
@@ -161,12 +161,13 @@ export class Router {
     const old = this.addresses;
     const wasActive = this.#state.role === "active";
     this.#settings = settings;
-    this.#announcer = new Announcer(settings.announce);
+    this.#announcer = newAnnouncer(settings);
     this.#placeKey = "";
     this.#place?.leave();
     this.#place = undefined;
     this.attach(this.#source);
     if (wasActive) {
+      this.#announcer.refresh(nowMs);
       const kept = new Set(this.addresses.map(addressName));
       this.#guard();
       for (const address of old) if (!kept.has(addressName(address))) this.#change(releaseAddress, address);
@@ -381,4 +382,9 @@ export class Router {
 
 function addressName(address: VirtualAddress): string {
   return `${printIp(address.address)}/${address.prefixLength} ${address.interface}`;
+}
+
+/** An explicit `garp_master_refresh 0` is obeyed. */
+function newAnnouncer({ announce, where }: VrrpInstance): Announcer {
+  return new Announcer(announce, where.has("garp_master_refresh") ? 0 : QUIET_REFRESH_MS);
 }

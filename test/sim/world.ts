@@ -63,7 +63,8 @@ export class World {
 
   #config(priority: number) {
     const { version, intervalMs, nopreempt, preemptDelayMs, weight } = this.settings;
-    const track = { name: "chk", weight, weightReverse: false, at: { file: "sim", line: 1 } };
+    const at = { file: "sim", line: 1 };
+    const track = { name: "chk", weight, weightReverse: false, at };
     const instance = exampleInstance({
       version,
       priority,
@@ -71,6 +72,8 @@ export class World {
       nopreempt,
       preemptDelayMs,
       authentication: version === 2 ? examplePassword("1111") : undefined,
+      // No refresh: what the client knows it must have been told for a reason.
+      where: new Map([["garp_master_refresh", at]]),
       tracks: { scripts: [track], interfaces: [], processes: [], files: [] },
     });
     return exampleNode({ instances: [instance], scripts: [exampleScript({ weight })] });
