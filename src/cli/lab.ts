@@ -8,13 +8,14 @@ import { parseArgs } from "node:util";
 import { type NodeFiles, readPairFiles } from "../lab/files.ts";
 import { CHECKOUT, type Flavour, type FlavourName, flavourOf } from "../lab/flavours.ts";
 import { planOf } from "../lab/load-pair.ts";
-import { isInside, runInside, whyNot } from "../lab/namespaces.ts";
+import { isInside, isUserNamespace, runInside, whyNot } from "../lab/namespaces.ts";
 import { NODES, type NodeName, PlanError } from "../lab/plan.ts";
 import { allHold, Rehearsal } from "../lab/rehearsal.ts";
 import { printTable, toJson } from "../lab/report.ts";
 import type { Scenario } from "../lab/scenario.ts";
 import { SCENARIOS } from "../lab/scenarios/all.ts";
 import { BASELINE } from "../lab/scenarios/baseline.ts";
+import { filesForUserNamespace, USER_NAMESPACE_NOTE } from "../lab/user-namespace.ts";
 
 const USAGE = `usage: tandem lab DIR [DIR] [OPTION]…       rehearse the pair of DIR/a and DIR/b, or of two directories
        tandem lab shell a|b|client          a shell in a lab that --keep left up
@@ -147,14 +148,20 @@ function sharedFiles(): NodeFiles {
 
 /** The rehearsal itself, inside the lab's namespaces. */
 async function rehearse(options: Options): Promise<number> {
+  const print = (line: string): void => void (options.json ? process.stderr : process.stdout).write(`${line}\n`);
+  let files = readPairFiles(options.directories);
+  if (isUserNamespace()) {
+    print(USER_NAMESPACE_NOTE);
+    files = { a: filesForUserNamespace(files.a), b: filesForUserNamespace(files.b) };
+  }
   const rehearsal = new Rehearsal({
-    files: readPairFiles(options.directories),
+    files,
     sharedFiles: sharedFiles(),
     flavours: options.flavours,
     scenarios: options.scenarios,
     runs: options.runs,
     plan: planOf,
-    print: (line) => (options.json ? process.stderr : process.stdout).write(`${line}\n`),
+    print,
   });
   let keepLogs = true;
   const interrupted = new Promise<number>((resolve) => {

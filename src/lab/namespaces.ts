@@ -7,7 +7,12 @@ const TRIAL = ["unshare", "--net", "--mount", "--pid", "--fork", "--mount-proc",
 
 /** True in the process that has been started inside. */
 export function isInside(): boolean {
-  return process.env[MARK] === "1";
+  return process.env[MARK] !== undefined;
+}
+
+/** True inside a user namespace: an ordinary user's lab. */
+export function isUserNamespace(): boolean {
+  return process.env[MARK] === "user";
 }
 
 function options(): readonly string[] {
@@ -32,7 +37,7 @@ export function whyNot(): string | undefined {
 export function runInside(script: string, args: readonly string[]): Promise<number> {
   const inside = spawn("unshare", [...options(), process.execPath, script, ...args], {
     stdio: ["inherit", "inherit", "inherit", "ipc"],
-    env: { ...process.env, [MARK]: "1" },
+    env: { ...process.env, [MARK]: process.getuid?.() === 0 ? "root" : "user" },
   });
   const pass = (signal: NodeJS.Signals): void => {
     inside.kill(signal);

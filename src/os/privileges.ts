@@ -57,11 +57,15 @@ export function setAffinity(processors: readonly number[]): void {
   if (schedSetaffinity(0, AFFINITY_WORDS * 8, memory.address) < 0) throw systemError("sched_setaffinity", errno());
 }
 
-/** Gives up root for a user and its groups, for good. Order matters: after setuid nothing else would be permitted. */
-export function becomeUser(userName: string, userId: number, groupId: number): void {
+/**
+ * Gives up root for a user and its groups, for good. Order matters: after setuid nothing else would be permitted. Returns
+ * 0, or the errno of initgroups, which a user namespace refuses and after which nginx goes on, too. Throws what node throws.
+ */
+export function becomeUser(userName: string, userId: number, groupId: number): number {
   process.setgid?.(groupId);
-  if (initgroups(userName, groupId) < 0) throw systemError("initgroups", errno());
+  const failure = initgroups(userName, groupId) < 0 ? errno() : 0;
   process.setuid?.(userId);
+  return failure;
 }
 
 /** Permits core files again, which a change of user forbids. */

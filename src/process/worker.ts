@@ -105,7 +105,11 @@ class Worker {
     const { worker_rlimit_nofile: files, worker_rlimit_core: core_bytes } = core;
     if (files !== undefined) attempt(() => setOpenFilesLimit(files));
     if (core_bytes !== undefined) attempt(() => setCoreLimit(core_bytes));
-    if (workerUser !== undefined) becomeUser(workerUser.name, workerUser.userId, workerUser.groupId);
+    if (workerUser !== undefined) {
+      const failed = becomeUser(workerUser.name, workerUser.userId, workerUser.groupId);
+      if (failed !== 0)
+        this.log.write("emerg", `initgroups(${workerUser.name}, ${workerUser.groupId}) failed`, { errno: failed });
+    }
     const processors = processorsOf(core.worker_cpu_affinity, index);
     if (processors !== undefined) attempt(() => setAffinity(processors));
     allowCoreDump();
