@@ -16,7 +16,7 @@ import { testCatalog } from "./support/nginx-catalog.ts";
 
 const folder = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "../../test/golden/nginx");
 const isUpdating = process.env["UPDATE_GOLDEN"] === "1";
-const { catalog, isVariable } = testCatalog();
+const { catalog, variables } = testCatalog();
 /** Where the files seem to be, so that messages do not depend on the checkout. */
 const PREFIX = "/etc/nginx/";
 
@@ -46,7 +46,7 @@ function compare(file: string, text: string): void {
 for (const name of readdirSync(folder).filter((file) => file.endsWith(".conf"))) {
   const base = path.join(folder, name.slice(0, -".conf".length));
   const source = load(PREFIX + name, reader);
-  const { main, diagnostics, isUsable } = bind([source], catalog, { prefix: "/", confPrefix: PREFIX, isVariable });
+  const { main, diagnostics, isUsable } = bind([source], catalog, { prefix: "/", confPrefix: PREFIX, ...variables });
   const errors = diagnostics.map(printDiagnostic);
 
   test(`${name} amounts to what is recorded`, () => {

@@ -102,7 +102,12 @@ const web = confModule({
   },
 });
 const both = catalog([core, web]);
-const environment = { prefix: "/p/", confPrefix: "/p/conf/", isVariable: (name: string) => name === "uri" };
+const environment = {
+  prefix: "/p/",
+  confPrefix: "/p/conf/",
+  isVariable: (name: string) => name === "uri",
+  isConstant: (name: string) => name === "uri",
+};
 
 function bound(input: string): Bound {
   return bind([parse(input, { file: "t" })], both, environment);
@@ -204,6 +209,10 @@ test("variables must exist, in nginx or in the configuration itself", () => {
   assert.deepEqual(messages("http {\n type $uri$mine$other;\n server { set $Mine 1; } }"), [
     '[emerg] unknown "other" variable in t:3',
   ]);
+});
+
+test("a variable that is nginx's own cannot be defined", () => {
+  assert.deepEqual(messages("http {\n set $Uri 1; }"), ['[emerg] the duplicate "Uri" variable in t:3']);
 });
 
 test("a block is checked when it is sound, and before what follows it", () => {

@@ -41,6 +41,8 @@ export interface Environment {
   readonly confPrefix: string;
   /** Whether a variable (lower case) exists that no directive of the configuration defines. Without it all do. */
   isVariable?(name: string): boolean;
+  /** Whether a variable (lower case) is one that a configuration may not define or set. */
+  isConstant?(name: string): boolean;
 }
 
 /**
@@ -72,7 +74,7 @@ export interface Use {
   /** Reports that the number of words does not suit, for slots whose arity depends on the words. */
   invalidArity(): undefined;
   warn(message: string): void;
-  /** Declares a variable (without `$`) that this configuration defines: `set`, `map`, named captures. */
+  /** Declares a variable (without `$`) that this configuration defines: `set`, `map`, named captures. Some are refused. */
   define(variable: string): void;
   /** Parses a text with variables, whose names are checked at the end. */
   template(text: string): Template | undefined;

@@ -87,7 +87,9 @@ export class DirectiveUse implements Use {
   }
 
   define(variable: string): void {
-    this.#binding.define(variable.toLowerCase());
+    const name = variable.toLowerCase();
+    if (this.environment.isConstant?.(name) === true) this.fail(`the duplicate "${variable}" variable`);
+    this.#binding.define(name);
   }
 
   template(text: string): Template | undefined {

@@ -4,7 +4,7 @@ import { parseListen } from "./listen.ts";
 
 function name(...words: string[]): string {
   const parsed = parseListen(words);
-  return typeof parsed === "string" ? parsed : parsed.listen.name;
+  return typeof parsed === "string" ? parsed : parsed.listens.map((listen) => listen.name).join(" ");
 }
 
 test("addresses are read in every form", () => {
@@ -16,6 +16,8 @@ test("addresses are read in every form", () => {
     "[::]:80": "[::]:80",
     "[::1]": "[::1]:80",
     "unix:/run/a.sock": "unix:/run/a.sock",
+    "8000-8002": "0.0.0.0:8000 0.0.0.0:8001 0.0.0.0:8002",
+    "[::1]:81-82": "[::1]:81 [::1]:82",
   };
   for (const [text, expected] of Object.entries(cases)) assert.equal(name(text), expected, text);
 });
@@ -24,10 +26,12 @@ test("what is no address or parameter is refused in nginx's words", () => {
   assert.equal(name("0"), 'invalid port in "0" of the "listen" directive');
   assert.equal(name("127.0.0.1:99999"), 'invalid port in "127.0.0.1:99999" of the "listen" directive');
   assert.equal(name("nowhere.invalid"), 'host not found in "nowhere.invalid" of the "listen" directive');
-  assert.equal(name("[::1:80"), 'invalid IPv6 address in "[::1:80" of the "listen" directive');
+  assert.equal(name("[::1:80"), 'invalid host in "[::1:80" of the "listen" directive');
   assert.equal(name("80", "defualt_server"), 'invalid parameter "defualt_server"');
-  assert.equal(name("80", "backlog=0"), 'invalid backlog "0"');
-  assert.equal(name("80", "ipv6only=on"), 'ipv6only is not supported on addr "0.0.0.0:80"');
+  assert.equal(name("80", "backlog=0"), 'invalid backlog "backlog=0"');
+  assert.equal(name("[::]:80", "ipv6only=over"), 'invalid ipv6only flags "over"');
+  assert.equal(name("9-8"), 'invalid port range in "9-8" of the "listen" directive');
+  assert.equal(name("a/b:80"), 'invalid host in "a/b:80" of the "listen" directive');
   assert.equal(name("80", "so_keepalive=maybe"), 'invalid so_keepalive value: "maybe"');
   assert.equal(name("80", "ssl"), 'the "ssl" parameter of the "listen" directive is not supported');
 });
@@ -35,13 +39,14 @@ test("what is no address or parameter is refused in nginx's words", () => {
 test("socket parameters are kept, and imply a socket of its own", () => {
   const parsed = parseListen(["80", "default_server", "backlog=10", "rcvbuf=8k", "so_keepalive=30m::10", "reuseport"]);
   assert.ok(typeof parsed !== "string");
-  assert.equal(parsed.listen.defaultServer, true);
-  assert.equal(parsed.listen.bind, true);
-  assert.equal(parsed.listen.socket?.backlog, 10);
-  assert.equal(parsed.listen.socket?.receiveBufferBytes, 8192);
-  assert.deepEqual(parsed.listen.socket?.keepAlive, { idleS: 1800, count: 10 });
+  const [listen] = parsed.listens;
+  assert.equal(listen?.defaultServer, true);
+  assert.equal(listen?.bind, true);
+  assert.equal(listen?.socket?.backlog, 10);
+  assert.equal(listen?.socket?.receiveBufferBytes, 8192);
+  assert.deepEqual(listen?.socket?.keepAlive, { idleS: 1800, count: 10 });
   const plain = parseListen(["80", "default"]);
   assert.ok(typeof plain !== "string");
-  assert.equal(plain.listen.socket, undefined);
+  assert.equal(plain.listens[0]?.socket, undefined);
   assert.equal(plain.warnings.length, 1);
 });

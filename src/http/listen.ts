@@ -1,6 +1,6 @@
 /** `listen`: an address and what its socket shall be. Counterpart in nginx: ngx_http_core_listen. */
 import { type IpAddress, parseIpv4, parseIpv6 } from "../base/ip.ts";
-import { parseSec, parseSize } from "../conf/units.ts";
+import { parseNumber, parseSec, parseSize } from "../conf/units.ts";
 import { type ListenSpec, printEndpoint } from "../io/listen.ts";
 import type { Endpoint } from "../io/stream.ts";
 
@@ -19,53 +19,70 @@ export interface Listen {
 }
 
 export interface ParsedListen {
-  readonly listen: Listen;
+  /** One for each port of a range. */
+  readonly listens: readonly Listen[];
   readonly warnings: readonly string[];
 }
 
 const ANY_IPV4: IpAddress = new Uint8Array(4);
+const DEFAULT_PORT = 80;
+const MAX_PORT = 65535;
+const MAX_UNIX_PATH = 107;
 
-function parsePort(text: string): number | undefined {
-  if (!/^\d{1,5}$/.test(text)) return undefined;
-  const port = Number(text);
-  return port >= 1 && port <= 65535 ? port : undefined;
+/** A host with a port, or with all ports of a range. */
+interface Address {
+  readonly ip: IpAddress;
+  readonly firstPort: number;
+  readonly lastPort: number;
 }
 
-/** The address of `listen`; a text when it is wrong: nginx's reason. */
-function parseAddress(text: string): Endpoint | string {
+function isPort(port: number | undefined): port is number {
+  return port !== undefined && port >= 1 && port <= MAX_PORT;
+}
+
+/** `80` or `8000-8010` behind an address; a text is nginx's reason. */
+function withPorts(ip: IpAddress, text: string): Address | string {
+  const dash = text.indexOf("-");
+  const lastPort = parseNumber(text.slice(dash + 1));
+  const firstPort = dash < 0 ? lastPort : parseNumber(text.slice(0, dash));
+  if (!isPort(lastPort) || !isPort(firstPort)) return "invalid port";
+  return firstPort > lastPort ? "invalid port range" : { ip, firstPort, lastPort };
+}
+
+/** The addresses of `listen`; a text when it is wrong: nginx's reason. */
+function parseEndpoints(text: string): readonly Endpoint[] | string {
   if (text.startsWith("unix:")) {
-    const path = text.slice(5);
+    const path = text.slice("unix:".length);
     if (path === "") return "no path in the unix domain socket";
-    return path.length > 107 ? "too long path in the unix domain socket" : { path };
+    return path.length > MAX_UNIX_PATH ? "too long path in the unix domain socket" : [{ path }];
   }
-  if (text.startsWith("[")) {
-    const close = text.indexOf("]");
-    const ip = close < 0 ? undefined : parseIpv6(text.slice(1, close));
-    if (ip === undefined) return "invalid IPv6 address";
-    const rest = text.slice(close + 1);
-    if (rest === "") return { ip, port: 80 };
-    const port = rest.startsWith(":") ? parsePort(rest.slice(1)) : undefined;
-    return port === undefined ? "invalid port" : { ip, port };
-  }
-  const colon = text.lastIndexOf(":");
-  if (colon < 0) {
-    if (/^\d+$/.test(text)) {
-      const port = parsePort(text);
-      return port === undefined ? "invalid port" : { ip: ANY_IPV4, port };
-    }
-    return parseHostName(text, 80);
-  }
-  const port = parsePort(text.slice(colon + 1));
-  if (port === undefined) return "invalid port";
-  return parseHostName(text.slice(0, colon), port);
+  const address = text.startsWith("[") ? parseIpv6Address(text) : parseIpv4Address(text);
+  if (typeof address === "string") return address;
+  const { ip, firstPort, lastPort } = address;
+  return Array.from({ length: lastPort - firstPort + 1 }, (_, index) => ({ ip, port: firstPort + index }));
 }
 
-function parseHostName(host: string, port: number): Endpoint | string {
+function parseIpv6Address(text: string): Address | string {
+  const close = text.indexOf("]");
+  const rest = text.slice(close + 1);
+  if (close < 0 || rest.includes("/") || (rest !== "" && !rest.startsWith(":"))) return "invalid host";
+  const ip = parseIpv6(text.slice(1, close));
+  const address = withPorts(ip ?? ANY_IPV4, rest === "" ? String(DEFAULT_PORT) : rest.slice(1));
+  if (typeof address === "string") return address;
+  if (close === 1) return "no host";
+  return ip === undefined ? "invalid IPv6 address" : address;
+}
+
+function parseIpv4Address(text: string): Address | string {
+  if (/[/?]/.test(text)) return "invalid host";
+  if (/^\d+(-\d+)?$/.test(text)) return withPorts(ANY_IPV4, text);
+  const colon = text.indexOf(":");
+  const host = colon < 0 ? text : text.slice(0, colon);
+  const ip = host === "*" ? ANY_IPV4 : host === "localhost" ? Uint8Array.of(127, 0, 0, 1) : parseIpv4(host);
+  const address = withPorts(ip ?? ANY_IPV4, colon < 0 ? String(DEFAULT_PORT) : text.slice(colon + 1));
+  if (typeof address === "string") return address;
   if (host === "") return "no host";
-  if (host === "*") return { ip: ANY_IPV4, port };
-  if (host === "localhost") return { ip: Uint8Array.of(127, 0, 0, 1), port };
-  const ip = parseIpv4(host);
-  return ip === undefined ? "host not found" : { ip, port };
+  return ip === undefined ? "host not found" : address;
 }
 
 type Draft = { -readonly [K in keyof SocketSettings]: SocketSettings[K] } & { defaultServer?: boolean; bind?: boolean };
@@ -73,30 +90,42 @@ type Draft = { -readonly [K in keyof SocketSettings]: SocketSettings[K] } & { de
 /** Reads the words of a `listen`; a text when something is wrong: nginx's message. */
 export function parseListen(words: readonly string[]): ParsedListen | string {
   const text = words[0] ?? "";
-  const endpoint = parseAddress(text);
-  if (typeof endpoint === "string") return `${endpoint} in "${text}" of the "listen" directive`;
+  const endpoints = parseEndpoints(text);
+  if (typeof endpoints === "string") return `${endpoints} in "${text}" of the "listen" directive`;
   const draft: Draft = {};
   const warnings: string[] = [];
   for (const word of words.slice(1)) {
-    const reason = readParameter(word, draft, endpoint, warnings);
+    const reason = readParameter(word, draft, warnings);
     if (reason !== undefined) return reason;
   }
   const { defaultServer = false, bind = false, ...socket } = draft;
   const isSet = bind || Object.keys(socket).length > 0;
-  const listen: Listen = {
-    endpoint,
-    name: printEndpoint(endpoint),
-    defaultServer,
-    bind: isSet,
-    socket: isSet ? socket : undefined,
+  const listens = endpoints.map(
+    (endpoint): Listen => ({
+      endpoint,
+      name: printEndpoint(endpoint),
+      defaultServer,
+      bind: isSet,
+      socket: isSet ? socketOf(endpoint, socket) : undefined,
+    }),
+  );
+  return { listens, warnings };
+}
+
+/** Without the parameters that mean nothing to this kind of address, as nginx ignores them. */
+function socketOf(endpoint: Endpoint, socket: SocketSettings): SocketSettings {
+  const { ipv6Only, reusePort, ...rest } = socket;
+  return {
+    ...rest,
+    ...(ipv6Only === undefined || "path" in endpoint || endpoint.ip.length !== 16 ? {} : { ipv6Only }),
+    ...(reusePort === undefined || "path" in endpoint ? {} : { reusePort }),
   };
-  return { listen, warnings };
 }
 
 /** Parameters of protocols that this version doesn't speak yet: an error, never silence. */
 const UNSUPPORTED = new Set(["ssl", "http2", "quic", "proxy_protocol", "multipath"]);
 
-function readParameter(word: string, draft: Draft, endpoint: Endpoint, warnings: string[]): string | undefined {
+function readParameter(word: string, draft: Draft, warnings: string[]): string | undefined {
   const equals = word.indexOf("=");
   const name = equals < 0 ? word : word.slice(0, equals);
   const value = equals < 0 ? undefined : word.slice(equals + 1);
@@ -116,7 +145,6 @@ function readParameter(word: string, draft: Draft, endpoint: Endpoint, warnings:
         draft.deferred = true;
         return undefined;
       case "reuseport":
-        if ("path" in endpoint) return `invalid parameter "reuseport" for the unix domain socket`;
         draft.reusePort = true;
         return undefined;
       default:
@@ -124,33 +152,32 @@ function readParameter(word: string, draft: Draft, endpoint: Endpoint, warnings:
     if (UNSUPPORTED.has(name)) return `the "${name}" parameter of the "listen" directive is not supported`;
     return `invalid parameter "${word}"`;
   }
-  return readValue(name, value, word, draft, endpoint);
+  return readValue(name, value, word, draft);
 }
 
-function readValue(name: string, value: string, word: string, draft: Draft, endpoint: Endpoint): string | undefined {
+function readValue(name: string, value: string, word: string, draft: Draft): string | undefined {
   switch (name) {
     case "backlog": {
       const backlog = /^\d+$/.test(value) ? Number(value) : 0;
-      if (backlog === 0) return `invalid backlog "${value}"`;
+      if (backlog === 0) return `invalid backlog "${word}"`;
       draft.backlog = backlog;
       return undefined;
     }
     case "rcvbuf":
     case "sndbuf": {
       const size = parseSize(value);
-      if (size === undefined || size === 0) return `invalid ${name} "${value}"`;
+      if (size === undefined) return `invalid ${name} "${word}"`;
       if (name === "rcvbuf") draft.receiveBufferBytes = size;
       else draft.sendBufferBytes = size;
       return undefined;
     }
     case "fastopen": {
-      if (!/^\d+$/.test(value)) return `invalid fastopen "${value}"`;
+      if (!/^\d+$/.test(value)) return `invalid fastopen "${word}"`;
       draft.fastOpen = Number(value);
       return undefined;
     }
     case "ipv6only":
-      if ("path" in endpoint || endpoint.ip.length !== 16)
-        return `ipv6only is not supported on addr "${printEndpoint(endpoint)}"`;
+      if (!value.startsWith("o")) return `invalid parameter "${word}"`;
       if (value !== "on" && value !== "off") return `invalid ipv6only flags "${value}"`;
       draft.ipv6Only = value === "on";
       return undefined;
@@ -160,9 +187,8 @@ function readValue(name: string, value: string, word: string, draft: Draft, endp
       draft.keepAlive = keepAlive;
       return undefined;
     }
-    case "setfib":
     case "accept_filter":
-      return `the "${name}" parameter of the "listen" directive is not supported on this platform`;
+      return `accept filters "${word}" are not supported on this platform, ignored`;
     default:
       return `invalid parameter "${word}"`;
   }

@@ -65,7 +65,7 @@ function collect(http: Scope, isRoot: boolean, report: Report): Map<string, Draf
 function standardListen(isRoot: boolean): Listen {
   const parsed = parseListen([isRoot ? "80" : "8000"]);
   if (typeof parsed === "string") throw new TypeError(parsed);
-  return parsed.listen;
+  return parsed.listens[0] as Listen;
 }
 
 function add(drafts: Map<string, Draft>, server: Scope, listen: Listen, refuse: (message: string) => void): void {

@@ -45,6 +45,12 @@ export class Variables {
     return this.builtIn.has(name) || this.prefixes.some(({ prefix }) => name.startsWith(prefix));
   }
 
+  /** True for names that a configuration may not define: they have a value of their own and can't be set. */
+  isConstant(name: string): boolean {
+    const known = this.builtIn.get(name);
+    return known !== undefined && known.set === undefined;
+  }
+
   /** Where requests keep the value of a variable that the configuration defines. */
   slot(name: string): number {
     let index = this.slots.get(name);

@@ -70,6 +70,7 @@ export function httpKind(): ServiceKind {
     name: "http",
     modules: httpModules as readonly ConfModule<Directives>[],
     isVariable: (name) => variables.has(name),
+    isConstant: (name) => variables.isConstant(name),
     plan(main, report): ServicePlan {
       const plan = planHttp(main, isRoot(), report);
       if (plan === undefined) return { listens: [], logFiles: [] };

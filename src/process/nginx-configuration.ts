@@ -86,6 +86,7 @@ export function loadNginxConfiguration(
     prefix: layout.prefix,
     confPrefix: folderOf(file),
     isVariable: (name) => kinds.some((kind) => kind.isVariable?.(name) ?? false),
+    isConstant: (name) => kinds.some((kind) => kind.isConstant?.(name) ?? false),
   });
   const diagnostics = new Diagnostics();
   for (const diagnostic of bound.diagnostics) diagnostics.add(diagnostic);

@@ -145,8 +145,8 @@ function parseServerName(
       names.push({ name: word, pattern });
       continue;
     }
-    const isWildcard = word.includes("*");
-    if ((word.startsWith(".") && word.length === 1) || (isWildcard && !WILDCARD.test(word))) {
+    if (word === "." || /^\*(?!\..)/.test(word)) return use.fail(`server name "${word}" is invalid`);
+    if (word.includes("*") && !WILDCARD.test(word)) {
       return use.fail(`invalid server name or wildcard "${word}"`);
     }
     if (word.includes("/")) use.warn(`server name "${word}" has suspicious symbols`);
@@ -170,13 +170,13 @@ export function headerOf(scope: Scope): LocationHeader | undefined {
   return scope.parent?.own(coreServer).location?.find((opened) => opened.scope === scope)?.header;
 }
 
-function readListen(use: Use): Listen | undefined {
+function readListen(use: Use, known: readonly Listen[] = []): readonly Listen[] | undefined {
   const parsed = parseListen(use.args);
   if (typeof parsed === "string") return use.fail(parsed);
-  const { listen, warnings } = parsed;
+  const { listens, warnings } = parsed;
   for (const warning of warnings) use.warn(warning);
-  const isKnown = use.scope.own(coreServer).listen?.some(({ name }) => name === listen.name) ?? false;
-  return isKnown ? use.fail(`a duplicate listen ${listen.name}`) : listen;
+  const twice = listens.find((listen) => known.some(({ name }) => name === listen.name));
+  return twice === undefined ? [...known, ...listens] : use.fail(`a duplicate listen ${twice.name}`);
 }
 
 /** Bounds of nginx's memory pools, so that a file that nginx refuses is refused. */
@@ -195,7 +195,7 @@ export const coreServer = confModule({
   contexts: "http, server",
   check: (conf, _situation, report) => checkLocations(conf, report),
   directives: {
-    listen: list(readListen, {
+    listen: fold<readonly Listen[], readonly Listen[]>([], readListen, {
       in: "server",
       args: [1, MANY],
       inherit: "none",
@@ -262,8 +262,7 @@ function parseErrorPage(use: Use): ErrorPageLine | undefined {
   let count = words.length - 1;
   let overwrite: number | undefined;
   const response = words[count - 1] as string;
-  if (response.startsWith("=")) {
-    if (count === 1) return use.invalidArity();
+  if (response.startsWith("=") && count > 1) {
     count--;
     if (response === "=") overwrite = -1;
     else {
@@ -407,9 +406,10 @@ export const core = confModule({
       { location: "limit_except" },
       (use) => {
         for (const word of use.args)
-          if (word === "" || !(METHOD_NAMES as readonly string[]).includes(word))
+          if (word === "" || !(METHOD_NAMES as readonly string[]).includes(word.toUpperCase()))
             return use.fail(`invalid method "${word}"`);
-        return use.args.includes("GET") ? [...use.args, "HEAD"] : use.args;
+        const methods = use.args.map((word) => word.toUpperCase());
+        return methods.includes("GET") ? [...methods, "HEAD"] : methods;
       },
       { args: [1, MANY], syntax: "method ...", doc: "Configuration for all methods but these." },
     ),

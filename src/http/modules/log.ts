@@ -51,7 +51,8 @@ function parseFormat(use: Use): LogFormat | undefined {
   for (const part of rest) {
     const parsed = parseTemplate(part);
     if (parsed.ok) continue;
-    return use.fail(parsed.reason === "invalid variable name" ? `invalid parameter "${part}"` : parsed.reason);
+    const rest = part.slice(Math.max(0, part.search(/\$(?![\w{])/)));
+    return use.fail(parsed.reason === "invalid variable name" ? `invalid parameter "${rest}"` : parsed.reason);
   }
   const template = use.template(rest.join(""));
   return template === undefined ? undefined : { name, escaping, template };

@@ -96,14 +96,14 @@ function parseSet(use: Use): SetLine | undefined {
 function parseCondition(use: Use): Condition | undefined {
   const words = [...use.args];
   const first = words[0] as string;
-  const last = words.at(-1) as string;
   if (!first.startsWith("(")) return use.fail(`invalid condition "${first}"`);
-  if (!last.endsWith(")")) return use.fail(`invalid condition "${last}"`);
   words[0] = first.slice(1);
+  const last = words.at(-1) as string;
+  if (!last.endsWith(")")) return use.fail(`invalid condition "${last}"`);
   if (words[0] === "") words.shift();
   words[words.length - 1] = (words.at(-1) as string).slice(0, -1);
   if (words.at(-1) === "") words.pop();
-  const [subject = "", operator, object] = words;
+  const [subject = ")", operator, object] = words; // of "()" nginx keeps the second one
   if (/^!?-/.test(subject)) return parseFileCondition(use, words);
   if (!subject.startsWith("$") || subject.length < 2 || (words.length !== 1 && words.length !== 3)) {
     return use.fail(`invalid condition "${subject}"`);
