@@ -1,7 +1,7 @@
 /** From file names to the subject of a check: loads both configurations, the nginx.conf files and the scripts they name. */
 import { fromLatin1, fromUtf8, latin1, utf8 } from "../base/bytes.ts";
 import { loadKeepalived } from "../conf/keepalived/load.ts";
-import { type ConfigReader, load, sourcesOf } from "../conf/nginx/load.ts";
+import { type ConfigReader, folderOf, load, sourcesOf } from "../conf/nginx/load.ts";
 import type { NodeFacts } from "./facts.ts";
 import { type NginxView, viewNginx } from "./nginx-view.ts";
 import { parseShell } from "./shell.ts";
@@ -69,7 +69,8 @@ function loadNode(
     const text = readText(path, reader);
     if (text !== undefined) texts.set(path, text);
   }
-  const scripts = loaded.config.scripts.map((script) => loadScript(script, file, reader));
+  const near = [folderOf(file), `${folderOf(file)}../`, ...(nginx === undefined ? [] : [folderOf(nginx.file)])];
+  const scripts = loaded.config.scripts.map((script) => loadScript(script, near, reader));
   for (const { source, text } of scripts) if (source !== undefined && text !== undefined) texts.set(source, text);
   return {
     label: loaded.config.globals.routerId ?? file.slice(file.lastIndexOf("/") + 1),
@@ -82,12 +83,11 @@ function loadNode(
   };
 }
 
-/** A script from its own path, else a copy of the same name beside the configuration. */
-function loadScript(script: CheckedScript["script"], file: string, reader: ConfigReader): CheckedScript {
+/** A script from its own path, else a copy of the same name beside a configuration or in the folder above. */
+function loadScript(script: CheckedScript["script"], near: readonly string[], reader: ConfigReader): CheckedScript {
   const path = shellArgument(script.command.argv) ?? (script.command.argv[0] as string);
   const name = path.slice(path.lastIndexOf("/") + 1);
-  const beside = file.includes("/") ? `${file.slice(0, file.lastIndexOf("/"))}/${name}` : name;
-  for (const source of [path, beside]) {
+  for (const source of [path, ...near.map((folder) => folder + name)]) {
     if (!source.includes("/") && source === path) continue;
     const text = readText(source, reader);
     // A compiled program is no text.

@@ -128,6 +128,8 @@ function nginxDies(
     activeNode.config.trackProcesses.some((known) => known.name === name && WEB_SERVER.test(known.process)),
   );
   const scripts = trackedScripts(activeNode, active);
+  if (active.priority === 255 && active.where.has("track_script"))
+    return { kind: "stays", reason: "owner", how: "priority 255 owns the address: no check can lower it" };
   if (scripts.length === 0 && processes.length === 0)
     return { kind: "stays", reason: "untracked", how: "nothing in the configuration looks at nginx" };
   let priority = activePriority;
@@ -176,8 +178,6 @@ function nginxDies(
     return isAlwaysFailing
       ? { kind: "stays", reason: "always-failing", how: "the check fails all the time, so nothing changes" }
       : { kind: "stays", reason: "never-noticed", how: "the check succeeds although nginx is dead" };
-  if (active.priority === 255)
-    return { kind: "stays", reason: "owner", how: "priority 255 owns the address and is never lowered" };
   if (priority > backupPriority || (priority === backupPriority && !isBackupAddressHigher(roles)))
     return {
       kind: "stays",
@@ -221,7 +221,7 @@ function isBackupAddressHigher({ active, backup }: Roles): boolean {
 /** `0.65 s`, or `2.65 to 3.65 s`. */
 export function printSpan({ minMs, maxMs }: Span): string {
   const seconds = (ms: number): string =>
-    ms < 995 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(ms < 9950 ? 2 : 1).replace(/0$/, "")} s`;
+    ms < 995 ? `${Math.round(ms)} ms` : `${Number((ms / 1000).toFixed(ms < 9950 ? 2 : 1))} s`;
   if (Math.abs(maxMs - minMs) < 5) return seconds(maxMs);
   return `${seconds(minMs)} to ${seconds(maxMs)}`;
 }

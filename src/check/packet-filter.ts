@@ -63,9 +63,12 @@ export function passage(chains: readonly Chain[], packet: Packet): Passage {
   );
 }
 
+/** Ways that rules which match perhaps would go. */
+type Doubts = Set<Passage["verdict"]>;
+
 function throughBase(chain: Chain, packet: Packet, chains: ReadonlyMap<string, Chain>): Passage {
-  const state = { isDoubtful: false };
-  const verdict = through(chain, packet, chains, 0, state);
+  const doubts: Doubts = new Set();
+  const verdict = through(chain, packet, chains, 0, doubts);
   const passed: Passage =
     verdict === "fell-through"
       ? {
@@ -73,7 +76,8 @@ function throughBase(chain: Chain, packet: Packet, chains: ReadonlyMap<string, C
           why: `nothing in ${chain.name} accepts it, and the policy is ${chain.policy}`,
         }
       : verdict;
-  return state.isDoubtful ? { verdict: "unknown", why: "it depends on rules that can't be judged from here" } : passed;
+  const isSure = [...doubts].every((doubt) => doubt === passed.verdict);
+  return isSure ? passed : { verdict: "unknown", why: "it depends on rules that can't be judged from here" };
 }
 
 function through(
@@ -81,14 +85,14 @@ function through(
   packet: Packet,
   chains: ReadonlyMap<string, Chain>,
   jumps: number,
-  state: { isDoubtful: boolean },
+  doubts: Doubts,
 ): Verdict {
   for (const { matches, action, text } of chain.rules) {
     if (action.kind === "none") continue;
     const matched = matches(packet);
     if (matched === false) continue;
     if (matched === undefined) {
-      state.isDoubtful = true;
+      doubts.add(action.kind === "accept" ? "accepted" : action.kind === "drop" ? "dropped" : "unknown");
       continue;
     }
     const why = `rule "${text}" in ${chain.name}`;
@@ -97,10 +101,10 @@ function through(
     if (action.kind === "return") return "fell-through";
     const next = chains.get(action.chain);
     if (next === undefined || jumps >= MAX_JUMPS) {
-      state.isDoubtful = true;
+      doubts.add("unknown");
       continue;
     }
-    const verdict = through(next, packet, chains, jumps + 1, state);
+    const verdict = through(next, packet, chains, jumps + 1, doubts);
     if (verdict !== "fell-through" || action.kind === "goto") return verdict;
   }
   return "fell-through";

@@ -6,6 +6,8 @@ import type { Deed, World } from "./shell-run.ts";
 export interface CommandContext {
   /** Name and arguments; undefined: text that is not known. */
   readonly words: readonly (string | undefined)[];
+  /** Targets of its redirections, as written. */
+  readonly targets: readonly string[];
   /** Standard input from the pipeline; undefined: not known. */
   readonly input: string | undefined;
   readonly world: World;
@@ -23,6 +25,8 @@ export interface CommandResult {
   readonly seconds?: number;
   readonly world?: World;
   readonly isExit?: boolean;
+  readonly isReturn?: boolean;
+  readonly variables?: readonly (readonly [string, string | undefined])[];
   readonly isUnknown?: boolean;
 }
 
@@ -86,11 +90,22 @@ export const COMMANDS: Readonly<Record<string, (context: CommandContext) => Comm
     const known = given === undefined ? (words.length > 1 ? undefined : status) : Number(given) & 255;
     return { status: known, output: "", isExit: true };
   },
+  return: ({ words, status }) => ({
+    status: words.length > 1 ? (words[1] === undefined ? undefined : Number(words[1]) & 255) : status,
+    output: "",
+    isReturn: true,
+  }),
+  exec: openConnection,
+  read: readAnswer,
+  nc: ({ words, world }) => {
+    const isLocal = words.some((word) => word !== undefined && /^(127\.|localhost$|::1$)/.test(word));
+    return isLocal ? quiet(world.isNginxRunning ? 0 : 1) : { status: undefined, output: undefined };
+  },
   echo: ({ words }) => {
     const text = words.slice(1).filter((word) => word !== "-n");
     return { status: 0, output: text.includes(undefined) ? undefined : `${text.join(" ")}\n` };
   },
-  printf: () => ({ status: 0, output: undefined }),
+  printf: ({ targets }) => ({ status: 0, output: targets.length > 0 ? "" : undefined }),
   logger: () => quiet(0),
   date: () => ({ status: 0, output: undefined }),
   hostname: () => ({ status: 0, output: undefined }),
@@ -246,6 +261,28 @@ function probe({ words, world }: CommandContext): CommandResult {
   return { status, output: words.some((word) => word === "-o" || word === "/dev/null") ? "" : undefined };
 }
 
+/** bash's `exec 3<>/dev/tcp/127.0.0.1/80`: a connection to nginx, if it is there. */
+function openConnection({ targets, words, world }: CommandContext): CommandResult {
+  const isTcp = targets.some((target) => /^\/dev\/tcp\/(127\.\d+\.\d+\.\d+|localhost|::1)\/\d+$/.test(target));
+  if (!isTcp) return words.length === 1 ? quiet(0) : UNKNOWN;
+  if (!world.isNginxRunning) return quiet(1);
+  return { ...quiet(0), world: { ...world, isConnected: true } };
+}
+
+/** `read _ status _ <&3`: the first line of nginx's answer, when a connection is open. */
+function readAnswer({ words, world }: CommandContext): CommandResult {
+  const names: string[] = [];
+  for (let at = 1; at < words.length; at++) {
+    const word = words[at];
+    if (word === "-t" || word === "-u" || word === "-n" || word === "-p") at++;
+    else if (word !== undefined && !word.startsWith("-")) names.push(word);
+  }
+  const answer = ["HTTP/1.1", "200", "OK"];
+  const isKnown = world.isConnected === true && world.isNginxRunning;
+  const variables = names.map((name, index) => [name, isKnown ? (answer[index] ?? "") : undefined] as const);
+  return { status: isKnown ? 0 : undefined, output: "", variables };
+}
+
 /** `test`: 0 true, 1 false, 2 malformed, undefined when it depends on what is not known. */
 function evaluateTest(words: readonly (string | undefined)[]): number | undefined {
   if (words[0] === "!") {
@@ -270,6 +307,7 @@ function evaluateTest(words: readonly (string | undefined)[]): number | undefine
   if (words.length === 2) {
     if (a === "-z") return operator === undefined ? undefined : Number(operator !== "");
     if (a === "-n") return operator === undefined ? undefined : Number(operator === "");
+    if (a !== undefined && a in NUMERIC) return 2;
     // Files of the node.
     return a?.startsWith("-") === true ? undefined : 2;
   }

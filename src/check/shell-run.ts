@@ -9,11 +9,13 @@ import { COMMANDS, type CommandResult, UNKNOWN } from "./shell-commands.ts";
 
 /** The imagined node. */
 export interface World {
-  isNginxRunning: boolean;
+  readonly isNginxRunning: boolean;
   /** Whether starting nginx would work. */
   readonly canStartNginx: boolean;
   /** What `ps -ef` shows of the script itself. */
   readonly scriptPath: string;
+  /** The script has a connection to nginx open (`/dev/tcp`). */
+  readonly isConnected?: boolean;
 }
 
 /** Something that the script did, and when. */
@@ -37,19 +39,25 @@ export interface Outcome {
 
 /** Ways that are followed at most. */
 const MAX_STATES = 64;
-/** Words of the command itself don't take this long. */
+/** Commands that are looked at on all ways together. */
 const MAX_STEPS = 5000;
+/** Rounds of a loop, and calls within calls. */
+const MAX_ROUNDS = 100;
+const MAX_CALLS = 10;
 
 /** A state of the walk. */
 export interface State {
   readonly world: World;
   readonly variables: ReadonlyMap<string, string | undefined>;
+  readonly functions: ReadonlyMap<string, Command>;
   readonly seconds: number;
   readonly deeds: readonly Deed[];
   readonly unknowns: readonly string[];
   readonly status: number | undefined;
   readonly output: string | undefined;
   readonly isEnded: boolean;
+  /** `return` was called: the function is over. */
+  readonly isReturning: boolean;
   readonly isTimedOut: boolean;
 }
 
@@ -59,12 +67,14 @@ export function runScript(script: Script, world: World, timeoutSeconds: number):
   const start: State = {
     world,
     variables: new Map(),
+    functions: new Map(),
     seconds: 0,
     deeds: [],
     unknowns: [],
     status: 0,
     output: "",
     isEnded: false,
+    isReturning: false,
     isTimedOut: false,
   };
   const ends = walk.list(script.list, [start]);
@@ -81,6 +91,7 @@ class Walk {
   isCut = false;
   readonly #timeoutSeconds: number;
   #steps = 0;
+  #calls = 0;
 
   constructor(timeoutSeconds: number) {
     this.#timeoutSeconds = timeoutSeconds;
@@ -110,7 +121,7 @@ class Walk {
   }
 
   #isOver(state: State): boolean {
-    return state.isEnded || state.isTimedOut;
+    return state.isEnded || state.isReturning || state.isTimedOut;
   }
 
   #bounded(states: State[]): readonly State[] {
@@ -146,16 +157,17 @@ class Walk {
       case "simple":
         return this.#simple(command, state, isFirst, following);
       case "group":
-        return this.list(command.list, [empty]);
+        return this.list(command.list, [empty]).map((one) =>
+          command.isSubshell ? { ...one, isEnded: false, variables: state.variables } : one,
+        );
+      case "function":
+        return [{ ...empty, status: 0, functions: new Map(state.functions).set(command.name, command.body) }];
       case "if":
         return this.#if(command.clauses, command.otherwise, empty);
-      case "loop":
-        // Once, and perhaps never: how often is beyond this reading.
-        return [empty, ...this.list(command.body, this.list(command.condition, [empty]))].map((one) => ({
-          ...one,
-          unknowns: [...one.unknowns, "a loop"],
-          status: one.isEnded ? one.status : undefined,
-        }));
+      case "while":
+        return this.#while(command.condition, command.body, command.isUntil, empty);
+      case "for":
+        return this.#for(command.name, command.words, command.body, empty);
       case "unknown":
         return [{ ...empty, status: undefined, output: undefined, unknowns: [...state.unknowns, command.what] }];
     }
@@ -180,6 +192,45 @@ class Walk {
     return this.#bounded([...done, ...this.list(otherwise, rest)]);
   }
 
+  #while(condition: List, body: List, isUntil: boolean, state: State): readonly State[] {
+    const done: State[] = [];
+    let running: readonly State[] = [state];
+    for (let round = 0; running.length > 0; round++) {
+      if (round >= MAX_ROUNDS) return [...done, ...running.map((one) => unclear(one, "a loop"))];
+      const next: State[] = [];
+      for (const tested of this.list(condition, running)) {
+        if (this.#isOver(tested)) done.push(tested);
+        else if (tested.status === undefined) done.push(unclear(tested, "a loop"));
+        else if ((tested.status === 0) === isUntil) done.push({ ...tested, status: 0 });
+        else next.push(tested);
+      }
+      running = [];
+      for (const one of this.list(body, next))
+        if (this.#isOver(one)) done.push(one);
+        else running = [...running, one];
+      running = this.#bounded([...running]);
+    }
+    return this.#bounded(done);
+  }
+
+  #for(name: string, words: readonly Word[], body: List, state: State): readonly State[] {
+    return this.#bounded(
+      this.#expand(words, state).flatMap(([values, start]) => {
+        if (values.includes(undefined) || values.length > MAX_ROUNDS) return [unclear(start, "a loop")];
+        let states: readonly State[] = [{ ...start, status: 0 }];
+        for (const value of values)
+          states = this.#bounded(
+            states.flatMap((one) =>
+              this.#isOver(one)
+                ? [one]
+                : this.list(body, [{ ...one, variables: new Map(one.variables).set(name, value) }]),
+            ),
+          );
+        return [...states];
+      }),
+    );
+  }
+
   #simple(
     command: Extract<Command, { kind: "simple" }>,
     state: State,
@@ -191,7 +242,7 @@ class Walk {
     return assigned.flatMap((before) => {
       if (this.#isOver(before) || command.words.length === 0) return [before];
       return this.#expand(command.words, before).flatMap(([words, after]) =>
-        this.#isOver(after) ? [after] : [this.#execute(words, after, input, command.line, following)],
+        this.#isOver(after) ? [after] : this.#run(words, after, input, command, following),
       );
     });
   }
@@ -245,11 +296,28 @@ class Walk {
     return values;
   }
 
+  /** A function of the script, else a program. */
+  #run(
+    words: readonly (string | undefined)[],
+    state: State,
+    input: string | undefined,
+    command: Extract<Command, { kind: "simple" }>,
+    following: readonly Command[],
+  ): readonly State[] {
+    const body = words[0] === undefined ? undefined : state.functions.get(words[0]);
+    if (body === undefined) return [this.#execute(words, state, input, command, following)];
+    if (this.#calls >= MAX_CALLS) return [unclear(state, "functions that call each other")];
+    this.#calls++;
+    const after = this.#command(body, state, true, []);
+    this.#calls--;
+    return after.map((one) => ({ ...one, isReturning: false }));
+  }
+
   #execute(
     words: readonly (string | undefined)[],
     state: State,
     input: string | undefined,
-    line: number,
+    { line, targets }: Extract<Command, { kind: "simple" }>,
     following: readonly Command[],
   ): State {
     const [name] = words;
@@ -258,7 +326,7 @@ class Walk {
       deeds.push({ kind, detail, line, atSeconds: state.seconds });
     };
     const known = name === undefined ? undefined : lookUp(name);
-    const context = { words, input, world: state.world, status: state.status, following, note };
+    const context = { words, targets, input, world: state.world, status: state.status, following, note };
     const result: CommandResult = known?.(context) ?? UNKNOWN;
     const seconds = state.seconds + (result.seconds ?? 0);
     if (result.seconds !== undefined) note("sleep", String(result.seconds));
@@ -266,14 +334,21 @@ class Walk {
       ...state,
       deeds,
       world: result.world ?? state.world,
+      variables: result.variables === undefined ? state.variables : new Map([...state.variables, ...result.variables]),
       seconds,
       isTimedOut: seconds >= this.#timeoutSeconds,
       isEnded: result.isExit === true,
+      isReturning: result.isReturn === true,
       status: result.status,
       output: result.output,
       unknowns: result.isUnknown === true ? [...state.unknowns, name ?? "a command from a variable"] : state.unknowns,
     };
   }
+}
+
+/** The same state, of whose result nothing is known any more. */
+function unclear(state: State, what: string): State {
+  return { ...state, status: undefined, output: undefined, unknowns: [...state.unknowns, what] };
 }
 
 function lookUp(name: string): (typeof COMMANDS)[string] | undefined {

@@ -1,6 +1,6 @@
 /**
- * Reads a shell script as far as check scripts go: lists, pipelines, `if`, loops, assignments, quotes, backticks and
- * `$(…)`. It is no shell: what it doesn't know (functions, `case`, here-documents, arithmetic) is said, not guessed.
+ * Reads a shell script as far as check scripts go: lists, pipelines, `if`, loops, functions, assignments, quotes,
+ * backticks and `$(…)`. It is no shell: what it doesn't know (`case`, here-documents, arithmetic) is said, not guessed.
  */
 
 /** A piece of a word. */
@@ -29,11 +29,16 @@ export type Command =
       readonly kind: "simple";
       readonly assignments: readonly Assignment[];
       readonly words: readonly Word[];
+      /** Targets of redirections, as written. */
+      readonly targets: readonly string[];
       readonly line: number;
     }
   | { readonly kind: "if"; readonly clauses: readonly { condition: List; body: List }[]; readonly otherwise: List }
-  | { readonly kind: "loop"; readonly condition: List; readonly body: List; readonly line: number }
-  | { readonly kind: "group"; readonly list: List }
+  | { readonly kind: "while"; readonly condition: List; readonly body: List; readonly isUntil: boolean }
+  | { readonly kind: "for"; readonly name: string; readonly words: readonly Word[]; readonly body: List }
+  /** `{ … }`, or `( … )`, which keeps its variables and its exit to itself. */
+  | { readonly kind: "group"; readonly list: List; readonly isSubshell: boolean }
+  | { readonly kind: "function"; readonly name: string; readonly body: Command }
   /** Something that this reader doesn't know. */
   | { readonly kind: "unknown"; readonly what: string; readonly line: number };
 
@@ -152,19 +157,20 @@ class Reader {
         return this.#if();
       case "while":
       case "until":
-        return this.#loop(token.word.line);
+        return this.#loop(plain(token.word) === "until");
       case "for":
-        return this.#for(token.word.line);
+        return this.#for();
       case "{": {
         this.#take();
         const list = this.list();
         this.#expect("}");
-        return { kind: "group", list };
+        return { kind: "group", list, isSubshell: false };
       }
       case "case":
         return this.#unknownUntil("esac", "case", token.word.line);
       case "function":
-        return this.#unknown("a function", token.word.line);
+        this.#take();
+        return this.#simple();
       default:
         return this.#simple();
     }
@@ -175,7 +181,7 @@ class Reader {
     const list = this.list();
     const close = this.#peek();
     if (close?.kind === "operator" && close.text === ")") this.#take();
-    return { kind: "group", list };
+    return { kind: "group", list, isSubshell: true };
   }
 
   #if(): Command {
@@ -197,21 +203,41 @@ class Reader {
     return { kind: "if", clauses, otherwise };
   }
 
-  #loop(line: number): Command {
+  #loop(isUntil: boolean): Command {
     this.#take();
     const condition = this.list();
     this.#expect("do");
     const body = this.list();
     this.#expect("done");
-    return { kind: "loop", condition, body, line };
+    return { kind: "while", condition, body, isUntil };
   }
 
-  #for(line: number): Command {
-    while (this.#peek() !== undefined && !this.#isWord("do")) this.#take();
+  #for(): Command {
+    this.#take();
+    const name = this.#take();
+    const words: Word[] = [];
+    if (this.#isWord("in")) {
+      this.#take();
+      for (let token = this.#peek(); token?.kind === "word"; token = this.#peek()) {
+        words.push(token.word);
+        this.#take();
+      }
+    }
+    this.#skipSeparators();
     this.#expect("do");
     const body = this.list();
     this.#expect("done");
-    return { kind: "loop", condition: [], body, line };
+    return { kind: "for", name: name?.kind === "word" ? name.word.source : "", words, body };
+  }
+
+  /** `name () { … }`, behind the name. */
+  #function(name: string): Command {
+    this.#take();
+    const close = this.#peek();
+    if (close?.kind === "operator" && close.text === ")") this.#take();
+    this.#skipNewlines();
+    const body = this.#command();
+    return body === undefined ? this.#unknown("a function", this.#line) : { kind: "function", name, body };
   }
 
   #unknownUntil(end: string, what: string, line: number): Command {
@@ -222,39 +248,42 @@ class Reader {
 
   #unknown(what: string, line: number): Command {
     this.unread.push(`${what} in line ${line}`);
-    if (this.#peek() !== undefined && what === "a function") this.#take();
     return { kind: "unknown", what, line };
   }
 
   #simple(): Command {
     const assignments: Assignment[] = [];
     const words: Word[] = [];
+    const targets: string[] = [];
     let line = this.#line;
     for (;;) {
       const token = this.#peek();
       if (token?.kind !== "word") {
         // `name ()` declares a function.
-        if (token?.text === "(" && words.length === 1) return this.#unknown("a function", line);
-        if (token !== undefined && /^[<>]/.test(token.text)) {
-          this.#redirection(token.text, token.line);
+        if (token?.text === "(" && words.length === 1) return this.#function((words[0] as Word).source);
+        if (token !== undefined && /^&?[<>]/.test(token.text)) {
+          this.#redirection(token.text, token.line, targets);
           continue;
         }
-        return { kind: "simple", assignments, words, line };
+        return { kind: "simple", assignments, words, targets, line };
       }
       this.#take();
       if (words.length === 0 && assignments.length === 0) line = token.word.line;
       const assignment = words.length === 0 ? assignmentOf(token.word) : undefined;
       if (assignment !== undefined) assignments.push(assignment);
       // The 2 of `2>&1` is no word.
-      else if (/^\d$/.test(token.word.source) && this.#text.charAt(this.#at) === ">") continue;
+      else if (/^\d$/.test(token.word.source) && /[<>]/.test(this.#text.charAt(this.#at))) continue;
       else words.push(token.word);
     }
   }
 
-  #redirection(operator: string, line: number): void {
+  #redirection(operator: string, line: number, targets: string[]): void {
     this.#take();
     if (operator.startsWith("<<")) this.unread.push(`a here-document in line ${line}`);
-    if (this.#peek()?.kind === "word") this.#take();
+    const target = this.#peek();
+    if (target?.kind !== "word") return;
+    targets.push(target.word.source);
+    this.#take();
   }
 
   #skipNewlines(): void {
@@ -295,7 +324,7 @@ class Reader {
       this.#newline();
       return { kind: "operator", text: "\n", line };
     }
-    const operator = /^(&&|\|\||\|&|;;|<<-?|>>|>&|<&|&>>?|[;&|()<>])/.exec(
+    const operator = /^(&&|\|\||\|&|;;|<<-?|<>|>>|>&|<&|&>>?|[;&|()<>])/.exec(
       this.#text.slice(this.#at, this.#at + 3),
     )?.[1];
     if (operator !== undefined) {
@@ -455,9 +484,15 @@ export function eachCommand(list: List, visit: (command: Extract<Command, { kind
         }
         eachCommand(command.otherwise, visit);
         return;
-      case "loop":
+      case "while":
         eachCommand(command.condition, visit);
         eachCommand(command.body, visit);
+        return;
+      case "for":
+        eachCommand(command.body, visit);
+        return;
+      case "function":
+        visitCommand(command.body);
         return;
       case "group":
         eachCommand(command.list, visit);

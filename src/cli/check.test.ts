@@ -1,0 +1,54 @@
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import path from "node:path";
+import { test } from "node:test";
+import { fileURLToPath } from "node:url";
+
+const root = fileURLToPath(new URL("../../../", import.meta.url));
+const tutorial = (name: string): string => path.join("test", "tutorial", name);
+
+function check(...args: string[]) {
+  const { status, stdout, stderr } = spawnSync(path.join(root, "bin", "tandem"), ["check", ...args], {
+    cwd: root,
+    encoding: "utf8",
+  });
+  return { status, stdout, stderr };
+}
+
+test("the tutorial's pair ends with 2, in whatever order its files are given", () => {
+  const peer = ["--peer", tutorial("keepalived-backup.conf"), "--offline"];
+  const { status, stdout } = check(tutorial("nginx.conf"), tutorial("keepalived-master.conf"), ...peer);
+  assert.equal(status, 2);
+  assert.match(stdout, /^\nThis pair will not fail over when nginx dies\./);
+  const other = check(tutorial("keepalived-master.conf"), tutorial("nginx.conf"), ...peer);
+  assert.equal(other.stdout, stdout);
+});
+
+test("our own example has no errors, and its script is understood", () => {
+  const pair = (name: string): string => path.join("examples", "pair", name);
+  const args = [pair("nginx.conf"), pair("a/keepalived.conf"), "--peer", pair("b/keepalived.conf"), "--offline"];
+  const { status, stdout } = check(...args);
+  assert.ok(status === 0 || status === 1, stdout);
+  assert.match(stdout, /This pair fails over when a node dies and when nginx dies\./);
+  assert.equal(check(...args, "--strict").status, status === 1 ? 2 : 0);
+});
+
+test("on this machine firewall, interfaces and paths are looked at without failing", () => {
+  const { status, stdout } = check(tutorial("nginx.conf"), tutorial("keepalived-master.conf"), "--json");
+  assert.equal(status, 2);
+  assert.equal(JSON.parse(stdout).version, 1);
+});
+
+test("files that can't be read, and wrong options, end with 3", () => {
+  assert.equal(check("/no/such/file").status, 3);
+  assert.equal(check(tutorial("nginx.conf")).status, 3);
+  assert.equal(check("--nonsense").status, 3);
+  assert.match(
+    check(tutorial("keepalived-master.conf"), "--peer", "/no/such").stderr,
+    /Config files missing '\/no\/such'/,
+  );
+});
+
+test("--rules lists every rule", () => {
+  assert.match(check("--rules").stdout, /^script-dash +A check script has a dash/);
+});
