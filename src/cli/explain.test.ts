@@ -2,10 +2,11 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { bind } from "../conf/bind.ts";
 import { catalog } from "../conf/catalog.ts";
+import type { Piece } from "../conf/keepalived/lines.ts";
 import { parse } from "../conf/nginx/parser.ts";
 import { confModule } from "../conf/slot.ts";
 import { block, list, size } from "../conf/slots.ts";
-import { explain, type Known, type LoadedFile, unknownName } from "./explain.ts";
+import { explain, type Known, type LoadedFiles, unknownName } from "./explain.ts";
 import { renderReference } from "./reference.ts";
 
 const known: Known = {
@@ -31,9 +32,9 @@ const known: Known = {
   isVariable: (name) => name === "uri",
 };
 
-function loaded(text: string): LoadedFile {
+function loaded(text: string): LoadedFiles {
   const source = parse(text, { file: "/n.conf" });
-  return { source, main: bind([source], known.catalog, { prefix: "/", confPrefix: "/" }).main };
+  return { nginx: { source, main: bind([source], known.catalog, { prefix: "/", confPrefix: "/" }).main } };
 }
 
 test("a directive is explained from its declaration, with the places where it is set", () => {
@@ -66,6 +67,26 @@ test("a keyword of keepalived.conf is explained, and that it is refused", () => 
     /^advert_int SECONDS\n\n {2}An interval\.\n\n {2}default {2}1\n {2}context {2}vrrp_instance\n/,
   );
   assert.match(explain("virtual_server", known)!, /Not implemented: Tandem refuses it\.\n/);
+});
+
+test("the lines of a keepalived.conf that use a keyword are found in their blocks", () => {
+  const at = (line: number) => ({ file: "/k.conf", line, column: 1 });
+  const keepalived: readonly Piece[] = [
+    { kind: "text", text: "vrrp_instance A", position: at(1) },
+    { kind: "open", position: at(1) },
+    { kind: "text", text: "advert_int 2", position: at(2) },
+    { kind: "text", text: "authentication", position: at(3) },
+    { kind: "open", position: at(3) },
+    { kind: "close", position: at(4) },
+    { kind: "close", position: at(5) },
+    { kind: "text", text: "advert_int 3", position: at(6) },
+    { kind: "text", text: "advert_interval 4", position: at(7) },
+  ];
+  const text = explain("advert_int", known, { keepalived })!;
+  assert.match(
+    text,
+    /Used in this configuration:\n {2}\/k.conf:2 {2}vrrp_instance A: advert_int 2\n {2}\/k.conf:6 {2}outside of blocks: advert_int 3\n$/,
+  );
 });
 
 test("a variable is known, or defined and mentioned by the configuration", () => {

@@ -1,5 +1,5 @@
 /**
- * `tandem explain NAME [-c FILE] [-p PREFIX]`: what a directive of nginx.conf or a keyword of keepalived.conf is, from its
+ * `tandem explain NAME [-c FILE] [-p PREFIX] [-k FILE]`: what a directive of nginx.conf or a keyword of keepalived.conf is, from its
  * declaration, and where a configuration sets it; for a `$variable`, whether it exists and where it is mentioned.
  */
 import { parseArgs } from "node:util";
@@ -8,10 +8,11 @@ import type { Catalog } from "../conf/catalog.ts";
 import { type Description, describeName, mentionsOf, type Place, placesOf, similarNames } from "../conf/describe.ts";
 import { printDiagnostic } from "../conf/diagnostics.ts";
 import type { Source } from "../conf/directive.ts";
+import type { Piece } from "../conf/keepalived/lines.ts";
 import { folderOf, load } from "../conf/nginx/load.ts";
 import type { Scope } from "../conf/scope.ts";
 import { fullName } from "../conf/slots.ts";
-import { type KeywordEntry, keywordSyntax } from "./keepalived-keywords.ts";
+import { type KeywordEntry, keywordSyntax, placesOfKeyword } from "./keepalived-keywords.ts";
 import { printError } from "./standard-error.ts";
 
 /** What can be asked about. */
@@ -22,31 +23,33 @@ export interface Known {
   isVariable(name: string): boolean;
 }
 
-/** A configuration in which to look for uses. */
-export interface LoadedFile {
-  readonly main: Scope;
-  readonly source: Source;
+/** Configurations in which to look for uses. */
+export interface LoadedFiles {
+  readonly nginx?: { readonly main: Scope; readonly source: Source } | undefined;
+  readonly keepalived?: readonly Piece[] | undefined;
 }
 
 /** The answer about one name, or undefined when nothing has it. */
-export function explain(name: string, known: Known, file?: LoadedFile): string | undefined {
-  if (name.startsWith("$")) return explainVariable(name.slice(1).toLowerCase(), known, file);
+export function explain(name: string, known: Known, { nginx, keepalived }: LoadedFiles = {}): string | undefined {
+  if (name.startsWith("$")) return explainVariable(name.slice(1).toLowerCase(), known, nginx?.source);
   const directives = describeName(name, known.catalog);
   const keywords = known.keywords.filter((entry) => entry.name === name);
   if (directives.length === 0 && keywords.length === 0) return undefined;
   const texts = [...directives.map(printDirective), ...keywords.map(printKeyword)];
-  if (file !== undefined && directives.length > 0)
-    texts.push(printPlaces(placesOf(name, file.main, known.catalog), "Set", "Not set"));
+  if (nginx !== undefined && directives.length > 0)
+    texts.push(printPlaces(placesOf(name, nginx.main, known.catalog), "Set", "Not set"));
+  if (keepalived !== undefined && keywords.length > 0)
+    texts.push(printPlaces(placesOfKeyword(name, keepalived), "Used", "Not used"));
   return texts.join("\n");
 }
 
-function explainVariable(name: string, known: Known, file: LoadedFile | undefined): string | undefined {
-  const mentions = file === undefined ? [] : mentionsOf(name, file.source);
+function explainVariable(name: string, known: Known, source: Source | undefined): string | undefined {
+  const mentions = source === undefined ? [] : mentionsOf(name, source);
   const isKnown = known.isVariable(name);
   if (!isKnown && mentions.length === 0) return undefined;
   const what = isKnown ? "A variable that every request has." : "A variable that only this configuration defines.";
   const text = `$${name}\n\n  ${what}\n`;
-  return file === undefined ? text : `${text}\n${printPlaces(mentions, "Mentioned", "Not mentioned")}`;
+  return source === undefined ? text : `${text}\n${printPlaces(mentions, "Mentioned", "Not mentioned")}`;
 }
 
 function printEntry(head: string, sentences: readonly string[], facts: readonly (readonly [string, string])[]): string {
@@ -100,16 +103,18 @@ export function unknownName(name: string, { catalog, keywords }: Known): string 
   return `unknown directive "${name}"${similar.length === 0 ? "" : `; did you mean ${similar.join(", ")}?`}`;
 }
 
-const USAGE = `usage: tandem explain NAME [-c FILE] [-p PREFIX]
+const USAGE = `usage: tandem explain NAME [-c FILE] [-p PREFIX] [-k FILE]
 
 NAME is a directive of nginx.conf, a keyword of keepalived.conf, or a $variable (quote the dollar).
   -c FILE    also say where this nginx.conf sets or mentions it
-  -p PREFIX  what relative paths in FILE begin at
+  -p PREFIX  what relative paths in it begin at
+  -k FILE    also say where this keepalived.conf uses it
 `;
 
 const OPTIONS = {
   file: { type: "string", short: "c" },
   prefix: { type: "string", short: "p" },
+  keepalived: { type: "string", short: "k" },
   help: { type: "boolean", short: "h" },
 } as const;
 
@@ -135,9 +140,10 @@ export async function runExplain(args: readonly string[]): Promise<number> {
     return values.help === true ? 0 : 2;
   }
   const known = await knownNames();
-  const file = values.file === undefined ? undefined : await loadFile(values.file, values.prefix, known);
-  if (file === null) return 1;
-  const text = explain(name, known, file);
+  const nginx = values.file === undefined ? undefined : await loadNginx(values.file, values.prefix, known);
+  const keepalived = values.keepalived === undefined ? undefined : await loadKeepalived(values.keepalived);
+  if (nginx === null || keepalived === null) return 1;
+  const text = explain(name, known, { nginx, keepalived });
   if (text === undefined) printError(`tandem: ${unknownName(name, known)}`);
   else process.stdout.write(text);
   return text === undefined ? 1 : 0;
@@ -159,7 +165,7 @@ async function knownNames(): Promise<Known> {
 }
 
 /** Loads and binds; findings go to standard error. Null when the main file can't be read. */
-async function loadFile(path: string, prefix: string | undefined, known: Known): Promise<LoadedFile | null> {
+async function loadNginx(path: string, prefix: string | undefined, known: Known) {
   const { RecordingReader } = await import("../process/recorded-files.ts");
   const file = fullName(path, `${process.cwd()}/`);
   const source = load(file, new RecordingReader());
@@ -171,4 +177,20 @@ async function loadFile(path: string, prefix: string | undefined, known: Known):
   });
   for (const diagnostic of diagnostics) printError(`tandem: ${printDiagnostic(diagnostic)}`);
   return source.text === undefined ? null : { main, source };
+}
+
+/** Reads the lines; findings go to standard error. Null when there is no such file. */
+async function loadKeepalived(path: string): Promise<readonly Piece[] | null> {
+  const [{ RecordingReader }, { readPieces }, { hostname }] = await Promise.all([
+    import("../process/recorded-files.ts"),
+    import("../conf/keepalived/lines.ts"),
+    import("node:os"),
+  ]);
+  const options = { reader: new RecordingReader(), configId: hostname().split(".", 1)[0] as string };
+  const { pieces, files } = readPieces(fullName(path, `${process.cwd()}/`), options, (severity, message, position) =>
+    printError(
+      `tandem: ${printDiagnostic(position === undefined ? { severity, message } : { severity, message, position })}`,
+    ),
+  );
+  return files.length === 0 ? null : pieces;
 }
