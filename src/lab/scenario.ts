@@ -153,10 +153,7 @@ export class Stage {
 
   /** Undoes all harm and waits until the stronger node is active and the weaker one stands by. */
   async makeWell(): Promise<void> {
-    for (const node of [...this.#unplugged]) this.replug(node);
-    for (const node of [...this.#linkDown]) await this.setLinkUp(node, true);
-    for (const node of [...this.#frozen]) await this.freeze(node, false);
-    for (const node of [...this.#suppressed]) await this.suppressHttp(node, false);
+    await this.#undo();
     for (const node of NODES) await this.start(node);
     await this.pair.untilActive(this.active);
   }
@@ -168,10 +165,7 @@ export class Stage {
 
   /** A fresh start: the weaker node begins when the stronger one holds the address, so that no race and no nopreempt decides. */
   async restart(): Promise<void> {
-    for (const node of [...this.#unplugged]) this.replug(node);
-    for (const node of [...this.#linkDown]) await this.setLinkUp(node, true);
-    this.#frozen.clear();
-    this.#suppressed.clear();
+    await this.#undo();
     for (const node of NODES) await this.pair.clear(node);
     await this.pair.start(this.active);
     await this.pair.until(() => this.pair.holders().includes(this.active), this.pair.settleTimeoutMs);
@@ -181,8 +175,17 @@ export class Stage {
 
   /** Stops both nodes, so that their files can be replaced. */
   async stopAll(): Promise<void> {
+    await this.#undo();
     await this.pair.endProbing();
     for (const node of NODES) await this.pair.clear(node);
+  }
+
+  /** All harm but the nodes' own stops. */
+  async #undo(): Promise<void> {
+    for (const node of [...this.#unplugged]) this.replug(node);
+    for (const node of [...this.#linkDown]) await this.setLinkUp(node, true);
+    for (const node of [...this.#frozen]) await this.freeze(node, false);
+    for (const node of [...this.#suppressed]) await this.suppressHttp(node, false);
   }
 
   /** Notes who is active, and begins to measure. */

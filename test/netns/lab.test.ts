@@ -1,0 +1,97 @@
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { after, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { whyNot } from "../../src/lab/namespaces.ts";
+import { CHECKOUT, complaintsOf, fastPair, rehearse, startLab } from "../support/lab.ts";
+
+const skip = whyNot() ?? false;
+const pair = fastPair();
+after(() => rmSync(pair, { recursive: true, force: true }));
+
+/** Waits a moment for the kernel to bury what has been killed. */
+async function assertNothingLeft(left: () => readonly number[]): Promise<void> {
+  const deadline = Date.now() + 5000;
+  while (left().length > 0 && Date.now() < deadline) await sleep(20);
+  const commands = left().map((pid) => readFileSync(`/proc/${pid}/cmdline`, "latin1").replaceAll("\0", " "));
+  assert.deepEqual(commands, []);
+}
+
+const labDirectories = (): readonly string[] => readdirSync(tmpdir()).filter((name) => name.startsWith("tandem-lab-"));
+
+test("a pair hands its address over and takes it back, and nothing of the lab is left behind", { skip }, async () => {
+  const links = readdirSync("/sys/class/net");
+  const run = startLab([pair, "--scenario", "graceful-stop,recover-preempt"]);
+  const { status, output, live } = await run.ended;
+  assert.equal(status, 0, live);
+  const result = JSON.parse(output);
+  assert.deepEqual(complaintsOf(result), []);
+  const [baseline, stop, recovery] = result.scenarios;
+  assert.equal(baseline.runs[0].failed, 0);
+  assert.deepEqual([stop.runs[0].before, stop.runs[0].after], ["a", "b"]);
+  assert.ok(stop.runs[0].gapMs > 50, "a backup waits for its skew of 65 ms");
+  assert.deepEqual([recovery.runs[0].before, recovery.runs[0].after], ["b", "a"]);
+  await assertNothingLeft(run.left);
+  assert.deepEqual(readdirSync("/sys/class/net"), links);
+});
+
+test("an interrupted lab takes everything down", { skip }, async () => {
+  const before = labDirectories();
+  const run = startLab([pair, "--scenario", "baseline", "--keep"]);
+  await run.until(/✓ a → a/);
+  assert.ok(run.left().length > 8, "both nodes, the client and their agents run");
+  run.child.kill("SIGTERM");
+  await run.ended;
+  await assertNothingLeft(run.left);
+  assert.deepEqual(labDirectories(), before);
+});
+
+test("when the lab is killed, its agents and all programs die with it", { skip }, async () => {
+  const before = new Set(labDirectories());
+  const run = startLab([pair, "--scenario", "baseline"]);
+  await run.until(/ s {2}no fault/);
+  run.child.kill("SIGKILL");
+  await assertNothingLeft(run.left);
+  for (const name of labDirectories()) if (!before.has(name)) rmSync(path.join(tmpdir(), name), { recursive: true });
+});
+
+test("a broken expectation is status 1, told in words, and keeps the logs and the capture", { skip }, async () => {
+  const broken = fastPair();
+  try {
+    // Priority 1 less than the partner's is no match for a weight that was meant to tip the balance.
+    const file = path.join(broken, "a", "keepalived.conf");
+    writeFileSync(file, readFileSync(file, "utf8").replace("weight -20", "weight -5"));
+    const { status, live, result } = await rehearse([broken, "--scenario", "http-dead"]);
+    assert.equal(status, 1, live);
+    assert.match(complaintsOf(result).join("\n"), /http-dead: expected only b holds the address \(a does\)/);
+    const directory = /Logs of the nodes and a capture of the switch: (\S+)/.exec(live)?.[1];
+    assert.ok(directory, live);
+    const capture = readFileSync(path.join(directory, "switch.pcap"));
+    assert.equal(capture.readUInt32BE(0), 0xa1b2c3d4);
+    assert.ok(capture.length > 1000, "adverts have been captured");
+    assert.match(readFileSync(path.join(directory, "lab.log"), "utf8"), /suppress http of a/);
+    rmSync(directory, { recursive: true });
+  } finally {
+    rmSync(broken, { recursive: true });
+  }
+});
+
+test("files that can't be rehearsed are status 2 and one sentence", { skip }, () => {
+  const lab = (...args: string[]) =>
+    spawnSync(process.execPath, ["bin/tandem", "lab", ...args], {
+      cwd: CHECKOUT,
+      encoding: "utf8",
+    });
+  const empty = lab("/var/empty-nowhere");
+  assert.equal(empty.status, 2);
+  assert.match(empty.stderr, /^tandem lab: \/var\/empty-nowhere can't be read: ENOENT/);
+  const unknown = lab(pair, "--scenario", "earthquake");
+  assert.equal(unknown.status, 2);
+  assert.match(unknown.stderr, /no scenario is called "earthquake"/);
+  const list = lab("--list");
+  assert.equal(list.status, 0);
+  assert.match(list.stdout, /^graceful-stop {2,}graceful stop of the active node$/m);
+});
