@@ -93,12 +93,7 @@ export class Builder {
       maxHeaders: conf.max_headers,
       underscores: conf.underscores_in_headers,
       ignoreInvalid: conf.ignore_invalid_headers,
-      onIgnored: log.enabled("info")
-        ? (line) =>
-            log.write("info", `client sent invalid header line: "${line}"`, {
-              action: "while reading client request headers",
-            })
-        : undefined,
+      onIgnored: log.enabled("info") ? (line) => this.worker.reading?.logIgnored(line) : undefined,
     };
   }
 
@@ -117,6 +112,7 @@ export class Builder {
     const { header } = naming;
     const place = this.place(scope, naming.name, root, named);
     const location: Location = {
+      scope,
       name: naming.name,
       noName: header === undefined,
       named: header?.kind === "named",
@@ -168,6 +164,7 @@ export class Builder {
       compile: (template) => variables.compile(template),
       getter: (variable) => variables.getter(variable),
       setter: (variable) => variables.setter(variable),
+      declareSet: (variable) => variables.declareSet(variable),
       matcher: (regexp, names) => this.matcher(regexp, names),
       conditional: (inner) => this.buildLocation(inner, { name, header: undefined }, root, named),
     };

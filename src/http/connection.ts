@@ -22,7 +22,9 @@ import { printEndpoint } from "../io/listen.ts";
 import type { Memory } from "../io/memory.ts";
 import type { Stream, StreamOwner } from "../io/stream.ts";
 import { CHUNK_DATA, CHUNK_DONE, CHUNK_MORE, ChunkedDecoder } from "../wire/http1/chunked.ts";
+import { HOST, REFERER } from "../wire/http1/fields.ts";
 import { COMPLETE, INCOMPLETE } from "../wire/http1/request-head.ts";
+import { READING_BODY, READING_HEADERS, READING_LINE, WAITING_FOR_REQUEST } from "./actions.ts";
 import type { BodyReader } from "./body.ts";
 import { ConnectionOutput } from "./connection-output.ts";
 import { begin, drive, refuseHead } from "./engine.ts";
@@ -171,6 +173,7 @@ export class Connection extends ConnectionOutput implements StreamOwner {
     head.begin(input.bytes, input.at);
     request.startMs = worker.ports.reactor.clock.now();
     request.startWallMs = worker.ports.reactor.clock.wall();
+    worker.parsing = request;
     const result = head.parse(input.end, point.limits);
     if (result === INCOMPLETE) {
       input.at = input.end;
@@ -178,7 +181,7 @@ export class Connection extends ConnectionOutput implements StreamOwner {
       return;
     }
     input.at = head.base + head.scanned;
-    this.startRequest(request, result);
+    this.startRequest(request, result, input.end);
   }
 
   private keepPartial(request: Request): void {
@@ -215,6 +218,7 @@ export class Connection extends ConnectionOutput implements StreamOwner {
       head.bytes = buffer;
     }
     buffer.set(input.bytes.subarray(input.at, input.at + length), before);
+    this.worker.parsing = request;
     const result = head.parse(before + length, limits);
     if (result === INCOMPLETE) {
       input.at += length;
@@ -222,10 +226,11 @@ export class Connection extends ConnectionOutput implements StreamOwner {
     }
     this.partial = undefined;
     input.at += result === COMPLETE ? head.scanned - before : length;
-    this.startRequest(request, result);
+    this.startRequest(request, result, before + length);
   }
 
-  private startRequest(request: Request, result: number): void {
+  /** `end`: of the bytes that are there. */
+  private startRequest(request: Request, result: number, end: number): void {
     const { worker } = this;
     request.reset(this);
     request.pipelined = this.state === WAITING && this.looping && this.requests > 0 && worker.output.used > 0;
@@ -236,8 +241,12 @@ export class Connection extends ConnectionOutput implements StreamOwner {
     this.state = ACTIVE;
     this.stopTimer();
     if (result === COMPLETE) begin(request, this.point);
-    else refuseHead(request, this.point, result);
-    if (this.state === ACTIVE && this.request === request) this.detach(request);
+    else {
+      const { base, inRequestLine } = request.head;
+      if (inRequestLine) request.head.closeLine(Math.min(end, base + this.point.limits.largeBufferSize));
+      refuseHead(request, this.point, result);
+    }
+    if (this.request === request) this.detach(request);
   }
 
   /** The request goes on behind this call: its head must not lie in borrowed memory. */
@@ -422,7 +431,7 @@ export class Connection extends ConnectionOutput implements StreamOwner {
 
   private finish(request: Request): void {
     const { worker } = this;
-    if (request.bodyDiscarded && request.bodyLeft !== 0 && request.keepAlive && !this.ended) {
+    if (request.bodyDiscarded && request.bodyLeft !== 0 && !this.ended) {
       this.state = DISCARDING;
       this.relinger();
       return;
@@ -430,6 +439,8 @@ export class Connection extends ConnectionOutput implements StreamOwner {
     request.complete = true;
     const { core } = request.location;
     const keepAlive = request.keepAlive && core.keepalive_timeout.timeout > 0;
+    // nginx has forgotten by now that the connection stays, and $sent_http_connection says so in logs.
+    request.keepAlive = false;
     this.logRequest(request);
     worker.writing--;
     this.request = undefined;
@@ -510,16 +521,11 @@ export class Connection extends ConnectionOutput implements StreamOwner {
           const { log } = this.point.defaultServer.location;
           const message = `client ${this.remoteAddress} closed keepalive connection`;
           if (log.enabled("info")) log.write("info", message, { connection: this.number });
-        } else this.logError("info", "client closed connection", undefined, "while waiting for request");
+        } else this.logError("info", "client closed connection", undefined, WAITING_FOR_REQUEST);
         this.close();
         return;
       case READING:
-        this.logError(
-          "info",
-          "client prematurely closed connection",
-          undefined,
-          "while reading client request headers",
-        );
+        this.logError("info", "client prematurely closed connection", undefined, READING_HEADERS);
         this.abandonHead(400);
         return;
       case BODY:
@@ -570,16 +576,16 @@ export class Connection extends ConnectionOutput implements StreamOwner {
           this.keepAliveRestMs = 0;
           return;
         }
-        if (this.requests === 0) this.logError("info", "client timed out", ETIMEDOUT, "while waiting for request");
+        if (this.requests === 0) this.logError("info", "client timed out", ETIMEDOUT, WAITING_FOR_REQUEST);
         this.close();
         return;
       case READING:
-        this.logError("info", "client timed out", ETIMEDOUT, "while reading client request headers");
+        this.logError("info", "client timed out", ETIMEDOUT, READING_HEADERS);
         this.resetIfConfigured();
         this.abandonHead(408);
         return;
       case BODY:
-        this.logError("info", "client timed out", ETIMEDOUT, "while reading client request body");
+        this.logError("info", "client timed out", ETIMEDOUT, READING_BODY);
         this.timedOut(408);
         return;
       default:
@@ -668,12 +674,28 @@ export class Connection extends ConnectionOutput implements StreamOwner {
     if (errno !== undefined) context.errno = errno;
     if (request === undefined) return context;
     if (request.head.lineEnd > 0) context.request = request.requestLine;
+    // The line is refused before any header line is looked at.
+    if (action === READING_LINE) return context;
     const { head } = request;
-    const host = head.knownValue(0);
+    const host = head.knownValue(HOST);
     if (host !== undefined) context.host = host;
-    const referrer = head.knownValue(12);
+    const referrer = head.knownValue(REFERER);
     if (referrer !== undefined) context.referrer = referrer;
     return context;
+  }
+
+  /** A header line of the request that is being parsed is dropped. */
+  logIgnored(line: string): void {
+    const { head } = this.worker.parsing as Request;
+    const host = head.knownValue(HOST);
+    this.point.defaultServer.location.log.write("info", `client sent invalid header line: "${line}"`, {
+      connection: this.number,
+      client: this.remoteAddress,
+      server: this.point.defaultServer.name,
+      request: head.text(0, head.lineEnd),
+      action: READING_HEADERS,
+      ...(host === undefined ? {} : { host }),
+    });
   }
 
   logError(level: Level, message: string, errno?: number, action?: string): void {

@@ -65,6 +65,15 @@ function setLimitRate(request: Request, value: string): void {
   else request.limitRate = rate;
 }
 
+/** nginx takes an empty path or empty arguments for none. */
+function uriOf({ uri }: Request): string | undefined {
+  return uri === "" ? undefined : uri;
+}
+
+function argsOf({ args }: Request): string | undefined {
+  return args === "" ? undefined : args;
+}
+
 /** Variables with names of their own. */
 export const CORE_VARIABLES: readonly Variable[] = [
   { name: "http_host", get: (r) => r.head.knownValue(HOST) },
@@ -87,15 +96,15 @@ export const CORE_VARIABLES: readonly Variable[] = [
   { name: "scheme", get: () => "http" },
   { name: "https", get: () => "" },
   { name: "request_uri", get: (r) => r.unparsedUri },
-  { name: "uri", get: (r) => r.uri },
-  { name: "document_uri", get: (r) => r.uri },
-  { name: "request", get: (r) => r.requestLine },
+  { name: "uri", get: uriOf },
+  { name: "document_uri", get: uriOf },
+  { name: "request", get: (r) => (r.head.lineEnd === 0 ? undefined : r.requestLine) },
   { name: "document_root", get: documentRoot },
   { name: "realpath_root", get: (r) => realPath(r, documentRoot(r)) },
-  { name: "query_string", get: (r) => r.args },
+  { name: "query_string", get: argsOf },
   {
     name: "args",
-    get: (r) => r.args,
+    get: argsOf,
     set: (r, value) => {
       r.args = value;
       r.validUnparsedUri = false;

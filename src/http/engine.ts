@@ -5,6 +5,7 @@
  * Nothing here recurses: an internal redirect says RUN, and the loop in `drive` begins again.
  */
 import type { Bytes } from "../base/bytes.ts";
+import { parseOffset } from "../conf/units.ts";
 import { EXPECT } from "../wire/http1/fields.ts";
 import { GET, HEAD, type HeadResult, POST } from "../wire/http1/request-head.ts";
 import { isUnsafePath, unescapeUri } from "../wire/http1/uri.ts";
@@ -33,6 +34,7 @@ import { CLIENT_CLOSED, CLOSE, DECLINED, DONE, ERROR, OK, type Outcome, RUN } fr
 import { mapPath } from "./paths.ts";
 import type { Request } from "./request.ts";
 import { refreshPage } from "./special-response.ts";
+import type { Text } from "./variables.ts";
 
 /** Begins with a request whose head is whole. */
 export function begin(request: Request, point: ListeningPoint): void {
@@ -49,9 +51,10 @@ export function begin(request: Request, point: ListeningPoint): void {
 /** Answers a head that the parser refused. */
 export function refuseHead(request: Request, point: ListeningPoint, result: HeadResult): void {
   setDefaultServer(request, point);
-  request.method = GET;
+  const { head } = request;
+  request.method = head.inRequestLine ? GET : head.method;
   request.uri = "";
-  request.version = 1000;
+  request.version = head.inRequestLine ? 1000 : head.version;
   drive(request, refusedStatus(request, result));
 }
 
@@ -347,7 +350,19 @@ export function sendHeader(request: Request): number {
   return writeHeader(request);
 }
 
+/** A size that the configuration makes for this request; 0 when it is none. */
+function sizeFrom(request: Request, text: Text | undefined): number {
+  if (text === undefined) return 0;
+  const value = text(request);
+  const size = parseOffset(value);
+  if (size === undefined) request.connection.logError("error", `invalid size "${value}"`);
+  return size ?? 0;
+}
+
 function writeHeader(request: Request): number {
+  const { limitRate, limitRateAfter } = request.location;
+  if (request.limitRate < 0) request.limitRate = limitRate === undefined ? 0 : sizeFrom(request, limitRate);
+  if (request.limitRate > 0) request.limitRateAfter = sizeFrom(request, limitRateAfter);
   const { connection } = request;
   const { heads } = connection.worker;
   const output = connection.outputFor(heads.sizeOf(request));
@@ -391,9 +406,8 @@ export function sendText(request: Request, status: number, text: Bytes, contentT
 
 /** Throws the request's body away; answers `Expect: 100-continue` first. False when the body is malformed. */
 export function discardBody(request: Request): boolean {
-  if (!request.chunkedBody && request.contentLength <= 0) return true;
-  if (request.bodyDiscarded) return true;
-  testExpect(request);
+  if (request.head.known[EXPECT] !== -1) testExpect(request);
+  if ((!request.chunkedBody && request.contentLength <= 0) || request.bodyDiscarded) return true;
   return request.connection.discardBody(request);
 }
 

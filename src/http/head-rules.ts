@@ -6,6 +6,7 @@ import { parseDecimal } from "../wire/http1/digits.ts";
 import { CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING, USER_AGENT } from "../wire/http1/fields.ts";
 import * as wire from "../wire/http1/request-head.ts";
 import { normalisePath } from "../wire/http1/uri.ts";
+import { READING_HEADERS, READING_LINE } from "./actions.ts";
 import type { ListeningPoint } from "./location.ts";
 import { HEADER_TOO_LARGE, OK } from "./outcome.ts";
 import type { Request } from "./request.ts";
@@ -20,9 +21,8 @@ export function setDefaultServer(request: Request, point: ListeningPoint): void 
 }
 
 function complain(request: Request, message: string): void {
-  request.connection.logError("info", message, undefined, ACTION);
+  request.connection.logError("info", message, undefined, READING_HEADERS);
 }
-const ACTION = "while reading client request headers";
 
 /** The status for a head that the parser refused. */
 export function refusedStatus(request: Request, result: wire.HeadResult): number {
@@ -32,10 +32,10 @@ export function refusedStatus(request: Request, result: wire.HeadResult): number
     case wire.INVALID_REQUEST:
     case wire.INVALID_VERSION:
     case wire.INVALID_09_METHOD:
-      request.connection.logError("info", REFUSALS[result] as string, undefined, "while reading client request line");
+      request.connection.logError("info", REFUSALS[result] as string, undefined, READING_LINE);
       return result === wire.INVALID_VERSION ? 505 : 400;
     case wire.URI_TOO_LARGE:
-      request.connection.logError("info", "client sent too long URI", undefined, "while reading client request line");
+      request.connection.logError("info", "client sent too long URI", undefined, READING_LINE);
       return 414;
     case wire.HEADER_TOO_LARGE: {
       request.lingeringClose = true;
@@ -84,7 +84,7 @@ export function applyHead(request: Request, point: ListeningPoint): number {
   request.version = head.version;
   request.requestLength = head.scanned;
   if (!setUri(request)) {
-    complain(request, "client sent invalid request");
+    request.connection.logError("info", "client sent invalid request", undefined, READING_LINE);
     return 400;
   }
   if (head.hostEnd >= 0) {
@@ -94,7 +94,7 @@ export function applyHead(request: Request, point: ListeningPoint): number {
       head.base + head.hostEnd,
     );
     if (parsed === undefined) {
-      complain(request, "client sent invalid host in request line");
+      request.connection.logError("info", "client sent invalid host in request line", undefined, READING_LINE);
       return 400;
     }
     request.host = parsed.host;

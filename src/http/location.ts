@@ -1,5 +1,6 @@
 /** What a request runs through, built once from the configuration: locations, virtual servers, listening points. */
 import type { Log } from "../base/log.ts";
+import type { Scope } from "../conf/scope.ts";
 import type { HeadLimits } from "../wire/http1/request-head.ts";
 import type { Written } from "./answer-head.ts";
 import type { LocationTree } from "./location-tree.ts";
@@ -61,6 +62,7 @@ export interface KeepAliveRules {
 
 /** A location at work: what its phases do, flat. */
 export interface Location {
+  readonly scope: Scope;
   /** As written, `/` or `\.php$`; the server's name of nothing for the server itself. */
   readonly name: string;
   /** No location of its own: the server, an `if`, a `limit_except`. */

@@ -21,6 +21,8 @@ export interface Place {
   compile(template: Template): Text;
   getter(variable: string): Getter;
   setter(variable: string): Setter;
+  /** The variable belongs to `set`: reading it before is worth a warning. */
+  declareSet(variable: string): void;
   /** A test that keeps its captures in the request. */
   matcher(regexp: RegExp, names: readonly string[]): Matcher;
   /** The location that an `if` of this place leads to. */

@@ -14,6 +14,7 @@ import { rewrite } from "./modules/rewrite.ts";
 import { staticFiles } from "./modules/static.ts";
 import { stubStatus } from "./modules/stub_status.ts";
 import { tryFiles } from "./modules/try_files.ts";
+import type { Request } from "./request.ts";
 import { Variables } from "./variables.ts";
 
 /** What `process/` binds a configuration against. */
@@ -39,5 +40,6 @@ export const httpModules: readonly HttpModule[] = [
 export function httpVariables(): Variables {
   const variables = [...CORE_VARIABLES, ...httpModules.flatMap((module) => module.variables ?? [])];
   const prefixes = [...CORE_PREFIXES, ...httpModules.flatMap((module) => module.prefixes ?? [])];
-  return new Variables(variables, prefixes);
+  const warns = ({ location }: Request): boolean => location.scope.conf(rewrite).uninitialized_variable_warn;
+  return new Variables(variables, prefixes, warns);
 }

@@ -34,10 +34,18 @@ export class Variables {
   private readonly builtIn: ReadonlyMap<string, Variable>;
   private readonly prefixes: readonly VariablePrefix[];
   private readonly slots = new Map<string, number>();
+  private readonly bySet = new Set<string>();
+  private readonly warns: (request: Request) => boolean;
 
-  constructor(variables: Iterable<Variable>, prefixes: readonly VariablePrefix[]) {
+  /** `warns`: whether reading a variable that `set` has not reached yet is logged for this request. */
+  constructor(
+    variables: Iterable<Variable>,
+    prefixes: readonly VariablePrefix[],
+    warns: (request: Request) => boolean,
+  ) {
     this.builtIn = new Map([...variables].map((variable) => [variable.name, variable]));
     this.prefixes = prefixes;
+    this.warns = warns;
   }
 
   /** True for names that need no definition. */
@@ -70,7 +78,7 @@ export class Variables {
       }
     }
     const index = this.slot(name);
-    return (request) => request.values[index];
+    return (request) => request.values[index] ?? this.unset(request, name, index);
   }
 
   setter(name: string): Setter {
@@ -84,6 +92,19 @@ export class Variables {
       while (request.values.length < index) request.values.push(undefined);
       request.values[index] = value;
     };
+  }
+
+  /** `set` gives this variable a value somewhere. */
+  declareSet(name: string): void {
+    this.bySet.add(name);
+  }
+
+  private unset(request: Request, name: string, index: number): string | undefined {
+    if (!this.bySet.has(name)) return undefined;
+    if (this.warns(request)) request.connection.logError("warn", `using uninitialized "${name}" variable`);
+    while (request.values.length < index) request.values.push(undefined);
+    request.values[index] = "";
+    return "";
   }
 
   /** True when `set` may change this built-in variable. */

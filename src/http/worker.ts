@@ -30,6 +30,8 @@ export class Worker {
   /** What the current call has received, and the connection that is reading it. */
   readonly input = new Input();
   reading: Connection | undefined = undefined;
+  /** Whose head is being parsed. */
+  parsing: Request | undefined = undefined;
   readonly heads: AnswerHeads;
   readonly files: OpenFiles;
   readonly accessLogs: AccessLogs;

@@ -239,6 +239,7 @@ function compileReturn({ status, text }: ReturnLine, place: Place): Step {
     };
   }
   return (request) => {
+    request.status = status;
     const body = fromLatin1(make(request));
     setContentType(request);
     return sendText(request, status, body, request.contentType);
@@ -247,6 +248,7 @@ function compileReturn({ status, text }: ReturnLine, place: Place): Step {
 
 function compileSet({ variable, value }: SetLine, place: Place): Step {
   const set = place.setter(variable);
+  place.declareSet(variable);
   const constant = constantOf(value);
   const make = constant === undefined ? compileText(value, place, escapedCapture) : () => constant;
   return (request) => {

@@ -236,6 +236,7 @@ export class RequestHead {
       if (this.scanned > this.bufferEnd && !this.fits(0, this.scanned, limits)) return URI_TOO_LARGE;
       if (this.version === 9) {
         this.state = FINISHED;
+        // The version is 9 for the answer, which has no header then.
         return this.method === GET ? COMPLETE : INVALID_09_METHOD;
       }
       this.state = LINE_START;
@@ -243,7 +244,8 @@ export class RequestHead {
     const result = this.parseHeaderLines(end, limits);
     if ((result === INCOMPLETE || result === INVALID_HEADER) && this.scanned >= this.bufferEnd) {
       const line = result === INCOMPLETE && this.state === LINE_START ? this.scanned : this.lineStart;
-      if (!this.fits(line, this.scanned + 1, limits)) return this.refuse(HEADER_TOO_LARGE, line, this.scanned);
+      if (!this.fits(line, this.scanned + 1, limits))
+        return this.refuse(HEADER_TOO_LARGE, line, Math.min(this.scanned, line + limits.largeBufferSize));
     }
     return result;
   }
@@ -610,7 +612,7 @@ export class RequestHead {
     const base = this.base;
     const lineEnd = lf + 1 - base;
     if (lineEnd > this.bufferEnd && !this.fits(this.lineStart, lineEnd, limits)) {
-      return this.refuse(HEADER_TOO_LARGE, this.lineStart, lineEnd);
+      return this.refuse(HEADER_TOO_LARGE, this.lineStart, Math.min(lineEnd, this.lineStart + limits.largeBufferSize));
     }
     if (this.oddName && limits.ignoreInvalid) {
       limits.onIgnored?.(latin1(this.bytes, base + this.lineStart, base + this.valueEnd));
@@ -636,6 +638,13 @@ export class RequestHead {
       else if (UNIQUE_FIELDS[field] === 1) return this.refuse(DUPLICATE_HEADER, index, this.known[field] as number);
     }
     return COMPLETE;
+  }
+
+  /** For the log: takes what there is of a refused request line, up to `bytes[end)`, as the line. */
+  closeLine(end: number): void {
+    let p = this.base;
+    while (p < end && this.bytes[p] !== CR && this.bytes[p] !== LF) p++;
+    this.lineEnd = p - this.base;
   }
 
   /** Text of `[start, end)` of the head. */
