@@ -11,18 +11,14 @@ const GARP_DELAY_MS = 5 * SECOND;
 const GARP_REPEAT = 5;
 const SCRIPT_TIMEOUT_MS = 10 * SECOND;
 const CHILD_WAIT_MS = 5 * SECOND;
-const AUTO_PRIORITY_DELAY_US = 1_000_000;
 const SMTP_TIMEOUT_MS = 30 * SECOND;
 
 /** The frozen form. */
 export function completeGlobals(draft: GlobalsDraft): Globals {
   return Object.freeze({
     routerId: draft.routerId,
-    instanceName: draft.instanceName,
-    usePidDirectory: draft.usePidDirectory ?? false,
     scriptUser: draft.scriptUser,
     enableScriptSecurity: draft.enableScriptSecurity ?? false,
-    useSymlinkPaths: draft.useSymlinkPaths ?? false,
     startupScript: commandOf(draft.startupScript),
     startupScriptTimeoutMs: draft.startupScriptTimeoutMs ?? SCRIPT_TIMEOUT_MS,
     shutdownScript: commandOf(draft.shutdownScript),
@@ -42,11 +38,7 @@ export function completeGlobals(draft: GlobalsDraft): Globals {
       vrrpName: draft.vrrpProcessName,
       niceness: draft.niceness,
       realtimePriority: draft.realtimePriority,
-      rlimitRttimeUs: draft.rlimitRttimeUs,
-      noSwap: draft.noSwap ?? false,
       cpuAffinity: Object.freeze([...(draft.cpuAffinity ?? [])]),
-      maxAutoPriority: draft.maxAutoPriority,
-      minAutoPriorityDelayUs: draft.minAutoPriorityDelayUs ?? AUTO_PRIORITY_DELAY_US,
     }),
     umask: draft.umask,
     dumpFiles: Object.freeze({

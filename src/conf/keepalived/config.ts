@@ -53,13 +53,9 @@ export interface NotifyFifo {
 export interface Globals {
   /** `router_id`; undefined: the host name. */
   readonly routerId: string | undefined;
-  /** `instance`: goes into the names of pid and dump files. */
-  readonly instanceName: string | undefined;
-  readonly usePidDirectory: boolean;
   /** `script_user`; undefined: `keepalived_script` when there is such a user, else root. */
   readonly scriptUser: ScriptUser | undefined;
   readonly enableScriptSecurity: boolean;
-  readonly useSymlinkPaths: boolean;
   readonly startupScript: Command | undefined;
   readonly startupScriptTimeoutMs: number;
   readonly shutdownScript: Command | undefined;
@@ -92,15 +88,8 @@ export interface ProcessSettings {
   readonly niceness: number | undefined;
   /** `vrrp_rt_priority`: SCHED_RR priority 1 … 99. */
   readonly realtimePriority: number | undefined;
-  /** `vrrp_rlimit_rttime`, microseconds. */
-  readonly rlimitRttimeUs: number | undefined;
-  /** `vrrp_no_swap`: lock memory. */
-  readonly noSwap: boolean;
   /** `vrrp_cpu_affinity`: CPU numbers; empty: any. */
   readonly cpuAffinity: readonly number[];
-  /** `max_auto_priority`: undefined: not configured; 0: off; -1: all. */
-  readonly maxAutoPriority: number | undefined;
-  readonly minAutoPriorityDelayUs: number;
 }
 
 /** Where SIGUSR1, SIGUSR2 and the JSON signal write; undefined: keepalived's places in /tmp. */

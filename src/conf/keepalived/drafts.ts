@@ -16,10 +16,8 @@ export interface BlockDraft extends Draft {
 export interface GlobalsDraft extends Draft {
   routerId?: string;
   instanceName?: string;
-  usePidDirectory?: boolean;
   scriptUser?: ScriptUser;
   enableScriptSecurity?: boolean;
-  useSymlinkPaths?: boolean;
   startupScript?: CommandDraft;
   startupScriptTimeoutMs?: number;
   shutdownScript?: CommandDraft;
@@ -40,11 +38,7 @@ export interface GlobalsDraft extends Draft {
   vrrpProcessName?: string;
   niceness?: number;
   realtimePriority?: number;
-  rlimitRttimeUs?: number;
-  noSwap?: boolean;
   cpuAffinity?: readonly number[];
-  maxAutoPriority?: number;
-  minAutoPriorityDelayUs?: number;
   umask?: number;
   stateDumpFile?: string;
   statsDumpFile?: string;

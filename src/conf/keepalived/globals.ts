@@ -4,7 +4,7 @@ import type { FifoDraft, GlobalsDraft } from "./drafts.ts";
 import type { Interpreter, Keyword, Keywords, Line } from "./interpreter.ts";
 import type { Machine } from "./machine.ts";
 import { readInteger } from "./numbers.ts";
-import { addressOf, allNotYet, allWithoutEffect, keyword, number, slotsOf } from "./slots.ts";
+import { addressOf, allNotYet, allWithoutEffect, keyword, number, slotsOf, withoutEffect } from "./slots.ts";
 
 const slots = slotsOf<GlobalsDraft>();
 /** Seconds that fit keepalived's microseconds in 32 bits. */
@@ -176,9 +176,9 @@ function processKeywords(machine: Machine | undefined): Keywords<GlobalsDraft> {
       { syntax: "1…99", doc: "Real-time priority (SCHED_RR) of the VRRP process." },
       realtimePriority,
     ),
-    vrrp_rlimit_rttime: realtimeLimit("Microseconds that the VRRP process may run without blocking."),
+    vrrp_rlimit_rttime: realtimeLimit("No effect: a watchdog looks after the VRRP process."),
     vrrp_rlimit_rtime: realtimeLimit("Old spelling of vrrp_rlimit_rttime."),
-    vrrp_no_swap: slots.flag("noSwap", { doc: "The VRRP process is locked in memory." }),
+    vrrp_no_swap: withoutEffect("the code of the VRRP process is always locked in memory"),
     vrrp_cpu_affinity: keyword(
       { syntax: "CPU…", doc: "CPUs that the VRRP process may run on." },
       (draft, line, scope) => {
@@ -196,26 +196,25 @@ function processKeywords(machine: Machine | undefined): Keywords<GlobalsDraft> {
       },
     ),
     max_auto_priority: keyword(
-      { syntax: "[-1…99]", default: "0", doc: "Real-time priority to reach when the process is scheduled late." },
+      {
+        syntax: "[-1…99]",
+        default: "0",
+        doc: "No effect: the VRRP process has its real-time priority from the start.",
+      },
       (draft, line, scope) => {
-        if (line.words.length < 2) {
-          draft.maxAutoPriority = 99;
-          return;
-        }
+        if (line.words.length < 2) return;
         const bad = (text: string): string =>
           `max_auto_priority '${text}' must be in [0, 99] (or -1 to disable) - ignoring`;
-        const value = number(line, scope, { min: -1, max: 99, invalid: bad }, draft);
-        if (value !== undefined) draft.maxAutoPriority = value;
+        number(line, scope, { min: -1, max: 99, invalid: bad }, draft);
       },
     ),
     min_auto_priority_delay: keyword(
-      { syntax: "1…10000000", default: "1000000", doc: "Microseconds of lateness that raise the priority." },
+      { syntax: "1…10000000", default: "1000000", doc: "No effect, as max_auto_priority." },
       (draft, line, scope) => {
         if (line.words.length < 2)
           return scope.report("warn", "min_auto_priority_delay requires delay time", line.position);
         const bad = (text: string): string => `min_auto_priority_delay '${text}' must be in [1, 10000000] - ignoring`;
-        const value = number(line, scope, { min: 1, max: 10_000_000, invalid: bad }, draft);
-        if (value !== undefined) draft.minAutoPriorityDelayUs = value;
+        number(line, scope, { min: 1, max: 10_000_000, invalid: bad }, draft);
       },
     ),
     umask: keyword({ syntax: "MASK|BIT…", default: "0177", doc: "Mask of files that are made." }, readUmask),
@@ -257,12 +256,10 @@ function realtimePriority(draft: GlobalsDraft, line: Line, scope: Interpreter): 
   if (value !== undefined) draft.realtimePriority = value;
 }
 
+/** Read and checked, but Tandem has no such limit: a watchdog looks after the process instead. */
 function realtimeLimit(doc: string): Keyword<GlobalsDraft> {
-  return slots.integer("rlimitRttimeUs", {
-    min: 1,
-    max: MAX_COUNT,
-    doc,
-    invalid: (text) => `Invalid vrrp real-time limit - ${text}`,
+  return keyword({ syntax: `1…${MAX_COUNT}`, doc }, (draft, line, scope) => {
+    number(line, scope, { min: 1, max: MAX_COUNT, invalid: (text) => `Invalid vrrp real-time limit - ${text}` }, draft);
   });
 }
 
@@ -337,10 +334,6 @@ const scripts: Keywords<GlobalsDraft> = {
   ),
   enable_script_security: slots.flag("enableScriptSecurity", {
     doc: "Scripts that root runs must not be writable by anybody else, on their whole path.",
-  }),
-  use_symlink_paths: slots.toggle("useSymlinkPaths", {
-    default: "off",
-    doc: "Script paths keep their symbolic links.",
   }),
   startup_script: command("startupScript", {
     doc: "Run once before anything else starts.",
@@ -522,6 +515,7 @@ export function globalKeywords(machine: Machine | undefined): Keywords<GlobalsDr
       "nftables_ipvs_priority",
       "nftables_ipvs_start_fwmark",
     ]),
+    ...allWithoutEffect("Tandem runs a script by the path that is written", ["use_symlink_paths"]),
     ...allWithoutEffect("it concerns BFD", [
       "bfd_process_name",
       "bfd_priority",

@@ -7,7 +7,7 @@ import { groupKeywords } from "./group.ts";
 import { instanceKeywords } from "./instance.ts";
 import type { Documented, Interpreter, Keyword, Keywords, Line } from "./interpreter.ts";
 import type { Machine } from "./machine.ts";
-import { allNotYet, allWithoutEffect, keyword, number } from "./slots.ts";
+import { allNotYet, allWithoutEffect, keyword, number, withoutEffect } from "./slots.ts";
 import { fileKeywords, processKeywords, scriptKeywords } from "./tracked.ts";
 
 /** What the blocks need to know of each other. */
@@ -160,16 +160,17 @@ function checkScriptUser(globals: GlobalsDraft, machine: Machine | undefined, sc
 }
 
 const general: Keywords<ConfigDraft> = {
-  instance: keyword({ syntax: "NAME", doc: "Name of this instance of the program." }, ({ globals }, line, scope) => {
-    const name = line.words[1];
-    const warn = (message: string): void => scope.report("warn", message, line.position);
-    if (name === undefined) warn("instance name missing - ignoring");
-    else if (globals.instanceName !== undefined) warn(`Duplicate instance definition ${name} - ignoring`);
-    else globals.instanceName = name;
-  }),
-  use_pid_dir: keyword({ doc: "Pid files in a directory of their own." }, ({ globals }) => {
-    globals.usePidDirectory = true;
-  }),
+  instance: keyword(
+    { syntax: "NAME", doc: "Name of this instance of the program; pid files are where -p and -r say." },
+    ({ globals }, line, scope) => {
+      const name = line.words[1];
+      const warn = (message: string): void => scope.report("warn", message, line.position);
+      if (name === undefined) warn("instance name missing - ignoring");
+      else if (globals.instanceName !== undefined) warn(`Duplicate instance definition ${name} - ignoring`);
+      else globals.instanceName = name;
+    },
+  ),
+  use_pid_dir: withoutEffect("pid files are where -p and -r say"),
   child_wait_time: keyword(
     { syntax: "0…4294", default: "5", doc: "Seconds to wait for processes that end." },
     ({ globals }, line, scope) => {
