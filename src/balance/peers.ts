@@ -1,0 +1,307 @@
+/**
+ * The members of an upstream and what is known of each: the part that every algorithm shares. The facts of the configuration
+ * are plain objects; what changes (connections, failures, weights in play) are integers in a `PeerMemory`, which is one
+ * process' own here and may as well be memory that workers share. Counterpart in nginx: ngx_http_upstream_rr_peers_t.
+ */
+import { assert } from "../base/assert.ts";
+import { fromLatin1 } from "../base/bytes.ts";
+import { md5Hex } from "../base/hash-md5.ts";
+
+/** A `server` of an upstream, or one address of it. */
+export interface PeerSettings {
+  /** Address and port as nginx prints them (`$upstream_addr`), `192.0.2.1:80` or `unix:/path`. Identifies the peer. */
+  readonly name: string;
+  /** The `server` parameter as it was written: what consistent hashing hashes. */
+  readonly server: string;
+  readonly weight: number;
+  /** 0: no limit. */
+  readonly maxConns: number;
+  /** 0: failures are not counted. */
+  readonly maxFails: number;
+  /** Both the window in which failures count and the time out of rotation, seconds. */
+  readonly failTimeoutS: number;
+  /** Time in which the weight grows from zero to its value after a recovery, ms; 0: at once. */
+  readonly slowStartMs: number;
+  readonly down: boolean;
+  /** `route=` of the server; "": the digest of its name. What a sticky cookie carries. */
+  readonly route: string;
+}
+
+/** What `server` means without parameters. */
+export const PEER_DEFAULTS: Omit<PeerSettings, "name" | "server"> = {
+  weight: 1,
+  maxConns: 0,
+  maxFails: 1,
+  failTimeoutS: 10,
+  slowStartMs: 0,
+  down: false,
+  route: "",
+};
+
+/**
+ * Integers that peers live in, `PEER_WORDS` a slot, zero at first. All writes happen between `lock` and `unlock`; an
+ * implementation that workers share orders memory there, and must free a lock whose holder has died.
+ */
+export interface PeerMemory {
+  readonly words: Int32Array;
+  lock(): void;
+  unlock(): void;
+}
+
+/** Words a slot takes. */
+export const PEER_WORDS = 17;
+// Offsets in a slot. Times in seconds, or in milliseconds modulo 2³², of the clock that `next` is given.
+const STATE = 0;
+export const REFS = 1;
+export const CURRENT_WEIGHT = 2;
+export const EFFECTIVE_WEIGHT = 3;
+export const CONNS = 4;
+export const FAILS = 5;
+/** Second of the last failure. */
+export const ACCESSED = 6;
+/** Second in which the present window of failures, or the last try after it, began. */
+export const CHECKED = 7;
+/** A set of the bits below; 0: in rotation. */
+export const DOWN = 8;
+/** Millisecond in which slow start began; counts while SLOW is 1. */
+export const STARTED = 9;
+export const SLOW = 10;
+export const HEADER_TIME = 11;
+export const RESPONSE_TIME = 12;
+export const INFLIGHT_TIME = 13;
+export const INFLIGHT_LAST = 14;
+/** Requests in flight that least_time counts. */
+export const INFLIGHT = 15;
+/** Millisecond in which INFLIGHT last changed. */
+export const INFLIGHT_CHANGED = 16;
+
+/** Bits of DOWN: by configuration or order; by a health check; not checked yet (mandatory); being emptied (sticky sessions only). */
+export const BY_ORDER = 1;
+export const UNHEALTHY = 2;
+export const UNCHECKED = 4;
+export const DRAINING = 8;
+
+const FREE = 0;
+const IN_USE = 1;
+/** Removed from its upstream while requests were still with it. */
+const LEAVING = 2;
+
+/** Seconds that stand for "never": far enough in the past for any clock. */
+const NEVER = -(2 ** 30);
+
+/** Memory of one process: no lock is needed, since nothing here waits. */
+export function localPeerMemory(slots: number): PeerMemory {
+  return { words: new Int32Array(slots * PEER_WORDS), lock: () => {}, unlock: () => {} };
+}
+
+/** Takes a free slot for a peer that has no history, and returns its first word. Call with the lock held. */
+export function claimSlot(memory: PeerMemory, settings: PeerSettings): number {
+  const { words } = memory;
+  for (let at = 0; at < words.length; at += PEER_WORDS) {
+    if (words[at + STATE] !== FREE) continue;
+    words.fill(0, at, at + PEER_WORDS);
+    words[at + STATE] = IN_USE;
+    words[at + EFFECTIVE_WEIGHT] = settings.weight;
+    words[at + ACCESSED] = NEVER;
+    words[at + CHECKED] = NEVER;
+    words[at + DOWN] = settings.down ? BY_ORDER : 0;
+    return at;
+  }
+  assert(false, "a zone has room for the peers that it was made for");
+}
+
+/** Gives a slot back, at once or when its last request ends. Call with the lock held. */
+export function releaseSlot(memory: PeerMemory, at: number): void {
+  memory.words[at + STATE] = memory.words[at + REFS] === 0 ? FREE : LEAVING;
+}
+
+/** A request is no longer with the peer of this slot. */
+export function dropReference(words: Int32Array, at: number): void {
+  const refs = (words[at + REFS] as number) - 1;
+  words[at + REFS] = refs;
+  if (refs === 0 && words[at + STATE] === LEAVING) words[at + STATE] = FREE;
+}
+
+/** Slow start divides a weight into this many steps. */
+const SLOW_START_STEPS = 256;
+
+/** The primary or the backup peers of an upstream, in the order of the configuration. */
+export class Peers {
+  readonly settings: readonly PeerSettings[];
+  readonly memory: PeerMemory;
+  readonly words: Int32Array;
+  /** First word of each peer. */
+  readonly slots: Int32Array;
+  readonly count: number;
+  readonly totalWeight: number;
+  /** Peers that are not `down` by configuration: so many tries a request has here. */
+  readonly tries: number;
+  /** Weights are counted in units of 1/scale, so that slow start can give a peer less than one; 1 without slow start. */
+  readonly scale: number;
+  private readonly sids: (string | undefined)[];
+
+  constructor(memory: PeerMemory, settings: readonly PeerSettings[], slots: readonly number[]) {
+    this.memory = memory;
+    this.words = memory.words;
+    this.settings = settings;
+    this.slots = Int32Array.from(slots);
+    this.count = settings.length;
+    this.totalWeight = settings.reduce((sum, peer) => sum + peer.weight, 0);
+    this.tries = settings.filter((peer) => !peer.down).length;
+    this.scale = settings.some((peer) => peer.slowStartMs > 0) ? SLOW_START_STEPS : 1;
+    this.sids = new Array(settings.length).fill(undefined);
+  }
+
+  at(index: number): PeerSettings {
+    return this.settings[index] as PeerSettings;
+  }
+
+  get(index: number, word: number): number {
+    return this.words[(this.slots[index] as number) + word] as number;
+  }
+
+  set(index: number, word: number, value: number): void {
+    this.words[(this.slots[index] as number) + word] = value;
+  }
+
+  /** What names the peer in a sticky cookie: its route, or the MD5 of its name in hexadecimal. */
+  sid(index: number): string {
+    let sid = this.sids[index];
+    if (sid === undefined) {
+      const { route, name } = this.at(index);
+      sid = route === "" ? md5Hex(fromLatin1(name)) : route;
+      this.sids[index] = sid;
+    }
+    return sid;
+  }
+
+  /** Failures have put it out of rotation for now. */
+  failed(index: number, nowS: number): boolean {
+    const { maxFails, failTimeoutS } = this.at(index);
+    return maxFails > 0 && this.get(index, FAILS) >= maxFails && nowS - this.get(index, CHECKED) <= failTimeoutS;
+  }
+
+  /** It has all the connections that it may have. */
+  full(index: number): boolean {
+    const { maxConns } = this.at(index);
+    return maxConns > 0 && this.get(index, CONNS) >= maxConns;
+  }
+
+  /** `weight`, which is the configured or the effective one, in units of 1/scale, less while slow start lasts. Never 0 unless `weight` is. */
+  scaled(index: number, weight: number, nowMs: number): number {
+    if (this.scale === 1) return weight;
+    const full = weight * this.scale;
+    if (this.get(index, SLOW) === 0) return full;
+    const elapsed = (nowMs - this.get(index, STARTED)) >>> 0;
+    const { slowStartMs } = this.at(index);
+    if (elapsed >= slowStartMs) {
+      this.set(index, SLOW, 0);
+      return full;
+    }
+    return full === 0 ? 0 : Math.max(1, Math.floor((full * elapsed) / slowStartMs));
+  }
+
+  /** It has come back into rotation: slow start begins if it has one. */
+  recovered(index: number, nowMs: number): void {
+    if (this.at(index).slowStartMs === 0) return;
+    this.set(index, SLOW, 1);
+    this.set(index, STARTED, nowMs);
+  }
+}
+
+/** Sets or clears one of the bits of DOWN; a peer whose last bit but DRAINING goes begins its slow start. */
+export function setDown(peers: Peers, index: number, bit: number, on: boolean, nowMs: number): void {
+  peers.memory.lock();
+  const before = peers.get(index, DOWN);
+  const after = on ? before | bit : before & ~bit;
+  peers.set(index, DOWN, after);
+  if ((before & ~DRAINING) !== 0 && (after & ~DRAINING) === 0) peers.recovered(index, Math.floor(nowMs));
+  peers.memory.unlock();
+}
+
+/** An upstream: primary peers, and backup peers for when none of those is left. */
+export class Group {
+  readonly name: string;
+  readonly memory: PeerMemory;
+  primary: Peers;
+  backup: Peers | undefined;
+  /** Counts replacements of its members: a request that began before one gets no further peer (nginx: peers->config). */
+  generation = 0;
+
+  constructor(name: string, memory: PeerMemory, primary: readonly PeerSettings[], backup: readonly PeerSettings[]) {
+    this.name = name;
+    this.memory = memory;
+    memory.lock();
+    this.primary = claimAll(memory, primary);
+    this.backup = backup.length > 0 ? claimAll(memory, backup) : undefined;
+    memory.unlock();
+  }
+
+  /** True when there is nothing to choose: failures don't count then, and it is never out of rotation because of them. */
+  get single(): boolean {
+    return this.primary.count === 1 && this.backup === undefined;
+  }
+
+  /** Tries that a request has before it gives up. */
+  get tries(): number {
+    return this.primary.tries + (this.backup === undefined ? 0 : this.backup.tries);
+  }
+
+  /** New members (a name has new addresses). Peers that stay, by server and name, keep their history and connections. */
+  replace(primary: readonly PeerSettings[], backup: readonly PeerSettings[]): void {
+    this.memory.lock();
+    const leaving = new Map<string, number>();
+    for (const peers of this.backup === undefined ? [this.primary] : [this.primary, this.backup]) {
+      peers.settings.forEach((peer, index) => {
+        leaving.set(identity(peer), peers.slots[index] as number);
+      });
+    }
+    const slotOf = (peer: PeerSettings): number | undefined => {
+      const slot = leaving.get(identity(peer));
+      leaving.delete(identity(peer));
+      return slot;
+    };
+    this.primary = claimAll(this.memory, primary, slotOf);
+    this.backup = backup.length > 0 ? claimAll(this.memory, backup, slotOf) : undefined;
+    for (const slot of leaving.values()) releaseSlot(this.memory, slot);
+    this.generation++;
+    this.memory.unlock();
+  }
+}
+
+function identity(peer: PeerSettings): string {
+  return `${peer.server}\n${peer.name}\n${peer.weight}\n${peer.down}`;
+}
+
+function claimAll(
+  memory: PeerMemory,
+  settings: readonly PeerSettings[],
+  slotOf?: (peer: PeerSettings) => number | undefined,
+): Peers {
+  const slots = settings.map((peer) => slotOf?.(peer) ?? claimSlot(memory, peer));
+  return new Peers(memory, settings, slots);
+}
+
+/** A group in memory of its own process. `spareSlots`: how many peers `replace` may add while old ones still serve. */
+export function localGroup(
+  name: string,
+  primary: readonly PeerSettings[],
+  backup: readonly PeerSettings[] = [],
+  spareSlots = 0,
+): Group {
+  return new Group(name, localPeerMemory(primary.length + backup.length + spareSlots), primary, backup);
+}
+
+/** How many peers of the group would be given a request now, and how many there are: backup peers count as well. */
+export function healthyPeers(group: Group, nowMs: number): { readonly healthy: number; readonly total: number } {
+  const nowS = Math.floor(nowMs / 1000);
+  let healthy = 0;
+  let total = 0;
+  for (const peers of group.backup === undefined ? [group.primary] : [group.primary, group.backup]) {
+    for (let index = 0; index < peers.count; index++) {
+      total++;
+      if (peers.get(index, DOWN) === 0 && (group.single || !peers.failed(index, nowS))) healthy++;
+    }
+  }
+  return { healthy, total };
+}

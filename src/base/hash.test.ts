@@ -1,0 +1,38 @@
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { test } from "node:test";
+import fc from "fast-check";
+import { fromLatin1 } from "./bytes.ts";
+import { CRC32_START, crc32, crc32Final, crc32Update } from "./hash-crc32.ts";
+import { crc32c } from "./hash-crc32c.ts";
+import { md5Hex } from "./hash-md5.ts";
+import { murmur2 } from "./hash-murmur2.ts";
+
+test("the check values of the catalogues come out", () => {
+  assert.equal(crc32(fromLatin1("123456789")), 0xcbf43926);
+  assert.equal(crc32c(fromLatin1("123456789")), 0xe3069283);
+  assert.equal(md5Hex(fromLatin1("")), "d41d8cd98f00b204e9800998ecf8427e");
+});
+
+test("a checksum in parts is the checksum of the whole", () => {
+  const bytes = fromLatin1("in any number of parts");
+  assert.equal(crc32Final(crc32Update(crc32Update(CRC32_START, bytes, 0, 7), bytes, 7)), crc32(bytes));
+});
+
+test("MD5 agrees with OpenSSL", () => {
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 300 }), (bytes) => {
+      assert.equal(md5Hex(bytes), createHash("md5").update(bytes).digest("hex"));
+    }),
+  );
+});
+
+/** What nginx 1.31.5 answered with `split_clients $arg_k $split { 50% a; 25% b; * c; }` for these keys. */
+test("MurmurHash2 shares keys out as nginx's split_clients does", () => {
+  let parts = "";
+  for (let i = 0; i < 24; i++) {
+    const share = murmur2(fromLatin1(`key${"x".repeat(i % 5)}${i}`)) / 0xffffffff;
+    parts += share < 0.5 ? "a" : share < 0.75 ? "b" : "c";
+  }
+  assert.equal(parts, "baabacabcbcbbababbbccaab");
+});
