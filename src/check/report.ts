@@ -1,8 +1,9 @@
 /** The findings as text for a person at a terminal, at any hour. */
+import { printIp } from "../base/ip.ts";
 import { outlookOf, printSpan } from "./failover.ts";
 import { type Finding, SEVERITIES, type Severity } from "./finding.ts";
 import { nodesOf, type Subject } from "./subject.ts";
-import type { Verdict } from "./verdict.ts";
+import { splitOf, type Verdict } from "./verdict.ts";
 
 /** How to print. */
 export interface Style {
@@ -24,7 +25,7 @@ const MAX_COLUMNS = 110;
 export function printReport(subject: Subject, findings: readonly Finding[], verdict: Verdict, style: Style): string {
   const printer = new Printer(style);
   printer.verdict(verdict);
-  printer.outlook(subject);
+  printer.outlook(subject, splitOf(findings) !== undefined);
   for (const severity of SEVERITIES) printer.group(severity, findings);
   printer.summary(subject, findings);
   return printer.text;
@@ -51,13 +52,23 @@ class Printer {
   }
 
   /** What happens in the events that a pair is there for. */
-  outlook({ pairs }: Subject): void {
+  outlook({ pairs }: Subject, isSplit: boolean): void {
     for (const pair of pairs) {
+      const addresses = pair.a.addresses.slice(0, 2).map(({ address }) => printIp(address));
+      const more = pair.a.addresses.length > 2 ? " …" : "";
+      const name = `${pair.a.name} (${addresses.join(", ")}${more})`;
+      if (isSplit) {
+        this.#heading(`What ${name} will do: ${pair.nodeA.label} and ${pair.nodeB.label} both take the address`);
+        this.#lines.push(
+          ...this.#wrap("Each of them keeps it for as long as it runs. There is no fail-over to speak of.", "  "),
+        );
+        continue;
+      }
       const { roles, activePriority, backupPriority, gracefulStop, nodeDies, nginxDies, returnsAfter } =
         outlookOf(pair);
       const active = `${roles.activeNode.label} (priority ${withNominal(activePriority, roles.active.priority)})`;
       const backup = `${roles.backupNode.label} (${withNominal(backupPriority, roles.backup.priority)})`;
-      this.#heading(`What ${roles.active.name} will do: ${active} has the address, ${backup} waits`);
+      this.#heading(`What ${name} will do: ${active} has the address, ${backup} waits`);
       const rows = [
         [`${roles.activeNode.label} is stopped in good order`, printSpan(gracefulStop), ""],
         [`${roles.activeNode.label} dies, or its network`, printSpan(nodeDies), ""],
@@ -79,9 +90,9 @@ class Printer {
       this.#lines.push(this.#paint(`  ${"".padEnd(width)}  clients wait`, "dim"));
       for (const [event, wait, note] of rows) {
         const start = `  ${event.padEnd(width)}  ${wait.padEnd(second)}  `;
-        const [firstNote = "", ...more] = this.#wrap(note, "", undefined, this.#columns - start.length);
+        const [firstNote = "", ...rest] = this.#wrap(note, "", undefined, this.#columns - start.length);
         this.#lines.push(`${start}${firstNote}`.trimEnd());
-        for (const line of more) this.#lines.push(" ".repeat(start.length) + line);
+        for (const line of rest) this.#lines.push(" ".repeat(start.length) + line);
       }
     }
   }
@@ -120,7 +131,7 @@ class Printer {
   summary(subject: Subject, findings: readonly Finding[]): void {
     const counts = SEVERITIES.map((severity) => {
       const count = findings.filter((finding) => finding.severity === severity).length;
-      return severity === "info" ? `${count} notes` : `${count} ${severity}${count === 1 ? "" : "s"}`;
+      return `${count} ${severity === "info" ? "note" : severity}${count === 1 ? "" : "s"}`;
     });
     const files = nodesOf(subject).flatMap(({ file, nginx, scripts }) => [
       ...(nginx === undefined ? [] : [nginx.file]),

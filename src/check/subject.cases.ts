@@ -60,6 +60,7 @@ export interface Change {
   readonly b?: (text: string) => string;
   readonly both?: (text: string) => string;
   readonly script?: string | undefined;
+  /** Empty: no nginx.conf is given. */
   readonly nginx?: string;
   readonly nginxPath?: string;
   readonly facts?: NodeFacts;
@@ -86,7 +87,7 @@ export function subjectOf({
   if (script !== "") files["/etc/keepalived/check.sh"] = script;
   const request = {
     keepalived: "/a/keepalived.conf",
-    nginx: nginxPath,
+    nginx: nginx === "" ? undefined : nginxPath,
     peerKeepalived: isAlone === true ? undefined : "/b/keepalived.conf",
     peerNginx: undefined,
     configId: "a",

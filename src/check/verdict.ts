@@ -4,7 +4,7 @@ import type { Finding } from "./finding.ts";
 import type { Subject } from "./subject.ts";
 
 /** Rules whose errors make both nodes hold the address. */
-const SPLIT: ReadonlySet<string> = new Set([
+const SPLITTING: ReadonlySet<string> = new Set([
   "router-id-differs",
   "version-differs",
   "advert-interval-differs",
@@ -21,11 +21,16 @@ export interface Verdict {
   readonly reason: string;
 }
 
+/** The finding because of which both nodes hold the address; undefined when they hear each other. */
+export function splitOf(findings: readonly Finding[]): Finding | undefined {
+  return findings.find(({ rule, severity }) => severity === "error" && SPLITTING.has(rule));
+}
+
 /** Judges what was found. */
 export function judge(subject: Subject, findings: readonly Finding[]): Verdict {
   const errors = findings.filter(({ severity }) => severity === "error");
   const [first] = errors;
-  const split = errors.find(({ rule }) => SPLIT.has(rule));
+  const split = splitOf(findings);
   if (split !== undefined)
     return {
       level: "bad",
@@ -34,7 +39,10 @@ export function judge(subject: Subject, findings: readonly Finding[]): Verdict {
     };
   if (subject.peer === undefined) return single(subject, first);
   const outlooks = subject.pairs.map(outlookOf);
-  const [stuck] = outlooks.filter(({ nginxDies }) => nginxDies.kind === "stays");
+  const hasNginx = subject.node.nginx !== undefined;
+  const isUntracked = ({ nginxDies }: Outlook): boolean =>
+    nginxDies.kind === "stays" && nginxDies.reason === "untracked";
+  const [stuck] = outlooks.filter((one) => one.nginxDies.kind === "stays" && (hasNginx || !isUntracked(one)));
   if (stuck !== undefined)
     return { level: "bad", sentence: "This pair will not fail over when nginx dies.", reason: reasonOf(stuck) };
   if (subject.pairs.length === 0)
@@ -45,6 +53,12 @@ export function judge(subject: Subject, findings: readonly Finding[]): Verdict {
     };
   if (first !== undefined)
     return { level: "bad", sentence: "This pair has errors that will hurt.", reason: `First: ${first.title}.` };
+  if (outlooks.some(isUntracked))
+    return {
+      level: "doubtful",
+      sentence: "This pair fails over when a node dies; no service on it is watched.",
+      reason: "If there is one, give its nginx.conf and let keepalived watch it.",
+    };
   const [unclear] = outlooks.filter(({ nginxDies }) => nginxDies.kind === "unknown");
   if (unclear !== undefined)
     return {

@@ -11,6 +11,10 @@ test("a tracked script or a tracked process is fine", () => {
   assert.deepEqual(found("nginx-unwatched", { both: byProcess }), []);
 });
 
+test("without an nginx.conf it is a warning: perhaps there is no service", () => {
+  assert.equal(found("nginx-unwatched", { both: untracked, nginx: "" })[0]?.severity, "warning");
+});
+
 test("a pair, or a node alone, that tracks nothing is an error", () => {
   assert.equal(found("nginx-unwatched", { both: untracked })[0]?.severity, "error");
   assert.equal(found("nginx-unwatched", { both: untracked, isAlone: true })[0]?.severity, "error");

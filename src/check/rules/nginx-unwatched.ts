@@ -7,10 +7,11 @@ export const nginxUnwatched: Rule<Subject> = {
   id: "nginx-unwatched",
   doc: "Nothing tracks nginx, so its death moves no address.",
   check: ({ pairs, node, peer }) => {
+    const hasNginx = node.nginx !== undefined;
     const explain = (places: Found["places"]): Found => ({
-      severity: "error",
-      title: "Nothing watches nginx",
-      why: "As long as the machine is alive it keeps the address, also when nginx is dead: clients get connection refused until somebody comes.",
+      severity: hasNginx ? "error" : "warning",
+      title: hasNginx ? "Nothing watches nginx" : "Nothing watches the service behind the address",
+      why: "As long as the machine is alive it keeps the address, also when the service on it is dead: clients get connection refused until somebody comes.",
       fix: "add a vrrp_script or, without any script, vrrp_track_process web { process nginx } and, in the instance, track_process { web }",
       places,
     });

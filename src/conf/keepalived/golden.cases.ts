@@ -23,6 +23,14 @@ export function goldenCases(): readonly GoldenCase[] {
     .flatMap((name) => parse(path.basename(name, ".cases"), readFileSync(path.join(folder, name), "utf8")));
 }
 
+/** `block keyword` for keywords that keepalived 2.2.7 knows in that block. */
+export function knownKeywords(): readonly (readonly [block: string, keyword: string])[] {
+  return readFileSync(path.join(folder, "keywords.txt"), "utf8")
+    .split("\n")
+    .filter((line) => line !== "")
+    .map((line) => line.split(" ") as [string, string]);
+}
+
 function parse(area: string, text: string): GoldenCase[] {
   return text
     .split(/^=== /m)

@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { machineOf, readerOf } from "./example.ts";
-import { goldenCases, normalise } from "./golden.cases.ts";
+import { goldenCases, knownKeywords, normalise } from "./golden.cases.ts";
 import { loadKeepalived } from "./load.ts";
 import { printKeepalivedDiagnostic } from "./report.ts";
+import { keywordReference } from "./root.ts";
 
 const machine = machineOf(["eth0", "eth1"], {
   "/bin/true": "ok",
@@ -27,3 +28,18 @@ for (const { name, text, exitStatus, messages } of cases) {
     assert.equal(loaded.exitStatus, exitStatus);
   });
 }
+
+test("every keyword that keepalived knows is known, implemented or not", () => {
+  const root = keywordReference();
+  const blocks: Readonly<Record<string, string>> = {
+    global: "global_defs",
+    inst: "vrrp_instance",
+    script: "vrrp_script",
+    group: "vrrp_sync_group",
+    proc: "vrrp_track_process",
+  };
+  for (const [block, keyword] of knownKeywords()) {
+    const table = block === "top" ? root : root[blocks[block] as string]?.keywords;
+    assert.ok(table !== undefined && Object.hasOwn(table, keyword), `${keyword} in ${block}`);
+  }
+});
