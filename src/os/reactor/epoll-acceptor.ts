@@ -4,7 +4,6 @@ import type { Memory } from "../../io/memory.ts";
 import type { AcceptOptions, Acceptor } from "../../io/reactor.ts";
 import type { Endpoint, Stream, StreamOwner } from "../../io/stream.ts";
 import { EAGAIN, ECONNABORTED, EINTR } from "../errno.ts";
-import { close } from "../ffi/files.ts";
 import { errno } from "../ffi/native.ts";
 import { accept4, SOCK_CLOEXEC, SOCK_NONBLOCK } from "../ffi/sockets.ts";
 import { decodeEndpoint, SOCKADDR_BYTES } from "../sockaddr.ts";
@@ -19,8 +18,7 @@ export const ACCEPT_PAUSE_MS = 500;
 export interface AcceptorHost {
   /** For one socket address: its length in the first word, the address from byte 8. */
   readonly addressMemory: Memory;
-  /** A stream for an accepted descriptor, or -errno when it can't be watched. */
-  adopt(fd: number, remote: Endpoint): Stream | number;
+  adopt(fd: number, remote: Endpoint): Stream;
   watchListener(acceptor: EpollAcceptor): void;
   unwatchListener(acceptor: EpollAcceptor): void;
 }
@@ -62,14 +60,7 @@ export class EpollAcceptor implements Acceptor {
         return;
       }
       const remote = decodeEndpoint(bytes, 8, Math.min(this.lengthWord[0] as number, SOCKADDR_BYTES));
-      const stream = this.host.adopt(fd, remote);
-      if (typeof stream === "number") {
-        close(fd);
-        this.rest();
-        this.options.onError(-stream);
-        return;
-      }
-      this.options.onAccept(stream);
+      this.options.onAccept(this.host.adopt(fd, remote));
     }
   }
 
