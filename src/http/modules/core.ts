@@ -359,6 +359,14 @@ function parseTemporaryPath(use: Use): string | undefined {
   return fullName(path, use.environment.prefix);
 }
 
+function parseMethods(use: Use): readonly string[] | undefined {
+  if (use.isSet(use.name)) return use.invalid("is duplicate");
+  const methods = use.args.map((word) => word.toUpperCase());
+  const unknown = methods.findIndex((word) => word === "" || !(METHOD_NAMES as readonly string[]).includes(word));
+  if (unknown >= 0) return use.fail(`invalid method "${use.args[unknown]}"`);
+  return methods.includes("GET") ? [...methods, "HEAD"] : methods;
+}
+
 function parseAio(use: Use): "off" | undefined {
   const word = use.args[0] as string;
   if (word === "off") return word;
@@ -402,17 +410,11 @@ export const core = confModule({
       syntax: "",
       doc: "The location serves internal redirects only.",
     }),
-    limit_except: blocks(
-      { location: "limit_except" },
-      (use) => {
-        for (const word of use.args)
-          if (word === "" || !(METHOD_NAMES as readonly string[]).includes(word.toUpperCase()))
-            return use.fail(`invalid method "${word}"`);
-        const methods = use.args.map((word) => word.toUpperCase());
-        return methods.includes("GET") ? [...methods, "HEAD"] : methods;
-      },
-      { args: [1, MANY], syntax: "method ...", doc: "Configuration for all methods but these." },
-    ),
+    limit_except: blocks({ location: "limit_except" }, parseMethods, {
+      args: [1, MANY],
+      syntax: "method ...",
+      doc: "Configuration for all methods but these.",
+    }),
     types: fold<ReadonlyMap<string, string>, ReadonlyMap<string, string>>(DEFAULT_TYPES, parseTypes, {
       args: 0,
       block: true,
