@@ -225,7 +225,8 @@ export class Builder {
     const regexes: RegexLocation[] = [];
     for (const { header, scope: inner } of blocks) {
       const location = this.buildLocation(inner, { name: header.name, header }, root, named);
-      if (header.kind === "named") named.set(header.name, location);
+      // Of several with one name nginx finds the first.
+      if (header.kind === "named" && !named.has(header.name)) named.set(header.name, location);
       else if (header.pattern !== undefined) {
         regexes.push({ matches: this.matcher(header.pattern.regexp, header.pattern.names), location });
       } else statics.push({ location, exact: location.exact, autoRedirect: false });

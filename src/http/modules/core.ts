@@ -160,7 +160,8 @@ function checkLocations({ location }: { readonly location: readonly Opened<Locat
   for (const { header, scope } of location) {
     const { kind, name } = header;
     const key = `${kind === "exact" ? "=" : ""} ${name}`;
-    if (kind !== "regex" && seen.has(key)) report("emerg", `duplicate location "${name}"`, scope.directive?.end);
+    if (kind !== "regex" && kind !== "named" && seen.has(key))
+      report("emerg", `duplicate location "${name}"`, scope.directive?.end);
     seen.add(key);
   }
 }

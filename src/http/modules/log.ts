@@ -103,11 +103,14 @@ function parseAccessLog(use: Use): AccessLog | undefined {
     return use.fail(`no buffer is defined for access_log "${word}"`);
   if (sizeBytes !== undefined && target.kind === "variable")
     return use.fail("buffered logs cannot have variables in name");
+  const buffer = sizeBytes === undefined ? undefined : { sizeBytes, flushMs: flushMs ?? 0 };
+  if (buffer !== undefined && target.kind === "file" && isBufferedOtherwise(use.scope, target.path, buffer))
+    return use.fail(`access_log "${word}" already defined with conflicting parameters`);
   if (sizeBytes !== undefined && target.kind === "syslog") return use.fail("logs to syslog cannot be buffered");
   return {
     target,
     format,
-    buffer: sizeBytes === undefined ? undefined : { sizeBytes, flushMs: flushMs ?? 0 },
+    buffer,
     condition,
   };
 }
@@ -233,6 +236,22 @@ function build(
 function formatsOf(formats: readonly LogFormat[]): readonly LogFormat[] {
   const combined = parseTemplate(COMBINED);
   return combined.ok ? [...formats, { name: "combined", escaping: "default", template: combined.value }] : formats;
+}
+
+/** True when an `access_log` read before buffers the same file with other parameters: a file has one buffer. */
+function isBufferedOtherwise(scope: Scope, path: string, { sizeBytes, flushMs }: BufferSettings): boolean {
+  const differs = (inner: Scope): boolean =>
+    (inner.own(log).access_log ?? []).some(
+      ({ target, buffer }) =>
+        target !== "off" &&
+        target.kind === "file" &&
+        target.path === path &&
+        buffer !== undefined &&
+        (buffer.sizeBytes !== sizeBytes || buffer.flushMs !== flushMs),
+    ) || inner.children.some(differs);
+  let outermost = scope;
+  while (outermost.parent !== undefined) outermost = outermost.parent;
+  return differs(outermost);
 }
 
 /** The formats that have been defined so far, as an `access_log` in this scope sees them. */
