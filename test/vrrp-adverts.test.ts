@@ -3,56 +3,15 @@
  * what the death or the hanging of its VRRP process costs.
  */
 import assert from "node:assert/strict";
-import type { ChildProcess } from "node:child_process";
 import { readFileSync } from "node:fs";
-import { createInterface } from "node:readline";
 import { describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { fileURLToPath } from "node:url";
 import { examplePassword, ip } from "../src/vrrp/example.ts";
-import { encodeIpv4 } from "../src/wire/ipv4.ts";
-import { type Advert, advertChecksum, encodeAdvert, VRRP_GROUP_4 } from "../src/wire/vrrp/advert.ts";
+import { type Advert, advertChecksum, encodeAdvert } from "../src/wire/vrrp/advert.ts";
 import { missingForLab, SegmentLab, until } from "./support/segment-lab.ts";
+import { monotonicMs, Station } from "./support/station.ts";
 
 const skip = missingForLab() ?? false;
-const STATION = fileURLToPath(new URL("./support/advert-station.js", import.meta.url));
-const RIVAL = ip("192.168.50.134");
-
-interface Heard {
-  readonly atMs: number;
-  readonly from: string;
-  readonly vrid?: number;
-  readonly priority?: number;
-  readonly reason?: string;
-}
-
-/** The host that listens and injects. */
-class Station {
-  readonly heard: Heard[] = [];
-  readonly #process: ChildProcess;
-  isReady = false;
-
-  constructor(lab: SegmentLab, host: string) {
-    this.#process = lab.script(host, STATION, []);
-    assert.ok(this.#process.stdout);
-    createInterface({ input: this.#process.stdout }).on("line", (line) => {
-      const heard = JSON.parse(line) as Heard;
-      if (heard.from === undefined) this.isReady = true;
-      else this.heard.push(heard);
-    });
-  }
-
-  inject(message: Uint8Array, { ttl = 255, source = RIVAL } = {}): void {
-    const packet = encodeIpv4({ source, destination: VRRP_GROUP_4, protocol: 112, ttl, tos: 0xc0, id: 7 }, message);
-    this.#process.stdin?.write(`${Buffer.from(packet).toString("hex")}\n`);
-  }
-
-  async close(): Promise<void> {
-    const gone = new Promise((resolve) => this.#process.on("exit", resolve));
-    this.#process.stdin?.end();
-    await gone;
-  }
-}
 
 const rival: Advert = {
   version: 2,
@@ -173,7 +132,7 @@ describe("a running node", { concurrency: true, skip }, () => {
         await until("a is active", () => lab.holds("a", "192.168.50.130") && !lab.holds("b", "192.168.50.130"));
         await sleep(1200);
         station.heard.length = 0;
-        const atMs = Number(process.hrtime.bigint()) / 1e6;
+        const atMs = monotonicMs();
         process.kill(Number(readFileSync(a.vrrpPidFile, "latin1")), signal);
         await until(
           `b takes over after ${signal}`,

@@ -1,8 +1,9 @@
 /** The daemon behind keepalived's command line: `-t`, pid files, daemon, signals, dumps; the work is the supervisor's. */
-import { writeFileSync } from "node:fs";
+import { closeSync, openSync, writeFileSync } from "node:fs";
 import { KEEPALIVED_VERSION, TANDEM_VERSION } from "../base/version.ts";
 import type { LoadedKeepalived } from "../conf/keepalived/load.ts";
 import { printKeepalivedDiagnostic } from "../conf/keepalived/report.ts";
+import { dup2 } from "../os/ffi/files.ts";
 import { setProcessTitle } from "../os/process-title.ts";
 import { onSignalNumber } from "../os/signals.ts";
 import { loadKeepalivedConfiguration } from "../process/keepalived-configuration.ts";
@@ -104,6 +105,7 @@ export class KeepalivedProgram {
       log: this.#log,
       config: loaded.config,
       dontRespawn,
+      isDaemon: isDaemonChild(),
       onGone: () => end(1),
       onVrrpPid: (pid) => {
         if (pid === undefined) deletePidFile(vrrpPidFile);
@@ -129,6 +131,7 @@ export class KeepalivedProgram {
     if (this.#options.dumpConfiguration) await this.#dump(supervisor, "data");
     const socket = await this.#openStatusSocket(supervisor);
     tellReady();
+    if (isDaemonChild()) leaveTerminal();
     const status = await ended;
     socket?.close();
     return status;
@@ -158,6 +161,13 @@ export class KeepalivedProgram {
     const failure = await dumpVrrp(supervisor, what);
     if (failure !== undefined) this.#log.write("error", failure);
   }
+}
+
+/** A daemon keeps nothing of whoever started it open: a pipe that never ends would make the starter wait for ever. */
+function leaveTerminal(): void {
+  const nowhere = openSync("/dev/null", "r+");
+  for (const fd of [0, 1, 2]) dup2(nowhere, fd);
+  closeSync(nowhere);
 }
 
 function isRunning(pid: number): boolean {

@@ -17,9 +17,12 @@ import { allocateMemory } from "./memory.ts";
 
 /** `now` is CLOCK_MONOTONIC itself, which timerfd compares with and which all processes of a machine share. */
 export function monotonicClock(): Clock {
-  const offsetMs = Number(process.hrtime.bigint()) / 1e6 - performance.now();
-  return { now: () => offsetMs + performance.now(), wall: () => Date.now() };
+  // Not performance.now() and an offset: an offset that is measured a little wrong lets every alarm ring too early for it.
+  return { now: () => Number(process.hrtime.bigint()) / 1e6, wall: () => Date.now() };
 }
+
+/** A double holds a few weeks of milliseconds to some nanoseconds. */
+const NANOSECONDS_OF_ROUNDING = 1000;
 
 /** `struct itimerspec`: interval and value, each seconds and nanoseconds. */
 const ITIMERSPEC_BYTES = 32;
@@ -48,7 +51,8 @@ export class TimerfdAlarm implements Alarm {
     if (atMs === this.#atMs) return;
     this.#atMs = atMs;
     const seconds = Math.floor(atMs / 1000);
-    this.#set(seconds, Math.max(1, Math.round((atMs - seconds * 1000) * 1e6)));
+    // Never a nanosecond before: whoever compares the clock with the deadline would find nothing to do.
+    this.#set(seconds, Math.ceil((atMs - seconds * 1000) * 1e6) + NANOSECONDS_OF_ROUNDING);
   }
 
   disarm(): void {

@@ -20,12 +20,13 @@ export class VrrpChild {
   #how = "";
   #hasExited = false;
 
-  constructor(hooks: VrrpChildHooks) {
+  /** `isQuiet`: nothing may keep a terminal or pipe of the parent open; otherwise a crash shows its trace there. */
+  constructor(hooks: VrrpChildHooks, isQuiet: boolean) {
     this.#hooks = hooks;
     this.#process = fork(fileURLToPath(new URL("./vrrp-main.js", import.meta.url)), [], {
       serialization: "advanced",
       execArgv: [],
-      stdio: ["ignore", "inherit", "inherit", "ipc"],
+      stdio: isQuiet ? ["ignore", "ignore", "ignore", "ipc"] : ["ignore", "inherit", "inherit", "ipc"],
     });
     this.#process.on("message", (message) => this.#receive(message as FromVrrpProcess));
     this.#process.on("error", () => {}); // a message that could not be sent: `exit` tells why

@@ -35,6 +35,8 @@ export interface SupervisorOptions {
   /** keepalived's -R: the death of the VRRP process ends the supervisor too; `onGone` is called. */
   readonly dontRespawn?: boolean;
   readonly onGone?: () => void;
+  /** For a daemon: the VRRP process gets neither standard output nor standard error. */
+  readonly isDaemon?: boolean;
   /** Told the process id of every VRRP process that is started, for its pid file; undefined when it has ended. */
   readonly onVrrpPid?: (pid: number | undefined) => void;
 }
@@ -171,11 +173,14 @@ export class VrrpSupervisor {
   #spawn(): void {
     const boundMs = this.#hangBoundMs();
     this.#startedMs = performance.now();
-    const child = new VrrpChild({
-      onMessage: (message) => this.#receive(message),
-      onHung: (silentMs) => this.#log.write("alert", `VRRP process hangs: silent for ${silentMs} ms, killing it`),
-      onExit: (how, isDrained) => this.#exited(child, how, isDrained),
-    });
+    const child = new VrrpChild(
+      {
+        onMessage: (message) => this.#receive(message),
+        onHung: (silentMs) => this.#log.write("alert", `VRRP process hangs: silent for ${silentMs} ms, killing it`),
+        onExit: (how, isDrained) => this.#exited(child, how, isDrained),
+      },
+      this.#options.isDaemon === true,
+    );
     this.#child = child;
     this.#log.write("notice", `Starting VRRP child process, pid=${child.pid}`);
     this.#options.onVrrpPid?.(child.pid);
