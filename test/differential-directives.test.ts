@@ -3,22 +3,19 @@
  * nginx of this machine, whose first error must be ours, line included. `FULL=1` tries all wrong uses, not a sample.
  */
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
 import path from "node:path";
 import { after, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { bind } from "../src/conf/bind.ts";
 import { arityBounds, type Declaration } from "../src/conf/catalog.ts";
-import { isFatal, printDiagnostic } from "../src/conf/diagnostics.ts";
-import { parse } from "../src/conf/nginx/parser.ts";
 import type { Context, Slot } from "../src/conf/slot.ts";
 import { findNginx, NginxCheck } from "./support/nginx-binary.ts";
 import { testCatalog } from "./support/nginx-catalog.ts";
-import { type DirectiveFacts, FRAMED, frame, readDirectiveFacts } from "./support/nginx-directives.ts";
+import { type DirectiveFacts, FRAMED, frame, readDirectiveFacts, readUses } from "./support/nginx-directives.ts";
+import { agree, judge } from "./support/nginx-verdict.ts";
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "../..");
 const facts = readDirectiveFacts(root);
-const { catalog, variables } = testCatalog();
+const { catalog } = testCatalog();
 const declarations = [...catalog.declarations.values()].flat();
 /** nginx counts words only up to here. */
 const COUNTED_WORDS = 8;
@@ -110,37 +107,12 @@ function usesOf({ name, slot, contexts }: Declaration): { readonly context: Cont
   ];
 }
 
-/**
- * An older nginx lacks some directives, accounts, files and names are looked up by the
- * master, not while reading, and expressions are compiled by another library.
- */
-const BEYOND_WORDS =
-  /unknown directive|pcre2?_compile|getpwnam|getgrnam|(open|mkdir|mmap|stat|dlopen|bind|chown)\(\) |host not found|connections are not enough/;
-
-/** Where Tandem differs on purpose. */
-const WANTED: readonly { readonly line: RegExp; readonly why: string }[] = [
-  { line: /^worker_priority 0;\n/, why: "a second worker_priority is a duplicate, whatever the first one says" },
-  { line: /^variables_hash_\w+ 0;/, why: "nginx notices when it builds its hash" },
-  { line: /^server_name a/, why: "a wildcard inside a name is refused for a lone server too" },
-  { line: /^directio \d/, why: "files are read through the page cache only" },
-];
-
-/** The first error; of an unknown variable only Tandem says where it stands. */
-function firstError(lines: readonly string[]): string {
-  const line = lines.find((text) => text.startsWith("[emerg]")) ?? "accepted";
-  return line.replace(/^(\[emerg\] unknown "\w+" variable) in .*$/, "$1");
-}
-
 /** One line in its place, to both programs; what differs, or undefined. */
 function difference(context: Context, line: string): string | undefined {
-  const text = frame(context, line);
-  const file = nginx!.write("nginx.conf", text);
-  const environment = { prefix: `${nginx!.folder}/`, confPrefix: `${nginx!.folder}/`, ...variables };
-  const { diagnostics } = bind([parse(text, { file })], catalog, environment);
-  const ours = firstError(diagnostics.filter(isFatal).map(printDiagnostic));
-  const theirs = firstError(nginx!.test(file));
-  if (ours === theirs || BEYOND_WORDS.test(theirs) || WANTED.some((wanted) => wanted.line.test(line))) return undefined;
-  return `${context}: ${line}\n    ours   ${ours}\n    nginx  ${theirs}`;
+  const verdicts = judge(frame(context, line), nginx!);
+  return agree(verdicts)
+    ? undefined
+    : `${context}: ${line}\n    ours   ${verdicts.ours}\n    nginx  ${verdicts.theirs}`;
 }
 
 function assertSame(uses: readonly { readonly context: Context; readonly line: string }[]): void {
@@ -155,15 +127,12 @@ test("wrong uses of every directive are refused with nginx's words and line", { 
 });
 
 test("uses that a person might write are judged as nginx judges them", { skip, timeout: 600_000 }, () => {
-  const lines = readFileSync(path.join(root, "test/data/nginx-uses.txt"), "utf8").split("\n");
-  const uses = lines
-    .filter((line) => line !== "" && !line.startsWith("#"))
-    .map((line) => {
-      const name = line.split(/[ ;]/, 1)[0] as string;
-      const contexts = catalog.declarations.get(name)?.flatMap((declaration) => declaration.contexts) ?? [];
-      const context = FRAMED.find((framed) => contexts.includes(framed));
-      assert.ok(context !== undefined, `${name} is a directive`);
-      return { context: contexts.includes("location") && line.includes("alias") ? "location" : context, line } as const;
-    });
+  const uses = readUses(root).map((line) => {
+    const name = line.split(/[ ;]/, 1)[0] as string;
+    const contexts = catalog.declarations.get(name)?.flatMap((declaration) => declaration.contexts) ?? [];
+    const context = FRAMED.find((framed) => contexts.includes(framed));
+    assert.ok(context !== undefined, `${name} is a directive`);
+    return { context: contexts.includes("location") && line.includes("alias") ? "location" : context, line } as const;
+  });
   assertSame(uses);
 });

@@ -26,6 +26,12 @@ export function readDirectiveFacts(root: string): DirectiveFacts[] {
     });
 }
 
+/** The lines of `test/data/nginx-uses.txt`. */
+export function readUses(root: string): string[] {
+  const lines = readFileSync(path.join(root, "test/data/nginx-uses.txt"), "utf8").split("\n");
+  return lines.filter((line) => line !== "" && !line.startsWith("#"));
+}
+
 const LOCATION = (line: string): string => `http {\nserver {\nlocation / {\n${line}\n}\n}\n}`;
 const FRAMES: Readonly<Partial<Record<Context, (line: string) => string>>> = {
   main: (line) => line,
