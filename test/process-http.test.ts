@@ -98,6 +98,23 @@ describe("bin/nginx", { timeout: 120_000 }, () => {
     );
   });
 
+  test("USR1 renews error logs inside http too, where workers may not create files; unused defaults leave no file", async () => {
+    const main = process.getuid?.() === 0 ? "user nobody nogroup;" : "";
+    const inside = `server { access_log off; error_log logs/http.log info; listen 127.0.0.1:${PORT}; }`;
+    await start(TANDEM_NGINX, configuration(inside, main).replace("access_log logs/access.log;", ""));
+    const log = server.file("logs/http.log");
+    const missing = async (): Promise<boolean> => {
+      await get(PORT, "/missing");
+      return existsSync(log) && readFileSync(log, "latin1").includes('missing" failed (2: No such file or directory)');
+    };
+    assert.ok(await missing());
+    renameSync(log, server.file("logs/http.old"));
+    server.signal("SIGUSR1");
+    await until(missing, "an error in the new file");
+    assert.ok(!existsSync(server.file("logs/access.log")));
+    await server.quit();
+  });
+
   test("USR2 and QUIT replace the program without a failed request", async () => {
     await start(TANDEM_NGINX, configuration(answering(PORT, "old")));
     const old = server.pid;

@@ -4,7 +4,8 @@ import os from "node:os";
 import type { Scope } from "../conf/scope.ts";
 import type { ConfModule, Directives, Report } from "../conf/slot.ts";
 import { createHttpService } from "../http/http-service.ts";
-import { accessLogFiles } from "../http/modules/log.ts";
+import { core } from "../http/modules/core.ts";
+import { accessLogFiles, log } from "../http/modules/log.ts";
 import { httpModules, httpVariables } from "../http/modules.ts";
 import { planHttp } from "../http/plan.ts";
 import type { HttpPorts } from "../http/service.ts";
@@ -26,10 +27,14 @@ function isRoot(): boolean {
 /** Contradictions have been reported when the configuration was checked. */
 const ignoreReport: Report = () => {};
 
-/** Log files of every scope below this one. */
+/**
+ * Log files of a scope and all inside it. What the http block itself would log to by default doesn't count: its servers may
+ * all log elsewhere, and nginx leaves no empty file then.
+ */
 function logFiles(scope: Scope): readonly string[] {
-  const own = scope.context === "main" ? [] : accessLogFiles(scope);
-  return [...own, ...scope.children.flatMap((child) => logFiles(child))];
+  const isUsed = scope.context !== "http" || scope.own(log).access_log !== undefined;
+  const errors = scope.conf(core).error_log.flatMap((target) => (target.kind === "file" ? [target.path] : []));
+  return [...errors, ...(isUsed ? accessLogFiles(scope) : []), ...scope.children.flatMap(logFiles)];
 }
 
 /** Random bytes in small pieces without a system call for each. */

@@ -266,10 +266,11 @@ export class EpollReactor implements Reactor, StreamHost, AcceptorHost {
       watched.onEvents(words[word] as number);
     }
     for (let i = 0; i < readers.length; i++) (readers[i] as EpollStream).continueReading();
-    readers.length = 0;
+    // Setting a length is a call into the runtime, also from 0 to 0.
+    if (readers.length > 0) readers.length = 0;
     const { newcomers } = this;
     for (let i = 0; i < newcomers.length; i++) this.welcome(newcomers[i] as EpollStream);
-    newcomers.length = 0;
+    if (newcomers.length > 0) newcomers.length = 0;
     if (this.tasks.length === 0) return;
     const tasks = this.tasks;
     this.tasks = this.tasksNow;
