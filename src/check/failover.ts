@@ -3,7 +3,7 @@
  * keepalived's behaviour as measured) and from what the check scripts do.
  */
 import { compareIp } from "../base/ip.ts";
-import type { VrrpInstance } from "../conf/keepalived/config.ts";
+import type { Track, VrrpInstance } from "../conf/keepalived/config.ts";
 import { type CheckedNode, type InstancePair, type Result, type ScriptRuns, trackedScripts } from "./subject.ts";
 
 /** A span of milliseconds. */
@@ -115,6 +115,18 @@ function rolesOf({ a, b, nodeA, nodeB }: InstancePair): Roles {
 /** Program names that stand for nginx, or for Tandem in its place. */
 const WEB_SERVER = /(^|\/)(nginx|tandem)/;
 
+/** What the active node itself notices of a dead nginx. */
+interface Notice {
+  /** It moves without any comparison of priorities. */
+  readonly moves: Consequence | undefined;
+  /** What is left of its priority. */
+  readonly priority: number;
+  /** How long until the priority has fallen; undefined: nothing was noticed. */
+  readonly detection: Span | undefined;
+  readonly isUnknown: boolean;
+  readonly isAlwaysFailing: boolean;
+}
+
 /** What happens when nginx on the active node dies and can't be started again. */
 function nginxDies(
   roles: Roles,
@@ -124,57 +136,15 @@ function nginxDies(
   backupSkewMs: number,
 ): Consequence {
   const { active, activeNode, backup, backupNode } = roles;
-  const processes = [...active.tracks.processes].filter(({ name }) =>
-    activeNode.config.trackProcesses.some((known) => known.name === name && WEB_SERVER.test(known.process)),
-  );
-  const scripts = trackedScripts(activeNode, active);
   if (active.priority === 255 && active.where.has("track_script"))
     return { kind: "stays", reason: "owner", how: "priority 255 owns the address: no check can lower it" };
-  if (scripts.length === 0 && processes.length === 0)
+  if (trackedScripts(activeNode, active).length === 0 && webProcesses(roles).length === 0)
     return { kind: "stays", reason: "untracked", how: "nothing in the configuration looks at nginx" };
-  let priority = activePriority;
-  let detection: Span | undefined;
-  const notice = (span: Span): void => {
-    detection = detection === undefined || span.maxMs < detection.maxMs ? span : detection;
-  };
-  for (const { weight, weightReverse } of processes) {
-    if (weightReverse) continue;
-    if (weight === 0)
-      return moves({ minMs: backupSkewMs, maxMs: backupSkewMs }, "the process is missed at once: fault");
-    priority -= Math.abs(weight);
-    notice({ minMs: 0, maxMs: 0 });
-  }
-  let isUnknown = false;
-  let isAlwaysFailing = false;
-  let isNoticed = processes.length > 0;
-  for (const { checked, weight, reverse } of scripts) {
-    const { runs, script } = checked;
-    if (runs === undefined) {
-      isUnknown = true;
-      continue;
-    }
-    const { whileUp, whileBroken } = runs;
-    if (whileBroken.stopsKeepalived && reachesStop(whileBroken)) {
-      const at = stopSeconds(whileBroken) * 1000;
-      const span = { minMs: at + backupSkewMs, maxMs: script.intervalMs + at + backupSkewMs };
-      return moves(span, "the script stops keepalived, which says goodbye");
-    }
-    if (whileUp.verdict === "failure") isAlwaysFailing = true;
-    if (whileBroken.verdict === undefined) isUnknown = true;
-    if (whileUp.verdict === "failure" || whileBroken.verdict !== "failure") continue;
-    isNoticed = true;
-    const runMs = whileBroken.seconds * 1000;
-    const again = (script.fall - 1) * script.intervalMs;
-    const span = { minMs: runMs + again, maxMs: script.intervalMs + runMs + again };
-    if (weight === 0 && !reverse)
-      return moves({ minMs: span.minMs + backupSkewMs, maxMs: span.maxMs + backupSkewMs }, "the check fails: fault");
-    if (reverse) continue;
-    priority -= Math.abs(weight);
-    notice(span);
-  }
-  priority = Math.max(1, priority);
-  if (!isNoticed && isUnknown) return { kind: "unknown", how: "the check script could not be understood" };
-  if (!isNoticed)
+  const notice = noticed(roles, activePriority, backupSkewMs);
+  if (notice.moves !== undefined) return notice.moves;
+  const { detection, isUnknown, isAlwaysFailing, priority } = notice;
+  if (detection === undefined && isUnknown) return { kind: "unknown", how: "the check script could not be understood" };
+  if (detection === undefined)
     return isAlwaysFailing
       ? { kind: "stays", reason: "always-failing", how: "the check fails all the time, so nothing changes" }
       : { kind: "stays", reason: "never-noticed", how: "the check succeeds although nginx is dead" };
@@ -190,18 +160,63 @@ function nginxDies(
       reason: "nopreempt",
       how: `${backupNode.label} has nopreempt: it waits for as long as it hears adverts, however low their priority`,
     };
-  const first = detection ?? { minMs: 0, maxMs: 0 };
-  const how = `the check lowers the priority to ${priority}, below ${backupPriority}`;
   const wait = backup.preemptDelayMs;
-  return moves({ minMs: first.minMs + nodeDies.minMs + wait, maxMs: first.maxMs + nodeDies.maxMs + wait }, how);
+  return moves(
+    { minMs: detection.minMs + nodeDies.minMs + wait, maxMs: detection.maxMs + nodeDies.maxMs + wait },
+    `the check lowers the priority to ${priority}, below ${backupPriority}`,
+  );
+}
+
+/** Tracked processes that are the web server. */
+function webProcesses({ active, activeNode }: Roles): readonly Track[] {
+  return active.tracks.processes.filter(
+    ({ name, weightReverse }) =>
+      !weightReverse &&
+      activeNode.config.trackProcesses.some((known) => known.name === name && WEB_SERVER.test(known.process)),
+  );
+}
+
+/** Goes through all that the active node tracks. */
+function noticed(roles: Roles, activePriority: number, backupSkewMs: number): Notice {
+  let priority = activePriority;
+  let detection: Span | undefined;
+  let isUnknown = false;
+  let isAlwaysFailing = false;
+  const lower = (weight: number, span: Span): void => {
+    priority = Math.max(1, priority - Math.abs(weight));
+    if (detection === undefined || span.maxMs > detection.maxMs) detection = span;
+  };
+  const done = (found?: Consequence): Notice => ({ moves: found, priority, detection, isUnknown, isAlwaysFailing });
+  for (const { weight } of webProcesses(roles)) {
+    const skew = { minMs: backupSkewMs, maxMs: backupSkewMs };
+    if (weight === 0) return done(moves(skew, "the process is missed at once: fault"));
+    lower(weight, { minMs: 0, maxMs: 0 });
+  }
+  for (const { checked, weight, reverse } of trackedScripts(roles.activeNode, roles.active)) {
+    const { runs, script } = checked;
+    if (runs === undefined || runs.whileBroken.verdict === undefined) isUnknown = true;
+    if (runs === undefined) continue;
+    const { whileUp, whileBroken } = runs;
+    if (whileBroken.stopsKeepalived) {
+      const atMs = stopSeconds(whileBroken) * 1000;
+      const span = { minMs: atMs + backupSkewMs, maxMs: script.intervalMs + atMs + backupSkewMs };
+      return done(moves(span, "the script stops keepalived, which says goodbye"));
+    }
+    if (whileUp.verdict === "failure") isAlwaysFailing = true;
+    if (whileUp.verdict === "failure" || whileBroken.verdict !== "failure" || reverse) continue;
+    const minMs = whileBroken.seconds * 1000 + (script.fall - 1) * script.intervalMs;
+    const span = { minMs, maxMs: minMs + script.intervalMs };
+    if (weight !== 0) lower(weight, span);
+    else
+      return done(
+        moves({ minMs: span.minMs + backupSkewMs, maxMs: span.maxMs + backupSkewMs }, "the check fails: fault"),
+      );
+  }
+  return done();
 }
 
 function moves(span: Span, how: string): Consequence {
   return { kind: "moves", span, how };
-}
-
-function reachesStop(result: Result): boolean {
-  return result.outcomes.every(({ deeds }) => deeds.some(({ kind }) => kind === "stop-keepalived"));
 }
 
 function stopSeconds(result: Result): number {

@@ -1,10 +1,11 @@
 /** Keywords of `global_defs`. keepalived: global_parser.c. */
 import { command, readUser } from "./commands.ts";
 import type { FifoDraft, GlobalsDraft } from "./drafts.ts";
+import { foreign } from "./foreign-globals.ts";
 import type { Interpreter, Keyword, Keywords, Line } from "./interpreter.ts";
 import type { Machine } from "./machine.ts";
 import { readInteger } from "./numbers.ts";
-import { addressOf, allNotYet, allWithoutEffect, keyword, number, slotsOf, withoutEffect } from "./slots.ts";
+import { addressOf, allWithoutEffect, keyword, number, slotsOf, withoutEffect } from "./slots.ts";
 
 const slots = slotsOf<GlobalsDraft>();
 /** Seconds that fit keepalived's microseconds in 32 bits. */
@@ -490,95 +491,6 @@ export function globalKeywords(machine: Machine | undefined): Keywords<GlobalsDr
     ...scripts,
     ...mail,
     ...instanceDefaults,
-    ...allWithoutEffect("it concerns virtual servers", [
-      "checker_process_name",
-      "lvs_process_name",
-      "checker_priority",
-      "checker_rt_priority",
-      "checker_rlimit_rttime",
-      "checker_rlimit_rtime",
-      "checker_no_swap",
-      "checker_cpu_affinity",
-      "checker_log_all_failures",
-      "rs_init_notifies",
-      "lvs_timeouts",
-      "lvs_flush",
-      "lvs_flush_on_stop",
-      "lvs_flush_onstop",
-      "lvs_notify_fifo",
-      "lvs_notify_fifo_script",
-      "lvs_netlink_cmd_rcv_bufs",
-      "lvs_netlink_cmd_rcv_bufs_force",
-      "lvs_netlink_monitor_rcv_bufs",
-      "lvs_netlink_monitor_rcv_bufs_force",
-      "nftables_ipvs",
-      "nftables_ipvs_priority",
-      "nftables_ipvs_start_fwmark",
-    ]),
-    ...allWithoutEffect("Tandem runs a script by the path that is written", ["use_symlink_paths"]),
-    ...allWithoutEffect("it concerns BFD", [
-      "bfd_process_name",
-      "bfd_priority",
-      "bfd_rt_priority",
-      "bfd_rlimit_rttime",
-      "bfd_rlimit_rtime",
-      "bfd_no_swap",
-      "bfd_cpu_affinity",
-    ]),
-    ...allWithoutEffect("it concerns virtual MAC interfaces or static addresses", [
-      "default_interface",
-      "vmac_prefix",
-      "vmac_addr_prefix",
-    ]),
-    ...allWithoutEffect("Tandem sizes its buffers itself", [
-      "vrrp_netlink_cmd_rcv_bufs",
-      "vrrp_netlink_cmd_rcv_bufs_force",
-      "vrrp_netlink_monitor_rcv_bufs",
-      "vrrp_netlink_monitor_rcv_bufs_force",
-      "process_monitor_rcv_bufs",
-      "process_monitor_rcv_bufs_force",
-      "vrrp_rx_bufs_policy",
-      "vrrp_rx_bufs_multiplier",
-    ]),
-    ...allWithoutEffect("it concerns how keepalived itself reads its configuration", [
-      "random_seed",
-      "tmp_config_directory",
-      "config_save_dir",
-      "data_use_instance",
-      "iproute_usr_dir",
-      "iproute_etc_dir",
-      "set_supplementary_groups",
-    ]),
-    ...allNotYet("keepalived keyword that changes what a node does", [
-      "enable_dbus",
-      "dbus_service_name",
-      "dbus_no_interface_name",
-      "snmp_socket",
-      "enable_snmp_vrrp",
-      "enable_snmp_keepalived",
-      "enable_snmp_checker",
-      "enable_snmp_rfc",
-      "enable_snmp_rfcv2",
-      "enable_snmp_rfcv3",
-      "enable_traps",
-      "snmp_vs_stats_update_interval",
-      "snmp_rs_stats_update_interval",
-      "lvs_sync_daemon",
-      "include_check",
-      "reload_check_config",
-      "reload_time_file",
-      "reload_repeat",
-      "reload_file",
-      "vrrp_garp_extra_if",
-      "vrrp_vmac_garp_intvl",
-      "vrrp_owner_ignore_adverts",
-      "vrrp_delay_after_boot",
-      "vrrp_iptables",
-      "vrrp_ipsets",
-      "nftables",
-      "nftables_priority",
-      "nftables_counters",
-      "nftables_ifindex",
-    ]),
+    ...foreign,
   };
 }
