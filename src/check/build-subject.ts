@@ -1,5 +1,6 @@
 /** From file names to the subject of a check: loads both configurations, the nginx.conf files and the scripts they name. */
 import { fromLatin1, fromUtf8, latin1, utf8 } from "../base/bytes.ts";
+import { printIp } from "../base/ip.ts";
 import { loadKeepalived } from "../conf/keepalived/load.ts";
 import { type ConfigReader, folderOf, load, sourcesOf } from "../conf/nginx/load.ts";
 import type { NodeFacts } from "./facts.ts";
@@ -133,6 +134,6 @@ function isThisMachine(node: CheckedNode, facts: NodeFacts): boolean {
   const sources = node.config.instances.flatMap(({ sourceAddress }) =>
     sourceAddress === undefined ? [] : [sourceAddress],
   );
-  if (sources.some((address) => local.has([...address].join(".")))) return true;
+  if (sources.some((address) => local.has(printIp(address)))) return true;
   return node.file === "/etc/keepalived/keepalived.conf" || node.config.globals.routerId === facts.hostName;
 }

@@ -12,6 +12,8 @@ export interface InterfaceFact {
   readonly name: string;
   /** As text, without prefix length. */
   readonly addresses: readonly string[];
+  /** It is up and has a carrier. */
+  readonly isRunning: boolean;
 }
 
 /** What the packet filter does with packets for a port or protocol, as far as its rules can be read. */
@@ -28,6 +30,8 @@ export interface FirewallFact {
 export interface Passage {
   readonly verdict: "accepted" | "dropped" | "unknown";
   readonly why: string;
+  /** The chain that a rule would have to be added to. */
+  readonly chain: string;
 }
 
 /** The machine. Undefined answers mean that it could not be found out. */

@@ -23,6 +23,7 @@ test("a port that nothing accepts is dropped by the policy, one that is rejected
   assert.deepEqual(passage(chains, { protocol: TCP, port: 88 }), {
     verdict: "dropped",
     why: "nothing in inet filter input accepts it, and the policy is drop",
+    chain: "inet filter input",
   });
   assert.match(passage(chains, { protocol: TCP, port: 443 }).why, /tcp dport 443/);
 });

@@ -1,9 +1,11 @@
 /** The machine that a check runs on, asked through Node and the firewall's own tools. */
 import { spawnSync } from "node:child_process";
-import { accessSync, constants, readdirSync, statSync } from "node:fs";
-import { hostname, networkInterfaces } from "node:os";
+import { accessSync, constants, statSync } from "node:fs";
+import { hostname } from "node:os";
 import path from "node:path";
-import type { FileFact, FirewallFact, NodeFacts } from "./facts.ts";
+import { printIp } from "../base/ip.ts";
+import { openRouting } from "../os/routing.ts";
+import type { FileFact, FirewallFact, InterfaceFact, NodeFacts } from "./facts.ts";
 import { parseIptables } from "./iptables.ts";
 import { parseNftables } from "./nftables.ts";
 import { firewallOf } from "./packet-filter.ts";
@@ -14,14 +16,9 @@ const MAX_OUTPUT_BYTES = 16 * 1024 * 1024;
 
 /** Asks the machine. What can't be found out (no rights, no tool) is left out. */
 export function nodeFacts(): NodeFacts {
-  const known = networkInterfaces();
-  const names = new Set([...interfaceNames(), ...Object.keys(known)]);
   return {
     hostName: hostname(),
-    interfaces: [...names].map((name) => ({
-      name,
-      addresses: (known[name] ?? []).map(({ address }) => address.replace(/%.*/, "")),
-    })),
+    interfaces: interfaces(),
     file: fileFact,
     firewall: readFirewall(),
     nginxPath: SEARCH.split(":")
@@ -31,12 +28,18 @@ export function nodeFacts(): NodeFacts {
   };
 }
 
-/** All interfaces, those without an address included: os.networkInterfaces() leaves them out. */
-function interfaceNames(): readonly string[] {
+/** All links with their addresses, as the kernel has them. */
+function interfaces(): readonly InterfaceFact[] {
+  const routing = openRouting();
   try {
-    return readdirSync("/sys/class/net");
-  } catch {
-    return []; // no sysfs: those with addresses are known all the same
+    const addresses = routing.addresses();
+    return routing.links().map(({ index, name, isRunning }) => ({
+      name,
+      isRunning,
+      addresses: addresses.filter(({ linkIndex }) => linkIndex === index).map(({ ip }) => printIp(ip)),
+    }));
+  } finally {
+    routing.close();
   }
 }
 

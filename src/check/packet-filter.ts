@@ -37,7 +37,7 @@ export interface Chain {
   readonly rules: readonly FilterRule[];
 }
 
-type Verdict = Passage | "fell-through";
+type Verdict = Omit<Passage, "chain"> | "fell-through";
 
 /** Jumps from chain to chain that are followed. */
 const MAX_JUMPS = 16;
@@ -59,7 +59,7 @@ export function passage(chains: readonly Chain[], packet: Packet): Passage {
   return (
     verdicts.find(({ verdict }) => verdict === "dropped") ??
     verdicts.find(({ verdict }) => verdict === "unknown") ??
-    verdicts[0] ?? { verdict: "accepted", why: "no rules" }
+    verdicts[0] ?? { verdict: "accepted", why: "no rules", chain: "" }
   );
 }
 
@@ -69,15 +69,19 @@ type Doubts = Set<Passage["verdict"]>;
 function throughBase(chain: Chain, packet: Packet, chains: ReadonlyMap<string, Chain>): Passage {
   const doubts: Doubts = new Set();
   const verdict = through(chain, packet, chains, 0, doubts);
+  const { name } = chain;
   const passed: Passage =
     verdict === "fell-through"
       ? {
           verdict: chain.policy === "drop" ? "dropped" : "accepted",
-          why: `nothing in ${chain.name} accepts it, and the policy is ${chain.policy}`,
+          why: `nothing in ${name} accepts it, and the policy is ${chain.policy}`,
+          chain: name,
         }
-      : verdict;
+      : { ...verdict, chain: name };
   const isSure = [...doubts].every((doubt) => doubt === passed.verdict);
-  return isSure ? passed : { verdict: "unknown", why: "it depends on rules that can't be judged from here" };
+  return isSure
+    ? passed
+    : { verdict: "unknown", why: "it depends on rules that can't be judged from here", chain: name };
 }
 
 function through(

@@ -116,7 +116,7 @@ export function factsOf(change: {
   };
   return {
     hostName: change.hostName ?? "a",
-    interfaces: change.interfaces ?? [{ name: "eth0", addresses: ["192.168.50.133"] }],
+    interfaces: change.interfaces ?? [{ name: "eth0", addresses: ["192.168.50.133"], isRunning: true }],
     file: (path) => {
       const fact = files[path];
       return fact === undefined ? undefined : { isFile: false, isDirectory: false, isExecutable: false, ...fact };

@@ -2,6 +2,7 @@
 import { type Outlook, outlookOf } from "./failover.ts";
 import type { Finding } from "./finding.ts";
 import type { Subject } from "./subject.ts";
+import { capital } from "./text.ts";
 
 /** Rules whose errors make both nodes hold the address. */
 const SPLITTING: ReadonlySet<string> = new Set([
@@ -100,9 +101,4 @@ function reasonOf({ nginxDies, roles }: Outlook): string {
     default:
       return `${capital(nginxDies.how)}: the address stays on ${roles.activeNode.label}.`;
   }
-}
-
-/** The sentence with a capital letter. */
-export function capital(text: string): string {
-  return text.charAt(0).toUpperCase() + text.slice(1);
 }

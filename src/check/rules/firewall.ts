@@ -1,6 +1,8 @@
 /** Firewall rules of this machine that keep adverts or clients out. */
+import type { Passage } from "../facts.ts";
 import type { Found, Rule } from "../finding.ts";
 import { placeOf, type Subject } from "../subject.ts";
+import { capital } from "../text.ts";
 
 /** IP protocol number of VRRP. */
 const VRRP = 112;
@@ -19,11 +21,10 @@ export const firewall: Rule<Subject> = {
       found.push({
         severity,
         title: `The firewall here drops VRRP adverts (IP protocol ${VRRP})`,
-        why: `${filter.tool}: ${adverts.why}. Each node believes that it is alone, and both hold the address at the same time.`,
-        fix:
-          filter.tool === "nft"
-            ? "nft add rule inet filter input ip protocol vrrp accept"
-            : "iptables -I INPUT -p 112 -j ACCEPT",
+        why: `${capital(adverts.why)}. Each node believes that it is alone, and both hold the address at the same time.`,
+        fix: isNft(adverts)
+          ? `nft insert rule ${adverts.chain} ip protocol vrrp accept`
+          : "iptables -I INPUT -p vrrp -j ACCEPT",
         places: [placeOf(instance)],
       });
     const seen = new Set<number>();
@@ -35,14 +36,18 @@ export const firewall: Rule<Subject> = {
       found.push({
         severity,
         title: `The firewall here drops new connections to port ${port}`,
-        why: `${filter.tool}: ${passage.why}. nginx listens on it, but no client gets through, before a fail-over or after it.`,
-        fix:
-          filter.tool === "nft"
-            ? `nft add rule inet filter input tcp dport ${port} accept`
-            : `iptables -I INPUT -p tcp --dport ${port} -j ACCEPT`,
+        why: `${capital(passage.why)}. nginx listens on it, but no client gets through, before a fail-over or after it.`,
+        fix: isNft(passage)
+          ? `nft insert rule ${passage.chain} tcp dport ${port} accept`
+          : `iptables -I INPUT -p tcp --dport ${port} -j ACCEPT`,
         places: [place],
       });
     }
     return found;
   },
 };
+
+/** nft's chains have family and table in their names. */
+function isNft({ chain }: Passage): boolean {
+  return chain.includes(" ");
+}

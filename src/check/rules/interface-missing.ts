@@ -26,6 +26,16 @@ export const interfaceMissing: Rule<Subject> = {
           },
         ];
       const source = instance.sourceAddress === undefined ? undefined : printIp(instance.sourceAddress);
+      if (device !== undefined && !device.isRunning)
+        return [
+          {
+            severity,
+            title: `The interface ${device.name} is down or has no carrier`,
+            why: `${instance.name} is in FAULT for as long as this is so, and the node can't take the address.${doubt}`,
+            fix: `ip link set ${device.name} up, or look at the cable`,
+            places: [placeOf(instance, "interface")],
+          },
+        ];
       if (source === undefined || device === undefined || device.addresses.includes(source)) return [];
       const elsewhere = facts.interfaces.find(({ addresses }) => addresses.includes(source));
       return [

@@ -1,0 +1,6 @@
+/** Small words about words. */
+
+/** The sentence with a capital letter. */
+export function capital(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
