@@ -337,6 +337,8 @@ function parseRoot(use: Use): RootPath | undefined {
   const other = isAlias ? "root" : "alias";
   if (use.isSet(other))
     return use.fail(`"${use.name}" directive is duplicate, "${other}" directive was specified earlier`);
+  if (isAlias && headerOf(use.scope)?.kind === "named")
+    return use.fail('the "alias" directive cannot be used inside the named location');
   const word = use.args[0] as string;
   for (const variable of ["document_root", "realpath_root"]) {
     if (word.includes(`$${variable}`) || word.includes(`\${${variable}}`)) {
