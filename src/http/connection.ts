@@ -525,8 +525,7 @@ export class Connection extends ConnectionOutput implements StreamOwner {
         this.close();
         return;
       case READING:
-        this.logError("info", "client prematurely closed connection", undefined, READING_HEADERS);
-        this.abandonHead(400);
+        this.abandonHead(400, "client prematurely closed connection");
         return;
       case BODY:
         this.logError("info", "client prematurely closed connection");
@@ -580,9 +579,8 @@ export class Connection extends ConnectionOutput implements StreamOwner {
         this.close();
         return;
       case READING:
-        this.logError("info", "client timed out", ETIMEDOUT, READING_HEADERS);
         this.resetIfConfigured();
-        this.abandonHead(408);
+        this.abandonHead(408, "client timed out", ETIMEDOUT);
         return;
       case BODY:
         this.logError("info", "client timed out", ETIMEDOUT, READING_BODY);
@@ -604,7 +602,7 @@ export class Connection extends ConnectionOutput implements StreamOwner {
   }
 
   /** A head will not be completed: the attempt is logged, and the connection ends. */
-  private abandonHead(status: number): void {
+  private abandonHead(status: number, message = "", errno?: number): void {
     const { partial } = this;
     if (partial !== undefined) {
       this.partial = undefined;
@@ -614,6 +612,11 @@ export class Connection extends ConnectionOutput implements StreamOwner {
       partial.status = status;
       partial.uri = "";
       partial.method = 0;
+      const { head } = partial;
+      const action = head.inRequestLine ? READING_LINE : READING_HEADERS;
+      if (head.inRequestLine) head.closeLine(head.base + head.scanned);
+      const { log } = partial.location;
+      if (message !== "" && log.enabled("info")) log.write("info", message, this.logContext(partial, action, errno));
       this.logRequest(partial);
       this.worker.releaseRequest(partial);
     }

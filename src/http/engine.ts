@@ -420,6 +420,7 @@ export function testExpect(request: Request): void {
   if (value === undefined || value.toLowerCase() !== "100-continue") return;
   const output = request.connection.outputFor(CONTINUE.length);
   output?.copy(CONTINUE, 0, CONTINUE.length);
+  request.sentBytes += CONTINUE.length;
   request.connection.flush();
 }
 
