@@ -232,12 +232,16 @@ export class EpollReactor implements Reactor, StreamHost, AcceptorHost {
     this.inTurn = true;
     this.turnClock.freeze();
     const leaveAtMs = this.clock.now() + WAKE_BUDGET_MS;
+    let waitMs = 0;
     for (let turns = 0; turns < TURNS_PER_WAKE; turns++) {
-      const count = epollWait(this.epfd, this.events.address, EVENTS_PER_TURN, 0);
+      const count = epollWait(this.epfd, this.events.address, EVENTS_PER_TURN, waitMs);
       if (turns > 0) this.turnClock.freeze();
       this.finishTurn(count);
       if (count <= 0 && !this.hasWork()) break;
-      if (this.clock.now() > leaveAtMs || this.closed) break;
+      const leftMs = leaveAtMs - this.clock.now();
+      if (leftMs <= 0 || this.closed) break;
+      // Waiting for the next event here is cheaper than a pass through libuv, which wakes as soon as the budget is used up.
+      waitMs = this.hasWork() ? 0 : Math.ceil(leftMs);
     }
     this.leave();
   }
