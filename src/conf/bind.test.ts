@@ -266,3 +266,12 @@ test("what precedes a syntax error is bound, and the syntax error comes last", (
     '[emerg] unexpected ";" in t:5',
   ]);
 });
+
+test("a block that a syntax error cuts off is not checked", () => {
+  assert.deepEqual(messages("http { buffer 4; type $nothing;\n ;"), ['[emerg] unexpected ";" in t:3']);
+  assert.deepEqual(messages("http { buffer 4; }\n;"), ["[emerg] too small in t:2", '[emerg] unexpected ";" in t:3']);
+  assert.deepEqual(messages("http { }\nbogus {"), [
+    '[emerg] unknown directive "bogus" in t:3',
+    '[emerg] unexpected end of file, expecting "}" in t:3',
+  ]);
+});

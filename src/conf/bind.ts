@@ -39,6 +39,8 @@ class Binder implements Binding {
   readonly #defined = new Set<string>();
   readonly #segments: Segment[] = [];
   #segment = this.#beginSegment();
+  /** The last one with a block that ended. */
+  #closed: Segment | undefined;
   #order = 0;
 
   constructor(catalog: Catalog, environment: Environment) {
@@ -49,7 +51,13 @@ class Binder implements Binding {
   /** The directives of a file, then what ended it early. */
   source({ directives, fault }: Source, scope: Scope): void {
     for (const directive of directives) this.#directive(directive, scope);
-    if (fault !== undefined) this.add(fault);
+    if (fault === undefined) return;
+    // A block that was cut off is not sound, though it is behind us.
+    const last = directives.at(-1);
+    const isCutOff =
+      last !== undefined && last.block?.end === fault.position && this.#closed?.scope?.directive === last;
+    if (isCutOff) this.#closed?.found.add(fault);
+    else this.add(fault);
   }
 
   nextOrder(): number {
@@ -95,6 +103,7 @@ class Binder implements Binding {
     for (const inner of directive.block?.directives ?? []) this.#directive(inner, opened);
     if (scope !== this.main) return;
     if (accepted) this.#segment.scope = opened;
+    this.#closed = this.#segment;
     this.#segment = this.#beginSegment();
   }
 
