@@ -5,7 +5,7 @@
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { parseIp, printIp } from "../base/ip.ts";
-import type { Address, RoutingFailure } from "../io/routing.ts";
+import { type Address, type AddressSettings, type RoutingFailure, SCOPES } from "../io/routing.ts";
 import { openRouting } from "../os/routing.ts";
 import { KeepAliveLoad } from "./keep-alive.ts";
 import { makePrivateFiles, writeStaged } from "./private-files.ts";
@@ -19,6 +19,9 @@ type Served = {
   [Name in keyof AgentCalls]: (...args: Parameters<AgentCalls[Name]>) => Answer<ReturnType<AgentCalls[Name]>>;
 };
 type Answer<T> = T | Promise<T>;
+
+/** The port of a raw socket is its protocol, here 112. */
+const VRRP_SOCKET = /^ *\d+: [0-9A-F]+:0070 /m;
 
 function send(message: AgentMessage): void {
   if (process.connected) process.send?.(message);
@@ -35,6 +38,7 @@ function serve(): Served {
   const programs = new Programs(tell);
   let probe: Probe | undefined;
   let load: KeepAliveLoad | undefined;
+  const given = new Set<string>();
 
   function linkIndex(name: string): number {
     const link = routing.link(name);
@@ -49,8 +53,15 @@ function serve(): Served {
       const ip = parseIp(host ?? "");
       if (ip === undefined) throw new Error(`no address: ${text}`);
       ok(routing.addAddress({ linkIndex: index, ip, prefixLength: Number(prefix), nodad: true }));
+      given.add(printIp(ip));
     }
     ok(routing.setLinkUp(index, true));
+  }
+
+  function restoreAddresses(): void {
+    for (const address of routing.addresses())
+      if (address.scope === SCOPES.global && !given.has(printIp(address.ip)))
+        ok(routing.removeAddress(nameOf(address)));
   }
 
   function watchAddresses(): void {
@@ -78,12 +89,14 @@ function serve(): Served {
       }
     },
     configureLink,
+    restoreAddresses,
     setLinkUp: ({ name, up }) => ok(routing.setLinkUp(linkIndex(name), up)),
     watchAddresses,
     spawn: (settings) => programs.start(settings),
     signal: ({ name, signal }) => programs.signal(name, signal as NodeJS.Signals),
     signalPart: ({ part, signal }) => programs.signalPart(part, signal as NodeJS.Signals),
     suppress: (part) => programs.suppress(part),
+    hearsVrrp: () => ["/proc/net/raw", "/proc/net/raw6"].some((file) => VRRP_SOCKET.test(readFileSync(file, "latin1"))),
     processes: () => programs.find("all").map(({ pid, commandLine }) => `${pid} ${commandLine}`),
     fetch: async (settings) => (await probeOnce(settings)).body,
     startProbe: (settings) => {
@@ -104,6 +117,11 @@ function serve(): Served {
       return result;
     },
   };
+}
+
+/** What names an address for its removal. */
+function nameOf({ linkIndex, ip, prefixLength, peer }: Address): AddressSettings {
+  return peer === undefined ? { linkIndex, ip, prefixLength } : { linkIndex, ip, prefixLength, peer };
 }
 
 /** Answers calls until the channel closes. */

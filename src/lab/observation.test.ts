@@ -10,17 +10,28 @@ function failed(startMs: number, failure: string): Attempt {
   return { startMs, endMs: startMs + 200, node: undefined, failure };
 }
 
+/** Attempts every 10 ms in a span, each answered after 1 ms, or failed when it begins in `outage`. */
+function asking(fromMs: number, toMs: number, outage: readonly [number, number] = [0, 0]): Attempt[] {
+  const attempts: Attempt[] = [];
+  for (let startMs = fromMs; startMs < toMs; startMs += 10)
+    attempts.push(
+      startMs >= outage[0] && startMs < outage[1] ? failed(startMs, "TIMEOUT") : (answered(startMs + 1)[0] as Attempt),
+    );
+  return attempts;
+}
+
 test("the gap is the longest time between two answers", () => {
-  const view = clientView([...answered(10, 20, 30), failed(40, "TIMEOUT"), ...answered(730, 740)], 5, 750);
-  assert.equal(view.gapMs, 700);
+  const view = clientView(asking(0, 1000, [200, 900]), 5, 1000);
+  assert.equal(view.gapMs, 710);
   assert.equal(view.open, false);
-  assert.deepEqual(view.failures, { TIMEOUT: 1 });
-  assert.equal(view.attempts, 6);
+  assert.deepEqual(view.failures, { TIMEOUT: 70 });
+  assert.equal(view.failed, 70);
+  assert.equal(view.attempts, 99);
 });
 
 test("an outage that lasts until the end is told as open", () => {
-  const view = clientView([...answered(10, 20), failed(30, "ECONNREFUSED")], 5, 2020);
-  assert.equal(view.gapMs, 2000);
+  const view = clientView(asking(0, 2000, [30, 3000]), 0, 2000);
+  assert.equal(view.gapMs, 1979);
   assert.equal(view.open, true);
 });
 
@@ -36,6 +47,11 @@ test("attempts outside the span do not count", () => {
 
 test("answers count in the order in which they came, not in the order of the attempts", () => {
   assert.equal(clientView(answered(10, 30, 20, 40), 5, 40).gapMs, 10);
+});
+
+test("a time in which the client itself did not run is no gap", () => {
+  const view = clientView([...asking(0, 500), ...asking(800, 1000)], 0, 1000);
+  assert.ok(view.gapMs < 25, `${view.gapMs}`);
 });
 
 test("both nodes hold the address from the second claim to the first release", () => {

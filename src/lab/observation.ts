@@ -20,7 +20,7 @@ export interface Holding {
 
 /** The client's view of a span of time. */
 export interface ClientView {
-  /** Longest time without a successful answer. */
+  /** Longest time without a successful answer, in which the client did ask. */
   readonly gapMs: number;
   /** No answer came any more until the span ended: the gap is a lower bound. */
   readonly open: boolean;
@@ -30,34 +30,57 @@ export interface ClientView {
   readonly failed: number;
 }
 
-/** Gap and failures between two instants. Failures belong to the span in which the attempt began. */
-export function clientView(attempts: readonly Attempt[], fromMs: number, toMs: number): ClientView {
-  let last = fromMs;
-  let gapMs = 0;
-  let openMs = 0;
-  const failures: Record<string, number> = {};
-  let count = 0;
-  let failed = 0;
-  const successes: number[] = [];
-  for (const { startMs, endMs, failure } of attempts) {
-    if (startMs < fromMs || startMs > toMs) continue;
-    count++;
-    if (failure === undefined) successes.push(Math.min(endMs, toMs));
-    else {
-      failed++;
-      failures[failure] = (failures[failure] ?? 0) + 1;
-    }
-  }
-  for (const endMs of successes.sort((a, b) => a - b)) {
-    gapMs = Math.max(gapMs, endMs - last);
-    last = endMs;
-  }
-  openMs = toMs - last;
-  const open = openMs > gapMs && openMs > OPEN_GAP_MS;
-  return { gapMs: Math.max(gapMs, open ? openMs : 0), open, attempts: count, failures, failed };
-}
 /** A span that ends this long after its last answer ends within an outage. */
 const OPEN_GAP_MS = 300;
+/** A client that begins no attempt for longer than this was not running: that time says nothing about the nodes. */
+const STALL_MS = 40;
+
+/** Gap and failures between two instants. Failures belong to the span in which the attempt began. */
+export function clientView(attempts: readonly Attempt[], fromMs: number, toMs: number): ClientView {
+  const within = attempts.filter(({ startMs }) => startMs >= fromMs && startMs <= toMs);
+  const failures: Record<string, number> = {};
+  let failed = 0;
+  for (const { failure } of within) {
+    if (failure === undefined) continue;
+    failed++;
+    failures[failure] = (failures[failure] ?? 0) + 1;
+  }
+  const stalls = stallsOf(within, fromMs, toMs);
+  const asked = (sinceMs: number, untilMs: number): number => untilMs - sinceMs - overlapMs(stalls, sinceMs, untilMs);
+  let last = fromMs;
+  let gapMs = 0;
+  const successes = within.filter(({ failure }) => failure === undefined).map(({ endMs }) => Math.min(endMs, toMs));
+  for (const endMs of successes.sort((a, b) => a - b)) {
+    gapMs = Math.max(gapMs, asked(last, endMs));
+    last = endMs;
+  }
+  const openMs = successes.length === 0 ? toMs - last : asked(last, toMs);
+  const open = openMs > gapMs && openMs > OPEN_GAP_MS;
+  return { gapMs: Math.max(gapMs, open ? openMs : 0), open, attempts: within.length, failures, failed };
+}
+
+interface Span {
+  readonly fromMs: number;
+  readonly toMs: number;
+}
+
+/** The spans in which the client began no attempt though it should have. */
+function stallsOf(attempts: readonly Attempt[], fromMs: number, toMs: number): readonly Span[] {
+  const starts = [fromMs, ...attempts.map(({ startMs }) => startMs).sort((a, b) => a - b), toMs];
+  const stalls: Span[] = [];
+  for (let i = 1; i < starts.length; i++) {
+    const before = starts[i - 1] as number;
+    const next = starts[i] as number;
+    if (next - before > STALL_MS) stalls.push({ fromMs: before, toMs: next });
+  }
+  return stalls;
+}
+
+function overlapMs(spans: readonly Span[], fromMs: number, toMs: number): number {
+  let sum = 0;
+  for (const span of spans) sum += Math.max(0, Math.min(span.toMs, toMs) - Math.max(span.fromMs, fromMs));
+  return sum;
+}
 
 /** How long both nodes held the address at once between two instants. `events` are in order of time. */
 export function bothHeldMs(events: readonly Holding[], fromMs: number, toMs: number): number {

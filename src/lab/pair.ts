@@ -188,6 +188,16 @@ export class Pair {
     return START_TIMEOUT_MS + 2 * slowest;
   }
 
+  /** Waits until the VRRP routers of both nodes listen. Throws when one does not. */
+  async untilListening(): Promise<void> {
+    const deadline = nowMs() + START_TIMEOUT_MS;
+    for (const node of NODES)
+      while (!(await this.agent(node).call("hearsVrrp"))) {
+        if (nowMs() > deadline) throw new Error(`the VRRP router of node ${node} does not start`);
+        await sleepMs(POLL_MS);
+      }
+  }
+
   /** Waits until a node, and only that one, holds the address and answers. Throws when that does not happen. */
   async untilActive(node: NodeName, timeoutMs = this.settleTimeoutMs): Promise<void> {
     const isActive = (): boolean => this.holders().join() === node && this.isCalm(node);
@@ -239,11 +249,13 @@ export class Pair {
     await this.topology.close();
   }
 
-  /** Kills everything of a node without complaint: between scenarios. */
+  /** Kills everything of a node without complaint, and takes away what it leaves in the kernel: between scenarios. */
   async clear(node: NodeName): Promise<void> {
     await this.agent(node).call("suppress", undefined);
     await this.agent(node).call("signalPart", { part: "all", signal: "SIGKILL" });
     await this.#untilEmpty(node);
+    await this.agent(node).call("restoreAddresses");
+    await this.until(() => !this.holders().includes(node), STOP_TIMEOUT_MS);
   }
 
   async #untilEmpty(node: NodeName): Promise<void> {

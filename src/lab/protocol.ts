@@ -64,6 +64,8 @@ export interface AgentCalls {
   writeFile(file: StagedFile): void;
   readFile(path: string): string | undefined;
   configureLink(settings: LinkSettings): void;
+  /** Removes every global address that `configureLink` has not given: what killed programs have left behind. */
+  restoreAddresses(): void;
   setLinkUp(settings: { readonly name: string; readonly up: boolean }): void;
   /** Begins to send `address` events, after one for each address that is there. */
   watchAddresses(): void;
@@ -75,6 +77,8 @@ export interface AgentCalls {
   signalPart(settings: { readonly part: Part; readonly signal: string }): number;
   /** Kills every process of a part again and again, so that nothing can restart it; undefined ends that. */
   suppress(part: Part | undefined): void;
+  /** True when a socket of the node hears VRRP: a router that stands by says nothing by which it could be noticed. */
+  hearsVrrp(): boolean;
   /** Command lines by role, for messages when something is not as expected. */
   processes(): readonly string[];
   /** One request; the body or undefined. */

@@ -21,7 +21,8 @@ function scenario(intervalMs: number): Scenario {
       await stage.pair.kill(active, "all");
       await stage.untilAnswers(standby, stage.activeDownMs(standby));
       return stage.end(mark, { ms: stage.activeDownMs(standby), by: `3 adverts + skew of ${standby}` }, [
-        { what: `nothing moves in ${STEADY_MS / 1000} s without a fault`, holds: steady.holds },
+        // A partner that is not scheduled for four adverts, here 40 ms, is a dead partner: a busy machine can do that.
+        { what: `nothing moves in ${STEADY_MS / 1000} s without a fault`, holds: steady.holds, isDelay: true },
         { what: `${standby} holds the address`, holds: stage.pair.holders().includes(standby) },
       ]);
     },
