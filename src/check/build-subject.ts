@@ -1,6 +1,8 @@
 /** From file names to the subject of a check: loads both configurations, the nginx.conf files and the scripts they name. */
 import { fromLatin1, fromUtf8, latin1, utf8 } from "../base/bytes.ts";
 import { printIp } from "../base/ip.ts";
+import type { Diagnostic } from "../conf/diagnostics.ts";
+import type { Source } from "../conf/directive.ts";
 import { loadKeepalived } from "../conf/keepalived/load.ts";
 import { type ConfigReader, folderOf, load, sourcesOf } from "../conf/nginx/load.ts";
 import type { NodeFacts } from "./facts.ts";
@@ -22,13 +24,16 @@ export interface CheckPorts {
   readonly reader: ConfigReader;
   /** undefined: nothing of this machine is looked at. */
   readonly facts: NodeFacts | undefined;
+  /** What is wrong with the directives of an nginx.conf; undefined: they are not looked at. */
+  readonly bindNginx?: (source: Source) => readonly Diagnostic[];
 }
 
 /** Loads everything. Never throws on what is in the files. */
-export function buildSubject(request: CheckRequest, { reader, facts }: CheckPorts): Subject {
+export function buildSubject(request: CheckRequest, ports: CheckPorts): Subject {
+  const { reader, facts } = ports;
   const texts = new Map<string, string>();
-  const nginx = request.nginx === undefined ? undefined : loadNginx(request.nginx, reader, texts);
-  const peerNginx = request.peerNginx === undefined ? nginx : loadNginx(request.peerNginx, reader, texts);
+  const nginx = request.nginx === undefined ? undefined : loadNginx(request.nginx, ports, texts);
+  const peerNginx = request.peerNginx === undefined ? nginx : loadNginx(request.peerNginx, ports, texts);
   const node = loadNode(request.keepalived, request.configId, nginx, reader, texts);
   const peer =
     request.peerKeepalived === undefined
@@ -51,11 +56,11 @@ export function buildSubject(request: CheckRequest, { reader, facts }: CheckPort
   };
 }
 
-function loadNginx(file: string, reader: ConfigReader, texts: Map<string, string>): NginxView {
+function loadNginx(file: string, { reader, bindNginx }: CheckPorts, texts: Map<string, string>): NginxView {
   const source = load(file, reader);
   // The tree is made of byte strings.
   for (const one of sourcesOf(source)) texts.set(one.file, utf8(fromLatin1(one.text ?? "")));
-  return viewNginx(source);
+  return viewNginx(source, bindNginx?.(source) ?? []);
 }
 
 function loadNode(

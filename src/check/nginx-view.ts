@@ -1,4 +1,5 @@
 /** What the checks need of an nginx.conf: read from its syntax tree, because a check must also understand files that are not complete here. */
+import type { Diagnostic } from "../conf/diagnostics.ts";
 import type { Directive, Source, Word } from "../conf/directive.ts";
 import type { Place } from "./finding.ts";
 
@@ -31,15 +32,17 @@ export interface NginxView {
   readonly errorPages: readonly ErrorPageView[];
   /** What could not be read, in nginx's words. */
   readonly faults: readonly { readonly message: string; readonly place: Place }[];
+  /** What binding it against Tandem's directives has found; empty when nobody has bound it. */
+  readonly diagnostics: readonly Diagnostic[];
   /** The prefix that the file's own place tells: `/usr/local/nginx` for `/usr/local/nginx/conf/nginx.conf`. */
   readonly prefix: string | undefined;
 }
 
 /** Reads the view out of a loaded tree. */
-export function viewNginx(source: Source): NginxView {
+export function viewNginx(source: Source, diagnostics: readonly Diagnostic[] = []): NginxView {
   const collector = new Collector(prefixOf(source.file));
   collector.source(source);
-  return { file: source.file, prefix: prefixOf(source.file), ...collector.found };
+  return { file: source.file, prefix: prefixOf(source.file), diagnostics, ...collector.found };
 }
 
 /** An installation keeps its file in `PREFIX/conf`; `/etc/nginx` is a prefix by itself. */

@@ -10,6 +10,7 @@ import { firewall } from "./rules/firewall.ts";
 import { instanceUnpaired } from "./rules/instance-unpaired.ts";
 import { interfaceMissing } from "./rules/interface-missing.ts";
 import { interfaceNames } from "./rules/interface-names.ts";
+import { nginxDirectives } from "./rules/nginx-directives.ts";
 import { nginxFiles } from "./rules/nginx-files.ts";
 import { nginxListen } from "./rules/nginx-listen.ts";
 import { nginxRootUser } from "./rules/nginx-root-user.ts";
@@ -56,6 +57,7 @@ export const RULES: readonly Rule<Subject>[] = [
   scriptRunnable,
   nginxListen,
   nginxFiles,
+  nginxDirectives,
   configurationMessages,
   nopreemptVoid,
   priorityOwner,

@@ -1,6 +1,6 @@
 /** A good pair, as texts that a test changes before it is checked. */
 import { readerOf } from "../conf/keepalived/example.ts";
-import { buildSubject } from "./build-subject.ts";
+import { buildSubject, type CheckPorts } from "./build-subject.ts";
 import type { FileFact, FirewallFact, NodeFacts } from "./facts.ts";
 import type { Finding } from "./finding.ts";
 import { runRules } from "./rules.ts";
@@ -65,6 +65,7 @@ export interface Change {
   readonly nginxPath?: string;
   readonly facts?: NodeFacts;
   readonly isAlone?: boolean;
+  readonly bindNginx?: NonNullable<CheckPorts["bindNginx"]>;
 }
 
 /** The pair with the change. */
@@ -77,6 +78,7 @@ export function subjectOf({
   nginxPath = "/srv/nginx.conf",
   facts,
   isAlone,
+  bindNginx,
 }: Change): Subject {
   const same = (text: string): string => text;
   const files: Record<string, string> = {
@@ -92,7 +94,11 @@ export function subjectOf({
     peerNginx: undefined,
     configId: "a",
   };
-  return buildSubject(request, { reader: readerOf(files), facts });
+  return buildSubject(request, {
+    reader: readerOf(files),
+    facts,
+    ...(bindNginx === undefined ? {} : { bindNginx }),
+  });
 }
 
 /** Findings of one rule. */

@@ -10,7 +10,12 @@ import { printReport } from "../check/report.ts";
 import { RULES, runRules } from "../check/rules.ts";
 import { nodesOf } from "../check/subject.ts";
 import { judge } from "../check/verdict.ts";
-import type { ConfigReader } from "../conf/nginx/load.ts";
+import { bind } from "../conf/bind.ts";
+import type { Diagnostic } from "../conf/diagnostics.ts";
+import type { Source } from "../conf/directive.ts";
+import { type ConfigReader, folderOf } from "../conf/nginx/load.ts";
+import { nginxCatalog } from "../process/nginx-configuration.ts";
+import { nginxKinds } from "../process/nginx-kinds.ts";
 import { RecordingReader } from "../process/recorded-files.ts";
 
 /** Exit statuses. */
@@ -66,7 +71,7 @@ export async function runCheck(args: readonly string[]): Promise<number> {
     peerNginx: options.peerNginx,
     configId: options.configId ?? (hostname().split(".")[0] as string),
   };
-  const subject = buildSubject(request, { reader, facts });
+  const subject = buildSubject(request, { reader, facts, bindNginx });
   const unreadable = nodesOf(subject).find(({ isUnread }) => isUnread);
   if (unreadable !== undefined) {
     process.stderr.write(`tandem check: ${unreadable.diagnostics[0]?.message ?? unreadable.file}\n`);
@@ -83,6 +88,18 @@ export async function runCheck(args: readonly string[]): Promise<number> {
     options.json ? printJson(subject, findings, verdict, status) : printReport(subject, findings, verdict, style),
   );
   return status;
+}
+
+/** What Tandem's nginx half says about the directives; paths don't matter for that. */
+function bindNginx(source: Source): readonly Diagnostic[] {
+  const folder = folderOf(source.file);
+  const environment = {
+    prefix: folder,
+    confPrefix: folder,
+    isVariable: (name: string) => nginxKinds.some((kind) => kind.isVariable?.(name) ?? false),
+    isConstant: (name: string) => nginxKinds.some((kind) => kind.isConstant?.(name) ?? false),
+  };
+  return bind([source], nginxCatalog(nginxKinds), environment).diagnostics;
 }
 
 function exitStatus(findings: readonly Finding[], isStrict: boolean): number {
