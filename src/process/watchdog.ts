@@ -4,7 +4,7 @@
  */
 
 /** Below this a pause for garbage collection or a busy machine would look like a hang. */
-const LEAST_BOUND_MS = 300;
+const LEAST_BOUND_MS = 500;
 const BEATS_PER_BOUND = 5;
 
 /** How long a process with this shortest advert interval may be silent: two adverts, well before its backups take over. */

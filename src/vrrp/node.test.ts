@@ -1,0 +1,205 @@
+/** A node with real routers on a switch and links without a kernel: sync groups, tracking, reload, faults of links. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { SyncGroup, VrrpInstance } from "../conf/keepalived/config.ts";
+import { FakeRouting } from "../io/routing-fake.ts";
+import { FakeSwitch } from "../io/segment-fake.ts";
+import { exampleAddress, exampleInstance, exampleNode, exampleScript, ip } from "./example.ts";
+import { VrrpNode } from "./node.ts";
+import type { NodeConfig } from "./ports.ts";
+
+const at = { file: "x", line: 1 };
+const none = { scripts: [], interfaces: [], processes: [], files: [] };
+const notifies = exampleInstance().notifies;
+
+/** Two links, eth0 and eth1, and a hand on the clock. */
+function world(config: NodeConfig) {
+  let now = 0;
+  let next: { atMs: number; ring: () => void } | undefined;
+  const routing = new FakeRouting([{ name: "eth0" }, { name: "eth1" }]);
+  routing.addAddress({ linkIndex: 1, ip: ip("192.168.50.133"), prefixLength: 24 });
+  routing.addAddress({ linkIndex: 2, ip: ip("10.0.0.133"), prefixLength: 24 });
+  const told: string[] = [];
+  const logs: string[] = [];
+  const guarded = new Set<string>();
+  const fabric = new FakeSwitch({ travel: () => [0], schedule: (_, task) => task() });
+  const node = new VrrpNode(
+    {
+      clock: { now: () => now, wall: () => now },
+      log: { enabled: () => true, write: (_, text) => logs.push(text) },
+      routing,
+      segments: fabric.port("node"),
+      alarm: (ring) => ({
+        arm: (atMs) => {
+          next = { atMs, ring };
+        },
+        disarm: () => {
+          next = undefined;
+        },
+      }),
+      guard: (router, farewell) => {
+        if (farewell === undefined) guarded.delete(router);
+        else guarded.add(router);
+      },
+      notify: ({ type, name, state, priority }) => told.push(`${type} ${name} ${state} ${priority}`),
+      changed: () => {},
+    },
+    config,
+  );
+  return {
+    node,
+    routing,
+    told,
+    logs,
+    guarded,
+    run(untilMs: number): void {
+      while (next !== undefined && next.atMs <= untilMs) {
+        now = next.atMs;
+        const { ring } = next;
+        next = undefined;
+        ring();
+      }
+      now = untilMs;
+    },
+    roles: () => node.routers.map(({ settings, state }) => `${settings.name} ${state.role}`).join(", "),
+    held: () =>
+      routing
+        .addresses()
+        .map(({ ip: address }) => Array.from(address).join("."))
+        .filter((address) => !address.endsWith(".133")),
+  };
+}
+
+function instance(name: string, link: string, vrid: number, address: string, more: Partial<VrrpInstance> = {}) {
+  const addresses = [{ ...exampleAddress(address), interface: link }];
+  return exampleInstance({ name, interface: link, virtualRouterId: vrid, addresses, ...more });
+}
+
+const group: SyncGroup = {
+  name: "G",
+  members: ["A", "B"],
+  tracks: none,
+  notifies,
+  notifyPriorityChanges: false,
+  trackingWeight: false,
+  at,
+  where: new Map(),
+};
+const grouped = exampleNode({
+  syncGroups: [group],
+  instances: [
+    instance("A", "eth0", 1, "192.168.50.1", { syncGroup: "G" }),
+    instance("B", "eth1", 2, "10.0.0.1", { syncGroup: "G", priority: 50 }),
+  ],
+});
+
+test("a sync group takes over together, when its last member has heard nobody", () => {
+  const { node, run, roles, told, held, guarded } = world(grouped);
+  node.start();
+  assert.equal(roles(), "A backup, B backup");
+  run(3700);
+  assert.equal(roles(), "A backup, B backup", "A's timer has run out, B's not yet");
+  run(3810);
+  assert.equal(roles(), "A active, B active");
+  assert.deepEqual(held(), ["192.168.50.1", "10.0.0.1"]);
+  assert.deepEqual([...guarded], ["A", "B"]);
+  assert.deepEqual(told, [
+    "INSTANCE A BACKUP 100",
+    "INSTANCE B BACKUP 50",
+    "GROUP G BACKUP 0",
+    "INSTANCE A MASTER 100",
+    "INSTANCE B MASTER 50",
+    "GROUP G MASTER 0",
+  ]);
+});
+
+test("a fault of one member is a fault of its group, at once and until it is gone", () => {
+  const { node, run, roles, told, held, routing, guarded } = world(grouped);
+  node.start();
+  run(4000);
+  told.length = 0;
+  routing.setCarrier(2, false);
+  routing.deliver();
+  assert.equal(roles(), "A fault, B fault");
+  assert.deepEqual(held(), []);
+  assert.deepEqual([...guarded], []);
+  assert.ok(told.includes("GROUP G FAULT 0"));
+  routing.setCarrier(2, true);
+  routing.deliver();
+  assert.equal(roles(), "A backup, B backup");
+  run(9000);
+  assert.equal(roles(), "A active, B active");
+});
+
+test("an instance with a script of weight 0 waits for its first result", () => {
+  const tracks = { ...none, scripts: [{ name: "chk", weight: 0, weightReverse: false, at }] };
+  const { node, roles, run } = world(
+    exampleNode({ scripts: [exampleScript({ weight: 0 })], instances: [exampleInstance({ tracks })] }),
+  );
+  node.start();
+  run(10_000);
+  assert.equal(roles(), "VI_1 init");
+  node.scriptResult("chk", true);
+  assert.equal(roles(), "VI_1 backup");
+  node.scriptResult("chk", false);
+  assert.equal(roles(), "VI_1 fault");
+  node.scriptResult("unknown", false);
+});
+
+test("a reload keeps roles, exchanges addresses, adds and removes routers", () => {
+  const first = instance("A", "eth0", 1, "192.168.50.1");
+  const { node, run, roles, held, told } = world(
+    exampleNode({ instances: [first, instance("B", "eth1", 2, "10.0.0.1")] }),
+  );
+  node.start();
+  run(4000);
+  assert.equal(roles(), "A active, B active");
+  told.length = 0;
+  const changed = { ...first, addresses: [{ ...exampleAddress("192.168.50.2"), interface: "eth0" }] };
+  node.reload(exampleNode({ instances: [changed, instance("C", "eth1", 3, "10.0.0.3")] }));
+  assert.equal(roles(), "A active, C backup");
+  assert.deepEqual(held(), ["192.168.50.2"]);
+  assert.deepEqual(told, ["INSTANCE B FAULT 100", "INSTANCE C BACKUP 100"]);
+  run(9000);
+  assert.deepEqual(held(), ["192.168.50.2", "10.0.0.3"]);
+});
+
+test("a changed VRID makes another router of it", () => {
+  const first = instance("A", "eth0", 1, "192.168.50.1", { notifies: { ...notifies, deleted: true } });
+  const { node, run, roles, told } = world(exampleNode({ instances: [first] }));
+  node.start();
+  run(4000);
+  node.reload(exampleNode({ instances: [{ ...first, virtualRouterId: 7 }] }));
+  assert.equal(roles(), "A backup");
+  assert.ok(told.includes("INSTANCE A DELETED 100"));
+});
+
+test("a link that is missing at the start is a fault until it comes, with an address", () => {
+  const { node, run, roles, routing } = world(exampleNode({ instances: [instance("A", "eth9", 1, "192.168.50.1")] }));
+  node.start();
+  assert.equal(roles(), "A fault");
+  const link = routing.createLink({ name: "eth9" });
+  routing.deliver();
+  assert.equal(node.routers[0]?.state.reason, "interface eth9 has no IPv4 address to send from");
+  routing.addAddress({ linkIndex: link.index, ip: ip("10.9.0.1"), prefixLength: 24 });
+  routing.deliver();
+  assert.equal(roles(), "A backup");
+  run(4000);
+  assert.equal(roles(), "A active");
+  routing.destroyLink(link.index);
+  routing.deliver();
+  assert.equal(roles(), "A fault");
+});
+
+test("a stop leaves nothing behind", () => {
+  const { node, run, held, told, guarded } = world(grouped);
+  node.start();
+  run(4000);
+  told.length = 0;
+  node.stop();
+  assert.deepEqual(held(), []);
+  assert.deepEqual([...guarded], []);
+  assert.deepEqual(told, ["INSTANCE A STOP 100", "INSTANCE B STOP 50", "GROUP G STOP 0"]);
+  run(99_000);
+  assert.deepEqual(held(), []);
+});
