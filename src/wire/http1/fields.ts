@@ -84,21 +84,26 @@ interface Candidate {
   readonly name: Uint8Array;
 }
 
+/** Names by their length. */
+export type FieldTable = readonly (readonly Candidate[])[];
+
 const LONGEST = 32;
 const NONE: readonly Candidate[] = [];
-const BY_LENGTH: readonly (readonly Candidate[])[] = (() => {
+
+/** Makes a table of lower-case names; the index of a name is its number. */
+export function fieldTable(names: readonly string[]): FieldTable {
   const lists: Candidate[][] = Array.from({ length: LONGEST }, () => []);
-  KNOWN_FIELDS.forEach((name, field) => {
+  names.forEach((name, field) => {
     lists[name.length]?.push({ field, name: Uint8Array.from(name, (character) => character.charCodeAt(0)) });
   });
   return lists.map((list) => (list.length === 0 ? NONE : list));
-})();
+}
 
-/** The number of the known field that is named by `bytes[start, end)` in any case, or -1. */
-export function knownField(bytes: Bytes, start: number, end: number): number {
+/** The number of the name `bytes[start, end)` in any case, or -1. */
+export function findField(table: FieldTable, bytes: Bytes, start: number, end: number): number {
   const length = end - start;
   if (length >= LONGEST) return -1;
-  const candidates = BY_LENGTH[length] as readonly Candidate[];
+  const candidates = table[length] as readonly Candidate[];
   next: for (let c = 0; c < candidates.length; c++) {
     const candidate = candidates[c] as Candidate;
     const name = candidate.name;
@@ -109,4 +114,11 @@ export function knownField(bytes: Bytes, start: number, end: number): number {
     return candidate.field;
   }
   return -1;
+}
+
+const REQUEST_FIELDS = fieldTable(KNOWN_FIELDS);
+
+/** The number of the known request field that is named by `bytes[start, end)` in any case, or -1. */
+export function knownField(bytes: Bytes, start: number, end: number): number {
+  return findField(REQUEST_FIELDS, bytes, start, end);
 }
