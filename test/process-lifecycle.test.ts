@@ -69,6 +69,27 @@ describe("lifecycle", { timeout: 120_000 }, () => {
     }
   });
 
+  test("a worker that finishes its requests listens no more: others are refused at once, not left waiting", async () => {
+    const both = `echo_listen 127.0.0.1:${PORT} reuseport; echo_listen 127.0.0.1:${OTHER_PORT};`;
+    await start(both);
+    const slow = get(PORT, "/slow");
+    await sleep(100);
+    server.configure(configuration(`echo_listen 127.0.0.1:${OTHER_PORT};`));
+    server.signal("SIGHUP");
+    let isOver = false;
+    slow.finally(() => (isOver = true));
+    await until(() => refused(PORT), "the refusal");
+    assert.ok(!isOver, "the old worker still works");
+    assert.equal(await slow, "slow");
+    const last = get(OTHER_PORT, "/slow");
+    await sleep(100);
+    server.signal("SIGQUIT");
+    await until(() => refused(OTHER_PORT), "the refusal");
+    assert.ok(isAlive(server.pid));
+    assert.equal(await last, "slow");
+    await until(() => !existsSync(server.pidFile), "the end");
+  });
+
   test("worker_shutdown_timeout bounds how long a worker finishes", async () => {
     await start(`worker_shutdown_timeout 300ms; echo_listen 127.0.0.1:${PORT};`);
     const cut = get(PORT, "/slow");

@@ -15,7 +15,7 @@ export interface AcceptOptions {
 }
 
 export interface Acceptor {
-  /** Stops accepting; the listening socket itself stays open (the master owns it). */
+  /** Stops accepting; what waits already is still told, inside this call. The listening socket itself stays open. */
   close(): void;
 }
 

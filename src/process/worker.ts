@@ -6,6 +6,7 @@
 import os from "node:os";
 import type { Log } from "../base/log.ts";
 import { printErrno, SystemError } from "../os/errno.ts";
+import { close as closeDescriptor } from "../os/ffi/files.ts";
 import { SystemFiles } from "../os/files.ts";
 import { kernelMemory } from "../os/memory.ts";
 import {
@@ -57,6 +58,7 @@ class Worker {
   private readonly configuration: NginxConfiguration;
   private readonly services: readonly Service[];
   private readonly isDaemon: boolean;
+  private readonly listeningFds: ReadonlySet<number>;
   private isQuitting = false;
 
   constructor(message: StartMessage, kinds: readonly ServiceKind[]) {
@@ -64,6 +66,7 @@ class Worker {
     if (loaded.configuration === undefined) process.exit(FATAL);
     this.configuration = loaded.configuration;
     this.isDaemon = message.isDaemon;
+    this.listeningFds = new Set(message.fds.flat());
     const reactor = new EpollReactor();
     const logging = new ProcessLogging(this.logFiles, reactor.clock);
     this.log = logging.openLog(this.configuration.logTargets);
@@ -192,6 +195,8 @@ class Worker {
     };
     if (busy === 0) this.exit();
     for (const service of this.services) service.quiesce(idle);
+    // The last one that has a socket open keeps it listening: whoever connects then would wait for nobody.
+    for (const fd of this.listeningFds) closeDescriptor(fd);
   }
 
   private reopen(): void {

@@ -36,6 +36,7 @@ export class EpollAcceptor implements Acceptor {
   private readonly limit: number;
   private readonly lengthWord: Uint32Array;
   private pause: NodeJS.Timeout | undefined = undefined;
+  private closing = false;
   private closed = false;
 
   constructor(host: AcceptorHost, fd: number, options: AcceptOptions) {
@@ -47,20 +48,26 @@ export class EpollAcceptor implements Acceptor {
   }
 
   onEvents(_events: number): void {
+    this.acceptUpTo(this.limit);
+  }
+
+  private acceptUpTo(limit: number): void {
     const { address, bytes } = this.host.addressMemory;
-    for (let accepts = 0; accepts < this.limit && !this.closed; accepts++) {
+    for (let accepts = 0; accepts < limit; accepts++) {
       this.lengthWord[0] = SOCKADDR_BYTES;
       const fd = accept4(this.fd, address + 8, address, SOCK_NONBLOCK | SOCK_CLOEXEC);
       if (fd < 0) {
         const error = errno();
         if (error === EAGAIN) return;
         if (error === ECONNABORTED || error === EINTR) continue;
+        if (this.closing) return;
         this.rest();
         this.options.onError(error);
         return;
       }
       const remote = decodeEndpoint(bytes, 8, Math.min(this.lengthWord[0] as number, SOCKADDR_BYTES));
       this.options.onAccept(this.host.adopt(fd, remote));
+      if (this.closed) return;
     }
   }
 
@@ -74,9 +81,12 @@ export class EpollAcceptor implements Acceptor {
   }
 
   close(): void {
-    if (this.closed) return;
-    this.closed = true;
+    if (this.closed || this.closing) return;
     if (this.pause === undefined) this.host.unwatchListener(this);
     else clearTimeout(this.pause);
+    // With EPOLLEXCLUSIVE the kernel may have told us alone of a connection: nobody else would come for it.
+    this.closing = true;
+    this.acceptUpTo(MULTI_ACCEPTS_PER_TURN);
+    this.closed = true;
   }
 }

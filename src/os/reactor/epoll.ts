@@ -177,6 +177,7 @@ export class EpollReactor implements Reactor, StreamHost, AcceptorHost {
   adopt(fd: number, remote: Endpoint): Stream {
     const stream = new EpollStream(this, fd, remote, unclaimedOwner, false);
     this.newcomers.push(stream);
+    if (!this.inTurn) this.scheduleWake();
     return stream;
   }
 
@@ -295,7 +296,7 @@ export class EpollReactor implements Reactor, StreamHost, AcceptorHost {
   }
 
   private hasWork(): boolean {
-    return this.tasks.length > 0 || this.readers.length > 0;
+    return this.tasks.length > 0 || this.readers.length > 0 || this.newcomers.length > 0;
   }
 
   private leave(): void {

@@ -1,5 +1,6 @@
 /** What every implementation of the reactor port must do. The peers are node:net sockets in the same process. */
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { mkdtempSync, openSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import net from "node:net";
 import os from "node:os";
@@ -460,6 +461,18 @@ export function reactorCases(name: string, create: () => Reactor & { close(): vo
       await until(() => accepted === 1);
       again.close();
       client.destroy();
+      server.close();
+    });
+
+    test("a connection that waits when the acceptor closes is still accepted: perhaps only this reactor knows of it", async () => {
+      const server = serve(() => {});
+      // The kernel completes the connection while this thread waits for the child.
+      const script = `const c = require("node:net").connect(${server.port}, "127.0.0.1", () => process.exit(0)); c.on("error", () => process.exit(1));`;
+      assert.equal(spawnSync(process.execPath, ["-e", script]).status, 0);
+      assert.equal(server.owners.length, 0);
+      server.acceptor.close();
+      assert.equal(server.owners.length, 1);
+      await until(() => server.owners[0]?.ends === 1 || server.owners[0]?.errors.length === 1);
       server.close();
     });
 
