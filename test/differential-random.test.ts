@@ -57,10 +57,22 @@ function configurations(check: NginxCheck): fc.Arbitrary<string> {
     maybe(block(["if ($uri)"], lines("if in server", 2))),
     many(location, 3),
   );
-  return fc
+  const whole = fc
     .tuple(lines("main", 2), block(["events"], lines("events", 2)), block(["http"], lines("http", 4), many(server, 3)))
     .map((parts) => `${parts.join("\n")}\n`);
+  return fc.tuple(whole, slips).map(([text, slip]) => (slip === null ? text : slip(text)));
 }
+
+/** Slips of the pen: one character too many, or one too few. */
+const slips = fc.option(
+  fc.tuple(fc.nat(), fc.constantFrom(";", "{", "}", '"', "'", "\\", "#", "$", "\n", "")).map(([at, character]) => {
+    return (text: string): string => {
+      const index = at % text.length;
+      return text.slice(0, index) + character + text.slice(character === "" ? index + 1 : index);
+    };
+  }),
+  { freq: 2 },
+);
 
 test("random configurations are judged as nginx judges them", { skip, timeout: 600_000 }, () => {
   const runs = Number(process.env["RUNS"] ?? 150);

@@ -1,8 +1,8 @@
 /** `listen`: an address and what its socket shall be. Counterpart in nginx: ngx_http_core_listen. */
-import { type IpAddress, parseIpv4, parseIpv6 } from "../base/ip.ts";
-import { parseNumber, parseSec, parseSize } from "../conf/units.ts";
+import { parseSec, parseSize } from "../conf/units.ts";
 import { type ListenSpec, printEndpoint } from "../io/listen.ts";
 import type { Endpoint } from "../io/stream.ts";
+import { parseListenAddress } from "../net/address.ts";
 
 /** The options of a listening socket. */
 export type SocketSettings = Omit<ListenSpec, "endpoint" | "datagram">;
@@ -24,73 +24,14 @@ export interface ParsedListen {
   readonly warnings: readonly string[];
 }
 
-const ANY_IPV4: IpAddress = new Uint8Array(4);
 const DEFAULT_PORT = 80;
-const MAX_PORT = 65535;
-const MAX_UNIX_PATH = 107;
-
-/** A host with a port, or with all ports of a range. */
-interface Address {
-  readonly ip: IpAddress;
-  readonly firstPort: number;
-  readonly lastPort: number;
-}
-
-function isPort(port: number | undefined): port is number {
-  return port !== undefined && port >= 1 && port <= MAX_PORT;
-}
-
-/** `80` or `8000-8010` behind an address; a text is nginx's reason. */
-function withPorts(ip: IpAddress, text: string): Address | string {
-  const dash = text.indexOf("-");
-  const lastPort = parseNumber(text.slice(dash + 1));
-  const firstPort = dash < 0 ? lastPort : parseNumber(text.slice(0, dash));
-  if (!isPort(lastPort) || !isPort(firstPort)) return "invalid port";
-  return firstPort > lastPort ? "invalid port range" : { ip, firstPort, lastPort };
-}
-
-/** The addresses of `listen`; a text when it is wrong: nginx's reason. */
-function parseEndpoints(text: string): readonly Endpoint[] | string {
-  if (text.startsWith("unix:")) {
-    const path = text.slice("unix:".length);
-    if (path === "") return "no path in the unix domain socket";
-    return path.length > MAX_UNIX_PATH ? "too long path in the unix domain socket" : [{ path }];
-  }
-  const address = text.startsWith("[") ? parseIpv6Address(text) : parseIpv4Address(text);
-  if (typeof address === "string") return address;
-  const { ip, firstPort, lastPort } = address;
-  return Array.from({ length: lastPort - firstPort + 1 }, (_, index) => ({ ip, port: firstPort + index }));
-}
-
-function parseIpv6Address(text: string): Address | string {
-  const close = text.indexOf("]");
-  const rest = text.slice(close + 1);
-  if (close < 0 || rest.includes("/") || (rest !== "" && !rest.startsWith(":"))) return "invalid host";
-  const ip = parseIpv6(text.slice(1, close));
-  const address = withPorts(ip ?? ANY_IPV4, rest === "" ? String(DEFAULT_PORT) : rest.slice(1));
-  if (typeof address === "string") return address;
-  if (close === 1) return "no host";
-  return ip === undefined ? "invalid IPv6 address" : address;
-}
-
-function parseIpv4Address(text: string): Address | string {
-  if (/[/?]/.test(text)) return "invalid host";
-  if (/^\d+(-\d+)?$/.test(text)) return withPorts(ANY_IPV4, text);
-  const colon = text.indexOf(":");
-  const host = colon < 0 ? text : text.slice(0, colon);
-  const ip = host === "*" ? ANY_IPV4 : host === "localhost" ? Uint8Array.of(127, 0, 0, 1) : parseIpv4(host);
-  const address = withPorts(ip ?? ANY_IPV4, colon < 0 ? String(DEFAULT_PORT) : text.slice(colon + 1));
-  if (typeof address === "string") return address;
-  if (host === "") return "no host";
-  return ip === undefined ? "host not found" : address;
-}
 
 type Draft = { -readonly [K in keyof SocketSettings]: SocketSettings[K] } & { defaultServer?: boolean; bind?: boolean };
 
 /** Reads the words of a `listen`; a text when something is wrong: nginx's message. */
 export function parseListen(words: readonly string[]): ParsedListen | string {
   const text = words[0] ?? "";
-  const endpoints = parseEndpoints(text);
+  const endpoints = parseListenAddress(text, DEFAULT_PORT);
   if (typeof endpoints === "string") return `${endpoints} in "${text}" of the "listen" directive`;
   const draft: Draft = {};
   const warnings: string[] = [];

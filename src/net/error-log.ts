@@ -1,11 +1,11 @@
 /** The directive `error_log` of the main context, and the parameters of `syslog:`. nginx: ngx_error_log, ngx_syslog_parse_args. */
 
-import { parseIp } from "../base/ip.ts";
 import { LEVELS, type Level } from "../base/log.ts";
 import { confModule, type Use } from "../conf/slot.ts";
 import { fullName, list } from "../conf/slots.ts";
 import type { LogTarget, SyslogSettings } from "../io/logging.ts";
 import type { Endpoint } from "../io/stream.ts";
+import { parseServerAddress } from "./address.ts";
 
 const FACILITIES =
   "kern user mail daemon auth intern lpr news uucp clock authpriv ftp ntp audit alert cron local0 local1 local2 local3 local4 local5 local6 local7".split(
@@ -72,8 +72,9 @@ export function parseSyslog(
     const value = equals < 0 ? undefined : parameter.slice(equals + 1);
     if (name === "server" && value !== undefined) {
       if (server !== undefined) return use.fail('duplicate syslog "server"');
-      server = parseServer(value);
-      if (server === undefined) return use.fail(`host not found in syslog server "${value}"`);
+      const address = parseServerAddress(value, SYSLOG_PORT);
+      if (typeof address === "string") return use.fail(`${address} in syslog server "${value}"`);
+      server = address;
     } else if (name === "facility" && value !== undefined) {
       if (facility !== undefined) return use.fail('duplicate syslog "facility"');
       facility = FACILITIES.indexOf(value);
@@ -93,15 +94,4 @@ export function parseSyslog(
   if (server === undefined) return use.fail("no syslog server specified");
   const settings = { server, facility: facility ?? DEFAULT_FACILITY, tag: tag ?? "nginx", hostname };
   return { settings, severity: severity ?? "info" };
-}
-
-/** `address[:port]`, `[v6]:port`, `localhost[:port]` or `unix:path`; names in general can't be resolved here. */
-function parseServer(text: string): Endpoint | undefined {
-  if (text.startsWith("unix:")) return text.length > 5 ? { path: text.slice(5) } : undefined;
-  const match = /^(?:\[([^\]]+)\]|([^:]+))(?::(\d{1,5}))?$/.exec(text);
-  if (match === null) return undefined;
-  const host = match[1] ?? match[2] ?? "";
-  const port = match[3] === undefined ? SYSLOG_PORT : Number(match[3]);
-  const ip = parseIp(host === "localhost" ? "127.0.0.1" : host);
-  return ip === undefined || port < 1 || port > 65535 ? undefined : { ip, port };
 }
