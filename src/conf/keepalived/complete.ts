@@ -21,12 +21,17 @@ export interface Completed {
 
 /** Completes a draft. */
 export function complete(draft: ConfigDraft, machine: Machine | undefined, report: Report): Completed {
-  const isSecurityViolation = checkScripts(draft, machine, report);
+  // keepalived looks no further when an interface is missing.
+  const isMissing = isInterfaceMissing(draft, machine);
+  if (isMissing) {
+    report("error", "Non-existent interface specified in configuration");
+    report = () => {};
+  }
+  const isSecurityViolation = checkScripts(draft, machine, report) && !isMissing;
   const scripts = draft.scripts.map(completeScript);
   const instances = draft.instances.map((instance) => completeInstance(instance, draft, report));
   const groups = completeGroups(draft, instances, report);
   reportSharedIds(draft.instances, report);
-  if (draft.globals.dynamicInterfaces !== true) reportMissingInterfaces(draft, machine, report);
   const config: KeepalivedConfig = {
     globals: completeGlobals(draft.globals),
     scripts: Object.freeze(scripts),
@@ -44,8 +49,13 @@ function checkScripts(draft: ConfigDraft, machine: Machine | undefined, report: 
   const isSecure = globals.enableScriptSecurity === true;
   const userOf = (script: ScriptDraft): string =>
     (script.user ?? globals.scriptUser)?.user ?? (machine?.hasUser(DEFAULT_SCRIPT_USER) ? DEFAULT_SCRIPT_USER : "root");
-  const stateOf = (script: ScriptDraft): ScriptState =>
-    machine?.scriptState(script.command?.argv[0] ?? "", userOf(script)) ?? "ok";
+  const stateOf = (script: ScriptDraft): ScriptState => {
+    const [program = ""] = script.command?.argv ?? [];
+    if (!program.startsWith("<")) return machine?.scriptState(program, userOf(script)) ?? "ok";
+    // What only a shell understands; keepalived gives it to /bin/sh, which does not everywhere.
+    report("notice", `'${program}' is no program: write "bash -c '${program}'"`, script.command?.at);
+    return "ok";
+  };
   let isInsecure = false;
   let isAnyRun = false;
   for (const script of [...draft.scripts]) {
@@ -59,7 +69,12 @@ function checkScripts(draft: ConfigDraft, machine: Machine | undefined, report: 
     isAnyRun = true;
     if (state === "insecure") isInsecure = true;
   }
-  const others = [...draft.instances, ...draft.groups].flatMap(commandsOf);
+  const others = [...draft.instances, ...draft.groups]
+    .flatMap(commandsOf)
+    .filter(
+      ({ argv, user }) =>
+        machine?.scriptState(argv[0] ?? "", (user ?? globals.scriptUser)?.user ?? "root") !== "missing",
+    );
   const { notifyFifoScript, vrrpNotifyFifoScript } = globals;
   const isAny = isAnyRun || others.length > 0 || notifyFifoScript !== undefined || vrrpNotifyFifoScript !== undefined;
   const message = (what: string): string =>
@@ -147,12 +162,12 @@ function reportSharedIds(instances: readonly InstanceDraft[], report: Report): v
   }
 }
 
-function reportMissingInterfaces(draft: ConfigDraft, machine: Machine | undefined, report: Report): void {
+function isInterfaceMissing(draft: ConfigDraft, machine: Machine | undefined): boolean {
+  if (draft.globals.dynamicInterfaces === true) return false;
   const names = draft.instances.flatMap((instance) => [
     instance.interface,
     ...[...instance.addresses, ...instance.excludedAddresses].map((address) => address.interface),
   ]);
   const isMissing = names.some((name) => name !== undefined && machine?.interfaceState(name) === "absent");
-  if (isMissing || draft.isTrackedInterfaceMissing === true)
-    report("error", "Non-existent interface specified in configuration");
+  return isMissing || draft.isTrackedInterfaceMissing === true;
 }

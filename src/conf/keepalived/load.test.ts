@@ -3,8 +3,9 @@ import { test } from "node:test";
 import { latin1 } from "../../base/bytes.ts";
 import { printIp } from "../../base/ip.ts";
 import type { VrrpInstance } from "./config.ts";
-import { readerOf } from "./example.ts";
+import { machineOf, readerOf } from "./example.ts";
 import { loadKeepalived } from "./load.ts";
+import type { ScriptState } from "./machine.ts";
 
 function load(text: string, files: Readonly<Record<string, string>> = {}) {
   return loadKeepalived("/etc/k.conf", {
@@ -277,4 +278,33 @@ test("two instances with one id on one interface are refused", () => {
   const { isUsable, diagnostics } = load(one("A") + one("B"));
   assert.equal(isUsable, false);
   assert.equal(diagnostics[0]?.message, "A and B both use VRID 7 with IPv4 on interface eth0");
+});
+
+test("a missing interface ends the checks, as keepalived ends there", () => {
+  const text = tutorial.replace("eth0", "eth9");
+  const machine = machineOf(["eth0"]);
+  const loaded = loadKeepalived("/k", { reader: readerOf({ "/k": text }), configId: "x", machine });
+  assert.equal(loaded.exitStatus, 5);
+  assert.deepEqual(
+    loaded.diagnostics.map(({ message }) => message),
+    [
+      "WARNING - interface eth9 for vrrp_instance VI_1 doesn't exist",
+      "Non-existent interface specified in configuration",
+    ],
+  );
+});
+
+test("notify scripts that don't exist are no danger", () => {
+  const text = tutorial.replace(/vrrp_script[^}]*}/, "").replace(/track_script {[^}]*}/, 'notify "/none x"');
+  const exit = (scripts: Readonly<Record<string, ScriptState>>): number =>
+    loadKeepalived("/k", { reader: readerOf({ "/k": text }), configId: "x", machine: machineOf(["eth0"], scripts) })
+      .exitStatus;
+  assert.equal(exit({}), 5);
+  assert.equal(exit({ "/none": "ok" }), 6);
+});
+
+test("a script that only a shell could read is said to be one", () => {
+  const { diagnostics, isUsable } = load('vrrp_script a {\nscript "</dev/tcp/127.0.0.1/80"\n}\n');
+  assert.ok(isUsable);
+  assert.match(diagnostics[0]?.message ?? "", /write "bash -c '<\/dev\/tcp\/127\.0\.0\.1\/80'"/);
 });
