@@ -5,7 +5,7 @@
 import type { Log } from "../base/log.ts";
 import type { Scope } from "../conf/scope.ts";
 import { constantOf } from "../conf/template.ts";
-import type { HeadLimits } from "../wire/http1/request-head.ts";
+import type { HeadLimits } from "../wire/http1/head-results.ts";
 import { Captures } from "./captures.ts";
 import {
   type ErrorPage,

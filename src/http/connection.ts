@@ -12,25 +12,26 @@
  * | draining   | the last answer is on its way, then the connection ends       | send_timeout                |
  * | lingering  | our side is shut, what the client still sends is thrown away   | lingering_timeout           |
  *
- * Memory: while a head comes in one piece it is parsed where it was received. An idle connection owns no buffer. What
+ * Long because these states are one subject. Memory: while a head comes in one piece it is parsed where it was received. An idle connection owns no buffer. What
  * a socket does not take is kept in `queue`, and nothing more is read until it has gone.
  */
 import type { Bytes } from "../base/bytes.ts";
 import { printIp } from "../base/ip.ts";
-import type { Level, LogContext } from "../base/log.ts";
+import type { Level } from "../base/log.ts";
 import { printEndpoint } from "../io/listen.ts";
 import type { Memory } from "../io/memory.ts";
 import type { Stream, StreamOwner } from "../io/stream.ts";
-import { CHUNK_DATA, CHUNK_DONE, CHUNK_MORE, ChunkedDecoder } from "../wire/http1/chunked.ts";
-import { HOST, REFERER } from "../wire/http1/fields.ts";
-import { COMPLETE, INCOMPLETE } from "../wire/http1/request-head.ts";
+import { COMPLETE, INCOMPLETE } from "../wire/http1/head-results.ts";
 import { READING_BODY, READING_HEADERS, READING_LINE, WAITING_FOR_REQUEST } from "./actions.ts";
 import type { BodyReader } from "./body.ts";
 import { ConnectionOutput } from "./connection-output.ts";
 import { begin, drive, refuseHead } from "./engine.ts";
+import { errorContext, parsingContext } from "./error-context.ts";
 import type { ListeningPoint } from "./location.ts";
 import { CLIENT_CLOSED } from "./outcome.ts";
+import { extendHead, keepHead } from "./partial-head.ts";
 import type { Request } from "./request.ts";
+import { beginBody, consumeBody } from "./request-body.ts";
 import type { Worker } from "./worker.ts";
 
 export const WAITING = 0;
@@ -195,37 +196,22 @@ export class Connection extends ConnectionOutput implements StreamOwner {
       this.worker.releaseRequest(request);
       return;
     }
-    const length = head.scanned;
-    const buffer = new Uint8Array(Math.max(this.point.limits.bufferSize, length + 256));
-    buffer.set(head.bytes.subarray(head.base, head.base + length));
-    head.bytes = buffer;
-    head.base = 0;
+    keepHead(head, this.point.limits);
     this.partial = request;
   }
 
   private readMoreHead(request: Request): void {
-    const { head } = request;
-    const { limits } = this.point;
     const { input } = this.worker;
-    const before = head.scanned;
-    // The parser refuses what exceeds the header buffers, so this bound is met once at most.
-    const largest = limits.bufferSize + limits.largeBuffers * limits.largeBufferSize + 1;
-    const length = Math.min(input.end - input.at, Math.max(1, largest - before));
-    let buffer = head.bytes;
-    if (before + length > buffer.length) {
-      buffer = new Uint8Array(Math.max(before + length, Math.min(buffer.length * 2, largest)));
-      buffer.set(head.bytes.subarray(0, before));
-      head.bytes = buffer;
-    }
-    buffer.set(input.bytes.subarray(input.at, input.at + length), before);
+    const before = request.head.scanned;
     this.worker.parsing = request;
-    const result = head.parse(before + length, limits);
+    const length = extendHead(request.head, input, this.point.limits);
+    const result = request.head.parse(before + length, this.point.limits);
     if (result === INCOMPLETE) {
       input.at += length;
       return;
     }
     this.partial = undefined;
-    input.at += result === COMPLETE ? head.scanned - before : length;
+    input.at += result === COMPLETE ? request.head.scanned - before : length;
     this.startRequest(request, result, before + length);
   }
 
@@ -256,18 +242,12 @@ export class Connection extends ConnectionOutput implements StreamOwner {
 
   // ---- the request's body
 
-  /** Bytes of the body that have not been read; -1 while a chunked one is open. */
-  hasBodyLeft(request: Request): boolean {
-    if (request.bodyDiscarded) return request.bodyLeft !== 0;
-    return request.chunkedBody || request.contentLength > 0;
-  }
-
   /** Throws the body away, what is there now and what comes later. False when it is malformed. */
   discardBody(request: Request): boolean {
     if (request.bodyDiscarded || !(request.chunkedBody || request.contentLength > 0)) return true;
     request.bodyDiscarded = true;
-    this.beginBody(request);
-    const ok = this.consumeInput(request);
+    beginBody(request);
+    const ok = consumeBody(request, this.worker.input);
     if (request.bodyLeft === 0) request.lingeringClose = false;
     return ok;
   }
@@ -276,8 +256,8 @@ export class Connection extends ConnectionOutput implements StreamOwner {
   readBody(request: Request, reader: BodyReader): void {
     request.bodyDiscarded = true;
     request.bodyReader = reader;
-    this.beginBody(request);
-    if (!this.consumeInput(request)) {
+    beginBody(request);
+    if (!consumeBody(request, this.worker.input)) {
       this.endBody(request, 400);
       return;
     }
@@ -301,47 +281,13 @@ export class Connection extends ConnectionOutput implements StreamOwner {
     reader?.onBodyEnd(status);
   }
 
-  private beginBody(request: Request): void {
-    if (request.chunkedBody) {
-      request.decoder ??= new ChunkedDecoder();
-      request.decoder.reset();
-      request.bodyLeft = -1;
-    } else request.bodyLeft = Math.max(0, request.contentLength);
-  }
-
-  /** Consumes the part of the body that lies in the input. False when it is malformed. */
-  private consumeInput(request: Request): boolean {
-    const { input } = this.worker;
-    const reader = request.bodyReader;
-    while (input.at < input.end && request.bodyLeft !== 0) {
-      if (request.bodyLeft > 0) {
-        const size = Math.min(request.bodyLeft, input.end - input.at);
-        reader?.onBody(input.bytes, input.at, input.at + size);
-        input.at += size;
-        request.bodyLeft -= size;
-        continue;
-      }
-      const decoder = request.decoder as ChunkedDecoder;
-      const result = decoder.next(input.bytes, input.at, input.end);
-      input.at = decoder.position;
-      if (result === CHUNK_DATA) reader?.onBody(input.bytes, decoder.dataStart, decoder.position);
-      else if (result === CHUNK_DONE) request.bodyLeft = 0;
-      else if (result !== CHUNK_MORE) {
-        request.bodyLeft = 0;
-        this.logError("error", "client sent invalid chunked body");
-        return false;
-      }
-    }
-    return true;
-  }
-
   /** More of a body has come. */
   private feed(bytes: Bytes, start: number, end: number): void {
     const { request } = this;
     if (request === undefined) return;
     const { input } = this.worker;
     input.set(bytes, start, end);
-    const ok = this.consumeInput(request);
+    const ok = consumeBody(request, this.worker.input);
     if (input.at < input.end) this.hold(bytes, input.at, input.end);
     input.clear();
     if (this.state === BODY) {
@@ -616,7 +562,7 @@ export class Connection extends ConnectionOutput implements StreamOwner {
       const action = head.inRequestLine ? READING_LINE : READING_HEADERS;
       if (head.inRequestLine) head.closeLine(head.base + head.scanned);
       const { log } = partial.location;
-      if (message !== "" && log.enabled("info")) log.write("info", message, this.logContext(partial, action, errno));
+      if (message !== "" && log.enabled("info")) log.write("info", message, errorContext(this, partial, action, errno));
       this.logRequest(partial);
       this.worker.releaseRequest(partial);
     }
@@ -666,45 +612,16 @@ export class Connection extends ConnectionOutput implements StreamOwner {
     this.worker.forget(this);
   }
 
-  /** What the error log says about this connection and its request. */
-  logContext(request: Request | undefined, action?: string, errno?: number): LogContext {
-    const context: { -readonly [K in keyof LogContext]: LogContext[K] } = {
-      connection: this.number,
-      client: this.remoteAddress,
-      server: request === undefined ? this.point.name : request.server.name,
-    };
-    if (action !== undefined) context.action = action;
-    if (errno !== undefined) context.errno = errno;
-    if (request === undefined) return context;
-    if (request.head.lineEnd > 0) context.request = request.requestLine;
-    // The line is refused before any header line is looked at.
-    if (action === READING_LINE) return context;
-    const { head } = request;
-    const host = head.knownValue(HOST);
-    if (host !== undefined) context.host = host;
-    const referrer = head.knownValue(REFERER);
-    if (referrer !== undefined) context.referrer = referrer;
-    return context;
-  }
-
   /** A header line of the request that is being parsed is dropped. */
   logIgnored(line: string): void {
-    const { head } = this.worker.parsing as Request;
-    const host = head.knownValue(HOST);
-    this.point.defaultServer.location.log.write("info", `client sent invalid header line: "${line}"`, {
-      connection: this.number,
-      client: this.remoteAddress,
-      server: this.point.defaultServer.name,
-      request: head.text(0, head.lineEnd),
-      action: READING_HEADERS,
-      ...(host === undefined ? {} : { host }),
-    });
+    const { log } = this.point.defaultServer.location;
+    log.write("info", `client sent invalid header line: "${line}"`, parsingContext(this));
   }
 
   logError(level: Level, message: string, errno?: number, action?: string): void {
     const { request } = this;
     const log = request === undefined ? this.point.defaultServer.location.log : request.location.log;
-    if (log.enabled(level)) log.write(level, message, this.logContext(request, action, errno));
+    if (log.enabled(level)) log.write(level, message, errorContext(this, request, action, errno));
   }
 }
 /** The lingering close that a request asks for. */

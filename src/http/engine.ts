@@ -7,7 +7,8 @@
 import type { Bytes } from "../base/bytes.ts";
 import { parseOffset } from "../conf/units.ts";
 import { EXPECT } from "../wire/http1/fields.ts";
-import { GET, HEAD, type HeadResult, POST } from "../wire/http1/request-head.ts";
+import type { HeadResult } from "../wire/http1/head-results.ts";
+import { GET, HEAD, POST } from "../wire/http1/methods.ts";
 import { isUnsafePath, unescapeUri } from "../wire/http1/uri.ts";
 import { CONTINUE } from "./answer-head.ts";
 import { bytesChunk, type Chunk, textChunk } from "./body.ts";

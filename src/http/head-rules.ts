@@ -4,7 +4,9 @@
  */
 import { parseDecimal } from "../wire/http1/digits.ts";
 import { CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING, USER_AGENT } from "../wire/http1/fields.ts";
-import * as wire from "../wire/http1/request-head.ts";
+import * as wire from "../wire/http1/head-results.ts";
+import { CONNECT, TRACE } from "../wire/http1/methods.ts";
+import { FIELD_STRIDE } from "../wire/http1/request-head.ts";
 import { normalisePath } from "../wire/http1/uri.ts";
 import { READING_HEADERS, READING_LINE } from "./actions.ts";
 import type { ListeningPoint } from "./location.ts";
@@ -145,8 +147,8 @@ function setUri(request: Request): boolean {
 
 function readHost(request: Request, index: number): number {
   const { head } = request;
-  const start = head.fields[index * wire.FIELD_STRIDE + 2] as number;
-  const end = head.fields[index * wire.FIELD_STRIDE + 3] as number;
+  const start = head.fields[index * FIELD_STRIDE + 2] as number;
+  const end = head.fields[index * FIELD_STRIDE + 3] as number;
   const parsed = request.connection.worker.hosts.get(head.bytes, head.base + start, head.base + end);
   if (parsed === undefined) {
     complain(request, "client sent invalid host header");
@@ -163,7 +165,7 @@ function applyFields(request: Request): number {
   const { head } = request;
   const length = head.known[CONTENT_LENGTH] as number;
   if (length !== -1) {
-    const at = length * wire.FIELD_STRIDE;
+    const at = length * FIELD_STRIDE;
     const { fields, bytes, base } = head;
     request.contentLength = parseDecimal(bytes, base + (fields[at + 2] as number), base + (fields[at + 3] as number));
     if (request.contentLength < 0) {
@@ -177,11 +179,11 @@ function applyFields(request: Request): number {
   }
   if (head.known[CONNECTION] !== -1) readConnection(request, head.known[CONNECTION] as number);
   else request.keepAlive = request.version > 1000;
-  if (request.method === wire.CONNECT) {
+  if (request.method === CONNECT) {
     complain(request, "client sent CONNECT method");
     return 405;
   }
-  if (request.method === wire.TRACE) {
+  if (request.method === TRACE) {
     complain(request, "client sent TRACE method");
     return 405;
   }

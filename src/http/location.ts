@@ -1,7 +1,7 @@
 /** What a request runs through, built once from the configuration: locations, virtual servers, listening points. */
 import type { Log } from "../base/log.ts";
 import type { Scope } from "../conf/scope.ts";
-import type { HeadLimits } from "../wire/http1/request-head.ts";
+import type { HeadLimits } from "../wire/http1/head-results.ts";
 import type { Written } from "./answer-head.ts";
 import type { LocationTree } from "./location-tree.ts";
 import type { CoreConf, ServerConf } from "./modules/core.ts";

@@ -5,8 +5,9 @@
 
 import type { ChunkedDecoder } from "../wire/http1/chunked.ts";
 import { COOKIE } from "../wire/http1/fields.ts";
+import { GET } from "../wire/http1/methods.ts";
 import { findParam } from "../wire/http1/params.ts";
-import { GET, RequestHead } from "../wire/http1/request-head.ts";
+import { RequestHead } from "../wire/http1/request-head.ts";
 import type { BodyFilter, BodyReader } from "./body.ts";
 import type { Connection } from "./connection.ts";
 import type { Location, VirtualServer } from "./location.ts";

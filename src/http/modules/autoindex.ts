@@ -4,7 +4,7 @@ import type { ConfOf } from "../../conf/slot.ts";
 import { choice, flag } from "../../conf/slots.ts";
 import { emptyFileInfo, type FileInfo } from "../../io/files.ts";
 import { printHttpDate, printIsoTime, printListingTime } from "../../wire/http1/date.ts";
-import { GET, HEAD } from "../../wire/http1/request-head.ts";
+import { GET, HEAD } from "../../wire/http1/methods.ts";
 import { escapeHtml, escapeUri, findArg } from "../../wire/http1/uri.ts";
 import { textChunk } from "../body.ts";
 import { discardBody, sendBody, sendHeader } from "../engine.ts";

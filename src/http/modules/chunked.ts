@@ -1,5 +1,5 @@
 /** Sends a body of unknown length in chunks, with trailers behind it. nginx: ngx_http_chunked_filter_module. */
-import { HEAD } from "../../wire/http1/request-head.ts";
+import { HEAD } from "../../wire/http1/methods.ts";
 import { type BodyFilter, type Chunk, ORDER_CHUNKED, textChunk } from "../body.ts";
 import { httpModule } from "../module.ts";
 import { OK } from "../outcome.ts";

@@ -3,7 +3,7 @@
  * nginx: ngx_http_core_module.
  */
 import type { Scope } from "../../conf/scope.ts";
-import { type ConfOf, confModule, type Report, type Use } from "../../conf/slot.ts";
+import type { ConfOf, Report, Use } from "../../conf/slot.ts";
 import {
   bits,
   block,
@@ -27,9 +27,10 @@ import { literal, type Template } from "../../conf/template.ts";
 import { parseMsec, parseNumber, parseOffset, parseSec, parseSize } from "../../conf/units.ts";
 import { sizeBytes } from "../../conf/values.ts";
 import { parseErrorLog } from "../../net/error-log.ts";
+import { METHOD_NAMES } from "../../wire/http1/methods.ts";
 import { UNLIMITED_RANGES } from "../../wire/http1/range.ts";
-import { METHOD_NAMES } from "../../wire/http1/request-head.ts";
 import { type Listen, parseListen } from "../listen.ts";
+import { httpModule } from "../module.ts";
 import type { OpenFileCacheSettings } from "../open-files.ts";
 import { type Pattern, translatePattern } from "../pcre.ts";
 
@@ -69,7 +70,7 @@ export interface ErrorPageLine {
 }
 
 /** The `http` block and what stands only there. */
-export const httpMain = confModule({
+export const httpMain = httpModule({
   name: "http",
   contexts: "http",
   directives: {
@@ -191,7 +192,7 @@ function checkPool(value: number, use: Use): number | undefined {
 }
 
 /** What stands in `http` and `server`. */
-export const coreServer = confModule({
+export const coreServer = httpModule({
   name: "http core, server",
   contexts: "http, server",
   check: (conf, _situation, report) => checkLocations(conf, report),
@@ -386,7 +387,7 @@ function parseDirectIo(use: Use): "off" | undefined {
 }
 
 /** What stands in `http`, `server` and `location`. */
-export const core = confModule({
+export const core = httpModule({
   name: "http core",
   contexts: EVERYWHERE,
   merge: (merged, _outer, { environment: { prefix } }) => {

@@ -3,7 +3,7 @@
 import type { Use } from "../../conf/slot.ts";
 import { list } from "../../conf/slots.ts";
 import { constantOf, type Template } from "../../conf/template.ts";
-import { GET, HEAD, POST } from "../../wire/http1/request-head.ts";
+import { GET, HEAD, POST } from "../../wire/http1/methods.ts";
 import { internalRedirect } from "../engine.ts";
 import type { Handler } from "../location.ts";
 import { httpModule, type Place } from "../module.ts";

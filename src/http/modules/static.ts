@@ -1,5 +1,5 @@
 /** Answers with files. nginx: ngx_http_static_module. */
-import { GET, HEAD, POST } from "../../wire/http1/request-head.ts";
+import { GET, HEAD, POST } from "../../wire/http1/methods.ts";
 import { escapeUri, extension } from "../../wire/http1/uri.ts";
 import { fileChunk } from "../body.ts";
 import { answer, discardBody } from "../engine.ts";

@@ -1,6 +1,6 @@
 /** A page with a few counters, and variables for them. nginx: ngx_http_stub_status_module. */
 import { fold } from "../../conf/slots.ts";
-import { GET, HEAD } from "../../wire/http1/request-head.ts";
+import { GET, HEAD } from "../../wire/http1/methods.ts";
 import { textChunk } from "../body.ts";
 import { answer, discardBody } from "../engine.ts";
 import { httpModule } from "../module.ts";

@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { fromLatin1 } from "../../base/bytes.ts";
-import { COMPLETE, FIELD_STRIDE, type HeadLimits, INCOMPLETE, RequestHead } from "./request-head.ts";
+import { COMPLETE, type HeadLimits, INCOMPLETE } from "./head-results.ts";
+import { FIELD_STRIDE, RequestHead } from "./request-head.ts";
 
 const LIMITS: HeadLimits = {
   bufferSize: 64,

@@ -2,8 +2,10 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { fromLatin1 } from "../../base/bytes.ts";
 import { CONTENT_LENGTH, HOST } from "./fields.ts";
-import * as head from "./request-head.ts";
-import { type HeadLimits, RequestHead } from "./request-head.ts";
+import type { HeadLimits } from "./head-results.ts";
+import * as head from "./head-results.ts";
+import { GET, METHOD_NAMES } from "./methods.ts";
+import { RequestHead } from "./request-head.ts";
 
 const LIMITS: HeadLimits = {
   bufferSize: 1024,
@@ -29,7 +31,7 @@ function resultOf(text: string, limits: Partial<HeadLimits> = {}): number {
 test("a plain request gives its parts", () => {
   const { result, head: request } = parse("GET /a/b.html?x=1 HTTP/1.1\r\nHost: example.org\r\nX-A:  v w  \r\n\r\nrest");
   assert.equal(result, head.COMPLETE);
-  assert.equal(request.method, head.GET);
+  assert.equal(request.method, GET);
   assert.equal(request.version, 1001);
   assert.equal(request.text(request.uriStart, request.uriEnd), "/a/b.html?x=1");
   assert.equal(request.text(request.argsStart, request.uriEnd), "x=1");
@@ -56,11 +58,11 @@ test("HTTP/0.9 is a request line alone, for GET only", () => {
 });
 
 test("methods are capitals, underscore and dash", () => {
-  for (const method of head.METHOD_NAMES.slice(1, 16)) {
+  for (const method of METHOD_NAMES.slice(1, 16)) {
     const { result, head: request } = parse(`${method} / HTTP/1.1\r\n\r\n`);
     assert.equal(result, head.COMPLETE, method);
     assert.equal(request.methodText(), method);
-    assert.equal(request.method, head.METHOD_NAMES.indexOf(method));
+    assert.equal(request.method, METHOD_NAMES.indexOf(method));
   }
   assert.equal(parse("X-Y_Z / HTTP/1.1\r\n\r\n").head.methodText(), "X-Y_Z");
   for (const line of ["get / HTTP/1.1\r\n", "G3T / HTTP/1.1\r\n", " GET /\r\n", "\0", "GE\r\n"]) {

@@ -3,97 +3,29 @@
  * (bare LF ends a line, HTTP/0.9 is served, odd header names are marked rather than refused).
  * Counterpart in nginx: ngx_http_parse_request_line, ngx_http_parse_header_line and the header buffers around them.
  *
- * Written for speed: states with tight inner loops over bytes, offsets in an Int32Array, no strings. The parser stops
+ * Long because it is one state machine. Written for speed: states with tight inner loops over bytes, offsets in an Int32Array, no strings. The parser stops
  * where the data stop and goes on from there, so that a head that comes byte by byte costs no more than one in a piece.
  */
 import type { Bytes } from "../../base/bytes.ts";
 import { latin1 } from "../../base/bytes.ts";
 import { HEADER_NAME, HEADER_VALUE, IP_LITERAL, METHOD, PLAIN_URI, TARGET_HOST } from "./chars.ts";
 import { HOST, KNOWN_FIELDS, knownField, UNIQUE_FIELDS } from "./fields.ts";
-
-/** What `parse` says: more is needed, the head is whole, or why it is refused. */
-export const INCOMPLETE = 0;
-export const COMPLETE = 1;
-export const INVALID_METHOD = 2;
-export const INVALID_REQUEST = 3;
-export const INVALID_VERSION = 4;
-export const INVALID_09_METHOD = 5;
-export const INVALID_HEADER = 6;
-export const DUPLICATE_HEADER = 7;
-export const URI_TOO_LARGE = 8;
-export const HEADER_TOO_LARGE = 9;
-export const TOO_MANY_HEADERS = 10;
-export type HeadResult = number;
-
-/** Bounds and choices of a listener's default server. Sizes in bytes. */
-export interface HeadLimits {
-  /** client_header_buffer_size */
-  readonly bufferSize: number;
-  /** large_client_header_buffers: how many, and how large each. */
-  readonly largeBuffers: number;
-  readonly largeBufferSize: number;
-  /** max_headers */
-  readonly maxHeaders: number;
-  /** underscores_in_headers */
-  readonly underscores: boolean;
-  /** ignore_invalid_headers */
-  readonly ignoreInvalid: boolean;
-  /** Told of each header line that is dropped (log text of nginx: client sent invalid header line). */
-  readonly onIgnored: ((line: string) => void) | undefined;
-}
-
-/** Methods that have a number; all others are `OTHER_METHOD`. */
-export const OTHER_METHOD = 0;
-export const GET = 1;
-export const HEAD = 2;
-export const POST = 3;
-export const PUT = 4;
-export const DELETE = 5;
-export const MKCOL = 6;
-export const COPY = 7;
-export const MOVE = 8;
-export const OPTIONS = 9;
-export const PROPFIND = 10;
-export const PROPPATCH = 11;
-export const LOCK = 12;
-export const UNLOCK = 13;
-export const PATCH = 14;
-export const TRACE = 15;
-export const CONNECT = 16;
-
-/** Names of the numbered methods; the index is the number, the first is a place holder. */
-export const METHOD_NAMES = [
-  "",
-  "GET",
-  "HEAD",
-  "POST",
-  "PUT",
-  "DELETE",
-  "MKCOL",
-  "COPY",
-  "MOVE",
-  "OPTIONS",
-  "PROPFIND",
-  "PROPPATCH",
-  "LOCK",
-  "UNLOCK",
-  "PATCH",
-  "TRACE",
-  "CONNECT",
-] as const;
-
-const METHOD_BYTES = METHOD_NAMES.map((name) => Uint8Array.from(name, (character) => character.charCodeAt(0)));
-
-function methodNumber(bytes: Bytes, start: number, end: number): number {
-  const length = end - start;
-  next: for (let method = 1; method < METHOD_BYTES.length; method++) {
-    const name = METHOD_BYTES[method] as Uint8Array;
-    if (name.length !== length) continue;
-    for (let i = 0; i < length; i++) if (bytes[start + i] !== name[i]) continue next;
-    return method;
-  }
-  return OTHER_METHOD;
-}
+import {
+  COMPLETE,
+  DUPLICATE_HEADER,
+  HEADER_TOO_LARGE,
+  type HeadLimits,
+  type HeadResult,
+  INCOMPLETE,
+  INVALID_09_METHOD,
+  INVALID_HEADER,
+  INVALID_METHOD,
+  INVALID_REQUEST,
+  INVALID_VERSION,
+  TOO_MANY_HEADERS,
+  URI_TOO_LARGE,
+} from "./head-results.ts";
+import { CONNECT, GET, METHOD_NAMES, methodNumber, OTHER_METHOD } from "./methods.ts";
 
 const SP = 0x20;
 const CR = 0x0d;

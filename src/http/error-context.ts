@@ -1,0 +1,46 @@
+/** What the error log says about a connection and its request, in nginx's order. nginx: ngx_http_log_error_handler. */
+import type { LogContext } from "../base/log.ts";
+import { HOST, REFERER } from "../wire/http1/fields.ts";
+import { READING_HEADERS, READING_LINE } from "./actions.ts";
+import type { Connection } from "./connection.ts";
+import type { Request } from "./request.ts";
+
+/** Client, server, request line, host and referrer, as far as they are known. */
+export function errorContext(
+  connection: Connection,
+  request: Request | undefined,
+  action?: string,
+  errno?: number,
+): LogContext {
+  const context: { -readonly [K in keyof LogContext]: LogContext[K] } = {
+    connection: connection.number,
+    client: connection.remoteAddress,
+    server: request === undefined ? connection.point.name : request.server.name,
+  };
+  if (action !== undefined) context.action = action;
+  if (errno !== undefined) context.errno = errno;
+  if (request === undefined) return context;
+  const { head } = request;
+  if (head.lineEnd > 0) context.request = request.requestLine;
+  // The line is refused before any header line is looked at.
+  if (action === READING_LINE) return context;
+  const host = head.knownValue(HOST);
+  if (host !== undefined) context.host = host;
+  const referrer = head.knownValue(REFERER);
+  if (referrer !== undefined) context.referrer = referrer;
+  return context;
+}
+
+/** The same for a request whose head is being parsed and that isn't the connection's request yet. */
+export function parsingContext(connection: Connection): LogContext {
+  const { head } = connection.worker.parsing as Request;
+  const host = head.knownValue(HOST);
+  return {
+    connection: connection.number,
+    client: connection.remoteAddress,
+    server: connection.point.defaultServer.name,
+    request: head.text(0, head.lineEnd),
+    action: READING_HEADERS,
+    ...(host === undefined ? {} : { host }),
+  };
+}
