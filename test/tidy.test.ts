@@ -87,8 +87,7 @@ test("the list of HTTP modules is the folder of HTTP modules", options, () => {
   );
   const folder = products
     .filter((file) => /^src\/http\/modules\/[\w-]+\.ts$/.test(file))
-    .map((file) => path.basename(file, ".ts"))
-    .filter((name) => /httpModule\(/.test(read(`src/http/modules/${name}.ts`)));
+    .map((file) => path.basename(file, ".ts"));
   assert.deepEqual([...new Set(listed)].sort(), folder.sort());
 });
 
