@@ -176,3 +176,18 @@ describe("the keepalived half", { concurrency: true, skip }, () => {
     }
   });
 });
+
+// By itself: beside others the moment would be missed.
+test("ends when it is told to while it is still starting", { skip }, async () => {
+  const lab = new SegmentLab(["a"]);
+  try {
+    const a = lab.start("tandem", "a", config());
+    await until("the VRRP process is being started", () => a.log().includes("Starting VRRP child process"));
+    a.process.kill("SIGTERM");
+    await until("gone", () => a.process.exitCode !== null || a.process.signalCode !== null, 4000);
+    assert.doesNotMatch(a.log(), /does not stop/);
+    assert.equal(lab.holds("a", VIP), false);
+  } finally {
+    await lab.close();
+  }
+});

@@ -58,7 +58,8 @@ export class VrrpSupervisor {
   #processes: ProcessTracker | undefined;
   #files: FileTracker | undefined;
   #isStopping = false;
-  #onReady: (() => void) | undefined;
+  /** Whoever waits for the routers to run, until they do. */
+  #startUp: { readonly resolve: () => void; readonly reject: (error: Error) => void } | undefined;
   #onStopped: (() => void) | undefined;
   #reportId = 0;
   readonly #reports = new Map<number, (report: NodeReport | undefined) => void>();
@@ -84,12 +85,9 @@ export class VrrpSupervisor {
     this.#notifier.configure(this.#config.globals);
     this.#node.apply(this.#config);
     await new Promise<void>((resolve, reject) => {
-      this.#onReady = resolve;
-      this.#onStopped = () => reject(new Error("the VRRP process ended while it was starting"));
+      this.#startUp = { resolve, reject };
       this.#spawn();
     });
-    this.#onReady = undefined;
-    this.#onStopped = undefined;
   }
 
   /** Takes a new configuration over; adverts go on meanwhile. */
@@ -198,7 +196,8 @@ export class VrrpSupervisor {
       case "ready":
         this.#log.write("notice", "Startup complete");
         this.#track();
-        this.#onReady?.();
+        this.#startUp?.resolve();
+        this.#startUp = undefined;
         break;
       case "log":
         this.#log.write(message.level, message.text);
@@ -226,11 +225,13 @@ export class VrrpSupervisor {
       return;
     }
     for (const answer of [...this.#reports.values()]) answer(undefined);
-    const wasStarting = this.#onReady !== undefined;
-    if (this.#isStopping || wasStarting || this.#options.dontRespawn === true) {
+    const startUp = this.#startUp;
+    this.#startUp = undefined;
+    startUp?.reject(new Error("the VRRP process ended while it was starting"));
+    if (this.#isStopping || startUp !== undefined || this.#options.dontRespawn === true) {
       this.#child = undefined;
       this.#onStopped?.();
-      if (!this.#isStopping && !wasStarting) this.#options.onGone?.();
+      if (!this.#isStopping && startUp === undefined) this.#options.onGone?.();
       return;
     }
     this.#restarts++;
