@@ -313,8 +313,12 @@ interface FileCacheLine {
 function parseFileCache(use: Use): FileCacheLine | "off" | undefined {
   let max = 0;
   let inactiveS = 60;
+  let isOff = false;
   for (const word of use.args) {
-    if (word === "off") return "off";
+    if (word === "off") {
+      isOff = true;
+      continue;
+    }
     const [name, value = ""] = word.split("=", 2) as [string, string?];
     const parsed = name === "max" ? parseNumber(value) : name === "inactive" ? parseSec(value) : undefined;
     if (parsed === undefined || (name === "max" && parsed === 0))
@@ -322,6 +326,7 @@ function parseFileCache(use: Use): FileCacheLine | "off" | undefined {
     if (name === "max") max = parsed;
     else inactiveS = parsed;
   }
+  if (isOff) return "off";
   if (max === 0) return use.fail('"open_file_cache" must have the "max" parameter');
   return { max, inactiveMs: inactiveS * 1000 };
 }

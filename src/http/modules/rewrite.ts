@@ -97,10 +97,10 @@ function parseCondition(use: Use): Condition | undefined {
   const words = [...use.args];
   const first = words[0] as string;
   if (!first.startsWith("(")) return use.fail(`invalid condition "${first}"`);
-  words[0] = first.slice(1);
+  if (first.length > 1) words[0] = first.slice(1);
   const last = words.at(-1) as string;
   if (!last.endsWith(")")) return use.fail(`invalid condition "${last}"`);
-  if (words[0] === "") words.shift();
+  if (first.length === 1) words.shift();
   words[words.length - 1] = (words.at(-1) as string).slice(0, -1);
   if (words.at(-1) === "") words.pop();
   const [subject = ")", operator, object] = words; // of "()" nginx keeps the second one
