@@ -8,7 +8,7 @@ import { type ConfigReader, folderOf, load, sourcesOf } from "../conf/nginx/load
 import type { NodeFacts } from "./facts.ts";
 import { type NginxView, viewNginx } from "./nginx-view.ts";
 import { parseShell } from "./shell.ts";
-import { type CheckedNode, type CheckedScript, pairInstances, type Subject, scriptRuns } from "./subject.ts";
+import { type CheckedNode, type CheckedScript, pairInstances, type Subject, scriptRuns, serviceOf } from "./subject.ts";
 
 /** The files of a check. */
 export interface CheckRequest {
@@ -99,7 +99,15 @@ function loadScript(script: CheckedScript["script"], near: readonly string[], re
     // A compiled program is no text.
     if (text === undefined || text.includes("\0")) continue;
     const shell = parseShell(text);
-    return { script, path, source, text, shell, runs: scriptRuns(shell, path, script.timeoutMs) };
+    return {
+      script,
+      path,
+      source,
+      text,
+      shell,
+      service: serviceOf(shell),
+      runs: scriptRuns(shell, path, script.timeoutMs),
+    };
   }
   return builtIn(script, path);
 }
@@ -120,7 +128,8 @@ function builtIn(script: CheckedScript["script"], path: string): CheckedScript {
   const shell = parseShell(text);
   const runs = scriptRuns(shell, path, script.timeoutMs);
   const isKnown = runs.whileBroken.outcomes.every(({ unknowns }) => unknowns.length === 0);
-  return { script, path, source: undefined, text: undefined, shell, runs: isKnown ? runs : undefined };
+  const unread = { source: undefined, text: undefined };
+  return { script, path, ...unread, shell, service: serviceOf(shell), runs: isKnown ? runs : undefined };
 }
 
 function quote(word: string): string {

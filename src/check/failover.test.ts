@@ -15,11 +15,11 @@ function holds({ minMs, maxMs }: Span, ...measured: readonly number[]): void {
 }
 
 test("the times are those that were measured with keepalived 2.2.7", () => {
-  const { gracefulStop, nodeDies, nginxDies, returnsAfter } = outlook({});
+  const { gracefulStop, nodeDies, serviceDies, returnsAfter } = outlook({});
   holds(gracefulStop, 666, 671, 674);
   holds(nodeDies, 2740, 3144, 3591);
-  assert.ok(nginxDies.kind === "moves");
-  holds(nginxDies.span, 4189, 4900, 5180);
+  assert.ok(serviceDies.kind === "moves");
+  holds(serviceDies.span, 4189, 4900, 5180);
   assert.ok(returnsAfter !== undefined);
   holds(returnsAfter, 3639, 3666);
 });
@@ -33,30 +33,30 @@ test("version 3 with 100 ms adverts is ten times faster", () => {
 test("a script that stops keepalived costs its run and the skew", () => {
   const script =
     "#!/bin/sh\npidof nginx && exit 0\nsystemctl start nginx\nsleep 2\npidof nginx || killall keepalived\n";
-  const { nginxDies } = outlook({ script, both: replace("interval 2", "interval 2\ntimeout 10") });
-  assert.ok(nginxDies.kind === "moves");
-  holds(nginxDies.span, 2923, 4330);
-  assert.match(nginxDies.how, /stops keepalived/);
+  const { serviceDies } = outlook({ script, both: replace("interval 2", "interval 2\ntimeout 10") });
+  assert.ok(serviceDies.kind === "moves");
+  holds(serviceDies.span, 2923, 4330);
+  assert.match(serviceDies.how, /stops keepalived/);
 });
 
 test("weight 0 makes the failure a fault, which costs the skew only", () => {
-  const { nginxDies } = outlook({ both: replace("weight -20", "weight 0") });
-  assert.ok(nginxDies.kind === "moves");
-  assert.deepEqual(nginxDies.span, { minMs: 648.4375, maxMs: 2648.4375 });
+  const { serviceDies } = outlook({ both: replace("weight -20", "weight 0") });
+  assert.ok(serviceDies.kind === "moves");
+  assert.deepEqual(serviceDies.span, { minMs: 648.4375, maxMs: 2648.4375 });
 });
 
 test("positive weights count while nginx runs", () => {
-  const { activePriority, backupPriority, nginxDies } = outlook({ both: replace("weight -20", "weight 20") });
+  const { activePriority, backupPriority, serviceDies } = outlook({ both: replace("weight -20", "weight 20") });
   assert.deepEqual([activePriority, backupPriority], [120, 110]);
-  assert.equal(nginxDies.kind, "moves");
+  assert.equal(serviceDies.kind, "moves");
 });
 
 test("a tracked process is missed at once", () => {
   const both = (text: string): string =>
     `vrrp_track_process web {\nprocess nginx\n}\n${text.replace("track_script {\n\t\tchk\n\t}", "track_process {\nweb\n}")}`;
-  const { nginxDies } = outlook({ both });
-  assert.ok(nginxDies.kind === "moves");
-  assert.equal(nginxDies.span.maxMs, 648.4375);
+  const { serviceDies } = outlook({ both });
+  assert.ok(serviceDies.kind === "moves");
+  assert.equal(serviceDies.span.maxMs, 648.4375);
 });
 
 test("with an effective nopreempt the address stays where it went", () => {
@@ -65,8 +65,8 @@ test("with an effective nopreempt the address stays where it went", () => {
 
 test("why the address stays is told", () => {
   const reason = (change: Change) => {
-    const { nginxDies } = outlook(change);
-    return nginxDies.kind === "stays" ? nginxDies.reason : nginxDies.kind;
+    const { serviceDies } = outlook(change);
+    return serviceDies.kind === "stays" ? serviceDies.reason : serviceDies.kind;
   };
   assert.equal(reason({ script: "#!/bin/sh\nexit 1\n" }), "always-failing");
   assert.equal(reason({ script: "#!/bin/sh\nexit 0\n" }), "never-noticed");

@@ -18,7 +18,7 @@ export type Consequence =
   | { readonly kind: "stays"; readonly reason: StayReason; readonly how: string }
   | { readonly kind: "unknown"; readonly how: string };
 
-/** Why the address does not move although nginx is dead. */
+/** Why the address does not move although the service is dead. */
 export type StayReason =
   | "untracked"
   | "always-failing"
@@ -39,12 +39,14 @@ export interface Roles {
 /** One pair of instances, explained. */
 export interface Outlook {
   readonly roles: Roles;
-  /** Effective priorities while nginx runs on both. */
+  /** Effective priorities while the service runs on both. */
   readonly activePriority: number;
   readonly backupPriority: number;
   readonly gracefulStop: Span;
   readonly nodeDies: Span;
-  readonly nginxDies: Consequence;
+  /** What the active node serves, as far as the files tell; undefined: nothing is known of a service. */
+  readonly service: string | undefined;
+  readonly serviceDies: Consequence;
   /** undefined: the address stays where it went. */
   readonly returnsAfter: Span | undefined;
 }
@@ -93,7 +95,8 @@ export function outlookOf(pair: InstancePair): Outlook {
     backupPriority,
     gracefulStop: { minMs: skew, maxMs: skew },
     nodeDies,
-    nginxDies: nginxDies(roles, activePriority, backupPriority, nodeDies, skew),
+    service: serviceOf(roles),
+    serviceDies: serviceDies(roles, activePriority, backupPriority, nodeDies, skew),
     returnsAfter: active.nopreempt ? undefined : { minMs: back, maxMs: back },
   };
 }
@@ -112,10 +115,16 @@ function rolesOf({ a, b, nodeA, nodeB }: InstancePair): Roles {
     : { active: b, activeNode: nodeB, backup: a, backupNode: nodeA };
 }
 
-/** Program names that stand for nginx, or for Tandem in its place. */
-const WEB_SERVER = /(^|\/)(nginx|tandem)/;
+/** The tracked program, else nginx when its configuration was given. */
+function serviceOf(roles: Roles): string | undefined {
+  const [script] = trackedScripts(roles.activeNode, roles.active);
+  if (script !== undefined) return script.checked.service;
+  const [process] = roles.active.tracks.processes;
+  const tracked = roles.activeNode.config.trackProcesses.find(({ name }) => name === process?.name);
+  return tracked?.process ?? (roles.activeNode.nginx === undefined ? undefined : "nginx");
+}
 
-/** What the active node itself notices of a dead nginx. */
+/** What the active node itself notices of a dead service. */
 interface Notice {
   /** It moves without any comparison of priorities. */
   readonly moves: Consequence | undefined;
@@ -127,8 +136,8 @@ interface Notice {
   readonly isAlwaysFailing: boolean;
 }
 
-/** What happens when nginx on the active node dies and can't be started again. */
-function nginxDies(
+/** What happens when the service on the active node dies and can't be started again. */
+function serviceDies(
   roles: Roles,
   activePriority: number,
   backupPriority: number,
@@ -138,8 +147,8 @@ function nginxDies(
   const { active, activeNode, backup, backupNode } = roles;
   if (active.priority === 255 && active.where.has("track_script"))
     return { kind: "stays", reason: "owner", how: "priority 255 owns the address: no check can lower it" };
-  if (trackedScripts(activeNode, active).length === 0 && webProcesses(roles).length === 0)
-    return { kind: "stays", reason: "untracked", how: "nothing in the configuration looks at nginx" };
+  if (trackedScripts(activeNode, active).length === 0 && trackedProcesses(roles).length === 0)
+    return { kind: "stays", reason: "untracked", how: "nothing in the configuration looks at a service" };
   const notice = noticed(roles, activePriority, backupSkewMs);
   if (notice.moves !== undefined) return notice.moves;
   const { detection, isUnknown, isAlwaysFailing, priority } = notice;
@@ -147,7 +156,7 @@ function nginxDies(
   if (detection === undefined)
     return isAlwaysFailing
       ? { kind: "stays", reason: "always-failing", how: "the check fails all the time, so nothing changes" }
-      : { kind: "stays", reason: "never-noticed", how: "the check succeeds although nginx is dead" };
+      : { kind: "stays", reason: "never-noticed", how: "the check succeeds all the same" };
   if (priority > backupPriority || (priority === backupPriority && !isBackupAddressHigher(roles)))
     return {
       kind: "stays",
@@ -167,13 +176,9 @@ function nginxDies(
   );
 }
 
-/** Tracked processes that are the web server. */
-function webProcesses({ active, activeNode }: Roles): readonly Track[] {
-  return active.tracks.processes.filter(
-    ({ name, weightReverse }) =>
-      !weightReverse &&
-      activeNode.config.trackProcesses.some((known) => known.name === name && WEB_SERVER.test(known.process)),
-  );
+/** Tracked processes that must run. */
+function trackedProcesses({ active }: Roles): readonly Track[] {
+  return active.tracks.processes.filter(({ weightReverse }) => !weightReverse);
 }
 
 /** Goes through all that the active node tracks. */
@@ -187,7 +192,7 @@ function noticed(roles: Roles, activePriority: number, backupSkewMs: number): No
     if (detection === undefined || span.maxMs > detection.maxMs) detection = span;
   };
   const done = (found?: Consequence): Notice => ({ moves: found, priority, detection, isUnknown, isAlwaysFailing });
-  for (const { weight } of webProcesses(roles)) {
+  for (const { weight } of trackedProcesses(roles)) {
     const skew = { minMs: backupSkewMs, maxMs: backupSkewMs };
     if (weight === 0) return done(moves(skew, "the process is missed at once: fault"));
     lower(weight, { minMs: 0, maxMs: 0 });

@@ -28,7 +28,8 @@ export function printJson(
         backup: { node: roles.backupNode.label, instance: roles.backup.name, priority: outlook.backupPriority },
         gracefulStop: outlook.gracefulStop,
         nodeDies: outlook.nodeDies,
-        nginxDies: outlook.nginxDies,
+        service: outlook.service ?? null,
+        serviceDies: outlook.serviceDies,
         returnsAfter: outlook.returnsAfter ?? null,
       };
     }),

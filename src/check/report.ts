@@ -52,8 +52,8 @@ class Printer {
   }
 
   /** What happens in the events that a pair is there for. */
-  outlook({ pairs }: Subject, isSplit: boolean): void {
-    for (const pair of pairs) {
+  outlook(subject: Subject, isSplit: boolean): void {
+    for (const pair of subject.pairs) {
       const addresses = pair.a.addresses.slice(0, 2).map(({ address }) => printIp(address));
       const more = pair.a.addresses.length > 2 ? " …" : "";
       const name = `${pair.a.name} (${addresses.join(", ")}${more})`;
@@ -64,19 +64,24 @@ class Printer {
         );
         continue;
       }
-      const { roles, activePriority, backupPriority, gracefulStop, nodeDies, nginxDies, returnsAfter } =
+      const { roles, activePriority, backupPriority, gracefulStop, nodeDies, serviceDies, returnsAfter, service } =
         outlookOf(pair);
       const active = `${roles.activeNode.label} (priority ${withNominal(activePriority, roles.active.priority)})`;
       const backup = `${roles.backupNode.label} (${withNominal(backupPriority, roles.backup.priority)})`;
       this.#heading(`What ${name} will do: ${active} has the address, ${backup} waits`);
+      const serviceRow = [
+        `${service} on ${roles.activeNode.label} dies for good`,
+        serviceDies.kind === "moves"
+          ? printSpan(serviceDies.span)
+          : serviceDies.kind === "stays"
+            ? "for ever"
+            : "unknown",
+        serviceDies.how,
+      ] as const;
       const rows = [
         [`${roles.activeNode.label} is stopped in good order`, printSpan(gracefulStop), ""],
         [`${roles.activeNode.label} dies, or its network`, printSpan(nodeDies), ""],
-        [
-          `nginx on ${roles.activeNode.label} dies for good`,
-          nginxDies.kind === "moves" ? printSpan(nginxDies.span) : nginxDies.kind === "stays" ? "for ever" : "unknown",
-          nginxDies.how,
-        ],
+        ...(service === undefined ? [] : [serviceRow]),
         [
           `${roles.activeNode.label} comes back`,
           "not at all",

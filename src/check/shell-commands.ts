@@ -39,13 +39,19 @@ const prints = (output: string): CommandResult => ({ status: 0, output });
 /** Dashes that look like a minus sign and are none: what word processors and web pages make of it. */
 export const FALSE_DASH = /[\u2010-\u2015\u2212\uFE58\uFE63\uFF0D]/;
 
-const NGINX_PROCESSES = ["nginx: master process /usr/sbin/nginx", "nginx: worker process"];
+/** Command lines of the service's processes, as `ps -ef` shows them. */
+function processesOf({ service, isServiceRunning }: World): readonly string[] {
+  if (!isServiceRunning) return [];
+  return service === "nginx"
+    ? ["nginx: master process /usr/sbin/nginx", "nginx: worker process"]
+    : [`/usr/sbin/${service}`];
+}
 
 /** All known programs by their base name. */
 export const COMMANDS: Readonly<Record<string, (context: CommandContext) => CommandResult>> = {
   ps,
-  pgrep: (context) => processQuery(context, true),
-  pidof: (context) => processQuery(context, true),
+  pgrep: processQuery,
+  pidof: processQuery,
   killall: kill,
   pkill: kill,
   kill: ({ note, words }) => {
@@ -99,7 +105,7 @@ export const COMMANDS: Readonly<Record<string, (context: CommandContext) => Comm
   read: readAnswer,
   nc: ({ words, world }) => {
     const isLocal = words.some((word) => word !== undefined && /^(127\.|localhost$|::1$)/.test(word));
-    return isLocal ? quiet(world.isNginxRunning ? 0 : 1) : { status: undefined, output: undefined };
+    return isLocal ? quiet(world.isServiceRunning ? 0 : 1) : { status: undefined, output: undefined };
   },
   echo: ({ words }) => {
     const text = words.slice(1).filter((word) => word !== "-n");
@@ -139,13 +145,12 @@ function ps({ words, world, following, note }: CommandContext): CommandResult {
   const hasHeader = !options.some((word) => /^(--no-headers?|h|--no-heading)$/.test(word) || /=$/.test(word));
   const at = options.indexOf("-C");
   const header = hasHeader ? ["PID TTY TIME CMD"] : [];
-  const running = world.isNginxRunning ? NGINX_PROCESSES : [];
+  const running = processesOf(world);
   if (at >= 0) {
-    const isNginx = options[at + 1] === "nginx";
-    if (!isNginx) return { status: undefined, output: undefined };
+    if (options[at + 1] !== world.service) return { status: undefined, output: undefined };
     return {
       status: running.length > 0 ? 0 : 1,
-      output: lines([...header, ...running.map(() => "1 ? 00:00:00 nginx")]),
+      output: lines([...header, ...running.map(() => `1 ? 00:00:00 ${world.service}`)]),
     };
   }
   const isAll = options.some((word) => /^(-?a?u?x|-?aux|-?ax|-e[fF]?|-A|ax|aux|-aux|auxw+|-efw*|-elf)$/.test(word));
@@ -185,15 +190,15 @@ function grep({ words, input }: CommandContext): CommandResult {
   return { status, output: flags.includes("c") ? `${found.length}\n` : lines(found) };
 }
 
-/** `pgrep nginx`, `pidof nginx`: process ids, and a status that says whether there are any. */
-function processQuery({ words, world }: CommandContext, prefersNginx: boolean): CommandResult {
+/** `pgrep NAME`, `pidof NAME`: process ids, and a status that says whether there are any. */
+function processQuery({ words, world }: CommandContext): CommandResult {
   const target = words.slice(1).find((word) => word?.startsWith("-") !== true);
-  if (!prefersNginx || target === undefined || !/(^|\/)nginx$/.test(target))
+  if (target === undefined || target.slice(target.lastIndexOf("/") + 1) !== world.service)
     return { status: undefined, output: undefined };
-  return world.isNginxRunning ? prints("4711\n") : quiet(1);
+  return world.isServiceRunning ? prints("4711\n") : quiet(1);
 }
 
-/** `killall -0 nginx` asks; `killall keepalived` ends. */
+/** `killall -0 NAME` asks; `killall keepalived` ends. */
 function kill({ words, world, note }: CommandContext): CommandResult {
   const args = words.slice(1);
   const isQuestion = args.some((word) => word === "-0" || word === "-s0");
@@ -203,17 +208,18 @@ function kill({ words, world, note }: CommandContext): CommandResult {
     if (!isQuestion) note("stop-keepalived", words.join(" "));
     return quiet(0);
   }
-  if (!/nginx/.test(target)) return quiet(undefined);
-  const status = world.isNginxRunning ? 0 : 1;
+  if (!target.includes(world.service)) return quiet(undefined);
+  const status = world.isServiceRunning ? 0 : 1;
   if (isQuestion) return quiet(status);
-  note("stop-nginx", words.join(" "));
-  return { ...quiet(status), world: { ...world, isNginxRunning: false } };
+  note("stop-service", words.join(" "));
+  return { ...quiet(status), world: { ...world, isServiceRunning: false } };
 }
 
 /** `systemctl VERB UNIT` and `service UNIT VERB`. */
 function service({ words, world, note }: CommandContext): CommandResult {
   const args = words.slice(1).filter((word) => word?.startsWith("-") !== true);
-  const unit = args.find((word) => word !== undefined && /^(nginx|keepalived)(\.service)?$/.test(word));
+  const units = [world.service, "keepalived"].flatMap((name) => [name, `${name}.service`]);
+  const unit = args.find((word) => word !== undefined && units.includes(word));
   const verb = args.find(
     (word) => word !== undefined && /^(start|restart|stop|reload|status|is-active|kill)$/.test(word),
   );
@@ -222,54 +228,55 @@ function service({ words, world, note }: CommandContext): CommandResult {
     if (verb === "stop" || verb === "kill") note("stop-keepalived", words.join(" "));
     return quiet(0);
   }
-  if (verb === "start" || verb === "restart") return startNginx(world, words.join(" "), note);
+  if (verb === "start" || verb === "restart") return startService(world, words.join(" "), note);
   if (verb === "stop" || verb === "kill") {
-    note("stop-nginx", words.join(" "));
-    return { ...quiet(0), world: { ...world, isNginxRunning: false } };
+    note("stop-service", words.join(" "));
+    return { ...quiet(0), world: { ...world, isServiceRunning: false } };
   }
-  const state = world.isNginxRunning ? "active\n" : "inactive\n";
-  return { status: world.isNginxRunning ? 0 : 3, output: verb === "is-active" ? state : undefined };
+  const state = world.isServiceRunning ? "active\n" : "inactive\n";
+  return { status: world.isServiceRunning ? 0 : 3, output: verb === "is-active" ? state : undefined };
 }
 
-function startNginx(world: World, detail: string, note: CommandContext["note"]): CommandResult {
-  note("start-nginx", detail);
-  // A second nginx cannot bind the ports of the first.
-  if (world.isNginxRunning || !world.canStartNginx) return quiet(1);
-  return { ...quiet(0), world: { ...world, isNginxRunning: true } };
+function startService(world: World, detail: string, note: CommandContext["note"]): CommandResult {
+  note("start-service", detail);
+  // A second one cannot bind the ports of the first.
+  if (world.isServiceRunning || !world.canStart) return quiet(1);
+  return { ...quiet(0), world: { ...world, isServiceRunning: true } };
 }
 
 function nginx({ words, world, note }: CommandContext): CommandResult {
+  if (world.service !== "nginx") return UNKNOWN;
   const signal = words.indexOf("-s");
   if (signal >= 0) {
     const verb = words[signal + 1];
-    if (verb !== "stop" && verb !== "quit") return quiet(world.isNginxRunning ? 0 : 1);
-    note("stop-nginx", words.join(" "));
-    return { ...quiet(world.isNginxRunning ? 0 : 1), world: { ...world, isNginxRunning: false } };
+    if (verb !== "stop" && verb !== "quit") return quiet(world.isServiceRunning ? 0 : 1);
+    note("stop-service", words.join(" "));
+    return { ...quiet(world.isServiceRunning ? 0 : 1), world: { ...world, isServiceRunning: false } };
   }
   if (words.some((word) => word === "-t" || word === "-v" || word === "-V")) return quiet(undefined);
-  return startNginx(world, words[0] ?? "nginx", note);
+  return startService(world, words[0] ?? "nginx", note);
 }
 
-/** A request to this node: it succeeds while nginx runs. */
+/** A request to this node: it succeeds while the service runs. */
 function probe({ words, world }: CommandContext): CommandResult {
   const url = words.findLast((word) => word?.startsWith("-") !== true && words.indexOf(word) > 0);
   if (url === undefined || !/127\.0\.0\.1|localhost|\[::1\]/.test(url)) return { status: undefined, output: undefined };
   const code = words.some((word) => word?.includes("http_code"));
-  const isUp = world.isNginxRunning;
+  const isUp = world.isServiceRunning;
   const status = isUp ? 0 : 7;
   if (code) return { status, output: isUp ? "200" : "000" };
   return { status, output: words.some((word) => word === "-o" || word === "/dev/null") ? "" : undefined };
 }
 
-/** bash's `exec 3<>/dev/tcp/127.0.0.1/80`: a connection to nginx, if it is there. */
+/** bash's `exec 3<>/dev/tcp/127.0.0.1/80`: a connection to the service, if it is there. */
 function openConnection({ targets, words, world }: CommandContext): CommandResult {
   const isTcp = targets.some((target) => /^\/dev\/tcp\/(127\.\d+\.\d+\.\d+|localhost|::1)\/\d+$/.test(target));
   if (!isTcp) return words.length === 1 ? quiet(0) : UNKNOWN;
-  if (!world.isNginxRunning) return quiet(1);
+  if (!world.isServiceRunning) return quiet(1);
   return { ...quiet(0), world: { ...world, isConnected: true } };
 }
 
-/** `read _ status _ <&3`: the first line of nginx's answer, when a connection is open. */
+/** `read _ status _ <&3`: the first line of the answer, when a connection is open. */
 function readAnswer({ words, world }: CommandContext): CommandResult {
   const names: string[] = [];
   for (let at = 1; at < words.length; at++) {
@@ -278,7 +285,7 @@ function readAnswer({ words, world }: CommandContext): CommandResult {
     else if (word !== undefined && !word.startsWith("-")) names.push(word);
   }
   const answer = ["HTTP/1.1", "200", "OK"];
-  const isKnown = world.isConnected === true && world.isNginxRunning;
+  const isKnown = world.isConnected === true && world.isServiceRunning;
   const variables = names.map((name, index) => [name, isKnown ? (answer[index] ?? "") : undefined] as const);
   return { status: isKnown ? 0 : undefined, output: "", variables };
 }

@@ -1,6 +1,6 @@
 /**
- * What a check script does, worked out without running it: the script is walked through in an imagined node where nginx
- * runs or doesn't, following every branch that can't be decided. Programs that check scripts use are known by what they
+ * What a check script does, worked out without running it: the script is walked through in an imagined node where nginx (or another
+ * service) runs or doesn't, following every branch that can't be decided. Programs that check scripts use are known by what they
  * print and return; anything else makes both outcomes possible.
  */
 
@@ -9,9 +9,11 @@ import { COMMANDS, type CommandResult, UNKNOWN } from "./shell-commands.ts";
 
 /** The imagined node. */
 export interface World {
-  readonly isNginxRunning: boolean;
-  /** Whether starting nginx would work. */
-  readonly canStartNginx: boolean;
+  /** Name of the program that the script looks after, `nginx`. */
+  readonly service: string;
+  readonly isServiceRunning: boolean;
+  /** Whether starting it would work. */
+  readonly canStart: boolean;
   /** What `ps -ef` shows of the script itself. */
   readonly scriptPath: string;
   /** The script has a connection to nginx open (`/dev/tcp`). */
@@ -20,7 +22,7 @@ export interface World {
 
 /** Something that the script did, and when. */
 export interface Deed {
-  readonly kind: "start-nginx" | "stop-nginx" | "stop-keepalived" | "bad-dash" | "sleep";
+  readonly kind: "start-service" | "stop-service" | "stop-keepalived" | "bad-dash" | "sleep";
   /** Program, argument or seconds, as far as it explains. */
   readonly detail: string;
   readonly line: number;

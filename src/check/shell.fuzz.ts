@@ -74,7 +74,7 @@ test("no text makes the shell reader or the walk throw or hang", () => {
     fc.property(fc.array(piece, { maxLength: 60 }), fc.constantFrom(" ", ""), (pieces, joint) => {
       const script = parseShell(pieces.join(joint));
       eachCommand(script.list, () => {});
-      runScript(script, { isNginxRunning: false, canStartNginx: true, scriptPath: "/x" }, 2);
+      runScript(script, { service: "nginx", isServiceRunning: false, canStart: true, scriptPath: "/x" }, 2);
     }),
     { numRuns: 500 },
   );
@@ -87,5 +87,5 @@ test("a script that calls itself or loops for ever is given up", () => {
     "while :; do if x; then y; fi; done\n",
     "f() { a || b; c || d; e || f; }\nf\n",
   ])
-    runScript(parseShell(text), { isNginxRunning: true, canStartNginx: true, scriptPath: "/x" }, 2);
+    runScript(parseShell(text), { service: "nginx", isServiceRunning: true, canStart: true, scriptPath: "/x" }, 2);
 });

@@ -5,7 +5,7 @@ import type { KeepalivedConfig, Position, VrrpInstance, VrrpScript } from "../co
 import type { NodeFacts } from "./facts.ts";
 import type { Place } from "./finding.ts";
 import type { NginxView } from "./nginx-view.ts";
-import type { Script } from "./shell.ts";
+import { eachCommand, type Script } from "./shell.ts";
 import { type Outcome, runScript } from "./shell-run.ts";
 
 /** A script of a `vrrp_script`, as far as it could be read. */
@@ -17,6 +17,8 @@ export interface CheckedScript {
   readonly source: string | undefined;
   readonly text: string | undefined;
   readonly shell: Script | undefined;
+  /** The program that it looks after. */
+  readonly service: string;
   /** What it does; undefined when it could not be read. */
   readonly runs: ScriptRuns | undefined;
 }
@@ -90,10 +92,29 @@ export function pairInstances(nodeA: CheckedNode, nodeB: CheckedNode): readonly 
   });
 }
 
+/** What a script looks after: nginx if it speaks of it, else the program that it asks about. */
+export function serviceOf(shell: Script): string {
+  let service: string | undefined;
+  let isNginx = false;
+  eachCommand(shell.list, ({ words }) => {
+    const [program = "", ...args] = words.map(({ source }) => source.replace(/^["']|["']$/g, ""));
+    if ([program, ...args].some((word) => word.includes("nginx"))) isNginx = true;
+    if (!/(^|\/)(killall|pkill|pidof|pgrep|systemctl)$/.test(program)) return;
+    const name = args.find(
+      (word) =>
+        /^[\w./@-]+$/.test(word) && !/^-|^(is-active|status|start|restart|stop|keepalived(\.service)?)$/.test(word),
+    );
+    if (name !== undefined) service ??= name.slice(name.lastIndexOf("/") + 1).replace(/\.service$/, "");
+  });
+  return isNginx ? "nginx" : (service ?? "nginx");
+}
+
 /** Walks a script through the three situations. */
 export function scriptRuns(shell: Script, path: string, timeoutMs: number): ScriptRuns {
-  const run = (isNginxRunning: boolean, canStartNginx: boolean): Result => {
-    const outcomes = runScript(shell, { isNginxRunning, canStartNginx, scriptPath: path }, timeoutMs / 1000);
+  const service = serviceOf(shell);
+  const run = (isServiceRunning: boolean, canStart: boolean): Result => {
+    const world = { service, isServiceRunning, canStart, scriptPath: path };
+    const outcomes = runScript(shell, world, timeoutMs / 1000);
     const verdicts = new Set(
       outcomes.map(({ status }) => (status === undefined ? undefined : status === 0 ? "success" : "failure")),
     );

@@ -64,7 +64,7 @@ test("the JSON document has the same findings and machine-readable times", () =>
   const document = JSON.parse(printJson(subject, findings, verdict, 2));
   assert.equal(document.exitStatus, 2);
   assert.equal(document.findings.length, findings.length);
-  assert.equal(document.pairs[0].nginxDies.reason, "always-failing");
+  assert.equal(document.pairs[0].serviceDies.reason, "always-failing");
 });
 
 test("with the dash mended, a timeout and equal states the pair is found to fail over", () => {

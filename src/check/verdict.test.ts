@@ -54,3 +54,15 @@ test("one warning is counted", () => {
     "One thing should be put right all the same.",
   );
 });
+
+test("a pair of another service is explained with its name", () => {
+  const change = { nginx: "", script: "#!/bin/sh\nkillall -0 haproxy\n" };
+  const subject = subjectOf(change);
+  const findings = runRules(subject);
+  const verdict = judge(subject, findings);
+  assert.equal(verdict.sentence, "This pair fails over when a node dies and when haproxy dies.");
+  assert.match(
+    printReport(subject, findings, verdict, { columns: 100, hasColour: false }),
+    /haproxy on a dies for good/,
+  );
+});

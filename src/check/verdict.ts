@@ -40,12 +40,17 @@ export function judge(subject: Subject, findings: readonly Finding[]): Verdict {
     };
   if (subject.peer === undefined) return single(subject, first);
   const outlooks = subject.pairs.map(outlookOf);
-  const hasNginx = subject.node.nginx !== undefined;
-  const isUntracked = ({ nginxDies }: Outlook): boolean =>
-    nginxDies.kind === "stays" && nginxDies.reason === "untracked";
-  const [stuck] = outlooks.filter((one) => one.nginxDies.kind === "stays" && (hasNginx || !isUntracked(one)));
+  const isUntracked = ({ serviceDies }: Outlook): boolean =>
+    serviceDies.kind === "stays" && serviceDies.reason === "untracked";
+  const [stuck] = outlooks.filter(
+    (one) => one.serviceDies.kind === "stays" && (one.service !== undefined || !isUntracked(one)),
+  );
   if (stuck !== undefined)
-    return { level: "bad", sentence: "This pair will not fail over when nginx dies.", reason: reasonOf(stuck) };
+    return {
+      level: "bad",
+      sentence: `This pair will not fail over when ${stuck.service ?? "its service"} dies.`,
+      reason: reasonOf(stuck),
+    };
   if (subject.pairs.length === 0)
     return {
       level: "bad",
@@ -58,19 +63,19 @@ export function judge(subject: Subject, findings: readonly Finding[]): Verdict {
     return {
       level: "doubtful",
       sentence: "This pair fails over when a node dies; no service on it is watched.",
-      reason: "If there is one, give its nginx.conf and let keepalived watch it.",
+      reason: "If there is one, let keepalived watch it.",
     };
-  const [unclear] = outlooks.filter(({ nginxDies }) => nginxDies.kind === "unknown");
+  const [unclear] = outlooks.filter(({ serviceDies }) => serviceDies.kind === "unknown");
   if (unclear !== undefined)
     return {
       level: "doubtful",
-      sentence: "This pair fails over when a node dies; whether it does when nginx dies can't be told.",
-      reason: `${capital(unclear.nginxDies.how)}.`,
+      sentence: `This pair fails over when a node dies; whether it does when ${unclear.service ?? "its service"} dies can't be told.`,
+      reason: `${capital(unclear.serviceDies.how)}.`,
     };
   const warnings = findings.filter(({ severity }) => severity === "warning").length;
   return {
     level: warnings > 0 ? "doubtful" : "good",
-    sentence: "This pair fails over when a node dies and when nginx dies.",
+    sentence: `This pair fails over when a node dies and when ${outlooks[0]?.service ?? "its service"} dies.`,
     reason:
       warnings === 0
         ? "Nothing was found against it."
@@ -91,14 +96,14 @@ function single(subject: Subject, first: Finding | undefined): Verdict {
   };
 }
 
-function reasonOf({ nginxDies, roles }: Outlook): string {
-  if (nginxDies.kind !== "stays") return "";
-  switch (nginxDies.reason) {
+function reasonOf({ serviceDies, roles, service = "the service" }: Outlook): string {
+  if (serviceDies.kind !== "stays") return "";
+  switch (serviceDies.reason) {
     case "always-failing":
-      return "The check fails all the time, also while nginx runs, so nothing changes when nginx really dies: the address stays on the dead node, for ever.";
+      return `The check fails all the time, also while ${service} runs, so nothing changes when ${service} really dies: the address stays on the dead node, for ever.`;
     case "untracked":
-      return `Nothing watches nginx: the address stays on ${roles.activeNode.label} for as long as that machine is alive.`;
+      return `Nothing watches ${service}: the address stays on ${roles.activeNode.label} for as long as that machine is alive.`;
     default:
-      return `${capital(nginxDies.how)}: the address stays on ${roles.activeNode.label}.`;
+      return `${capital(serviceDies.how)}: the address stays on ${roles.activeNode.label}.`;
   }
 }

@@ -23,8 +23,8 @@ export const nginxUnwatched: Rule<Subject> = {
         .filter(({ syncGroup }) => syncGroup === undefined)
         .map((instance) => explain([placeOf(instance)]));
     return pairs.flatMap((pair) => {
-      const { nginxDies, roles } = outlookOf(pair);
-      if (nginxDies.kind !== "stays" || nginxDies.reason !== "untracked") return [];
+      const { serviceDies, roles } = outlookOf(pair);
+      if (serviceDies.kind !== "stays" || serviceDies.reason !== "untracked") return [];
       return [explain([placeOf(roles.active)])];
     });
   },

@@ -4,13 +4,13 @@ import { nodesOf, placeOf, type Subject, trackedScripts } from "../subject.ts";
 
 export const scriptAlwaysFails: Rule<Subject> = {
   id: "script-always-fails",
-  doc: "A check script fails even while nginx runs.",
+  doc: "A check script fails even while what it checks is well.",
   check: (subject) => {
     const nodes = nodesOf(subject);
     return nodes.flatMap((node) =>
       node.config.instances.flatMap((instance) =>
         trackedScripts(node, instance).flatMap(({ checked, weight }): Found[] => {
-          const { runs, script } = checked;
+          const { runs, script, service } = checked;
           if (runs?.whileUp.verdict !== "failure") return [];
           const isTimeout = runs.whileUp.outcomes.every(({ status }) => status === "timeout");
           const how = isTimeout
@@ -22,15 +22,15 @@ export const scriptAlwaysFails: Rule<Subject> = {
               ? `${instance.name} on ${node.label} runs at priority ${priority} instead of ${instance.priority}`
               : weight === 0
                 ? `${instance.name} on ${node.label} is in FAULT and never holds the address`
-                : `${instance.name} on ${node.label} never gets the ${weight} that a working nginx should give it`;
+                : `${instance.name} on ${node.label} never gets the ${weight} that a working ${service} should give it`;
           return [
             {
               severity: "error",
               nodes: [node.label],
-              title: `The check "${script.name}" fails even while nginx runs`,
-              why: `Walking through ${checked.source} with a running nginx, ${how}. So it says nothing: when nginx really dies, nothing changes.`,
+              title: `The check "${script.name}" fails even while ${service} runs`,
+              why: `Walking through ${checked.source} with a running ${service}, ${how}. So it says nothing: when ${service} really dies, nothing changes.`,
               detail,
-              fix: 'let the script only ask, quickly: "pidof nginx" or "curl -fs -m 1 -o /dev/null http://127.0.0.1:PORT/"; leave restarting to systemd',
+              fix: `let the script only ask, quickly: "pidof ${service}" or, for a web server, "curl -fs -m 1 -o /dev/null http://127.0.0.1:PORT/"; leave restarting to systemd`,
               places: [placeOf(script, "script")],
             },
           ];

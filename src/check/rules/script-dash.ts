@@ -22,7 +22,7 @@ export const scriptDash: Rule<Subject> = {
             found.set(`${source}:${word.line}:${word.column}`, {
               severity: "error",
               title: `"${word.source}" begins with ${nameOf(character)}, not with a minus sign`,
-              why: `${program} takes it for garbage, prints an error instead of its list and fails. Whatever counts that list counts nothing: the script believes that nginx is dead even while it runs.`,
+              why: `${program} takes it for garbage, prints an error instead of its list and fails. Whatever counts that list counts nothing: the script believes that what it checks is dead even while it runs.`,
               fix: `write ${meant} with two plain minus signs`,
               places: [place],
             });

@@ -8,7 +8,7 @@ export const scriptRunnable: Rule<Subject> = {
   check: (subject) => {
     const { facts, isHere, node: here } = subject;
     return nodesOf(subject).flatMap((node) =>
-      node.scripts.flatMap(({ script, path, source, text, shell, runs }): Found[] => {
+      node.scripts.flatMap(({ script, path, source, text, shell, service, runs }): Found[] => {
         const places = [placeOf(script, "script")];
         const isOnThisNode = isHere && node === here;
         const fact = facts?.file(path);
@@ -44,8 +44,8 @@ export const scriptRunnable: Rule<Subject> = {
           if (runs?.whileBroken.verdict === undefined && runs?.whileBroken.stopsKeepalived !== true)
             found.push({
               severity: "info",
-              title: `What "${script.name}" does when nginx is dead can't be told from its text`,
-              why: `Tandem reads simple scripts only; here it met ${list(unknowns)}. Try the script by hand: stop nginx, run it, look at its exit status and how long it takes.`,
+              title: `What "${script.name}" does when ${service} is dead can't be told from its text`,
+              why: `Tandem reads simple scripts only; here it met ${list(unknowns)}. Try the script by hand: stop ${service}, run it, look at its exit status and how long it takes.`,
               places: [{ file: source, line: 1 }],
             });
         } else if (!isOnThisNode || fact !== undefined)

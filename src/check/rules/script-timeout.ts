@@ -5,12 +5,12 @@ import { type CheckedNode, type CheckedScript, nodesOf, placeOf, type Subject } 
 
 export const scriptTimeout: Rule<Subject> = {
   id: "script-timeout",
-  doc: "A check script outlasts its timeout when nginx is dead.",
+  doc: "A check script outlasts its timeout when what it checks is dead.",
   check: (subject) => nodesOf(subject).flatMap((node) => node.scripts.flatMap((checked) => timeouts(node, checked))),
 };
 
 function timeouts(node: CheckedNode, checked: CheckedScript): Found[] {
-  const { runs, script, shell, source } = checked;
+  const { runs, script, shell, source, service } = checked;
   if (runs === undefined || shell === undefined || source === undefined) return [];
   const outlasts = runs.whileBroken.outcomes.some(({ status }) => status === "timeout");
   if (!outlasts) return [];
@@ -20,7 +20,7 @@ function timeouts(node: CheckedNode, checked: CheckedScript): Found[] {
   const stop = stopCommand(checked);
   const isMissed = stop !== undefined && !runs.whileBroken.stopsKeepalived;
   const isRestarting = runs.whileRestartable.outcomes.some(
-    ({ status, deeds }) => status === "timeout" && deeds.some(({ kind }) => kind === "start-nginx"),
+    ({ status, deeds }) => status === "timeout" && deeds.some(({ kind }) => kind === "start-service"),
   );
   const hasTimeout = script.where.has("timeout");
   const end = `keepalived ends it after ${seconds} s (${hasTimeout ? "its timeout" : "no timeout is written, so the interval counts"})`;
@@ -35,9 +35,9 @@ function timeouts(node: CheckedNode, checked: CheckedScript): Found[] {
       severity: isMissed ? "error" : "warning",
       title: isMissed
         ? `"${script.name}" is ended before it reaches the line that stops keepalived`
-        : `"${script.name}" outlasts its timeout when nginx is dead`,
+        : `"${script.name}" outlasts its timeout when ${service} is dead`,
       nodes: [node.label],
-      why: `${sleep} as long as the script may run at all: ${end}.${isMissed ? " What stands behind it, stopping keepalived to hand the address over, never happens." : ""}${isRestarting ? " A restart of nginx that works counts as a failed check, too." : ""}`,
+      why: `${sleep} as long as the script may run at all: ${end}.${isMissed ? " What stands behind it, stopping keepalived to hand the address over, never happens." : ""}${isRestarting ? ` A restart of ${service} that works counts as a failed check, too.` : ""}`,
       fix: `write "timeout ${Math.ceil(seconds + 8)}" in vrrp_script ${script.name}, or better: let the check only fail and let the weight or a fault move the address`,
       places,
     },

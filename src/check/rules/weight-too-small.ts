@@ -8,15 +8,15 @@ export const weightTooSmall: Rule<Subject> = {
   doc: "A failing check does not bring the priority below the other node's.",
   check: ({ pairs }) =>
     pairs.flatMap((pair) => {
-      const { nginxDies, roles, activePriority, backupPriority } = outlookOf(pair);
-      if (nginxDies.kind !== "stays" || nginxDies.reason !== "priority-too-high") return [];
+      const { serviceDies, roles, activePriority, backupPriority } = outlookOf(pair);
+      if (serviceDies.kind !== "stays" || serviceDies.reason !== "priority-too-high") return [];
       const { active, activeNode, backup, backupNode } = roles;
       const need = activePriority - backupPriority + 1;
       return [
         {
           severity: "error",
           title: `The weight is too small: with a failed check ${activeNode.label} is still not below ${backupNode.label}`,
-          why: `${nginxDies.how}. Both nodes notice that nginx is dead, and the address stays where it is.`,
+          why: `${serviceDies.how}. The failure is noticed, and the address stays where it is.`,
           fix: `a weight of -${need} or below on ${activeNode.label}, or weight 0, which makes a failure a fault`,
           places: [placeOf(active, "priority"), placeOf(backup, "priority")],
         },
