@@ -169,8 +169,11 @@ async function rehearse(options: Options): Promise<number> {
     process.once("disconnect", () => resolve(130)); // whoever started the lab has died
   });
   try {
-    const status = await Promise.race([interrupted, runAll(rehearsal, options)]);
-    if (options.keep && status !== 130) await Promise.race([interrupted, keepUp(rehearsal)]);
+    let status = await Promise.race([interrupted, runAll(rehearsal, options)]);
+    if (options.keep && status !== 130) {
+      const end = await Promise.race([interrupted, keepUp(rehearsal)]);
+      if (end !== 130) status = end;
+    }
     keepLogs = status === 1;
     if (keepLogs) process.stderr.write(`Logs of the nodes and a capture of the switch: ${rehearsal.directory}\n`);
     return status;
@@ -191,7 +194,11 @@ async function runAll(rehearsal: Rehearsal, options: Options): Promise<number> {
 
 /** Leaves the pair up; where its namespaces are is written down for `tandem lab shell`. Never resolves. */
 async function keepUp(rehearsal: Rehearsal): Promise<number> {
-  await rehearsal.bringUp();
+  try {
+    await rehearsal.bringUp();
+  } catch (error) {
+    return complain(`the pair does not come up: ${(error as Error).message}`);
+  }
   const { pair } = rehearsal;
   if (pair === undefined) return 0;
   const pids = Object.fromEntries([...NODES, "client"].map((name) => [name, pair.agent(name).namespacePid]));

@@ -4,6 +4,7 @@
  * answer is a failure, and the reload of a server must not cause one.
  */
 import net from "node:net";
+import { hostOf } from "./probe.ts";
 import type { KeepAliveResult, KeepAliveSettings } from "./protocol.ts";
 
 const ANSWER_TIMEOUT_MS = 2000;
@@ -71,7 +72,7 @@ class KeepAliveClient {
     this.#waiting = true;
     this.#counts.requests++;
     this.#armTimeout();
-    this.#socket?.write(`GET / HTTP/1.1\r\nHost: ${this.#settings.ip}\r\n\r\n`);
+    this.#socket?.write(`GET / HTTP/1.1\r\nHost: ${hostOf(this.#settings.ip)}\r\n\r\n`);
   }
 
   #read(text: string): void {

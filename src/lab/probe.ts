@@ -22,7 +22,7 @@ export function probeOnce(settings: ProbeSettings): Promise<ProbeResult> {
       resolve({ startMs, endMs: nowMs(), ...outcome });
     };
     const timer = setTimeout(() => settle({ failure: "TIMEOUT" }), settings.timeoutMs);
-    socket.on("connect", () => socket.write(`GET / HTTP/1.0\r\nHost: ${settings.ip}\r\n\r\n`));
+    socket.on("connect", () => socket.write(`GET / HTTP/1.0\r\nHost: ${hostOf(settings.ip)}\r\n\r\n`));
     socket.on("data", (chunk) => {
       sizeBytes += chunk.length;
       if (sizeBytes <= MAX_ANSWER_BYTES) chunks.push(chunk);
@@ -30,6 +30,11 @@ export function probeOnce(settings: ProbeSettings): Promise<ProbeResult> {
     socket.on("end", () => settle(readAnswer(Buffer.concat(chunks).toString("latin1"))));
     socket.on("error", (error: NodeJS.ErrnoException) => settle({ failure: error.code ?? error.message }));
   });
+}
+
+/** As it is written in a Host field: IPv6 in brackets. */
+export function hostOf(ip: string): string {
+  return ip.includes(":") ? `[${ip}]` : ip;
 }
 
 /** The body of a complete answer with status 200; anything else is a failure. */

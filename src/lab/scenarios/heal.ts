@@ -1,5 +1,6 @@
 /** The partition ends: both nodes are active, and one of them has to give way before clients talk to a node that has given way. */
 import { ANNOUNCE_MS, type Scenario } from "../scenario.ts";
+import { sleepMs } from "../time.ts";
 import { asWritten } from "../variants.ts";
 
 export const heal: Scenario = {
@@ -13,14 +14,19 @@ export const heal: Scenario = {
       stage.unplug(active);
       await stage.untilAnswers(standby, stage.activeDownMs(standby));
     }
+    // Which node is heard first depends on the moment: let several runs meet several of them.
+    await sleepMs(Math.random() * pair.plan.nodes[active].instance.advertIntervalMs);
     stage.step(`the switch forwards for ${active} again`);
+    // A keepalived that gives way says no goodbye: the winner learns of it from its announcements, at its next advert.
+    const { advertIntervalMs } = pair.plan.nodes[active].instance;
+    const silentMs = stage.isTandem(standby) ? 0 : advertIntervalMs;
     const mark = stage.begin();
     stage.replug(active);
-    const { advertIntervalMs } = pair.plan.nodes[active].instance;
     const back = await stage.untilAnswers(active, 2 * advertIntervalMs);
-    return stage.end(mark, { ms: ANNOUNCE_MS, by: "no timer: the winner announces itself when the loser gives way" }, [
-      { what: `${active} answers within two adverts`, holds: back },
-      stage.expectOwner(active),
-    ]);
+    return stage.end(
+      mark,
+      { ms: ANNOUNCE_MS + silentMs, by: "no timer: the winner announces itself when the loser gives way" },
+      [{ what: `${active} answers within two adverts`, holds: back }, stage.expectOwner(active)],
+    );
   },
 };

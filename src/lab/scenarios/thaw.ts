@@ -14,12 +14,15 @@ export const thaw: Scenario = {
       await stage.untilAnswers(standby, stage.activeDownMs(standby));
     }
     stage.step(`SIGCONT everything of ${active}`);
+    // A keepalived that gives way says no goodbye: the winner learns of it from its announcements, at its next advert.
+    const { advertIntervalMs } = pair.plan.nodes[active].instance;
+    const silentMs = stage.isTandem(standby) ? 0 : advertIntervalMs;
     const mark = stage.begin();
     await stage.freeze(active, false);
-    const back = await stage.untilAnswers(active, 2 * pair.plan.nodes[active].instance.advertIntervalMs);
+    const back = await stage.untilAnswers(active, 2 * advertIntervalMs);
     return stage.end(
       mark,
-      { ms: 2 * ANNOUNCE_MS, by: "no timer: the winner announces itself, and its web server has a backlog" },
+      { ms: 2 * ANNOUNCE_MS + silentMs, by: "no timer: the winner announces itself, and its web server has a backlog" },
       [{ what: `${active} answers within two adverts`, holds: back }, stage.expectOwner(active)],
     );
   },
