@@ -52,13 +52,13 @@ export function notYet<D>(doc: string): Keyword<D> {
 }
 
 /** A keyword that settles something which Tandem has not (another process, a kernel feature): accepted, and said. */
-export function withoutEffect<D>(doc: string): Keyword<D> {
+export function withoutEffect<D>(why: string): Keyword<D> {
   return {
     syntax: "…",
-    doc,
+    doc: `No effect: ${why}.`,
     isImplemented: true,
     read: (_draft, line, scope) => {
-      scope.report("info", `'${line.words[0]}' has no effect: ${doc}`, line.position);
+      scope.report("info", `'${line.words[0]}' has no effect: ${why}`, line.position);
       scope.skipBlock();
     },
   };
