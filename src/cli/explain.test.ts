@@ -107,11 +107,15 @@ test("an unknown name gets its neighbours", () => {
   assert.equal(unknownName("bufer", known), 'unknown directive "bufer"; did you mean buffer?');
   assert.equal(unknownName("advertint", known), 'unknown directive "advertint"; did you mean advert_int?');
   assert.equal(unknownName("zzz", known), 'unknown directive "zzz"');
+  assert.equal(
+    unknownName("gzip_types", known),
+    '"gzip_types" is a directive of nginx (http_gzip_filter) that Tandem does not implement yet; it is refused',
+  );
 });
 
 test("there is a reference page for each module, one for keepalived.conf, and an index", () => {
   const pages = renderReference(known.catalog, known.keywords);
-  assert.deepEqual([...pages.keys()], ["nginx-test.md", "keepalived.md", "README.md"]);
+  assert.deepEqual([...pages.keys()], ["nginx-test.md", "keepalived.md", "nginx-not-implemented.md", "README.md"]);
   assert.match(
     pages.get("nginx-test.md")!,
     /## buffer\n\nA buffer\.\n\n\* syntax: `buffer size;`\n\* default: `buffer 8k;`\n\* context: main, http\n/,
@@ -121,5 +125,6 @@ test("there is a reference page for each module, one for keepalived.conf, and an
     /## vrrp_instance\n\n\* `advert_int SECONDS`: An interval\. Default: 1\.\n/,
   );
   assert.match(pages.get("keepalived.md")!, /Refused, because not implemented: `virtual_server`/);
+  assert.match(pages.get("nginx-not-implemented.md")!, /\* http_proxy: .*`proxy_pass`/);
   assert.match(pages.get("README.md")!, /\[buffer\]\(nginx-test\.md#buffer\)/);
 });

@@ -9,6 +9,7 @@ import { type Description, describeName, mentionsOf, type Place, placesOf, simil
 import { printDiagnostic } from "../conf/diagnostics.ts";
 import type { Source } from "../conf/directive.ts";
 import type { Piece } from "../conf/keepalived/lines.ts";
+import { nginxModulesOf } from "../conf/nginx/directive-names.ts";
 import { folderOf, load } from "../conf/nginx/load.ts";
 import type { Scope } from "../conf/scope.ts";
 import { fullName } from "../conf/slots.ts";
@@ -98,6 +99,9 @@ function printPlaces(places: readonly Place[], verb: string, none: string): stri
 export function unknownName(name: string, { catalog, keywords }: Known): string {
   if (name.startsWith("$"))
     return `no variable "${name}" is known; with -c FILE, those that a configuration defines are`;
+  const modules = nginxModulesOf(name);
+  if (modules.length > 0)
+    return `"${name}" is a directive of nginx (${modules.join(", ")}) that Tandem does not implement yet; it is refused`;
   const names = new Set([...catalog.declarations.keys(), ...keywords.map((entry) => entry.name)]);
   const similar = similarNames(name, names);
   return `unknown directive "${name}"${similar.length === 0 ? "" : `; did you mean ${similar.join(", ")}?`}`;

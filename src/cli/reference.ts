@@ -6,10 +6,12 @@ import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import type { Catalog } from "../conf/catalog.ts";
 import { type Description, describeName } from "../conf/describe.ts";
+import { NGINX_DIRECTIVES } from "../conf/nginx/directive-names.ts";
 import { type KeywordEntry, keywordSyntax } from "./keepalived-keywords.ts";
 
 const GENERATED = "<!-- Written by `npm run reference`; edit the declarations of the directives instead. -->\n";
 const KEEPALIVED_PAGE = "keepalived.md";
+const MISSING_PAGE = "nginx-not-implemented.md";
 
 function printDirective({ name, syntax, standard, contexts, doc, notes }: Description): string {
   const code = (text: string): string => (text === "—" ? text : `\`${text}\``);
@@ -37,12 +39,24 @@ export function renderReference(catalog: Catalog, keywords: readonly KeywordEntr
     index.push(`* [${name}](${file}): ${links.join(" · ")}`);
   }
   pages.set(KEEPALIVED_PAGE, renderKeywords(keywords));
+  pages.set(MISSING_PAGE, renderMissing(catalog));
+  index.push(`* [not implemented](${MISSING_PAGE}): directives of nginx that are refused`);
   const keepalived = `[All keywords](${KEEPALIVED_PAGE})`;
   pages.set(
     "README.md",
     `${GENERATED}\n# Reference\n\n## nginx.conf\n\n${index.join("\n")}\n\n## keepalived.conf\n\n${keepalived}\n`,
   );
   return pages;
+}
+
+/** nginx's directives without a declaration, by nginx's modules. */
+function renderMissing({ declarations }: Catalog): string {
+  const lines = Object.entries(NGINX_DIRECTIVES).flatMap(([module, names]) => {
+    const missing = names.filter((name) => !declarations.has(name)).map((name) => `\`${name}\``);
+    return missing.length === 0 ? [] : [`* ${module}: ${missing.join(", ")}`];
+  });
+  const text = "Tandem refuses these as unknown, rather than ignore what somebody relies on.";
+  return `${GENERATED}\n# nginx.conf: not implemented yet\n\n${text}\n\n${lines.join("\n")}\n`;
 }
 
 /** One section per block; keywords that Tandem refuses are named at its end. */
