@@ -1,0 +1,94 @@
+/** Access logs: formats, escaping, conditions, buffers, variables in names, rotation. */
+import assert from "node:assert/strict";
+import { existsSync, readFileSync, renameSync } from "node:fs";
+import path from "node:path";
+import { after, before, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { TestServer } from "./http-server.ts";
+
+const HTTP = `
+  log_format short '$status "$request" $body_bytes_sent [$http_x] $arg_a $cookie_c $missing_is_not_used';
+  log_format json escape=json '{"x":"$http_x","a":"$arg_a"}';
+  log_format raw escape=none '$http_x';
+  map_is_not_needed off;
+`
+  .replace(/ \$missing_is_not_used/, "")
+  .replace("map_is_not_needed off;", "");
+const SERVER = `${HTTP}
+  server {
+    listen 127.0.0.1:%PORT%;
+    access_log off;
+    location /short { access_log %DIR%/logs/short.log short; return 200 four; }
+    location /json { access_log %DIR%/logs/json.log json; return 200 x; }
+    location /raw { access_log %DIR%/logs/raw.log raw; return 200 x; }
+    location /if { access_log %DIR%/logs/if.log short if=$arg_a; return 200 x; }
+    location /two { access_log %DIR%/logs/two.log short; access_log %DIR%/logs/two2.log raw; return 200 x; }
+    location /buffer { access_log %DIR%/logs/buffer.log short buffer=1k flush=300ms; return 200 x; }
+    location /name { access_log %DIR%/logs/name-$arg_a.log short; return 200 x; }
+    location /combined { access_log %DIR%/logs/combined.log; return 200 x; }
+  }`;
+
+let server: TestServer;
+
+before(async () => {
+  server = await TestServer.start(SERVER);
+});
+
+after(() => server.stop());
+
+test("a format is filled, what is missing is a dash, and what a client sent is escaped", async () => {
+  await server.get("/short?a=1", 'X: q"\\\x01\xff', "Cookie: b=0; c=2");
+  await server.get("/short");
+  assert.equal(
+    server.log("short.log"),
+    '200 "GET /short?a=1 HTTP/1.0" 4 [q\\x22\\x5C\\x01\\xFF] 1 2\n200 "GET /short HTTP/1.0" 4 [-] - -\n',
+  );
+});
+
+test("json and none escape in their own way", async () => {
+  await server.get("/json?a=1", 'X: q"\\\x01\xff');
+  assert.equal(server.log("json.log"), '{"x":"q\\"\\\\\\u0001\xff","a":"1"}\n');
+  await server.get("/raw", 'X: q"\\');
+  await server.get("/raw");
+  assert.equal(server.log("raw.log"), 'q"\\\n\n');
+});
+
+test("a condition and several logs of one location", async () => {
+  await server.get("/if?a=0");
+  await server.get("/if");
+  await server.get("/if?a=1");
+  assert.equal(server.log("if.log").split("\n").length, 2);
+  await server.get("/two", "X: y");
+  assert.match(server.log("two.log"), /^200 /);
+  assert.equal(server.log("two2.log"), "y\n");
+});
+
+test("the combined format is what nginx writes", async () => {
+  await server.get("/combined", "Referer: r", "User-Agent: u");
+  assert.match(
+    server.log("combined.log"),
+    /^127\.0\.0\.1 - - \[\d\d\/[A-Z][a-z]{2}\/\d{4}:\d\d:\d\d:\d\d [+-]\d{4}\] "GET \/combined HTTP\/1\.0" 200 1 "r" "u"\n$/,
+  );
+});
+
+test("a buffered log is written when its time has come or the buffer is full", async () => {
+  await server.get("/buffer");
+  assert.equal(server.log("buffer.log"), "");
+  await sleep(600);
+  assert.match(server.log("buffer.log"), /^200 /);
+  for (let i = 0; i < 40; i++) await server.get("/buffer");
+  assert.ok(server.log("buffer.log").length > 500);
+});
+
+test("a name may have variables, and a log is opened again by USR1", async () => {
+  await server.get("/name?a=one");
+  assert.match(server.log("name-one.log"), /^200 /);
+  const file = path.join(server.folder, "logs/short.log");
+  renameSync(file, `${file}.1`);
+  await server.get("/short");
+  assert.ok(!existsSync(file));
+  server.signal("SIGUSR1");
+  for (let tries = 0; tries < 100 && !existsSync(file); tries++) await sleep(20);
+  await server.get("/short");
+  assert.match(readFileSync(file, "latin1"), /^200 /);
+});
