@@ -8,7 +8,7 @@ import { after, describe, test } from "node:test";
 import { findNginx } from "./support/nginx-binary.ts";
 import { ECHO, get, isAlive, ServerProcess, TANDEM_NGINX, until } from "./support/server-process.ts";
 
-const GOOD = "error_log logs/error.log;\nevents {}\n";
+const GOOD = "pid logs/nginx.pid;\nerror_log logs/error.log;\nevents {}\n";
 
 interface Outcome {
   readonly status: number | null;
@@ -51,7 +51,7 @@ describe("flags", { timeout: 60_000 }, () => {
   const write = (text: string) => (): void => writeFileSync(path.join(folder, "conf/nginx.conf"), text);
   const here = ["-p", folder, "-c", "conf/nginx.conf", "-e", "logs/error.log"];
   const pid = (text: string) => (): void => {
-    write(`pid logs/nginx.pid;\n${GOOD}`)();
+    write(GOOD)();
     writeFileSync(path.join(folder, "logs/nginx.pid"), text);
   };
   const dead = spawnSync(process.execPath, ["-e", ""]).pid;
@@ -66,10 +66,10 @@ describe("flags", { timeout: 60_000 }, () => {
     { title: "-s without a signal", args: ["-s"] },
     { title: "-s with an unknown signal", args: ["-s", "restart"] },
     { title: "-v", args: ["-v"] },
-    { title: "-t", args: [...here, "-t"], prepare: write(`pid logs/nginx.pid;\n${GOOD}`) },
-    { title: "-t -q", args: [...here, "-tq"], prepare: write(`pid logs/nginx.pid;\n${GOOD}`) },
-    { title: "-v -t", args: [...here, "-vt"], prepare: write(`pid logs/nginx.pid;\n${GOOD}`) },
-    { title: "-T", args: [...here, "-T"], prepare: write(`pid logs/nginx.pid;\n${GOOD}`) },
+    { title: "-t", args: [...here, "-t"], prepare: write(GOOD) },
+    { title: "-t -q", args: [...here, "-tq"], prepare: write(GOOD) },
+    { title: "-v -t", args: [...here, "-vt"], prepare: write(GOOD) },
+    { title: "-T", args: [...here, "-T"], prepare: write(GOOD) },
     { title: "-t of an unknown directive", args: [...here, "-t"], prepare: write(`${GOOD}nonsense on;\n`) },
     { title: "-t of a file without events", args: [...here, "-t"], prepare: write("error_log logs/error.log;\n") },
     { title: "-t of an unknown user", args: [...here, "-t"], prepare: write(`user nobody-at-all;\n${GOOD}`) },
@@ -77,7 +77,7 @@ describe("flags", { timeout: 60_000 }, () => {
     {
       title: "-t of a log that can't be opened",
       args: [...here, "-t"],
-      prepare: write("error_log missing/x.log;\nevents {}\n"),
+      prepare: write("pid logs/nginx.pid;\nerror_log missing/x.log;\nevents {}\n"),
     },
     {
       title: "-t of a bad log level",
@@ -91,13 +91,13 @@ describe("flags", { timeout: 60_000 }, () => {
     { title: "-t with a missing file", args: ["-p", folder, "-c", "conf/missing.conf", "-e", "logs/error.log", "-t"] },
     { title: "-g with an unknown directive", args: [...here, "-g", "nonsense on;", "-t"], prepare: write(GOOD) },
     { title: "-g twice", args: [...here, "-g", "daemon off; daemon off;", "-t"], prepare: write(GOOD) },
-    { title: "-s without a pid file", args: [...here, "-s", "stop"], prepare: write(`pid logs/nginx.pid;\n${GOOD}`) },
+    { title: "-s without a pid file", args: [...here, "-s", "stop"], prepare: write(GOOD) },
     { title: "-s with a pid file of rubbish", args: [...here, "-s", "reload"], prepare: pid("rubbish\n") },
     { title: "-s with the pid of nobody", args: [...here, "-s", "quit"], prepare: pid(`${dead}\n`) },
     {
       title: "an error log that can't be opened",
       args: ["-p", folder, "-c", "conf/nginx.conf", "-e", "missing/x", "-t"],
-      prepare: write(`pid logs/nginx.pid;\n${GOOD}`),
+      prepare: write(GOOD),
     },
   ];
   for (const { title, args, prepare = write(GOOD) } of cases) {

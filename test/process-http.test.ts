@@ -5,7 +5,16 @@ import { chmodSync, existsSync, readFileSync, renameSync, symlinkSync, unlinkSyn
 import net from "node:net";
 import { afterEach, describe, test } from "node:test";
 import { findNginx } from "./support/nginx-binary.ts";
-import { get, isAlive, LoadGenerator, ServerProcess, sleep, TANDEM_NGINX, until } from "./support/server-process.ts";
+import {
+  get,
+  isAlive,
+  LoadGenerator,
+  nobody,
+  ServerProcess,
+  sleep,
+  TANDEM_NGINX,
+  until,
+} from "./support/server-process.ts";
 
 const PORT = 19120;
 const OTHER_PORT = 19121;
@@ -73,7 +82,7 @@ describe("bin/nginx", { timeout: 120_000 }, () => {
   });
 
   test("USR1 under load loses no line of the access log", async () => {
-    await start(TANDEM_NGINX, configuration(answering(PORT, "hello"), "user nobody nogroup;"));
+    await start(TANDEM_NGINX, configuration(answering(PORT, "hello"), nobody().directive));
     const load = new LoadGenerator(PORT, 8);
     const files = ["access.log"];
     for (let i = 1; i <= 3; i++) {
@@ -99,7 +108,7 @@ describe("bin/nginx", { timeout: 120_000 }, () => {
   });
 
   test("USR1 renews error logs inside http too, where workers may not create files; unused defaults leave no file", async () => {
-    const main = process.getuid?.() === 0 ? "user nobody nogroup;" : "";
+    const main = process.getuid?.() === 0 ? nobody().directive : "";
     const inside = `server { access_log off; error_log logs/http.log info; listen 127.0.0.1:${PORT}; }`;
     await start(TANDEM_NGINX, configuration(inside, main).replace("access_log logs/access.log;", ""));
     const log = server.file("logs/http.log");
@@ -161,6 +170,8 @@ describe("bin/nginx", { timeout: 120_000 }, () => {
       process.kill(old, "SIGQUIT");
       await until(() => !isAlive(old), "the end of the old program");
     };
+    // A signal that comes before nginx's master waits for signals is seen with the next one only.
+    await until(async () => (await get(PORT).catch(() => "")) === "nginx", "an answer of nginx");
     let answered = 0;
     let isOver = false;
     const client = (async () => {

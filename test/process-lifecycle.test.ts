@@ -3,7 +3,17 @@ import assert from "node:assert/strict";
 import { chmodSync, existsSync, readFileSync, renameSync, statSync } from "node:fs";
 import net from "node:net";
 import { afterEach, describe, test } from "node:test";
-import { ECHO, get, isAlive, LoadGenerator, openFiles, ServerProcess, sleep, until } from "./support/server-process.ts";
+import {
+  ECHO,
+  get,
+  isAlive,
+  LoadGenerator,
+  nobody,
+  openFiles,
+  ServerProcess,
+  sleep,
+  until,
+} from "./support/server-process.ts";
 
 const PORT = 19100;
 const OTHER_PORT = 19101;
@@ -216,7 +226,7 @@ describe("lifecycle", { timeout: 120_000 }, () => {
   });
 
   test("USR1 opens the logs by name, after they were renamed, with the worker's rights", async () => {
-    await start(`user nobody nogroup; echo_listen 127.0.0.1:${PORT}; echo_log ${"/tmp"}/os-echo-${process.pid}.log;`);
+    await start(`${nobody().directive} echo_listen 127.0.0.1:${PORT}; echo_log ${"/tmp"}/os-echo-${process.pid}.log;`);
     const log = `/tmp/os-echo-${process.pid}.log`;
     await get(PORT);
     assert.equal(readFileSync(log, "latin1"), "request\n");
@@ -228,7 +238,7 @@ describe("lifecycle", { timeout: 120_000 }, () => {
     await until(async () => (await get(PORT)) !== "" && answered(), "a line in the new file");
     const lines = readFileSync(server.file("logs/old.log"), "latin1");
     assert.match(lines, /^(request\n){1,9}$/);
-    if (process.getuid?.() === 0) assert.equal(statSync(log).uid, 65534);
+    if (process.getuid?.() === 0) assert.equal(statSync(log).uid, nobody().userId);
     renameSync(log, server.file("logs/older.log"));
     await server.quit();
     assert.equal(server.logged("gracefully shutting down"), 1, "the worker writes to the new file");
@@ -292,8 +302,8 @@ describe("lifecycle", { timeout: 120_000 }, () => {
   test("root's workers become the configured user, with its groups only", {
     skip: process.getuid?.() !== 0 && "needs root",
   }, async () => {
-    await start(`user nobody nogroup; echo_listen 127.0.0.1:${PORT};`);
-    assert.equal(await get(PORT, "/whoami"), "65534 65534");
+    await start(`${nobody().directive} echo_listen 127.0.0.1:${PORT};`);
+    assert.equal(await get(PORT, "/whoami"), `${nobody().userId} ${nobody().groupId}`);
     await server.quit();
   });
 

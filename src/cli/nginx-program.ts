@@ -99,12 +99,12 @@ export class NginxProgram {
 
   /** Whether logs, pid file and addresses can be had. An address in use is no fault: the running server has it. */
   private canRun(configuration: NginxConfiguration): boolean {
-    if (!this.server.openLogFiles(configuration)) return false;
     const failure = checkPidFile(configuration.pidPath);
     if (failure !== undefined) {
       this.server.log.write("emerg", failure);
       return false;
     }
+    if (!this.server.openLogFiles(configuration)) return false;
     return new ListeningSet(this.server.log).test(configuration.plans.flatMap((plan) => plan.listens));
   }
 

@@ -15,7 +15,7 @@ export const ECHO: Program = [process.execPath, fileURLToPath(new URL("./echo-ng
 /** This checkout's `bin/nginx`. */
 export const TANDEM_NGINX: Program = [fileURLToPath(new URL("../../../bin/nginx", import.meta.url))];
 
-const DEADLINE_MS = 15_000;
+const DEADLINE_MS = 20_000;
 
 export const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -129,6 +129,10 @@ export class ServerProcess {
 
   /** Ends whatever is left and removes the folder. */
   destroy(): void {
+    for (const file of [this.pidFile, `${this.pidFile}.oldbin`]) {
+      const pid = existsSync(file) ? Number(readFileSync(file, "latin1")) : 0;
+      if (pid > 0) this.pids.add(pid);
+    }
     for (const pid of this.pids) {
       if (!isAlive(pid)) continue;
       for (const child of childrenOf(pid)) tryKill(child);
@@ -190,6 +194,12 @@ export class LoadGenerator {
     this.isStopped = true;
     await Promise.all(this.loops);
   }
+}
+
+/** The account without rights, as `user` takes it: its group has another name in each distribution. */
+export function nobody(): { readonly directive: string; readonly userId: number; readonly groupId: number } {
+  const id = (flags: string): string => execFileSync("id", [flags, "nobody"], { encoding: "utf8" }).trim();
+  return { directive: `user nobody ${id("-gn")};`, userId: Number(id("-u")), groupId: Number(id("-g")) };
 }
 
 /** Open descriptors of a process. */
