@@ -9,7 +9,7 @@ import type { Endpoint } from "./stream.ts";
 export interface DatagramOwner {
   /** One datagram has arrived, cut off behind the largest that a UDP packet can carry. Lent: copy what must outlive this call. */
   onDatagram(bytes: Bytes): void;
-  /** Receiving has failed (ECONNREFUSED: the peer's machine says that nobody listens). The owner may go on or close. */
+  /** The socket has failed (ECONNREFUSED: the peer's machine says that nobody listens); nothing else will be told. The owner still has to close it. */
   onError(errno: number): void;
 }
 
