@@ -5,24 +5,35 @@ import type { ConfigDraft, GroupDraft } from "./drafts.ts";
 import { completeNotifies } from "./notifies.ts";
 import type { Report } from "./report.ts";
 
-/** Completes all groups and tells their members which one they are in. */
+/** Groups that have members, and which instance is in which. */
 export function completeGroups(
   config: ConfigDraft,
   instances: readonly VrrpInstance[],
   report: Report,
-): { groups: readonly SyncGroup[]; instances: readonly VrrpInstance[] } {
+): { groups: readonly SyncGroup[]; groupOf: ReadonlyMap<string, string> } {
   const groupOf = new Map<string, string>();
   const groups: SyncGroup[] = [];
   for (const draft of config.groups) {
     const group = completeGroup(draft, config, instances, groupOf, report);
     if (group !== undefined) groups.push(group);
   }
-  const grouped = instances.map((instance) => {
-    const group = groups.find(({ name }) => name === groupOf.get(instance.name));
-    if (group === undefined) return instance;
-    return Object.freeze({ ...instance, syncGroup: group.name, tracks: withoutTwice(instance, group, report) });
-  });
-  return { groups: Object.freeze(groups), instances: Object.freeze(grouped) };
+  return { groups: Object.freeze(groups), groupOf };
+}
+
+/** The instances, those in groups with what this means for them. */
+export function joinGroups(
+  instances: readonly VrrpInstance[],
+  groups: readonly SyncGroup[],
+  groupOf: ReadonlyMap<string, string>,
+  report: Report,
+): readonly VrrpInstance[] {
+  return Object.freeze(
+    instances.map((instance) => {
+      const group = groups.find(({ name }) => name === groupOf.get(instance.name));
+      if (group === undefined) return instance;
+      return Object.freeze({ ...instance, syncGroup: group.name, tracks: withoutTwice(instance, group, report) });
+    }),
+  );
 }
 
 function completeGroup(

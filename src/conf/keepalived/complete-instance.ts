@@ -19,11 +19,6 @@ const MAX_V3_CENTISECONDS = 4095;
 /** Completes one instance. */
 export function completeInstance(draft: InstanceDraft, config: ConfigDraft, report: Report): VrrpInstance {
   const { globals } = config;
-  if (draft.virtualRouterId === undefined) {
-    // keepalived looks no further.
-    report("error", `(${draft.name}) the virtual router id must be set`);
-    report = () => {};
-  }
   const warn = (message: string): void => report("warn", `(${draft.name}) ${message}`);
   const family = draft.family ?? 4;
   const version = versionOf(draft, globals.version, warn);
@@ -34,7 +29,7 @@ export function completeInstance(draft: InstanceDraft, config: ConfigDraft, repo
     const message = `(${draft.name}) No VIP specified; at least one is ${isRequired ? "required" : "sensible"}`;
     report(isRequired ? "error" : "warn", message);
   }
-  checkUnicast(draft, unicast, warn, report);
+  checkUnicast(draft, unicast, warn);
   const { addresses, excludedAddresses } = completeAddresses(draft, family, report);
   const { initialState, priority } = roleOf(draft);
   const { nopreempt, preemptDelayMs } = preemption(draft, initialState, priority, warn);
@@ -89,14 +84,10 @@ function versionOf(draft: InstanceDraft, global: number | undefined, warn: (mess
   return (draft.version ?? global ?? 2) === 3 ? 3 : 2;
 }
 
-function checkUnicast(draft: InstanceDraft, unicast: boolean, warn: (message: string) => void, report: Report): void {
+function checkUnicast(draft: InstanceDraft, unicast: boolean, warn: (message: string) => void): void {
   if (unicast) {
     if (draft.multicastGroup !== undefined) warn("multicast destination specified with unicast - ignoring");
     return;
-  }
-  if (draft.unicastTtl !== undefined) {
-    const message = `(${draft.name}): Cannot use unicast_ttl without unicast peers - resetting`;
-    report("warn", message, draft.end);
   }
   if (draft.wantsUnicast === true && draft.unicastFaultWithoutPeer !== true)
     warn(
@@ -210,7 +201,7 @@ function completeTracks(
   const interfaces = draft.tracks.interfaces.filter((track) => track !== own);
   const resolved = resolveTracks({ ...draft.tracks, interfaces }, config);
   if (!isOwner && !isGrouped) return resolved;
-  const why = isOwner ? "address_owner" : "SYNC group";
+  const why = isGrouped ? "SYNC group" : "address_owner";
   const hasWeight = (track: Track): boolean => track.weight !== 0;
   const clear = (track: Track): Track => Object.freeze({ ...track, weight: 0 });
   for (const { name } of resolved.scripts.filter(hasWeight))
@@ -218,7 +209,7 @@ function completeTracks(
   for (const { name } of resolved.files.filter(hasWeight))
     warn(`ignoring weight from tracked file ${name} due to ${why}. specify weight 0`);
   for (const { name } of resolved.interfaces.filter(hasWeight))
-    warn(`ignoring ${name} tracked interface ${isOwner ? "due to address owner" : "weight due to SYNC group"}`);
+    warn(`ignoring ${name} tracked interface ${isGrouped ? "weight due to SYNC group" : "due to address owner"}`);
   return Object.freeze({
     scripts: Object.freeze(resolved.scripts.filter((track) => !hasWeight(track))),
     interfaces: Object.freeze(

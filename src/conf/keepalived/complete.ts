@@ -4,8 +4,8 @@
  */
 
 import { freezeCommand } from "./commands.ts";
-import { completeGlobals } from "./complete-globals.ts";
-import { completeGroups } from "./complete-groups.ts";
+import { completeGlobals, multicastGroupOf } from "./complete-globals.ts";
+import { completeGroups, joinGroups } from "./complete-groups.ts";
 import { completeInstance } from "./complete-instance.ts";
 import type { KeepalivedConfig, TrackFile, VrrpScript, VrrpTrackProcess } from "./config.ts";
 import type { ConfigDraft, FileDraft, InstanceDraft, ProcessDraft, ScriptDraft } from "./drafts.ts";
@@ -19,26 +19,33 @@ export interface Completed {
   readonly isSecurityViolation: boolean;
 }
 
-/** Completes a draft. */
-export function complete(draft: ConfigDraft, machine: Machine | undefined, report: Report): Completed {
-  // keepalived looks no further when an interface is missing.
+/** Completes a draft. What keepalived would not get to say is not said: it ends at the first thing that stops it. */
+export function complete(draft: ConfigDraft, machine: Machine | undefined, tell: Report): Completed {
+  let isOver = false;
+  const report: Report = (severity, message, position) => {
+    if (!isOver) tell(severity, message, position);
+    if (severity === "error") isOver = true;
+  };
   const isMissing = isInterfaceMissing(draft, machine);
-  if (isMissing) {
-    report("error", "Non-existent interface specified in configuration");
-    report = () => {};
-  }
+  if (isMissing) report("error", "Non-existent interface specified in configuration");
   const isSecurityViolation = checkScripts(draft, machine, report) && !isMissing;
+  const nameless = draft.instances.find(({ virtualRouterId }) => virtualRouterId === undefined);
+  if (nameless !== undefined) report("error", `(${nameless.name}) the virtual router id must be set`);
   const scripts = draft.scripts.map(completeScript);
-  const instances = draft.instances.map((instance) => completeInstance(instance, draft, report));
-  const groups = completeGroups(draft, instances, report);
-  reportSharedIds(draft.instances, report);
+  // keepalived looks at the groups first, but they need what becomes of their members.
+  const later: Parameters<Report>[] = [];
+  const completed = draft.instances.map((one) => completeInstance(one, draft, (...said) => later.push(said)));
+  const { groups, groupOf } = completeGroups(draft, completed, report);
+  for (const said of later) report(...said);
+  const instances = joinGroups(completed, groups, groupOf, report);
+  if (!isOver) reportSharedIds(draft, tell);
   const config: KeepalivedConfig = {
     globals: completeGlobals(draft.globals),
     scripts: Object.freeze(scripts),
     trackProcesses: Object.freeze(draft.processes.map(completeProcess)),
     trackFiles: Object.freeze(draft.files.map(completeFile)),
-    syncGroups: groups.groups,
-    instances: groups.instances,
+    syncGroups: groups,
+    instances,
   };
   return { config: Object.freeze(config), isSecurityViolation };
 }
@@ -69,12 +76,10 @@ function checkScripts(draft: ConfigDraft, machine: Machine | undefined, report: 
     isAnyRun = true;
     if (state === "insecure") isInsecure = true;
   }
-  const others = [...draft.instances, ...draft.groups]
-    .flatMap(commandsOf)
-    .filter(
-      ({ argv, user }) =>
-        machine?.scriptState(argv[0] ?? "", (user ?? globals.scriptUser)?.user ?? "root") !== "missing",
-    );
+  const others = [...draft.instances, ...draft.groups].flatMap(commandsOf).filter(({ argv, user }) => {
+    const name = (user ?? globals.scriptUser)?.user ?? "root";
+    return machine === undefined || (machine.hasUser(name) && machine.scriptState(argv[0] ?? "", name) !== "missing");
+  });
   const { notifyFifoScript, vrrpNotifyFifoScript } = globals;
   const isAny = isAnyRun || others.length > 0 || notifyFifoScript !== undefined || vrrpNotifyFifoScript !== undefined;
   const message = (what: string): string =>
@@ -147,12 +152,14 @@ function completeFile(draft: FileDraft): TrackFile {
 }
 
 /** Two instances of one family with one id on one interface answer each other; keepalived does not start. */
-function reportSharedIds(instances: readonly InstanceDraft[], report: Report): void {
+function reportSharedIds({ instances, globals }: ConfigDraft, report: Report): void {
+  const groupOf = ({ multicastGroup, family = 4 }: InstanceDraft): string =>
+    (multicastGroup ?? multicastGroupOf(globals, family)).join();
   for (const [index, first] of instances.entries()) {
     for (const second of instances.slice(index + 1)) {
       if (first.interface === undefined || first.interface !== second.interface) continue;
       if (first.virtualRouterId === undefined || first.virtualRouterId !== second.virtualRouterId) continue;
-      if ((first.family ?? 4) !== (second.family ?? 4)) continue;
+      if ((first.family ?? 4) !== (second.family ?? 4) || groupOf(first) !== groupOf(second)) continue;
       // Unicast instances talk to their own peers only.
       if (first.unicastPeers.length > 0 || second.unicastPeers.length > 0) continue;
       const { name, virtualRouterId, family = 4, interface: device } = first;

@@ -142,8 +142,6 @@ export interface GroupDraft extends BlockDraft, NotifyDraft {
 }
 
 export interface InstanceDraft extends BlockDraft, NotifyDraft {
-  /** Where its block ends. */
-  end?: Position;
   /** The family of the first address that was read, wherever; all others must agree. */
   family?: 4 | 6;
   state?: "MASTER" | "BACKUP";

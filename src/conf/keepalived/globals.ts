@@ -321,18 +321,6 @@ function fifo(key: "notifyFifo" | "vrrpNotifyFifo", name: string, doc: string): 
 
 /** What is run or written to at the edges of the daemon's life. */
 const scripts: Keywords<GlobalsDraft> = {
-  script_user: keyword(
-    {
-      syntax: "USER [GROUP]",
-      default: "keepalived_script, else root",
-      doc: "Who scripts run as, where they don't say.",
-    },
-    (draft, line, scope) => {
-      const user = readUser(line.words.slice(1));
-      if (user === undefined) scope.report("warn", "No script username specified", line.position);
-      else draft.scriptUser = user;
-    },
-  ),
   enable_script_security: slots.flag("enableScriptSecurity", {
     doc: "Scripts that root runs must not be writable by anybody else, on their whole path.",
   }),
@@ -483,11 +471,32 @@ const general: Keywords<GlobalsDraft> = {
   json_version: slots.integer("jsonVersion", { min: 1, max: 2, default: "1", doc: "Form of the JSON file." }),
 };
 
+/** Who scripts run as; an account that does not exist is told at once. */
+function scriptUser(machine: Machine | undefined): Keyword<GlobalsDraft> {
+  const about = {
+    syntax: "USER [GROUP]",
+    default: "keepalived_script, else root",
+    doc: "Who scripts run as, where they don't say.",
+  };
+  return keyword(about, (draft, line, scope) => {
+    const user = readUser(line.words.slice(1));
+    if (user === undefined) {
+      scope.report("warn", "No script username specified", line.position);
+      return;
+    }
+    draft.scriptUser = user;
+    if (machine === undefined) return;
+    if (!machine.hasUser(user.user) || (user.group !== undefined && !machine.hasGroup(user.group)))
+      scope.report("warn", "Error setting global script uid/gid", line.position);
+  });
+}
+
 /** All keywords of `global_defs`. */
 export function globalKeywords(machine: Machine | undefined): Keywords<GlobalsDraft> {
   return {
     ...general,
     ...processKeywords(machine),
+    script_user: scriptUser(machine),
     ...scripts,
     ...mail,
     ...instanceDefaults,

@@ -167,13 +167,18 @@ const election: Keywords<InstanceDraft> = {
 
 /** When. */
 const timing: Keywords<InstanceDraft> = {
-  version: slots.integer("version", {
-    min: 2,
-    max: 3,
-    default: "vrrp_version, 3 for IPv6",
-    doc: "VRRP version.",
-    invalid: (_text, { name }) => `(${name}): Version must be either 2 or 3`,
-  }),
+  version: keyword(
+    { syntax: "2…3", default: "vrrp_version, 3 for IPv6", doc: "VRRP version." },
+    (draft, line, scope) => {
+      const { name } = draft;
+      const about = { min: 2, max: 3, invalid: () => `(${name}): Version must be either 2 or 3` };
+      const version = number(line, scope, about, draft);
+      if (version === 2 && draft.family === 6) {
+        const message = `(${name}) vrrp_version 2 conflicts with configured or deduced version 3; ignoring.`;
+        scope.report("warn", message, line.position);
+      } else if (version !== undefined) draft.version = version;
+    },
+  ),
   advert_int: keyword(
     {
       syntax: "0.01…255",
@@ -282,7 +287,9 @@ const sources: Keywords<InstanceDraft> = {
     doc: "No pseudo-header in the checksum of IPv4 version 3.",
   }),
   native_ipv6: keyword({ doc: "IPv6; needed only by very old versions of keepalived." }, (draft, line, scope) => {
-    setFamily(draft, 6, "native_ipv6", line, scope);
+    if (draft.family === 4)
+      scope.report("warn", `(${draft.name}) Cannot specify native_ipv6 with IPv4 addresses`, line.position);
+    else draft.family = 6;
   }),
 };
 

@@ -31,7 +31,6 @@ export function rootKeywords(context: RootContext): Keywords<ConfigDraft> {
       { syntax: "{ … }", doc: "Settings of the whole program, and defaults of all instances." },
       (draft, _line, scope) => {
         scope.block(globalTable, draft.globals);
-        checkScriptUser(draft.globals, machine, scope);
       },
       globalTable as Keywords<never>,
     ),
@@ -90,7 +89,9 @@ export function rootKeywords(context: RootContext): Keywords<ConfigDraft> {
           addresses: [],
           excludedAddresses: [],
         };
-        instance.end = scope.block(instanceTable, instance);
+        const end = scope.block(instanceTable, instance);
+        if (instance.unicastTtl !== undefined && instance.unicastPeers.length === 0)
+          scope.report("warn", `(${name}): Cannot use unicast_ttl without unicast peers - resetting`, end);
         draft.instances.push(instance);
       },
       instanceTable as Keywords<never>,
@@ -149,14 +150,6 @@ function readScript(line: Line, scope: Interpreter, { config, machine, globals }
     }
   }
   config.scripts.push(draft);
-}
-
-function checkScriptUser(globals: GlobalsDraft, machine: Machine | undefined, scope: Interpreter): void {
-  const { scriptUser } = globals;
-  if (scriptUser === undefined || machine === undefined) return;
-  const isKnown =
-    machine.hasUser(scriptUser.user) && (scriptUser.group === undefined || machine.hasGroup(scriptUser.group));
-  if (!isKnown) scope.report("warn", "Error setting global script uid/gid", globals.where.get("script_user"));
 }
 
 const general: Keywords<ConfigDraft> = {
