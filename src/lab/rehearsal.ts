@@ -2,7 +2,7 @@
 import { closeSync, mkdtempSync, openSync, rmSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { captureToFile } from "./capture-file.ts";
+import { SwitchCapture } from "./capture-file.ts";
 import { type NodeFiles, stageFiles } from "./files.ts";
 import type { Flavour } from "./flavours.ts";
 import { Pair } from "./pair.ts";
@@ -46,7 +46,7 @@ export class Rehearsal {
   #networks = 0;
   #noiseMs = 0;
   #failedInARow = 0;
-  #capture: { close(): void } | undefined;
+  #capture: SwitchCapture | undefined;
 
   constructor(options: RehearsalOptions) {
     this.#options = options;
@@ -138,7 +138,9 @@ export class Rehearsal {
       await this.#stage?.stopAll();
       await this.#pair.restage(plan, files);
     }
-    const stage = new Stage(this.#pair as unknown as Pair, this.#noiseMs, (text) => this.#print(`  ${text}`));
+    const stage = new Stage(this.#pair as Pair, this.#capture as SwitchCapture, this.#noiseMs, (text) =>
+      this.#print(`  ${text}`),
+    );
     this.#stage = stage;
     this.#variant = variant;
     if (cold) return stage;
@@ -159,7 +161,7 @@ export class Rehearsal {
       { plan, flavours: this.#options.flavours, log: (node, line) => this.#log(node, line) },
       files,
     );
-    this.#capture = captureToFile(this.#pair.topology.switchIndex, path.join(this.directory, "switch.pcap"));
+    this.#capture = new SwitchCapture(this.#pair.topology.switchIndex, path.join(this.directory, "switch.pcap"));
   }
 
   #staged(variant: Variant, preferred: NodeName | undefined): Staged {

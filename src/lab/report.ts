@@ -88,11 +88,16 @@ function notes(results: readonly Result[]): readonly string[] {
     const remark = REFERENCES[scenario]?.remark;
     return remark === undefined ? [] : [`  ${title}: ${remark}`];
   });
+  const also = results.flatMap(({ title, runs }) =>
+    runs.flatMap(({ note }) => (note === undefined || note === "" ? [] : [`  ${title}: ${note}`])),
+  );
   return [
+    ...also,
+    ...(also.length > 0 ? [""] : []),
     `gap: the client's longest time without an answer${several}; failed: of about 100 requests a second, each given 200 ms.`,
     "timers: what VRRP's timers allow. keepalived: nginx 1.22.1 + keepalived 2.2.7 in the same scenario, least/median/greatest,",
-    "measured on another machine with the tutorial's files.",
-    ...(remarks.length > 0 ? ["Where its conditions differ:", ...remarks] : []),
+    "measured on a two-core machine with the tutorial's files.",
+    ...(remarks.length > 0 ? ["Where its conditions differ, and what else it did:", ...remarks] : []),
   ];
 }
 
@@ -110,7 +115,7 @@ function complaints(results: readonly Result[]): readonly string[] {
 
 /** The live line of a finished run. */
 export function printRun(measurement: Measurement): string {
-  const { before, after, gapMs, open, failed, attempts, allowedMs, allowedBy, bothHeldMs } = measurement;
+  const { before, after, gapMs, open, failed, attempts, allowedMs, allowedBy, bothHeldMs, note } = measurement;
   const broken = measurement.expectations.filter(({ holds }) => !holds);
   return [
     `${broken.length === 0 ? "✓" : "✗"} ${nodeText(before)} → ${nodeText(after)}`,
@@ -118,6 +123,7 @@ export function printRun(measurement: Measurement): string {
     ...(allowedMs === undefined ? [] : [`allowed ${Math.round(allowedMs)} ms (${allowedBy})`]),
     `${failed} of ${attempts} requests failed`,
     ...(bothHeldMs >= 1 ? [`both held the address for ${Math.round(bothHeldMs)} ms`] : []),
+    ...(note === undefined || note === "" ? [] : [note]),
     ...broken.map(({ what }) => `expected ${what}`),
   ].join(", ");
 }

@@ -1,5 +1,6 @@
 /** What a scenario is, and the stage on which it runs: a pair, the harm done to it so far, and what is to be measured. */
 
+import type { SwitchCapture } from "./capture-file.ts";
 import type { Flavour } from "./flavours.ts";
 import { bothHeldMs, type ClientView } from "./observation.ts";
 import type { Pair } from "./pair.ts";
@@ -48,6 +49,8 @@ export interface Measurement {
   readonly allowedBy: string;
   readonly bothHeldMs: number;
   readonly expectations: readonly Expectation[];
+  /** What else was measured, in words. */
+  readonly note?: string;
   /** Only its delay was wrong, and it was run again. */
   readonly repeated?: boolean;
 }
@@ -69,10 +72,12 @@ export class Stage {
   readonly #suppressed = new Set<NodeName>();
 
   readonly #noiseMs: number;
+  readonly #capture: SwitchCapture;
 
   /** `noiseMs` is the longest gap that this machine has shown without any fault. */
-  constructor(pair: Pair, noiseMs: number, step: (text: string) => void) {
+  constructor(pair: Pair, capture: SwitchCapture, noiseMs: number, step: (text: string) => void) {
     this.pair = pair;
+    this.#capture = capture;
     this.#noiseMs = noiseMs;
     this.step = step;
   }
@@ -187,6 +192,12 @@ export class Stage {
     for (const node of [...this.#linkDown]) await this.setLinkUp(node, true);
     for (const node of [...this.#frozen]) await this.freeze(node, false);
     for (const node of [...this.#suppressed]) await this.suppressHttp(node, false);
+  }
+
+  /** When a node's adverts have passed the switch, between two instants; milliseconds since the epoch. */
+  advertsOf(node: NodeName, fromWallMs: number, toWallMs: number): readonly number[] {
+    const { mac } = this.pair.topology.station(node);
+    return this.#capture.advertsOf(mac, fromWallMs, toWallMs).map(({ wallMs }) => wallMs);
   }
 
   /** Notes who is active, and begins to measure. */

@@ -19,6 +19,8 @@ export interface Station {
   readonly name: string;
   readonly plan: StationPlan;
   readonly agent: AgentHandle;
+  /** Of its interface. */
+  readonly mac: Bytes;
   /** Index of the switch's port. */
   readonly port: number;
 }
@@ -106,9 +108,9 @@ export class Topology {
     const port = `${this.#switchName}-${plan.name}`;
     const far = `${port}.`;
     ok(this.#builder.createVethPair(port, far));
-    const station: Station = { name: plan.name, plan, agent, port: this.#index(port) };
+    const station: Station = { name: plan.name, plan, agent, mac: stationMac(number), port: this.#index(port) };
     this.stations.set(plan.name, station);
-    ok(this.#builder.setMac(this.#index(far), stationMac(number)));
+    ok(this.#builder.setMac(this.#index(far), station.mac));
     ok(this.#builder.moveToNamespaceOf(this.#index(far), agent.namespacePid, plan.interface));
     ok(this.#builder.setMaster(station.port, this.#switchIndex));
     ok(this.#routing.setLinkUp(station.port, true));

@@ -45,3 +45,6 @@ export function version3(intervalMs: number): Variant {
       ]),
   };
 }
+
+export const every100Ms = version3(100);
+export const every10Ms = version3(10);

@@ -2,7 +2,7 @@
 import type { Bytes } from "../base/bytes.ts";
 import { systemError } from "./errno.ts";
 import { close } from "./ffi/files.ts";
-import { errno, type FdWatch, watchReadable } from "./ffi/native.ts";
+import { errno, type FdWatch, native, watchReadable } from "./ffi/native.ts";
 import { bind, recv, SOCK_CLOEXEC, SOCK_NONBLOCK, SOL_SOCKET, setsockopt, socket } from "./ffi/sockets.ts";
 import { allocateMemory } from "./memory.ts";
 
@@ -15,6 +15,11 @@ const SOL_PACKET = 263;
 const PACKET_ADD_MEMBERSHIP = 1;
 const PACKET_MR_PROMISC = 1;
 const FRAME_BYTES = 65536;
+/** When the frame that was received last came in. */
+const SIOCGSTAMPNS = 0x8907;
+const ioctl = native<(fd: number, request: number, address: number) => number>(
+  "int ioctl(int fd, uint64_t request, uint64_t argument)",
+);
 
 const LOAD_HALF = 0x28;
 const LOAD_BYTE = 0x30;
@@ -40,8 +45,11 @@ const ANNOUNCEMENTS: readonly (readonly [opcode: number, k: number, yes?: number
   [RETURN, 0],
 ];
 
-/** Calls back with each VRRP, ARP and neighbour discovery frame that passes the link, until closed. Throws a system error. */
-export function captureAnnouncements(linkIndex: number, onFrame: (frame: Bytes) => void): FdWatch {
+/**
+ * Calls back with each VRRP, ARP and neighbour discovery frame that passes the link, until closed, and with the instant at
+ * which the kernel has seen it: milliseconds since the epoch, with fractions. Throws a system error.
+ */
+export function captureAnnouncements(linkIndex: number, onFrame: (frame: Bytes, wallMs: number) => void): FdWatch {
   const fd = socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) throw systemError("socket", errno(), "packet capture");
   const memory = allocateMemory(FRAME_BYTES);
@@ -58,7 +66,8 @@ export function captureAnnouncements(linkIndex: number, onFrame: (frame: Bytes) 
     for (;;) {
       const received = recv(fd, memory.address, FRAME_BYTES, 0);
       if (received <= 0) return;
-      onFrame(memory.bytes.slice(0, received));
+      const frame = memory.bytes.slice(0, received);
+      onFrame(frame, ioctl(fd, SIOCGSTAMPNS, memory.address) < 0 ? Date.now() : timespecMs(view));
     }
   });
   return {
@@ -67,6 +76,11 @@ export function captureAnnouncements(linkIndex: number, onFrame: (frame: Bytes) 
       close(fd);
     },
   };
+}
+
+/** struct timespec with 64-bit members, as on every 64-bit machine. */
+function timespecMs(view: DataView): number {
+  return Number(view.getBigInt64(0, true)) * 1000 + Number(view.getBigInt64(8, true)) / 1e6;
 }
 
 /** struct sock_fprog in front of its program. 0 or errno. */

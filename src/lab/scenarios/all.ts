@@ -1,5 +1,6 @@
 /** Every scenario, in the order in which one leads to the next with the least waiting: neighbours share a configuration. */
 import type { Scenario } from "../scenario.ts";
+import { advertJitter } from "./advert-jitter.ts";
 import { baseline } from "./baseline.ts";
 import { freeze } from "./freeze.ts";
 import { gracefulStop } from "./graceful-stop.ts";
@@ -37,4 +38,5 @@ export const SCENARIOS: readonly Scenario[] = [
   recoverNopreempt,
   version3Every100Ms,
   version3Every10Ms,
+  advertJitter,
 ];

@@ -1,15 +1,15 @@
 /** VRRP version 3 with adverts every 100 ms and every 10 ms: nothing moves while all is well, and a dead node is replaced in no time. */
 import type { Scenario, Stage } from "../scenario.ts";
 import { sleepMs } from "../time.ts";
-import { version3 } from "../variants.ts";
+import { every10Ms, every100Ms, type Variant } from "../variants.ts";
 
 const STEADY_MS = 2000;
 
-function scenario(intervalMs: number): Scenario {
+function scenario(intervalMs: number, variant: Variant): Scenario {
   return {
     name: `v3-${intervalMs}ms`,
     title: `version 3, advert every ${intervalMs} ms: kill -9 of the active node`,
-    variant: version3(intervalMs),
+    variant,
     async run(stage: Stage) {
       const { active, standby } = stage;
       await stage.makeWell();
@@ -29,5 +29,5 @@ function scenario(intervalMs: number): Scenario {
   };
 }
 
-export const version3Every100Ms = scenario(100);
-export const version3Every10Ms = scenario(10);
+export const version3Every100Ms = scenario(100, every100Ms);
+export const version3Every10Ms = scenario(10, every10Ms);
