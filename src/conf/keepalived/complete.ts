@@ -10,7 +10,7 @@ import { completeInstance } from "./complete-instance.ts";
 import type { KeepalivedConfig, TrackFile, VrrpScript, VrrpTrackProcess } from "./config.ts";
 import type { ConfigDraft, FileDraft, InstanceDraft, ProcessDraft, ScriptDraft } from "./drafts.ts";
 import type { Machine, ScriptState } from "./machine.ts";
-import { commandsOf } from "./notifies.ts";
+import { commandsOf, filterCommands } from "./notifies.ts";
 import type { Report } from "./report.ts";
 
 /** The finished configuration, and whether scripts run without the security check (`-t` ends with 6). */
@@ -26,6 +26,7 @@ export function complete(draft: ConfigDraft, machine: Machine | undefined, tell:
     if (!isOver) tell(severity, message, position);
     if (severity === "error") isOver = true;
   };
+  dropCommandsWithoutUser(draft, machine, tell);
   const isMissing = isInterfaceMissing(draft, machine);
   if (isMissing) report("error", "Non-existent interface specified in configuration");
   const isSecurityViolation = checkScripts(draft, machine, report) && !isMissing;
@@ -89,6 +90,18 @@ function checkScripts(draft: ConfigDraft, machine: Machine | undefined, report: 
   if (isEdge) report("notice", message("start/shutdown "));
   if (isAny) report("notice", `${message("")}${isInsecure ? " There are insecure scripts." : ""}`);
   return true;
+}
+
+/** With script security somebody must be named to run a command, or keepalived_script must exist. */
+function dropCommandsWithoutUser(draft: ConfigDraft, machine: Machine | undefined, tell: Report): void {
+  const { enableScriptSecurity, scriptUser } = draft.globals;
+  if (enableScriptSecurity !== true || scriptUser !== undefined) return;
+  if (machine === undefined || machine.hasUser(DEFAULT_SCRIPT_USER)) return;
+  for (const block of [...draft.instances, ...draft.groups])
+    filterCommands(block, ({ user, at }) => {
+      if (user === undefined) tell("warn", `Unable to set default user ${DEFAULT_SCRIPT_USER} for script`, at);
+      return user !== undefined;
+    });
 }
 
 /** Who scripts run as when nobody says, if there is such a user. */

@@ -173,9 +173,10 @@ const timing: Keywords<InstanceDraft> = {
       const { name } = draft;
       const about = { min: 2, max: 3, invalid: () => `(${name}): Version must be either 2 or 3` };
       const version = number(line, scope, about, draft);
-      if (version === 2 && draft.family === 6) {
-        const message = `(${name}) vrrp_version 2 conflicts with configured or deduced version 3; ignoring.`;
-        scope.report("warn", message, line.position);
+      const known = draft.version ?? (draft.family === 6 ? 3 : undefined);
+      if (version !== undefined && known !== undefined && version !== known) {
+        const conflict = `vrrp_version ${version} conflicts with configured or deduced version ${known}`;
+        scope.report("warn", `(${name}) ${conflict}; ignoring.`, line.position);
       } else if (version !== undefined) draft.version = version;
     },
   ),

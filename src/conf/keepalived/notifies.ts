@@ -71,6 +71,25 @@ export const instanceNotifyKeywords: Keywords<NotifyingDraft> = {
   }),
 };
 
+/** The keys that hold commands. */
+const COMMANDS = [
+  "notifyMaster",
+  "notifyBackup",
+  "notifyFault",
+  "notifyStop",
+  "notifyAny",
+  "notifyMasterRxLowerPriority",
+] as const;
+
+/** Takes out commands that `keep` refuses. */
+export function filterCommands(draft: NotifyDraft, keep: (command: CommandDraft) => boolean): void {
+  for (const key of COMMANDS) {
+    const command = draft[key];
+    if (command !== undefined && !keep(command)) delete draft[key];
+  }
+  if (typeof draft.notifyDeleted === "object" && !keep(draft.notifyDeleted)) draft.notifyDeleted = true;
+}
+
 /** The frozen form. */
 export function completeNotifies(draft: NotifyDraft): Notifies {
   const freeze = (command: CommandDraft | undefined) => (command === undefined ? undefined : freezeCommand(command));
@@ -88,15 +107,7 @@ export function completeNotifies(draft: NotifyDraft): Notifies {
 
 /** All commands of a block, for the checks that concern every script. */
 export function commandsOf(draft: NotifyDraft): CommandDraft[] {
-  const { notifyMaster, notifyBackup, notifyFault, notifyStop, notifyAny, notifyMasterRxLowerPriority } = draft;
   const { notifyDeleted } = draft;
-  return [
-    notifyMaster,
-    notifyBackup,
-    notifyFault,
-    notifyStop,
-    notifyDeleted === true ? undefined : notifyDeleted,
-    notifyAny,
-    notifyMasterRxLowerPriority,
-  ].filter((command) => command !== undefined);
+  const commands = [...COMMANDS.map((key) => draft[key]), notifyDeleted === true ? undefined : notifyDeleted];
+  return commands.filter((command) => command !== undefined);
 }
