@@ -254,6 +254,12 @@ describe("lifecycle", { timeout: 120_000 }, () => {
     }
     assert.equal(server.logged("signal 3 (SIGQUIT) received, shutting down"), 1);
     assert.equal(server.logged("signal 15 (SIGTERM) received, exiting"), 1);
+    // On a terminal these reach the whole group: the master decides.
+    const [worker] = server.workers() as [number];
+    for (const signal of ["SIGINT", "SIGWINCH", "SIGHUP"] as const) process.kill(worker, signal);
+    await sleep(100);
+    assert.ok(isAlive(worker));
+    assert.equal(server.logged("signal 1 (SIGHUP) received, ignoring"), 1);
     await until(async () => !(await refused(PORT)), "service");
     await server.quit();
   });

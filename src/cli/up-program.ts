@@ -7,7 +7,7 @@ import type { HttpStatus } from "../admin/status.ts";
 import { TANDEM_VERSION } from "../base/version.ts";
 import type { LoadedKeepalived } from "../conf/keepalived/load.ts";
 import { printKeepalivedDiagnostic } from "../conf/keepalived/report.ts";
-import { setProcessTitle } from "../os/process-title.ts";
+import { hasTerminal, setProcessTitle } from "../os/process-title.ts";
 import { type KeepalivedRequest, loadKeepalivedConfiguration } from "../process/keepalived-configuration.ts";
 import { KeepalivedLog } from "../process/keepalived-log.ts";
 import type { MasterStatus } from "../process/master.ts";
@@ -78,7 +78,8 @@ export class UpProgram {
       workerProgram: fileURLToPath(new URL("../process/nginx-worker.js", import.meta.url)),
       invocation: undefined,
       environment: { ...process.env },
-      isDaemon: true,
+      // On a terminal WINCH says that its window has changed, not that the workers shall go.
+      isDaemon: !hasTerminal(),
       ownsStandardError: false,
       printError,
     });

@@ -60,6 +60,19 @@ test("accounts are found by name", () => {
   assert.equal(findGroup("nobody-at-all"), undefined);
 });
 
+test("a process in a session of its own has no terminal; one under script(1) has", () => {
+  const url = JSON.stringify(modules[1]);
+  const code = `import { hasTerminal } from ${url}; process.stdout.write(String(hasTerminal()));`;
+  const alone = spawnSync("setsid", ["-w", process.execPath, "--input-type=module", "-e", code], { encoding: "utf8" });
+  assert.equal(alone.stdout, "false");
+  const command = `"${process.execPath}" --input-type=module -e '${code.replaceAll("'", "'\\''")}'`;
+  const under = spawnSync("script", ["-qec", command, "/dev/null"], {
+    encoding: "utf8",
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  if (under.error === undefined) assert.match(under.stdout, /true/);
+});
+
 test("ps finds the process by the short name, and shows the long title", () => {
   assert.equal(
     inChild(`setProcessTitle("nginx: it is me", "nginx");

@@ -156,6 +156,8 @@ class Worker {
 
   /** A signal that was sent to this worker itself. */
   signal(signal: "SIGTERM" | "SIGINT" | "SIGQUIT" | "SIGUSR1", action: "terminate" | "quit" | "reopen"): void {
+    // Ctrl-C on a terminal reaches the whole process group: the master, which has got it too, decides what comes first.
+    if (signal === "SIGINT" && !this.isDaemon && process.connected) return;
     const consequence = { terminate: "exiting", quit: "shutting down", reopen: "reopening logs" }[action];
     this.log.write("notice", `signal ${SIGNAL_NUMBERS[signal]} (${signal}) received, ${consequence}`);
     this.obey(action);
