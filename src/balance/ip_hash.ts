@@ -45,8 +45,8 @@ export class IpHash extends RoundRobin {
 /** Index of the peer that holds unit `unit` of the total weight, 0 … totalWeight − 1. */
 export function byWeight({ peers }: Pick, unit: number): number {
   let index = 0;
-  while (unit >= peers.at(index).weight) {
-    unit -= peers.at(index).weight;
+  while (unit >= peers.weight(index)) {
+    unit -= peers.weight(index);
     index++;
   }
   return index;

@@ -31,7 +31,7 @@ export class LeastConn extends RoundRobin {
     for (let index = 0; index < peers.count; index++) {
       if (!pick.eligible(index, nowS)) continue;
       this.consider(pick, index, nowMs);
-      const weight = peers.scaled(index, peers.at(index).weight, nowMs);
+      const weight = peers.scaled(index, peers.weight(index), nowMs);
       const cost = this.cost(pick, index, nowMs, nowS);
       if (best < 0 || cost * bestWeight < bestCost * weight) {
         best = index;
@@ -49,11 +49,11 @@ export class LeastConn extends RoundRobin {
     const { peers } = pick;
     let best = first;
     let bestCost = this.cost(pick, first, nowMs, nowS);
-    let bestWeight = peers.scaled(first, peers.at(first).weight, nowMs);
+    let bestWeight = peers.scaled(first, peers.weight(first), nowMs);
     let total = 0;
     for (let index = first; index < peers.count; index++) {
       if (!pick.eligible(index, nowS)) continue;
-      const weight = peers.scaled(index, peers.at(index).weight, nowMs);
+      const weight = peers.scaled(index, peers.weight(index), nowMs);
       if (this.cost(pick, index, nowMs, nowS) * bestWeight !== bestCost * weight) continue;
       total += this.grow(pick, index, nowMs);
       if (peers.get(index, CURRENT_WEIGHT) <= peers.get(best, CURRENT_WEIGHT)) continue;

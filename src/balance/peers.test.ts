@@ -5,11 +5,14 @@ import {
   DRAINING,
   EFFECTIVE_WEIGHT,
   FAILS,
+  Group,
   healthyPeers,
   localGroup,
   PEER_DEFAULTS,
   type PeerSettings,
   setDown,
+  sharedPeerMemory,
+  sharedPeerWords,
   UNHEALTHY,
 } from "./peers.ts";
 import { Pick } from "./pick.ts";
@@ -152,4 +155,24 @@ test("the healthy share counts what a request could be given", () => {
   assert.deepEqual(healthyPeers(group, 1000), { healthy: 3, total: 4 });
   ask(new RoundRobin(group), 1000, FAILURE);
   assert.deepEqual(healthyPeers(group, 2000), { healthy: 2, total: 4 });
+});
+
+test("workers that share memory take turns as one, and count connections together", () => {
+  const settings = [peer("a", { maxConns: 1 }), peer("b", { weight: 2 })];
+  const words = new Int32Array(sharedPeerWords(2));
+  const host = { isAlive: () => true, rest: () => {} };
+  const workers = [101, 102].map(
+    (id) => new RoundRobin(new Group("u", sharedPeerMemory(words, id, host), settings, [])),
+  );
+  const [first, second] = workers as [RoundRobin, RoundRobin];
+  assert.equal(Array.from({ length: 6 }, (_, i) => ask(i % 2 === 0 ? first : second, 0)).join(""), "babbab");
+  const pick = new Pick(first.group);
+  first.begin(pick, NO_KEY);
+  while (!(first.next(pick, 0) && pick.name === "a")) {
+    first.finish(pick, SUCCESS, 1, 1, 0);
+    first.begin(pick, NO_KEY);
+  }
+  for (let i = 0; i < 4; i++) assert.equal(ask(second, 0), "b", "a has its one connection, from the other worker");
+  first.finish(pick, SUCCESS, 1, 1, 0);
+  assert.equal(words[0], 0, "the lock is free");
 });

@@ -62,7 +62,7 @@ export class RandomTwo extends Random {
     if (second < 0) return -1;
     const { peers } = pick;
     const worse =
-      this.cost(pick, second, nowS) * peers.at(first).weight > this.cost(pick, first, nowS) * peers.at(second).weight;
+      this.cost(pick, second, nowS) * peers.weight(first) > this.cost(pick, first, nowS) * peers.weight(second);
     return worse ? first : second;
   }
 

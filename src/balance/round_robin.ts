@@ -98,7 +98,7 @@ export class RoundRobin implements Balancer {
     const sticky = this.hinted(pick, nowS);
     if (sticky >= 0) {
       // One peer's sessions may run ahead of its share by one round, no more: its weight would take for ever to recover.
-      const lowLimit = -(peers.totalWeight - peers.at(sticky).weight) * peers.scale;
+      const lowLimit = -(peers.totalWeight - peers.weight(sticky)) * peers.scale;
       if (peers.get(sticky, CURRENT_WEIGHT) <= lowLimit) return this.take(pick, sticky, nowS);
     }
     let best = -1;
@@ -126,7 +126,7 @@ export class RoundRobin implements Balancer {
     const effective = peers.get(index, EFFECTIVE_WEIGHT);
     const share = peers.scaled(index, effective, nowMs);
     peers.set(index, CURRENT_WEIGHT, peers.get(index, CURRENT_WEIGHT) + share);
-    if (effective < peers.at(index).weight) peers.set(index, EFFECTIVE_WEIGHT, effective + 1);
+    if (effective < peers.weight(index)) peers.set(index, EFFECTIVE_WEIGHT, effective + 1);
     return share;
   }
 
@@ -149,7 +149,7 @@ export class RoundRobin implements Balancer {
   /** The request goes to this peer: counted, marked as tried, and a new window of failures begins if the last is over. */
   protected take(pick: Pick, index: number, nowS: number): number {
     const { peers } = pick;
-    if (nowS - peers.get(index, CHECKED) > peers.at(index).failTimeoutS) peers.set(index, CHECKED, nowS);
+    if (peers.windowIsOver(index, nowS)) peers.set(index, CHECKED, nowS);
     pick.markTried(index);
     this.attach(pick, index);
     return index;
