@@ -139,9 +139,9 @@ function becomeActive(settings: RouterSettings, state: RouterState, atMs: number
       // RFC 9568 §6.4.2 (365) and keepalived: the advert is out before the address is in.
       { kind: "send", priority: state.priority },
       { kind: "claim" },
-      { kind: "announce", cause: "takeover" },
       entering(settings, "active"),
       log(settings, "setting VIPs."),
+      { kind: "announce", cause: "takeover" },
     ],
   };
 }
