@@ -42,13 +42,28 @@ class Service implements HttpService {
   private accepted(stream: Stream, socket: SocketPlan): void {
     const { worker } = this;
     worker.accepted++;
-    if (worker.connections.size >= worker.ports.maxConnections) {
-      worker.log.write("alert", `${worker.ports.maxConnections} worker_connections are not enough`);
+    const { maxConnections } = worker.ports;
+    if (worker.connections.size >= maxConnections && !this.makeRoom()) {
+      worker.log.write("alert", `${maxConnections} worker_connections are not enough`);
       stream.close();
       return;
     }
     worker.handled++;
     stream.owner = new Connection(worker, stream, this.pointOf(stream, socket));
+  }
+
+  /** Closes a few idle connections, the oldest first; false when there is none. */
+  private makeRoom(): boolean {
+    const { worker } = this;
+    let closed = 0;
+    for (const connection of worker.connections) {
+      if (!connection.idle) continue;
+      connection.terminate(0);
+      if (++closed === REUSED_AT_ONCE) break;
+    }
+    if (closed === 0) return false;
+    worker.log.write("warn", `${worker.ports.maxConnections} worker_connections are not enough, reusing connections`);
+    return true;
   }
 
   private pointOf(stream: Stream, { fallback, byIp }: SocketPlan): ListeningPoint {
@@ -90,5 +105,7 @@ class Service implements HttpService {
   }
 }
 
+/** Idle connections that give way when `worker_connections` are used up. */
+const REUSED_AT_ONCE = 32;
 const EMFILE = 24;
 const ENFILE = 23;

@@ -18,6 +18,7 @@ import {
   type Opened,
   offset,
   raw,
+  sec,
   single,
   size,
   template,
@@ -531,7 +532,7 @@ export const core = httpModule({
       defaultText: "off",
       doc: "Keeps files open between requests.",
     }),
-    open_file_cache_valid: msec("60s", { doc: "Time after which a kept file is looked at again." }),
+    open_file_cache_valid: sec("60s", { doc: "Time after which a kept file is looked at again." }),
     open_file_cache_min_uses: num(1, { doc: "Uses that keep a file's descriptor open." }),
     open_file_cache_errors: flag(false, { doc: "Remembers missing files too." }),
   },
@@ -546,7 +547,7 @@ export function fileCacheOf(conf: CoreConf): OpenFileCacheSettings | undefined {
   if (line === "off") return undefined;
   return {
     ...line,
-    validMs: conf.open_file_cache_valid,
+    validMs: conf.open_file_cache_valid * 1000,
     minUses: conf.open_file_cache_min_uses,
     errors: conf.open_file_cache_errors,
   };
