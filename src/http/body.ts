@@ -37,10 +37,3 @@ export interface BodyFilter {
 export const ORDER_RANGE = 10;
 export const ORDER_TRAILERS = 20;
 export const ORDER_CHUNKED = 90;
-
-/** Takes the pieces of a request's body. */
-export interface BodyReader {
-  onBody(bytes: Bytes, start: number, end: number): void;
-  /** The body is whole, or the status to answer instead. */
-  onBodyEnd(status: number): void;
-}

@@ -7,12 +7,11 @@
  * | waiting    | nothing of the next request has come                          | header or keep-alive        |
  * | reading    | a part of a request's head has come                           | client_header_timeout       |
  * | active     | a request is being answered                                   | send_timeout while blocked  |
- * | body       | the request's body is being read                              | client_body_timeout         |
  * | discarding | the answer has been given, its request's body is thrown away   | lingering_timeout           |
  * | draining   | the last answer is on its way, then the connection ends       | send_timeout                |
  * | lingering  | our side is shut, what the client still sends is thrown away   | lingering_timeout           |
  *
- * Long because these states are one subject. Memory: while a head comes in one piece it is parsed where it was received. An idle connection owns no buffer. What
+ * Memory: while a head comes in one piece it is parsed where it was received. An idle connection owns no buffer. What
  * a socket does not take is kept in `queue`, and nothing more is read until it has gone.
  */
 import type { Bytes } from "../base/bytes.ts";
@@ -22,8 +21,7 @@ import { printEndpoint } from "../io/listen.ts";
 import type { Memory } from "../io/memory.ts";
 import type { Stream, StreamOwner } from "../io/stream.ts";
 import { COMPLETE, INCOMPLETE } from "../wire/http1/head-results.ts";
-import { READING_BODY, READING_HEADERS, READING_LINE, WAITING_FOR_REQUEST } from "./actions.ts";
-import type { BodyReader } from "./body.ts";
+import { READING_HEADERS, READING_LINE, WAITING_FOR_REQUEST } from "./actions.ts";
 import { ConnectionOutput } from "./connection-output.ts";
 import { begin, drive, refuseHead } from "./engine.ts";
 import { errorContext, parsingContext } from "./error-context.ts";
@@ -37,11 +35,10 @@ import type { Worker } from "./worker.ts";
 export const WAITING = 0;
 export const READING = 1;
 export const ACTIVE = 2;
-export const BODY = 3;
-export const DISCARDING = 4;
-export const DRAINING = 5;
-export const LINGERING = 6;
-export const CLOSED = 7;
+export const DISCARDING = 3;
+export const DRAINING = 4;
+export const LINGERING = 5;
+export const CLOSED = 6;
 
 /** A pipelined answer is begun only with so much room, so that most are written together. */
 const COMFORTABLE_ROOM_BYTES = 16 * 1024;
@@ -105,7 +102,6 @@ export class Connection extends ConnectionOutput implements StreamOwner {
       case LINGERING:
         this.relinger();
         return;
-      case BODY:
       case DISCARDING:
         this.feed(memory.bytes, start, end);
         break;
@@ -252,35 +248,6 @@ export class Connection extends ConnectionOutput implements StreamOwner {
     return ok;
   }
 
-  /** Reads the body; the reader hears of its end, perhaps within this call. */
-  readBody(request: Request, reader: BodyReader): void {
-    request.bodyDiscarded = true;
-    request.bodyReader = reader;
-    beginBody(request);
-    if (!consumeBody(request, this.worker.input)) {
-      this.endBody(request, 400);
-      return;
-    }
-    if (request.bodyLeft === 0) {
-      request.lingeringClose = false;
-      this.endBody(request, 0);
-      return;
-    }
-    this.state = BODY;
-    this.worker.timers.arm(this, request.location.core.client_body_timeout);
-    if (!this.looping) this.resumeInput();
-  }
-
-  private endBody(request: Request, status: number): void {
-    const reader = request.bodyReader;
-    request.bodyReader = undefined;
-    if (this.state === BODY) {
-      this.state = ACTIVE;
-      this.stopTimer();
-    }
-    reader?.onBodyEnd(status);
-  }
-
   /** More of a body has come. */
   private feed(bytes: Bytes, start: number, end: number): void {
     const { request } = this;
@@ -290,31 +257,13 @@ export class Connection extends ConnectionOutput implements StreamOwner {
     const ok = consumeBody(request, this.worker.input);
     if (input.at < input.end) this.hold(bytes, input.at, input.end);
     input.clear();
-    if (this.state === BODY) {
-      if (ok && request.bodyLeft !== 0) {
-        this.worker.timers.arm(this, request.location.core.client_body_timeout);
-        return;
-      }
-      if (ok) request.lingeringClose = false;
-      this.endBody(request, ok ? 0 : 400);
-    } else if (!ok) this.terminate(400);
+    if (!ok) this.terminate(400);
     else if (request.bodyLeft === 0) {
       request.lingeringClose = false;
       this.state = ACTIVE;
       this.finish(request);
       this.proceed();
     } else this.relinger();
-  }
-
-  private resumeInput(): void {
-    const held = this.held;
-    if (held === undefined) {
-      this.stream.resumeReading();
-      return;
-    }
-    this.held = undefined;
-    this.feed(held, 0, held.length);
-    if (this.held === undefined) this.stream.resumeReading();
   }
 
   // ---- output
@@ -473,10 +422,6 @@ export class Connection extends ConnectionOutput implements StreamOwner {
       case READING:
         this.abandonHead(400, "client prematurely closed connection");
         return;
-      case BODY:
-        this.logError("info", "client prematurely closed connection");
-        this.terminate(400);
-        return;
       case ACTIVE:
         if (this.looping) return;
         this.logError("info", "client prematurely closed connection");
@@ -527,10 +472,6 @@ export class Connection extends ConnectionOutput implements StreamOwner {
       case READING:
         this.resetIfConfigured();
         this.abandonHead(408, "client timed out", ETIMEDOUT);
-        return;
-      case BODY:
-        this.logError("info", "client timed out", ETIMEDOUT, READING_BODY);
-        this.timedOut(408);
         return;
       default:
         this.terminate(0);

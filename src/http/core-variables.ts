@@ -119,8 +119,6 @@ export const CORE_VARIABLES: readonly Variable[] = [
   { name: "body_bytes_sent", get: (r) => String(Math.max(0, r.sentBytes - r.headerBytes)) },
   { name: "pipe", get: (r) => (r.pipelined ? "p" : ".") },
   { name: "request_completion", get: (r) => (r.complete ? "OK" : "") },
-  { name: "request_body", get: (r) => r.body },
-  { name: "request_body_file", get: (r) => r.bodyFile },
   { name: "request_length", get: (r) => String(r.requestLength) },
   { name: "request_time", get: (r) => seconds(r.connection.worker.ports.reactor.clock.now() - r.startMs) },
   { name: "request_id", get: requestId },

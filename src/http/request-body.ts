@@ -1,5 +1,5 @@
-/** The body of a request as it comes: counted or decoded, and handed to whoever reads it. nginx: ngx_http_request_body.c. */
-import { CHUNK_DATA, CHUNK_DONE, CHUNK_MORE, ChunkedDecoder } from "../wire/http1/chunked.ts";
+/** The body of a request as it comes: counted or decoded, and thrown away. nginx: ngx_http_discard_request_body. */
+import { CHUNK_DONE, CHUNK_INVALID, ChunkedDecoder } from "../wire/http1/chunked.ts";
 import type { Input } from "./input.ts";
 import type { Request } from "./request.ts";
 
@@ -14,11 +14,9 @@ export function beginBody(request: Request): void {
 
 /** Uses the part of the body that lies in the input. False when it is malformed. */
 export function consumeBody(request: Request, input: Input): boolean {
-  const reader = request.bodyReader;
   while (input.at < input.end && request.bodyLeft !== 0) {
     if (request.bodyLeft > 0) {
       const size = Math.min(request.bodyLeft, input.end - input.at);
-      reader?.onBody(input.bytes, input.at, input.at + size);
       input.at += size;
       request.bodyLeft -= size;
       continue;
@@ -26,9 +24,8 @@ export function consumeBody(request: Request, input: Input): boolean {
     const decoder = request.decoder as ChunkedDecoder;
     const result = decoder.next(input.bytes, input.at, input.end);
     input.at = decoder.position;
-    if (result === CHUNK_DATA) reader?.onBody(input.bytes, decoder.dataStart, decoder.position);
-    else if (result === CHUNK_DONE) request.bodyLeft = 0;
-    else if (result !== CHUNK_MORE) {
+    if (result === CHUNK_DONE) request.bodyLeft = 0;
+    else if (result === CHUNK_INVALID) {
       request.bodyLeft = 0;
       request.connection.logError("error", "client sent invalid chunked body");
       return false;

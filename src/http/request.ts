@@ -8,7 +8,7 @@ import { COOKIE } from "../wire/http1/fields.ts";
 import { GET } from "../wire/http1/methods.ts";
 import { findParam } from "../wire/http1/params.ts";
 import { RequestHead } from "../wire/http1/request-head.ts";
-import type { BodyFilter, BodyReader } from "./body.ts";
+import type { BodyFilter } from "./body.ts";
 import type { Connection } from "./connection.ts";
 import type { Location, VirtualServer } from "./location.ts";
 import type { OpenFile } from "./open-files.ts";
@@ -69,7 +69,6 @@ export class Request {
   /** Bytes of the body that are still to come; -1 while a chunked one is open. */
   bodyLeft = 0;
   decoder: ChunkedDecoder | undefined = undefined;
-  bodyReader: BodyReader | undefined = undefined;
   /** Counts uses of this object: a promise that comes late sees that the request has gone. */
   generation = 0;
   /** Values of the variables that the configuration defines. */
@@ -81,9 +80,6 @@ export class Request {
   limitRateAfter = -1;
   file: OpenFile | undefined = undefined;
   logged = false;
-  /** Body of the request in memory, or in a file. */
-  body: string | undefined = undefined;
-  bodyFile: string | undefined = undefined;
 
   // The answer.
   status = 0;
@@ -153,15 +149,12 @@ export class Request {
     this.expectTested = false;
     this.bodyDiscarded = false;
     this.bodyLeft = 0;
-    this.bodyReader = undefined;
     if (this.values.length > 0) this.values.length = 0;
     this.captures = undefined;
     this.requestId = "";
     this.limitRate = -1;
     this.limitRateAfter = -1;
     this.logged = false;
-    this.body = undefined;
-    this.bodyFile = undefined;
     this.errStatus = 0;
     this.headerSent = false;
     this.headerBytes = 0;
