@@ -99,8 +99,11 @@ function dropCommandsWithoutUser(draft: ConfigDraft, machine: Machine | undefine
   if (machine === undefined || machine.hasUser(DEFAULT_SCRIPT_USER)) return;
   for (const block of [...draft.instances, ...draft.groups])
     filterCommands(block, ({ user, at }) => {
-      if (user === undefined) tell("warn", `Unable to set default user ${DEFAULT_SCRIPT_USER} for script`, at);
-      return user !== undefined;
+      if (user !== undefined) return true;
+      if (draft.isMissingUserReported !== true)
+        tell("warn", `Unable to set default user ${DEFAULT_SCRIPT_USER} for script`, at);
+      draft.isMissingUserReported = true;
+      return false;
     });
 }
 

@@ -193,6 +193,8 @@ export interface ConfigDraft extends Draft {
   readonly groups: GroupDraft[];
   readonly instances: InstanceDraft[];
   isTrackedInterfaceMissing?: boolean;
+  /** keepalived says once only that there is nobody to run scripts. */
+  isMissingUserReported?: boolean;
 }
 
 /** An empty list for each kind of tracking. */

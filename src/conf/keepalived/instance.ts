@@ -94,13 +94,13 @@ const election: Keywords<InstanceDraft> = {
     (draft, line, scope) => {
       const state = scope.word(line, 1);
       if (state === undefined) return;
-      if (state !== "MASTER" && state !== "BACKUP")
+      const isKnown = state === "MASTER" || state === "BACKUP";
+      if (!isKnown)
         scope.report("warn", `(${draft.name}) unknown state '${state}', defaulting to BACKUP`, line.position);
-      const isMaster = state === "MASTER";
-      if (!isMaster && draft.state === "MASTER") {
+      if (state === "BACKUP" && draft.state === "MASTER") {
         const message = `(${draft.name}) state previously set as MASTER - ignoring BACKUP`;
         scope.report("warn", message, line.position);
-      } else draft.state = isMaster ? "MASTER" : "BACKUP";
+      } else draft.state = state === "MASTER" ? "MASTER" : "BACKUP";
     },
   ),
   virtual_router_id: slots.integer("virtualRouterId", {

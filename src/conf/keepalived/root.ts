@@ -144,7 +144,9 @@ function readScript(line: Line, scope: Interpreter, { config, machine, globals }
         ? globals.enableScriptSecurity === true && !machine.hasUser(DEFAULT_SCRIPT_USER)
         : !machine.hasUser(standard);
     if (isMissing) {
-      if (standard === undefined) warn(`Unable to set default user ${DEFAULT_SCRIPT_USER} for script`);
+      if (standard === undefined && config.isMissingUserReported !== true)
+        warn(`Unable to set default user ${DEFAULT_SCRIPT_USER} for script`);
+      config.isMissingUserReported = true;
       warn(`Unable to set default user for vrrp script ${name} - removing`);
       return;
     }
