@@ -10,6 +10,7 @@ import { httpRestarted } from "./http-restarted.ts";
 import { httpTrackProcess } from "./http-track-process.ts";
 import { killNode } from "./kill-node.ts";
 import { killVrrp } from "./kill-vrrp.ts";
+import { killWorkers } from "./kill-workers.ts";
 import { linkDown } from "./link-down.ts";
 import { partition } from "./partition.ts";
 import { recoverNopreempt } from "./recover-nopreempt.ts";
@@ -30,6 +31,7 @@ export const SCENARIOS: readonly Scenario[] = [
   heal,
   freeze,
   thaw,
+  killWorkers,
   httpRestarted,
   httpDead,
   linkDown,

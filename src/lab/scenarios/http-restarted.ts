@@ -9,7 +9,7 @@ const NO_SCRIPT_MS = 2000;
 
 export const httpRestarted: Scenario = {
   name: "http-restarted",
-  title: "web server killed, restarted by the check script",
+  title: "web server killed and restarted",
   variant: asWritten,
   async run(stage) {
     const { active, pair } = stage;
