@@ -6,8 +6,9 @@ import os from "node:os";
 import path from "node:path";
 import { after, describe, test } from "node:test";
 import { findNginx } from "./support/nginx-binary.ts";
-import { ECHO, get, isAlive, ServerProcess, TANDEM_NGINX, until } from "./support/server-process.ts";
+import { ECHO, freePort, get, isAlive, ServerProcess, TANDEM_NGINX, until } from "./support/server-process.ts";
 
+const PORT = await freePort();
 const GOOD = "pid logs/nginx.pid;\nerror_log logs/error.log;\nevents {}\n";
 
 interface Outcome {
@@ -125,11 +126,11 @@ describe("flags", { timeout: 60_000 }, () => {
     const configuration = (lines: string): string => `error_log logs/error.log info;\n${lines}\nevents {}\n`;
 
     test("the command returns when the daemon accepts; the daemon has no terminal and stops by -s", async () => {
-      server = new ServerProcess(ECHO, configuration("echo_listen 127.0.0.1:19110;"));
+      server = new ServerProcess(ECHO, configuration(`echo_listen 127.0.0.1:${PORT};`));
       chmodSync(server.folder, 0o755);
       const { status, stdout, stderr } = server.run();
       assert.deepEqual([status, stdout, stderr], [0, "", ""]);
-      assert.match(await get(19110), /hello/);
+      assert.match(await get(PORT), /hello/);
       const { pid } = server;
       const stat = readFileSync(`/proc/${pid}/stat`, "latin1")
         .replace(/^.*\) /, "")
@@ -142,10 +143,10 @@ describe("flags", { timeout: 60_000 }, () => {
     });
 
     test("when the daemon can't start, the command says why and fails", () => {
-      server = new ServerProcess(ECHO, configuration("echo_listen 192.0.2.1:19110;"));
+      server = new ServerProcess(ECHO, configuration(`echo_listen 192.0.2.1:${PORT};`));
       const { status, stderr } = server.run();
       assert.equal(status, 1);
-      assert.equal(stderr, "nginx: [emerg] bind() to 192.0.2.1:19110 failed (99: Cannot assign requested address)\n");
+      assert.equal(stderr, `nginx: [emerg] bind() to 192.0.2.1:${PORT} failed (99: Cannot assign requested address)\n`);
       server.destroy();
       server = new ServerProcess(ECHO, configuration("echo_fails on;"));
       const failed = server.run();
@@ -156,14 +157,14 @@ describe("flags", { timeout: 60_000 }, () => {
     });
 
     test("WINCH sends a daemon's workers away; HUP brings workers back", async () => {
-      server = new ServerProcess(ECHO, configuration("echo_listen 127.0.0.1:19110;"));
+      server = new ServerProcess(ECHO, configuration(`echo_listen 127.0.0.1:${PORT};`));
       server.run();
       server.signal("SIGWINCH");
       await until(() => server.workers().length === 0, "the end of the workers");
       assert.ok(isAlive(server.pid));
       server.signal("SIGHUP");
       await until(() => server.workers().length === 1, "a worker");
-      await until(async () => /hello/.test(await get(19110)), "service");
+      await until(async () => /hello/.test(await get(PORT)), "service");
       await server.quit();
       server.destroy();
     });

@@ -6,6 +6,7 @@ import net from "node:net";
 import { afterEach, describe, test } from "node:test";
 import { findNginx } from "./support/nginx-binary.ts";
 import {
+  freePort,
   get,
   isAlive,
   LoadGenerator,
@@ -16,8 +17,8 @@ import {
   until,
 } from "./support/server-process.ts";
 
-const PORT = 19120;
-const OTHER_PORT = 19121;
+const PORT = await freePort();
+const OTHER_PORT = await freePort();
 
 const configuration = (servers: string, main = ""): string => `
 daemon off;

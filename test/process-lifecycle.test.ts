@@ -5,6 +5,7 @@ import net from "node:net";
 import { afterEach, describe, test } from "node:test";
 import {
   ECHO,
+  freePort,
   get,
   isAlive,
   LoadGenerator,
@@ -15,8 +16,8 @@ import {
   until,
 } from "./support/server-process.ts";
 
-const PORT = 19100;
-const OTHER_PORT = 19101;
+const PORT = await freePort();
+const OTHER_PORT = await freePort();
 
 const configuration = (lines: string): string => `
 daemon off;

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { type ChildProcess, execFileSync, spawn, spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import http from "node:http";
+import net from "node:net";
 import os from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
@@ -200,6 +201,20 @@ export class LoadGenerator {
 export function nobody(): { readonly directive: string; readonly userId: number; readonly groupId: number } {
   const id = (flags: string): string => execFileSync("id", [flags, "nobody"], { encoding: "utf8" }).trim();
   return { directive: `user nobody ${id("-gn")};`, userId: Number(id("-u")), groupId: Number(id("-g")) };
+}
+
+/** A port of the loopback that nobody has, below those that the kernel gives to clients. */
+export async function freePort(): Promise<number> {
+  for (;;) {
+    const port = 10_000 + Math.floor(Math.random() * 20_000);
+    const probe = net.createServer().listen(port, "127.0.0.1");
+    const isFree = await new Promise<boolean>((resolve) => {
+      probe.once("listening", () => resolve(true)).once("error", () => resolve(false));
+    });
+    if (!isFree) continue;
+    await new Promise((resolve) => probe.close(resolve));
+    return port;
+  }
 }
 
 /** Open descriptors of a process. */

@@ -12,10 +12,13 @@ import { openSync, closeSync } from "node:fs";
 import net from "node:net";
 const { EpollReactor } = await import(REACTOR);
 const { ListeningSockets } = await import(LISTENING);
+const { SocketOptions } = await import(OPTIONS);
+const { allocateMemory } = await import(MEMORY);
 const reactor = new EpollReactor();
-const endpoint = { ip: new Uint8Array([127, 0, 0, 1]), port: 19099 };
+const endpoint = { ip: new Uint8Array([127, 0, 0, 1]), port: 0 };
 const fd = new ListeningSockets(() => {}).open({ endpoint });
-const clients = Array.from({ length: 5 }, () => net.connect(19099, "127.0.0.1"));
+const { port } = new SocketOptions(allocateMemory(1)).localEndpoint(fd);
+const clients = Array.from({ length: 5 }, () => net.connect(port, "127.0.0.1"));
 await Promise.all(clients.map((client) => new Promise((resolve) => client.once("connect", resolve))));
 const fillers = [];
 try { for (;;) fillers.push(openSync("/dev/null")); } catch {}
@@ -37,10 +40,16 @@ reactor.accept(fd, {
 `;
 
 test("without descriptors accepting rests half a second, tells EMFILE once, and goes on by itself", () => {
-  const script = WITHOUT_DESCRIPTORS.replace(
-    "REACTOR",
-    JSON.stringify(new URL("./epoll.js", import.meta.url).href),
-  ).replace("LISTENING", JSON.stringify(new URL("../listening-socket.js", import.meta.url).href));
+  const modules = {
+    REACTOR: "epoll",
+    LISTENING: "../listening-socket",
+    OPTIONS: "../socket-options",
+    MEMORY: "../memory",
+  };
+  let script = WITHOUT_DESCRIPTORS;
+  for (const [name, file] of Object.entries(modules)) {
+    script = script.replace(`import(${name})`, `import("${new URL(`./${file}.js`, import.meta.url).href}")`);
+  }
   const limited = spawnSync(
     "sh",
     ["-c", 'ulimit -n 64; exec "$0" --input-type=module -e "$1"', process.execPath, script],
