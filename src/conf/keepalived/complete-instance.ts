@@ -4,13 +4,12 @@ import { type AddressDraft, completeAddress } from "./addresses.ts";
 import { announceSettings, multicastGroupOf } from "./complete-globals.ts";
 import type { Authentication, Track, Tracks, VirtualAddress, VrrpInstance } from "./config.ts";
 import type { ConfigDraft, InstanceDraft, TrackDraft, TracksDraft } from "./drafts.ts";
-import { PASSWORD_BYTES } from "./instance.ts";
+import { DEFAULT_PRIORITY, PASSWORD_BYTES } from "./instance.ts";
 import { completeNotifies } from "./notifies.ts";
 import type { Report } from "./report.ts";
 
 /** The priority that owns the addresses. */
 export const OWNER_PRIORITY = 255;
-const DEFAULT_PRIORITY = 100;
 /** Addresses that fit an advert: one octet counts them; IPv6 fills a packet of 1500 octets before that. */
 const MAX_ADDRESSES = { 4: 255, 6: 89 } as const;
 const MAX_V2_SECONDS = 255;

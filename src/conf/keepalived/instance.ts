@@ -13,6 +13,8 @@ const MAX_SECONDS = 4294;
 const MAX_COUNT = 0xffff_ffff;
 /** IFNAMSIZ without its zero. */
 const MAX_INTERFACE_NAME = 15;
+/** Of an instance that says nothing, or nothing valid. */
+export const DEFAULT_PRIORITY = 100;
 
 /** All keywords of `vrrp_instance`. */
 export function instanceKeywords(context: TrackContext): Keywords<InstanceDraft> {
@@ -109,13 +111,17 @@ const election: Keywords<InstanceDraft> = {
     doc: "Number of the virtual router, the same on all nodes.",
     invalid: (text, { name }) => `(${name}): VRID '${text}' not valid - must be between 1 & 255`,
   }),
-  priority: slots.integer("priority", {
-    min: 1,
-    max: 255,
-    default: "100",
-    doc: "The highest wins; 255 owns the addresses.",
-    invalid: (_text, { name }) => `(${name}) Priority not valid! must be between 1 & 255. Using default 100`,
-  }),
+  priority: keyword(
+    { syntax: "1…255", default: "100", doc: "The highest wins; 255 owns the addresses." },
+    (draft, line, scope) => {
+      const about = {
+        min: 1,
+        max: 255,
+        invalid: () => `(${draft.name}) Priority not valid! must be between 1 & 255. Using default ${DEFAULT_PRIORITY}`,
+      };
+      draft.priority = number(line, scope, about, draft) ?? DEFAULT_PRIORITY;
+    },
+  ),
   nopreempt: slots.flag("nopreempt", { doc: "A backup does not take over from an active router of lower priority." }),
   preempt: slots.flag("nopreempt", { value: false, doc: "The opposite of nopreempt, and the default." }),
   preempt_delay: keyword(

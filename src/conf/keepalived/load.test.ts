@@ -93,6 +93,11 @@ test("a priority that is not written depends on the state", () => {
   assert.equal(instanceOf("priority 255\nstate BACKUP").initialState, "BACKUP");
 });
 
+test("a priority that is not valid is 100, whatever the state", () => {
+  assert.equal(instanceOf("state MASTER\npriority 300").priority, 100);
+  assert.equal(instanceOf("priority 255\npriority 0").priority, 100);
+});
+
 test("advert intervals are rounded to what the version can say", () => {
   const ms = (body: string): number => instanceOf(body).advertIntervalMs;
   assert.equal(ms("advert_int 0.4"), 1000);
