@@ -290,6 +290,7 @@ test("answers that nobody asked for are logged and change nothing", () => {
   network.reply({ ...query, type: AAAA }, [v6(9)]);
   network.reply(query, [], 1);
   network.reply({ ...query, id: query.id ^ 1 }, [], 1);
+  network.reply(query, [], 9);
   network.sockets.get("ns1")?.onDatagram(new Uint8Array(3));
   assert.deepEqual(results, []);
   network.reply(query, [record({ type: 99, data: new Uint8Array(1) }), v4(1)]);
@@ -301,6 +302,7 @@ test("answers that nobody asked for are logged and change nothing", () => {
     "unexpected DNS response for a",
     `DNS error (1: Format error), query id:${query.id}, name:"a"`,
     `DNS error (1: Format error), query id:${query.id ^ 1}`,
+    `DNS error (9: Unknown error), query id:${query.id}`,
     "short DNS response",
     "unexpected RR type 99 in DNS response",
     "unexpected DNS response for a",

@@ -17,6 +17,7 @@ import {
   type DnsAnswer,
   decodeAnswer,
   encodeQuery,
+  FORMAT_ERROR,
   NAME_ERROR,
   PTR,
   SERVER_FAILURE,
@@ -294,6 +295,17 @@ export class Resolver {
     this.ports.log.write("error", message);
   }
 
+  /** The server says that it did not understand, or something that isn't known: who asked keeps waiting for another one. */
+  private complainOfCode({ code, id }: DnsAnswer): void {
+    let name = "";
+    if (code === FORMAT_ERROR) {
+      for (const known of this.names.values()) {
+        if (known.pending && known.queries.some((query) => query.id === id)) name = `, name:"${known.name}"`;
+      }
+    }
+    this.complain(`DNS error (${code}: ${resolverCodeText(code)}), query id:${id}${name}`);
+  }
+
   private onMessage(message: Bytes, tcp: boolean): void {
     const result = decodeAnswer(message, tcp);
     if (!result.ok) {
@@ -302,11 +314,7 @@ export class Resolver {
     }
     const answer = result.value;
     if (answer.question === undefined) {
-      const asked = [...this.names.values()].find(
-        (known) => known.pending && known.queries.some(({ id }) => id === answer.id),
-      );
-      const name = asked === undefined ? "" : `, name:"${asked.name}"`;
-      this.complain(`DNS error (${answer.code}: ${resolverCodeText(answer.code)}), query id:${answer.id}${name}`);
+      this.complainOfCode(answer);
       return;
     }
     const { name, type } = answer.question;

@@ -125,6 +125,13 @@ test("what is malformed is told in nginx's words", () => {
   for (const [expected, bytes, tcp] of cases) assert.equal(reason(bytes, tcp), expected);
 });
 
+test("a broken alias does no harm beside an address", () => {
+  const broken = record({ type: CNAME, data: Uint8Array.of(0xc0, 250) });
+  const result = decodeAnswer(answer(1, "a", A, [broken, record({ type: A, data: V4 })]), false);
+  assert.ok(result.ok);
+  assert.deepEqual([result.value.records.length, result.value.unexpectedTypes], [1, []]);
+});
+
 test("pointers in a circle are noticed", () => {
   assert.deepEqual(decodeName(Uint8Array.of(0xc0, 0), 0), {
     ok: false,

@@ -132,6 +132,7 @@ function readRecords(
   records: DnsRecord[],
   unexpectedTypes: number[],
 ): string | undefined {
+  let aliasReason: string | undefined;
   for (let i = 0; i < count; i++) {
     const start = skipName(bytes, at);
     if (typeof start === "string") return start;
@@ -143,12 +144,14 @@ function readRecords(
     const length = view.getUint16(start + 8);
     at = start + RECORD;
     const record = readRecord(bytes, view, at, length, type, ttlS, asked);
-    if (typeof record === "string") return record;
-    if (record !== undefined) records.push(record);
-    else if (type !== DNAME) unexpectedTypes.push(type);
+    if (typeof record === "string" && type !== CNAME) return record;
+    if (type === CNAME) aliasReason = typeof record === "string" ? record : undefined;
+    if (typeof record === "object") records.push(record);
+    else if (type !== DNAME && type !== CNAME) unexpectedTypes.push(type);
     at += length;
   }
-  return undefined;
+  // A broken alias does no harm beside what it leads to.
+  return records.every((record) => record.type === CNAME) ? aliasReason : undefined;
 }
 
 /** One record's data: the record, undefined when nobody asked for its type, or why it is malformed. */
