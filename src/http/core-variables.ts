@@ -65,11 +65,12 @@ function setLimitRate(request: Request, value: string): void {
   else request.limitRate = rate;
 }
 
-/** nginx takes an empty path or empty arguments for none. */
-function uriOf({ uri }: Request): string | undefined {
-  return uri === "" ? undefined : uri;
+/** None while the request line isn't whole; "" when it was refused. */
+function uriOf({ uri, head }: Request): string | undefined {
+  return uri === "" && head.inRequestLine ? undefined : uri;
 }
 
+/** nginx takes empty arguments for none. */
 function argsOf({ args }: Request): string | undefined {
   return args === "" ? undefined : args;
 }
@@ -118,6 +119,9 @@ export const CORE_VARIABLES: readonly Variable[] = [
   { name: "bytes_sent", get: (r) => String(r.sentBytes) },
   { name: "body_bytes_sent", get: (r) => String(Math.max(0, r.sentBytes - r.headerBytes)) },
   { name: "pipe", get: (r) => (r.pipelined ? "p" : ".") },
+  // No module reads bodies yet; nginx too has none of these for files and texts.
+  { name: "request_body", get: () => undefined },
+  { name: "request_body_file", get: () => undefined },
   { name: "request_completion", get: (r) => (r.complete ? "OK" : "") },
   { name: "request_length", get: (r) => String(r.requestLength) },
   { name: "request_time", get: (r) => seconds(r.connection.worker.ports.reactor.clock.now() - r.startMs) },
