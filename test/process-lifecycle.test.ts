@@ -39,8 +39,10 @@ describe("lifecycle", { timeout: 120_000 }, () => {
   let server: ServerProcess;
   afterEach(() => server.destroy());
 
+  /** FOLDER in the lines stands for the server's own. */
   async function start(lines: string, ...args: string[]): Promise<void> {
-    server = new ServerProcess(ECHO, configuration(lines));
+    server = new ServerProcess(ECHO, "");
+    server.configure(configuration(lines.replaceAll("FOLDER", server.folder)));
     if (process.getuid?.() === 0) chmodSync(server.folder, 0o755);
     await server.start(...args);
   }
@@ -227,8 +229,8 @@ describe("lifecycle", { timeout: 120_000 }, () => {
   });
 
   test("USR1 opens the logs by name, after they were renamed, with the worker's rights", async () => {
-    await start(`${nobody().directive} echo_listen 127.0.0.1:${PORT}; echo_log ${"/tmp"}/os-echo-${process.pid}.log;`);
-    const log = `/tmp/os-echo-${process.pid}.log`;
+    await start(`${nobody().directive} echo_listen 127.0.0.1:${PORT}; echo_log FOLDER/logs/echo.log;`);
+    const log = server.file("logs/echo.log");
     await get(PORT);
     assert.equal(readFileSync(log, "latin1"), "request\n");
     renameSync(log, server.file("logs/old.log"));
@@ -277,8 +279,8 @@ describe("lifecycle", { timeout: 120_000 }, () => {
   });
 
   test("unix sockets: created for all, removed at the end and when a reload drops them; a stale one is an error as with nginx", async () => {
-    const path = `/tmp/os-test-${process.pid}.sock`;
-    await start(`echo_listen unix:${path};`);
+    await start("echo_listen unix:FOLDER/test.sock;");
+    const path = server.file("test.sock");
     assert.match(await get(path), /hello/);
     assert.equal(statSync(path).mode & 0o777, 0o666);
     server.configure(configuration(`echo_listen 127.0.0.1:${PORT};`));
@@ -315,8 +317,8 @@ describe("lifecycle", { timeout: 120_000 }, () => {
   });
 
   test("USR2 starts a new binary on the same sockets; QUIT to the old one completes the upgrade", async () => {
-    const path = `/tmp/os-upgrade-${process.pid}.sock`;
-    await start(`echo_listen 127.0.0.1:${PORT}; echo_listen unix:${path}; echo_text old;`);
+    await start(`echo_listen 127.0.0.1:${PORT}; echo_listen unix:FOLDER/upgrade.sock; echo_text old;`);
+    const path = server.file("upgrade.sock");
     const old = server.pid;
     const load = new LoadGenerator(PORT, 8);
     server.configure(configuration(`echo_listen 127.0.0.1:${PORT}; echo_listen unix:${path}; echo_text new;`));
