@@ -71,6 +71,58 @@ describe("the head of a response", () => {
     }
   });
 
+  test("is read line by line as nginx 1.31.5 reads it: what each line becomes was seen there", () => {
+    for (const [line, expected] of [
+      ["X-A", "X-A="],
+      ["X-A:", "X-A="],
+      ["X-A:b", "X-A=b"],
+      ["X_A: c", "X_A=c"],
+      ["X-A:  a b  ", "X-A=a b"],
+      ["X-A: b\r", "X-A=b"],
+      ["X-A: \x01", "X-A=\x01"],
+      ["X-T:\ta", "X-T=\ta"],
+      ['X-"q": v', 'X-"q"=v'],
+      ["/a: b", "/a=b"],
+      ["HTT/1: a", "HTT/1=a"],
+      ["HTTP: x", "HTTP=x"],
+      ["HTTP/foo", undefined],
+      ["X-\xe9: d", "X-\xe9=d"],
+    ] as const) {
+      const { head, result } = parse(`HTTP/1.1 200 OK\r\n${line}\r\n\r\n`);
+      assert.equal(result, HEAD_COMPLETE, line);
+      assert.deepEqual(lines(head), expected === undefined ? [] : [expected]);
+    }
+    for (const line of ["X-A : b", "\tX: a", " folded", "X-\x7f: a", "X-A\x01: a", "\0: a", "X-A: \0", "\rX: a"]) {
+      assert.equal(parse(`HTTP/1.1 200 OK\r\n${line}\r\n\r\n`).result, HEAD_INVALID_LINE, line);
+    }
+  });
+
+  test("has a status line as nginx 1.31.5 takes one", () => {
+    for (const [line, status, text] of [
+      ["HTTP/1.1 200", 200, "200"],
+      ["HTTP/1.1  201   Spaced", 201, "201   Spaced"],
+      ["HTTP/1.1 403.1 x", 403, "403.1 x"],
+      ["HTTP/2.0 200 OK", 200, "200 OK"],
+      ["HTTP/11.1 200 OK", 200, "200 OK"],
+      ["HTTP/999.1 200 OK", 200, "200 OK"],
+      ["HTTP/1.01 999 X", 999, "999 X"],
+    ] as const) {
+      const { head, result } = parse(`${line}\r\n\r\n`);
+      assert.equal(result, HEAD_COMPLETE, line);
+      assert.deepEqual([head.status, line.slice(head.statusStart, head.statusEnd)], [status, text]);
+    }
+    for (const line of [
+      "HTTP/1.1\t200 OK",
+      "http/1.1 200 OK",
+      "HTTP/1 200 OK",
+      "HTTP/1000.1 200 OK",
+      "HTTP/1.1 200\tOK",
+      "ICY 200",
+    ]) {
+      assert.equal(parse(`${line}\r\n\r\n`).result, HEAD_NO_STATUS, line);
+    }
+  });
+
   test("may have a second status line, which is left out", () => {
     const { head, result } = parse("HTTP/1.1 200 OK\r\nHTTP/1.1 200 OK\r\nA: b\r\n\r\n");
     assert.equal(result, HEAD_COMPLETE);

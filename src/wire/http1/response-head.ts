@@ -201,7 +201,7 @@ export class ResponseHead {
     if (bytes[p] === LF) return this.endHead(p);
     if (bytes[p] === CR) {
       if (++p === end) return HEAD_INCOMPLETE;
-      return bytes[p] === LF ? this.endHead(p) : this.refuse(start, p);
+      return bytes[p] === LF ? this.endHead(p) : this.refuse(start, start);
     }
     if (bytes[p] === COLON) return this.refuse(start, p);
     if (isStatusLine(bytes, start, end)) return this.skipLine(start, end);
