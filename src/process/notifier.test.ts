@@ -117,20 +117,32 @@ test("a process is meant by its name, its path or its title", () => {
   );
 });
 
-test("processes are counted as they come, and missed at once when they go", async () => {
-  const seconds = String(600 + (process.pid % 1000) / 1000);
-  const sleeper = { ...rule, process: "sleep", parameters: [seconds], parameterMatch: "exact" } as const;
+const seconds = String(600 + (process.pid % 1000) / 1000);
+const sleeper = { ...rule, process: "sleep", parameters: [seconds], parameterMatch: "exact" } as const;
+const sleep600 = { text: "sleep", argv: ["/bin/sleep", seconds], user: undefined, at };
+
+test("processes are counted as they come", async () => {
   const counts: number[] = [];
-  const tracker = new ProcessTracker([sleeper], (_, running) => counts.push(running));
-  const command = { text: "sleep", argv: ["/bin/sleep", seconds], user: undefined, at };
-  const child = runner.start(command);
+  const tracker = new ProcessTracker([sleeper], (_, running) => counts.push(running), 20);
+  const child = runner.start(sleep600);
   await eventually(() => counts.at(-1) === 1);
-  const killed = performance.now();
   child?.kill("SIGKILL");
   await eventually(() => counts.at(-1) === 0);
-  assert.ok(performance.now() - killed < 200, "by its pidfd, before the next look at /proc");
   tracker.close();
   assert.deepEqual(counts, [0, 1, 0]);
+});
+
+test("the end of a process is heard from the kernel, without another look at /proc", async () => {
+  const child = runner.start(sleep600);
+  await eventually(
+    () => existsSync(`/proc/${child?.pid}/comm`) && readFileSync(`/proc/${child?.pid}/comm`, "latin1") === "sleep\n",
+  );
+  const counts: number[] = [];
+  const tracker = new ProcessTracker([sleeper], (_, running) => counts.push(running), 3_600_000);
+  assert.deepEqual(counts, [1]);
+  child?.kill("SIGKILL");
+  await eventually(() => counts.at(-1) === 0);
+  tracker.close();
 });
 
 test("track files hold a number", async () => {

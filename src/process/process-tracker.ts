@@ -67,12 +67,13 @@ export class ProcessTracker {
   readonly #delays = new Map<string, { readonly running: number; readonly timer: NodeJS.Timeout }>();
   readonly #timer: NodeJS.Timeout | undefined;
 
-  constructor(rules: readonly VrrpTrackProcess[], onCount: (name: string, running: number) => void) {
+  /** `scanMs`: how often new processes are looked for. */
+  constructor(rules: readonly VrrpTrackProcess[], onCount: (name: string, running: number) => void, scanMs = SCAN_MS) {
     this.#rules = rules;
     this.#onCount = onCount;
     if (rules.length === 0) return;
     this.#scan();
-    this.#timer = setInterval(() => this.#scan(), SCAN_MS);
+    this.#timer = setInterval(() => this.#scan(), scanMs);
   }
 
   /** How many match, by rule. */

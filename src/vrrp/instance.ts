@@ -13,8 +13,8 @@
  * Where Tandem does more than both, on purpose (the wire stays compatible):
  * - an active router announces its addresses whenever it has heard a rival, and after a gap in its own adverts in which
  *   a rival may have come and gone (keepalived: silent when its advert was the first after a partition has healed);
- * - a router that was active, or may have been in an earlier life, says goodbye to the one that is: an advert that ranks
- *   below it, sent when our addresses are gone. The winner's answer (it answers every lower advert at once, and announces)
+ * - a router that was active, or may have been in an earlier life, says goodbye to the one that is: an advert of
+ *   priority 1, sent when our addresses are gone. The winner's answer (it answers every lower advert at once, and announces)
  *   is the receipt; without one the goodbye is repeated at its next adverts. So clients find the winner even when it has
  *   won unheard. (Not priority 0: that would start an election among third routers.)
  * - an active router that lowers its priority says so at once, and a backup that outranks it from then on waits only the
@@ -250,11 +250,14 @@ function advertAsBackup(settings: RouterSettings, state: RouterState, advert: Ad
     isAsking: false,
     deadlineMs: atMs + downIntervalMs(settings, state.priority, intervalMs),
   };
-  if (settings.nopreempt || priority >= state.priority)
-    return sayGoodbye({ ...waiting, preemptAtMs: undefined }, atMs, priority);
+  if (settings.nopreempt || priority >= state.priority) return sayGoodbye({ ...waiting, preemptAtMs: undefined }, atMs);
 
   // The active router ranks below us. preempt_delay: obey it for a while (keepalived).
   if (settings.preemptDelayMs > 0) {
+    // A goodbye says nothing about the active router that we know.
+    const { activeRouter: known } = state;
+    const isGoodbye = priority === PRIORITY_GOODBYE && known !== undefined && !sameAddress(known.source, source);
+    if (isGoodbye) return same(state);
     const preemptAtMs = state.preemptAtMs ?? atMs + settings.preemptDelayMs;
     const delayed = log(settings, `start preempt delay (${(settings.preemptDelayMs / 1000).toFixed(6)})`);
     const effects = state.preemptAtMs === undefined ? [delayed] : [];
@@ -276,19 +279,20 @@ function sameAddress(a: Uint8Array, b: Uint8Array): boolean {
 }
 
 /** An advert right behind our goodbye is the receipt; one on schedule means that the winner may not have heard it. */
-function sayGoodbye(state: RouterState, atMs: number, winner: number): Step {
+function sayGoodbye(state: RouterState, atMs: number): Step {
   if (state.goodbyesLeft === 0) return same(state);
   if (atMs - state.goodbyeMs < state.intervalMs / 2) return same({ ...state, goodbyesLeft: 0 });
   return {
     state: { ...state, goodbyesLeft: state.goodbyesLeft - 1, goodbyeMs: atMs },
-    effects: [{ kind: "send", priority: goodbyePriority(state.priority, winner) }],
+    effects: [{ kind: "send", priority: PRIORITY_GOODBYE }],
   };
 }
 
-/** A goodbye must never win: with nopreempt we may rank above the active router. */
-function goodbyePriority(own: number, winner: number): number {
-  return Math.max(1, Math.min(own, winner - 1));
-}
+/**
+ * The lowest priority of all: a goodbye must not win (with nopreempt we may rank above the active router), and must not
+ * be taken for the active router by third routers that rank below us.
+ */
+const PRIORITY_GOODBYE = 1;
 
 /** RFC 9568 §6.4.3 (705). */
 function advertAsActive(settings: RouterSettings, state: RouterState, advert: Advert): Step {
@@ -371,7 +375,7 @@ function yieldTo(settings: RouterSettings, state: RouterState, advert: Advert, w
     effects: [
       role,
       { kind: "release" },
-      { kind: "send", priority: goodbyePriority(state.priority, priority) },
+      { kind: "send", priority: PRIORITY_GOODBYE },
       { kind: "count", counter: "releasedActive" },
       log(settings, what),
       entering(settings, "backup"),

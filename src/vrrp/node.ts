@@ -175,7 +175,9 @@ export class VrrpNode {
       asks: (router) => this.#asked(router),
       event: (router, event) => this.#event(router, event),
     };
-    this.#routers.set(instance.name, new Router(instance, this.#ports, this.#view, this.#pool, hooks));
+    const router = new Router(instance, this.#ports, this.#view, this.#pool, hooks);
+    router.clean();
+    this.#routers.set(instance.name, router);
     this.#waiting.add(instance.name);
   }
 

@@ -143,6 +143,11 @@ export class Router {
     }
   }
 
+  /** Removes what a predecessor that was killed has left behind: before the start, which may have to wait. */
+  clean(): void {
+    for (const address of this.addresses) this.#change(releaseAddress, address);
+  }
+
   detach(): void {
     this.#place?.leave();
     this.#place = undefined;

@@ -174,6 +174,17 @@ export class SimNode {
     });
   }
 
+  /** kill -9 of the process and its supervisor: the addresses stay in the kernel until both are started again. */
+  killEverything(restartMs: number): void {
+    if (this.#life === undefined) return;
+    this.#endLife();
+    this.isPaused = false;
+    this.#guard = new CrashGuard(this.#guardPort, this.#routing, silentLog);
+    this.#timeline.after(restartMs, () => {
+      if (this.isPowered && this.#life === undefined) this.#startProcess();
+    });
+  }
+
   /** A graceful stop, and a start later. */
   restart(pauseMs: number): void {
     if (this.#life === undefined || this.isPaused) return;

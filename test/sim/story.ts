@@ -41,6 +41,8 @@ const FAULTS: Readonly<Record<string, Fault>> = {
     });
   },
   "kill -9": (world, node) => node.killProcess(world.random.between(0.5, 5), world.random.between(50, 300)),
+  "kill -9 of everything": (world, node) =>
+    node.killEverything(world.random.between(0.5, 8) * world.settings.intervalMs),
   "graceful restart": (world, node) => node.restart(world.random.between(50, 1000)),
   SIGSTOP: (world, node, until) => {
     node.pause();
