@@ -186,19 +186,32 @@ test("the goodbye is repeated until the winner has answered it", () => {
 });
 
 test("a node that starts, or comes back from a fault, says goodbye for an earlier life", () => {
-  assert.deepEqual(words(run(started(), [advert(200, 1000), advert(200, 1001), advert(200, 2000)]).effects), [
-    "send 1",
-  ]);
+  assert.deepEqual(
+    words(run(started(), [advert(200, 1000), advert(200, 2000), advert(200, 2001), advert(200, 3000)]).effects),
+    ["send 1"],
+  );
   const back = run(active(), [
     { kind: "tracking", atMs: 5000, priority: 100, faults: ["x"] },
     { kind: "tracking", atMs: 6000, priority: 100, faults: [] },
   ]).state;
-  assert.deepEqual(words(run(back, [advert(200, 7000)]).effects), ["send 1"]);
+  assert.deepEqual(words(run(back, [advert(200, 7000), advert(200, 8000)]).effects), ["send 1"]);
 });
 
 test("a goodbye never wins: it ranks below everybody, also when we outrank the active router with nopreempt", () => {
   const meek = exampleInstance({ nopreempt: true });
-  assert.deepEqual(words(run(started(meek), [advert(90, 1000)], meek).effects), ["send 1"]);
+  assert.deepEqual(words(run(started(meek), [advert(90, 1000), advert(90, 2000)], meek).effects), ["send 1"]);
+});
+
+test("adverts that have waited while the node was suspended get no goodbye", () => {
+  assert.deepEqual(words(run(started(), [advert(200, 1000), advert(200, 1000), advert(200, 1001)]).effects), []);
+});
+
+test("another router's goodbye does not make a backup wait longer for the active router that it knows", () => {
+  for (const using of [exampleInstance({ nopreempt: true }), exampleInstance({ preemptDelayMs: 5000 })]) {
+    const heard = run(started(using), [advert(120, 1000), advert(120, 1001)], using).state;
+    const bystander = advert(1, 3000, { source: ip("192.168.50.135") });
+    assert.equal(run(heard, [bystander], using).state.deadlineMs, heard.deadlineMs);
+  }
 });
 
 test("a gap in its own adverts makes an active router announce again", () => {

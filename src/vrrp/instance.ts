@@ -21,7 +21,7 @@
  *   skew time: a failed check script need not cost three more intervals;
  * - a backup whose timer fires more than an interval late has been suspended: it listens once more before it takes over.
  */
-import { printIp } from "../base/ip.ts";
+import { type IpAddress, printIp } from "../base/ip.ts";
 import type { VrrpInstance } from "../conf/keepalived/config.ts";
 import { PRIORITY_OWNER, PRIORITY_STOP } from "../wire/vrrp/advert.ts";
 import type { Role, RouterEffect, RouterInput, RouterState, Step } from "./state.ts";
@@ -243,21 +243,20 @@ function advertAsBackup(settings: RouterSettings, state: RouterState, advert: Ad
       ],
     };
   }
+  if (priority === PRIORITY_GOODBYE && isBystander(state, source)) return same(state);
   const waiting: RouterState = {
     ...state,
     activeRouter,
     intervalMs,
+    heardMs: atMs,
     isAsking: false,
     deadlineMs: atMs + downIntervalMs(settings, state.priority, intervalMs),
   };
-  if (settings.nopreempt || priority >= state.priority) return sayGoodbye({ ...waiting, preemptAtMs: undefined }, atMs);
+  if (settings.nopreempt || priority >= state.priority)
+    return sayGoodbye({ ...waiting, preemptAtMs: undefined }, atMs, atMs - state.heardMs);
 
   // The active router ranks below us. preempt_delay: obey it for a while (keepalived).
   if (settings.preemptDelayMs > 0) {
-    // A goodbye says nothing about the active router that we know.
-    const { activeRouter: known } = state;
-    const isGoodbye = priority === PRIORITY_GOODBYE && known !== undefined && !sameAddress(known.source, source);
-    if (isGoodbye) return same(state);
     const preemptAtMs = state.preemptAtMs ?? atMs + settings.preemptDelayMs;
     const delayed = log(settings, `start preempt delay (${(settings.preemptDelayMs / 1000).toFixed(6)})`);
     const effects = state.preemptAtMs === undefined ? [delayed] : [];
@@ -274,14 +273,21 @@ function advertAsBackup(settings: RouterSettings, state: RouterState, advert: Ad
   };
 }
 
+/** Not the router that we know as active: its goodbye is not for us, and says nothing about the active one being alive. */
+function isBystander({ activeRouter: known }: RouterState, source: IpAddress): boolean {
+  return known !== undefined && known.priority !== PRIORITY_STOP && !sameAddress(known.source, source);
+}
+
 function sameAddress(a: Uint8Array, b: Uint8Array): boolean {
   return a.length === b.length && a.every((byte, i) => byte === b[i]);
 }
 
 /** An advert right behind our goodbye is the receipt; one on schedule means that the winner may not have heard it. */
-function sayGoodbye(state: RouterState, atMs: number): Step {
+function sayGoodbye(state: RouterState, atMs: number, sinceLastMs: number): Step {
   if (state.goodbyesLeft === 0) return same(state);
   if (atMs - state.goodbyeMs < state.intervalMs / 2) return same({ ...state, goodbyesLeft: 0 });
+  // Only to a router whose adverts keep coming: those that waited while we were suspended may be its last words.
+  if (sinceLastMs < state.intervalMs / 2 || sinceLastMs > 2 * state.intervalMs) return same(state);
   return {
     state: { ...state, goodbyesLeft: state.goodbyesLeft - 1, goodbyeMs: atMs },
     effects: [{ kind: "send", priority: PRIORITY_GOODBYE }],
@@ -368,6 +374,7 @@ function yieldTo(settings: RouterSettings, state: RouterState, advert: Advert, w
       ...next,
       intervalMs,
       activeRouter: { source, priority },
+      heardMs: atMs,
       deadlineMs: atMs + downIntervalMs(settings, state.priority, intervalMs),
       goodbyesLeft: GOODBYES - 1,
       goodbyeMs: atMs,

@@ -28,6 +28,8 @@ export interface RouterState {
   readonly intervalMs: number;
   /** The last valid advert's sender while we are backup. */
   readonly activeRouter: ActiveRouter | undefined;
+  /** When the last advert that a backup obeys arrived. */
+  readonly heardMs: number;
   /** preempt_delay is running: an active router of lower priority is obeyed until then. */
   readonly preemptAtMs: number | undefined;
   /** When our last advert was sent, while active. */
@@ -104,6 +106,7 @@ export function initialState(priority: number, intervalMs: number): RouterState 
     deadlineMs: undefined,
     intervalMs,
     activeRouter: undefined,
+    heardMs: Number.NEGATIVE_INFINITY,
     preemptAtMs: undefined,
     sentMs: 0,
     // An earlier life of this node may have been active, and the one who is now may never have heard of it.
