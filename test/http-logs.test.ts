@@ -24,6 +24,7 @@ const SERVER = `${HTTP}
     location /if { access_log %DIR%/logs/if.log short if=$arg_a; return 200 x; }
     location /two { access_log %DIR%/logs/two.log short; access_log %DIR%/logs/two2.log raw; return 200 x; }
     location /buffer { access_log %DIR%/logs/buffer.log short buffer=1k flush=300ms; return 200 x; }
+    location /long { access_log %DIR%/logs/long.log short buffer=1k flush=300ms; return 200 x; }
     location /name { access_log %DIR%/logs/name-$arg_a.log short; return 200 x; }
     location /combined { access_log %DIR%/logs/combined.log; return 200 x; }
   }`;
@@ -51,6 +52,19 @@ test("json and none escape in their own way", async () => {
   await server.get("/raw", 'X: q"\\');
   await server.get("/raw");
   assert.equal(server.log("raw.log"), 'q"\\\n\n');
+});
+
+test("a line that is longer than its buffer is written whole, in its place", async () => {
+  await server.get("/long?a=1");
+  await server.get(`/long?a=${"x".repeat(1500)}`);
+  await server.get("/long?a=3");
+  await sleep(600);
+  const lines = server.log("long.log").split("\n");
+  assert.deepEqual(
+    lines.map((line) => line.length > 1500),
+    [false, true, false, false],
+  );
+  assert.equal(lines[2], '200 "GET /long?a=3 HTTP/1.0" 1 [-] 3 -');
 });
 
 test("a condition and several logs of one location", async () => {

@@ -1,9 +1,11 @@
 /** Files of access logs: shared by all locations of a worker, buffered if asked for, opened again by name for rotation. */
-import { writeLatin1 } from "../base/bytes.ts";
+import { type Bytes, writeLatin1 } from "../base/bytes.ts";
 import type { Log } from "../base/log.ts";
 import type { Files } from "../io/files.ts";
 import type { Memory, MemorySource } from "../io/memory.ts";
 import { Timer, type Timers } from "../net/timers.ts";
+import { type Append, LogLine } from "./log-line.ts";
+import type { Request } from "./request.ts";
 
 /** `buffer=` and `flush=` of an `access_log`. */
 export interface BufferSettings {
@@ -16,6 +18,7 @@ export interface BufferSettings {
 const LINE_BYTES = 64 * 1024;
 /** nginx tells of a failing log once a minute, not once a request. */
 const COMPLAINT_EVERY_S = 60;
+const LINE_FEED = 0x0a;
 
 /** One open log file. */
 export class AccessLogFile {
@@ -48,6 +51,23 @@ export class AccessLogFile {
     if (this.used + line.length > settings.sizeBytes) this.flush();
     if (this.used === 0 && this.timer !== undefined) this.logs.timers.arm(this.timer, settings.flushMs);
     this.used = writeLatin1(buffer.bytes, line, this.used);
+  }
+
+  /** Appends the line that `parts` make of a request, composed in place; false when it is too long for that. */
+  append(request: Request, parts: readonly Append[]): boolean {
+    const { buffer, settings, logs } = this;
+    if (buffer === undefined || settings === undefined) {
+      if (!logs.compose(logs.line.bytes, 0, LINE_BYTES, request, parts)) return false;
+      this.put(logs.line, logs.composed.used);
+      return true;
+    }
+    if (!logs.compose(buffer.bytes, this.used, settings.sizeBytes, request, parts)) {
+      this.flush();
+      if (!logs.compose(buffer.bytes, 0, settings.sizeBytes, request, parts)) return false;
+    }
+    if (this.used === 0 && this.timer !== undefined) logs.timers.arm(this.timer, settings.flushMs);
+    this.used = logs.composed.used;
+    return true;
   }
 
   private writeNow(line: string): void {
@@ -104,6 +124,7 @@ export class AccessLogs {
   readonly log: Log;
   readonly line: Memory;
   readonly nowS: () => number;
+  readonly composed = new LogLine();
   private readonly open = new Map<string, AccessLogFile>();
 
   constructor(ports: AccessLogPorts) {
@@ -113,6 +134,15 @@ export class AccessLogs {
     this.log = ports.log;
     this.nowS = () => ports.nowS();
     this.line = ports.memory.allocate(LINE_BYTES);
+  }
+
+  /** Makes a line in `bytes[at, limit)`; it is there up to `composed.used` when the answer is true. */
+  compose(bytes: Bytes, at: number, limit: number, request: Request, parts: readonly Append[]): boolean {
+    const { composed } = this;
+    composed.begin(bytes, at, limit);
+    for (let i = 0; i < parts.length; i++) (parts[i] as Append)(request, composed);
+    composed.byte(LINE_FEED);
+    return composed.fits;
   }
 
   /** The file of a path, opened once. Throws nginx's sentence when it can't be opened. */

@@ -2,7 +2,7 @@
 import { NGINX_VERSION } from "../base/version.ts";
 import { parseOffset } from "../conf/units.ts";
 import { printHttpDate } from "../wire/http1/date.ts";
-import { CONTENT_LENGTH, CONTENT_TYPE, HOST, REFERER, USER_AGENT } from "../wire/http1/fields.ts";
+import { AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HOST, REFERER, USER_AGENT } from "../wire/http1/fields.ts";
 import { findArg } from "../wire/http1/uri.ts";
 import { documentRoot, mapPath } from "./paths.ts";
 import type { Request } from "./request.ts";
@@ -164,7 +164,7 @@ function sentKeepAlive(request: Request): string | undefined {
 
 /** The user of Basic authentication. */
 function remoteUser(request: Request): string | undefined {
-  const value = request.head.knownValue(17);
+  const value = request.head.knownValue(AUTHORIZATION);
   if (value === undefined || value.slice(0, 6).toLowerCase() !== "basic ") return undefined;
   const decoded = decodeBase64(value.slice(6).trimStart());
   const colon = decoded?.indexOf(":") ?? -1;

@@ -1,4 +1,5 @@
 /** Access logs. nginx: ngx_http_log_module. */
+import { fromLatin1 } from "../../base/bytes.ts";
 import type { Level } from "../../base/log.ts";
 import { LEVELS } from "../../base/log.ts";
 import type { Scope } from "../../conf/scope.ts";
@@ -9,6 +10,7 @@ import { parseMsec, parseSize } from "../../conf/units.ts";
 import type { SyslogSettings } from "../../io/logging.ts";
 import { parseSyslog } from "../../net/error-log.ts";
 import type { BufferSettings } from "../access-logs.ts";
+import { type Append, appendVariable } from "../log-line.ts";
 import { httpModule, type Place } from "../module.ts";
 import type { Request } from "../request.ts";
 import type { Getter, Text } from "../variables.ts";
@@ -187,13 +189,31 @@ function compileLine({ escaping, template }: LogFormat, place: Place): Text {
   };
 }
 
+/** The parts of a line for composing it in place; undefined when its escaping needs a string. */
+function compileParts({ escaping, template }: LogFormat, place: Place): readonly Append[] | undefined {
+  if (escaping !== "default") return undefined;
+  return template.parts.map((part): Append => {
+    if (typeof part === "string") {
+      const bytes = fromLatin1(part);
+      return (_, line) => line.constant(bytes);
+    }
+    if (part.kind === "capture") return (request, line) => line.text(request.captures?.[part.index]);
+    return appendVariable(part.name, place.getter(part.name));
+  });
+}
+
 type Writer = (request: Request) => void;
 
-function compileWriter(target: Target, buffer: BufferSettings | undefined, line: Text, place: Place): Writer {
+function compileWriter(target: Target, buffer: BufferSettings | undefined, format: LogFormat, place: Place): Writer {
   const { accessLogs, ports } = place.worker;
+  const line = compileLine(format, place);
   if (target.kind === "file") {
     const file = accessLogs.get(target.path, buffer);
-    return (request) => file.write(line(request));
+    const parts = compileParts(format, place);
+    if (parts === undefined) return (request) => file.write(line(request));
+    return (request) => {
+      if (!file.append(request, parts)) file.write(line(request));
+    };
   }
   if (target.kind === "syslog") {
     const sink = ports.logging.openSyslog(target.settings);
@@ -218,7 +238,7 @@ function build(
     const found = formatsOf(conf.log_format).find(
       ({ name }) => name.toLowerCase() === format.toLowerCase(),
     ) as LogFormat;
-    const write = compileWriter(target as Target, buffer, compileLine(found, place), place);
+    const write = compileWriter(target as Target, buffer, found, place);
     if (condition === undefined) return write;
     const test = place.compile(condition);
     return (request) => {
