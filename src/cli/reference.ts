@@ -4,6 +4,7 @@
  */
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
+import { parseArgs } from "node:util";
 import type { Catalog } from "../conf/catalog.ts";
 import { type Description, describeName } from "../conf/describe.ts";
 import { NGINX_DIRECTIVES } from "../conf/nginx/directive-names.ts";
@@ -98,9 +99,23 @@ export async function referencePages(): Promise<ReadonlyMap<string, string>> {
   return renderReference(nginxCatalog(nginxKinds), flattenKeywords(keywordReference()));
 }
 
-/** Writes the pages into the folder that is named, or `docs/reference`. Always 0. */
+const USAGE = `usage: tandem reference [FOLDER]
+
+Makes FOLDER (default docs/reference) hold the reference pages of all directives and keywords.
+`;
+
+/** Writes the pages into the folder that is named, or `docs/reference`. 0, or 2 when the arguments are wrong. */
 export async function runReference(args: readonly string[]): Promise<number> {
-  const folder = args[0] ?? "docs/reference";
+  const { values, positionals } = parseArgs({
+    args: [...args],
+    allowPositionals: true,
+    options: { help: { type: "boolean", short: "h", default: false } },
+  });
+  if (values.help || positionals.length > 1) {
+    process.stdout.write(USAGE);
+    return values.help ? 0 : 2;
+  }
+  const folder = positionals[0] ?? "docs/reference";
   const pages = await referencePages();
   writePages(folder, pages);
   process.stdout.write(`${pages.size} pages in ${folder}\n`);

@@ -71,5 +71,18 @@ export async function runTandem(args: readonly string[]): Promise<number> {
     return 2;
   }
   const command = await entry.load();
-  return command(rest);
+  try {
+    return await command(rest);
+  } catch (error) {
+    if (!isWrongArgument(error)) throw error;
+    // What follows the first sentence is about Node's own conventions.
+    const [sentence] = error.message.split(". ");
+    process.stderr.write(`tandem ${name}: ${sentence}\n"tandem ${name} --help" says more\n`);
+    return 2;
+  }
+}
+
+/** What `parseArgs` throws for an option that is unknown or lacks its value. */
+function isWrongArgument(error: unknown): error is Error {
+  return error instanceof Error && "code" in error && String(error.code).startsWith("ERR_PARSE_ARGS_");
 }
