@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { after, test } from "node:test";
@@ -70,14 +71,23 @@ test("a status document arrives through the socket and reads well", async () => 
   assert.equal(existsSync(file), false);
 });
 
-test("a socket that another program answers on is left alone; a dead file is replaced", async () => {
+test("a socket that another program answers on is left alone; a dead one is replaced", async () => {
   const file = path.join(folder, "b.sock");
-  writeFileSync(file, "");
+  const leave = `require("net").createServer().listen(${JSON.stringify(file)}, () => process.kill(process.pid, "SIGKILL"))`;
+  spawnSync(process.execPath, ["-e", leave]);
+  assert.ok(existsSync(file));
   const first = new StatusSocket(file, {});
   await first.open();
   await assert.rejects(new StatusSocket(file, {}).open(), /in use/);
   first.close();
   await assert.rejects(askStatus(file), /no Tandem answers/);
+});
+
+test("a file that is no socket is nobody's to remove", async () => {
+  const file = path.join(folder, "precious");
+  writeFileSync(file, "data");
+  await assert.rejects(new StatusSocket(file, {}).open(), /precious is there already and no socket/);
+  assert.equal(readFileSync(file, "utf8"), "data");
 });
 
 test("durations have two units at most", () => {

@@ -1,5 +1,5 @@
 /** The unix socket that answers every connection with the status document as JSON, and closes it. */
-import { chmodSync, mkdirSync, unlinkSync } from "node:fs";
+import { chmodSync, lstatSync, mkdirSync, unlinkSync } from "node:fs";
 import { connect, createServer, type Server } from "node:net";
 import os from "node:os";
 import path from "node:path";
@@ -37,15 +37,13 @@ export class StatusSocket {
     });
   }
 
-  /** Rejects when another program answers there, or the file can't be made. A file that nobody answers on is replaced. */
+  /** Rejects when something else is there, or the file can't be made. A socket that nobody answers on is replaced. */
   async open(): Promise<void> {
     if (await isAnswered(this.#path)) throw new Error(`${this.#path} is in use by another program`);
     mkdirSync(path.dirname(this.#path), { recursive: true });
-    try {
-      unlinkSync(this.#path);
-    } catch {
-      // Nothing was left there.
-    }
+    const left = lstatSync(this.#path, { throwIfNoEntry: false });
+    if (left?.isSocket() === true) unlinkSync(this.#path);
+    else if (left !== undefined) throw new Error(`${this.#path} is there already and no socket`);
     await new Promise<void>((resolve, reject) => {
       this.#server.once("error", reject);
       this.#server.listen(this.#path, () => {
