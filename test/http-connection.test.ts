@@ -129,6 +129,32 @@ test("a request that comes byte by byte is one request", async () => {
   assert.match(text, /^HTTP\/1.1 200 OK[\s\S]*ok\n$/);
 });
 
+/** Asks, and resets the connection when the first bytes of the answer come. */
+function reset(request: string): Promise<void> {
+  return new Promise((resolve) => {
+    const socket = net.connect({ port: server.port, host: "127.0.0.1" });
+    socket.on("connect", () => socket.write(request));
+    socket.once("data", () => socket.resetAndDestroy());
+    socket.on("error", () => {});
+    socket.on("close", () => resolve());
+  });
+}
+
+test("clients that go while their answer is sent are counted once, and nothing of it reaches another client", async () => {
+  const range = "GET /copy HTTP/1.1\r\nHost: x\r\nRange: bytes=1-4000000,3-50,4-60\r\n\r\n";
+  for (const request of [GET("/big"), GET("/copy"), range, range.replace("copy", "big"), GET("/text").repeat(300)]) {
+    for (let round = 0; round < 30; round++) {
+      await reset(request);
+      if (round % 5 === 0) assert.match((await talk([LAST])).text, /^HTTP\/1.1 200 OK\r\n[\s\S]*\r\n\r\nok\n$/);
+    }
+  }
+  await sleep(100);
+  const { text } = await talk(["GET /status HTTP/1.0\r\n\r\n"]);
+  assert.match(text, /Active connections: 1 [\s\S]*Writing: 1 Waiting: 0 \n$/);
+  const lines = server.log("access.log").split("\n");
+  assert.equal(lines.filter((line) => line.includes("GET /big")).length >= 60, true);
+});
+
 test("stub_status counts", async () => {
   const { text } = await talk(["GET /status HTTP/1.0\r\n\r\n"]);
   assert.match(

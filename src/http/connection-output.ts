@@ -52,7 +52,7 @@ export abstract class ConnectionOutput extends Timed {
   /** Sends a piece of the active request's answer. */
   emit(request: Request, chunk: Chunk): void {
     const size = chunk.end - chunk.start;
-    if (size === 0) return;
+    if (size === 0 || this.closed) return;
     request.sentBytes += size;
     if (this.queue !== undefined || request.limitRate > 0) this.enqueue(chunk);
     else if (chunk.bytes !== undefined) this.emitBytes(chunk.bytes, chunk);
@@ -120,7 +120,12 @@ export abstract class ConnectionOutput extends Timed {
   protected flushOutput(more: boolean): void {
     const { worker } = this;
     const { output } = worker;
-    if (worker.outputOwner !== this || output.used === 0 || this.closed) return;
+    if (worker.outputOwner !== this || output.used === 0) return;
+    if (this.closed) {
+      // What was composed for a client that has gone must not reach the next one.
+      output.used = 0;
+      return;
+    }
     if (this.queue !== undefined) {
       this.queueComposed(0);
       return;

@@ -306,6 +306,8 @@ export class Connection extends ConnectionOutput implements StreamOwner {
 
   /** The whole answer has been given; the request ends when the socket has taken it. */
   endAnswer(request: Request): void {
+    // The client may have gone while its answer was being given: then the request has ended already.
+    if (this.request !== request) return;
     request.answerEnded = true;
     if (this.queue === undefined) {
       this.finish(request);
