@@ -81,13 +81,6 @@ function serve(): Served {
   return {
     stage: (files) => makePrivateFiles(files, [fileURLToPath(import.meta.url), process.execPath]),
     writeFile: writeStaged,
-    readFile: (path) => {
-      try {
-        return readFileSync(path, "utf8");
-      } catch {
-        return undefined;
-      }
-    },
     configureLink,
     restoreAddresses,
     setLinkUp: ({ name, up }) => ok(routing.setLinkUp(linkIndex(name), up)),

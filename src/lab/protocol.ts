@@ -62,7 +62,6 @@ export interface AgentCalls {
   /** Makes the private view of the file system: once, before anything else. */
   stage(files: readonly StagedFile[]): void;
   writeFile(file: StagedFile): void;
-  readFile(path: string): string | undefined;
   configureLink(settings: LinkSettings): void;
   /** Removes every global address that `configureLink` has not given: what killed programs have left behind. */
   restoreAddresses(): void;

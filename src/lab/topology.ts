@@ -73,11 +73,6 @@ export class Topology {
     ok(this.#builder.setMaster(this.station(name).port, this.#switchIndex));
   }
 
-  /** Stations that are isolated do not see each other, but everybody else. */
-  isolate(names: readonly string[], isolated: boolean): void {
-    for (const name of names) ok(this.#builder.setPortIsolated(this.station(name).port, isolated));
-  }
-
   /** Ends every station and removes the switch. */
   async close(): Promise<void> {
     await Promise.all(this.#agents.map((agent) => agent.close()));
