@@ -32,6 +32,8 @@ What lies in DIR itself belongs to both nodes.
   --keep                   leaves the pair up until interrupted
   --json                   prints the results as JSON; the live lines go to standard error
 `;
+/** Exit status of a rehearsal that was told to end, as shells have it for SIGINT. */
+const INTERRUPTED = 130;
 const STATE_PREFIX = "tandem-lab-state-";
 
 interface Options {
@@ -164,21 +166,25 @@ async function rehearse(options: Options): Promise<number> {
     print,
   });
   let keepLogs = true;
+  let status = 1;
   const interrupted = new Promise<number>((resolve) => {
-    for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, () => resolve(130));
-    process.once("disconnect", () => resolve(130)); // whoever started the lab has died
+    // Ctrl-C comes twice: from the terminal, and passed on by whoever has started us. The second must not kill.
+    for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => resolve(INTERRUPTED));
+    process.once("disconnect", () => resolve(INTERRUPTED)); // whoever started the lab has died
   });
   try {
-    let status = await Promise.race([interrupted, runAll(rehearsal, options)]);
-    if (options.keep && status !== 130) {
+    status = await Promise.race([interrupted, runAll(rehearsal, options)]);
+    if (options.keep && status !== INTERRUPTED) {
       const end = await Promise.race([interrupted, keepUp(rehearsal)]);
-      if (end !== 130) status = end;
+      if (end !== INTERRUPTED) status = end;
     }
     keepLogs = status === 1;
     if (keepLogs) process.stderr.write(`Logs of the nodes and a capture of the switch: ${rehearsal.directory}\n`);
     return status;
   } finally {
     await rehearsal.close(keepLogs);
+    // A scenario in its midst would go on until it notices that its nodes have gone.
+    if (status === INTERRUPTED) process.exit(INTERRUPTED);
     if (process.connected) process.disconnect();
   }
 }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { after, test } from "node:test";
@@ -20,7 +20,9 @@ async function assertNothingLeft(left: () => readonly number[]): Promise<void> {
   assert.deepEqual(commands, []);
 }
 
-const labDirectories = (): readonly string[] => readdirSync(tmpdir()).filter((name) => name.startsWith("tandem-lab-"));
+/** Where the labs that are interrupted keep their files: nothing else is there. */
+const temporary = mkdtempSync(path.join(tmpdir(), "tandem-labs-"));
+after(() => rmSync(temporary, { recursive: true }));
 
 test("a pair hands its address over and takes it back, and nothing of the lab is left behind", { skip }, async () => {
   const links = readdirSync("/sys/class/net");
@@ -39,23 +41,34 @@ test("a pair hands its address over and takes it back, and nothing of the lab is
 });
 
 test("an interrupted lab takes everything down", { skip }, async () => {
-  const before = labDirectories();
-  const run = startLab([pair, "--scenario", "baseline", "--keep"]);
+  const run = startLab([pair, "--scenario", "baseline", "--keep"], temporary);
   await run.until(/✓ a → a/);
   assert.ok(run.left().length > 8, "both nodes, the client and their agents run");
   run.child.kill("SIGTERM");
   await run.ended;
   await assertNothingLeft(run.left);
-  assert.deepEqual(labDirectories(), before);
+  assert.deepEqual(readdirSync(temporary), []);
+});
+
+test("Ctrl-C ends a rehearsal soon, whatever it is doing, and nothing is left behind", { skip }, async () => {
+  for (const moment of [/no fault/, /network:/, /✓ a → a/]) {
+    const run = startLab([pair, "--scenario", "graceful-stop"], temporary);
+    await run.until(moment);
+    process.kill(-(run.child.pid as number), "SIGINT");
+    const begun = Date.now();
+    assert.equal((await run.ended).status, 130);
+    assert.ok(Date.now() - begun < 5000, "it does not finish what it was doing");
+    await assertNothingLeft(run.left);
+    assert.deepEqual(readdirSync(temporary), []);
+  }
 });
 
 test("when the lab is killed, its agents and all programs die with it", { skip }, async () => {
-  const before = new Set(labDirectories());
-  const run = startLab([pair, "--scenario", "baseline"]);
+  const run = startLab([pair, "--scenario", "baseline"], temporary);
   await run.until(/ s {2}no fault/);
   run.child.kill("SIGKILL");
   await assertNothingLeft(run.left);
-  for (const name of labDirectories()) if (!before.has(name)) rmSync(path.join(tmpdir(), name), { recursive: true });
+  for (const name of readdirSync(temporary)) rmSync(path.join(temporary, name), { recursive: true });
 });
 
 test("a broken expectation is status 1, told in words, and keeps the logs and the capture", { skip }, async () => {

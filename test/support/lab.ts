@@ -49,12 +49,13 @@ export interface LabRun {
   left(): readonly number[];
 }
 
-/** Starts `tandem lab` with `--json`. */
-export function startLab(args: readonly string[]): LabRun {
+/** Starts `tandem lab` with `--json`, as the leader of a process group: `-child.pid` is what a terminal's Ctrl-C reaches. */
+export function startLab(args: readonly string[], temporary = tmpdir()): LabRun {
   const mark = `${process.pid}-${performance.now()}`;
   const child = spawn(process.execPath, [path.join(CHECKOUT, "bin", "tandem"), "lab", ...args, "--json"], {
     stdio: ["ignore", "pipe", "pipe"],
-    env: { ...process.env, [MARK]: mark },
+    detached: true,
+    env: { ...process.env, [MARK]: mark, TMPDIR: temporary },
   });
   let output = "";
   let live = "";
