@@ -7,17 +7,13 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { TestServer } from "./http-server.ts";
 
 const HTTP = `
-  log_format short '$status "$request" $body_bytes_sent [$http_x] $arg_a $cookie_c $missing_is_not_used';
+  log_format short '$status "$request" $body_bytes_sent [$http_x] $arg_a $cookie_c';
   log_format json escape=json '{"x":"$http_x","a":"$arg_a"}';
   log_format raw escape=none '$http_x';
-  map_is_not_needed off;
-`
-  .replace(/ \$missing_is_not_used/, "")
-  .replace("map_is_not_needed off;", "");
-const SERVER = `${HTTP}
+  log_format length '$request_length $status "$request"';
   server {
     listen 127.0.0.1:%PORT%;
-    access_log off;
+    access_log %DIR%/logs/length.log length;
     location /short { access_log %DIR%/logs/short.log short; return 200 four; }
     location /json { access_log %DIR%/logs/json.log json; return 200 x; }
     location /raw { access_log %DIR%/logs/raw.log raw; return 200 x; }
@@ -32,7 +28,7 @@ const SERVER = `${HTTP}
 let server: TestServer;
 
 before(async () => {
-  server = await TestServer.start(SERVER);
+  server = await TestServer.start(HTTP);
 });
 
 after(() => server.stop());
@@ -110,4 +106,16 @@ test("a name may have variables, and a log is opened again by USR1", async () =>
     text = readFileSync(file, "latin1");
   }
   assert.match(text, /^200 /);
+});
+
+test("the length of a request that was not understood is that of its whole lines", async () => {
+  await server.get("/nothing?longer=than+those+that+follow");
+  const heads = ["get / HTTP/1.1\r\nHost: a\r\n\r\n", "GET / HTTP/1.1\r\nHost : a\r\n\r\n"];
+  heads.push("GET / HTTP/1.1\r\nHost: a\r\nX\0: b\r\n\r\n");
+  for (const head of heads) await server.exchange(head);
+  assert.deepEqual(server.log("length.log").trim().split("\n").slice(-3), [
+    '0 400 "get / HTTP/1.1"',
+    '16 400 "GET / HTTP/1.1"',
+    '25 400 "GET / HTTP/1.1"',
+  ]);
 });

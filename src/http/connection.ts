@@ -502,6 +502,7 @@ export class Connection extends ConnectionOutput implements StreamOwner {
       partial.uri = "";
       partial.method = 0;
       const { head } = partial;
+      partial.requestLength = head.lineStart;
       const action = head.inRequestLine ? READING_LINE : READING_HEADERS;
       if (head.inRequestLine) head.closeLine(head.base + head.scanned);
       const { log } = partial.location;

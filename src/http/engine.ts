@@ -56,6 +56,7 @@ export function refuseHead(request: Request, point: ListeningPoint, result: Head
   request.method = head.inRequestLine ? GET : head.method;
   request.uri = "";
   request.version = head.inRequestLine ? 1000 : head.version;
+  request.requestLength = head.lineStart;
   drive(request, refusedStatus(request, result));
 }
 

@@ -135,6 +135,7 @@ export class Request {
     this.msie6 = false;
     this.chrome = false;
     this.safari = false;
+    this.requestLength = 0;
     this.pipelined = false;
     this.phase = 0;
     this.handlerIndex = 0;

@@ -109,9 +109,10 @@ export class RequestHead {
   /** Of the line that `parse` refused, for the log. */
   errorStart = 0;
   errorEnd = 0;
+  /** Where the line begins that is being looked at: what lies before it has been understood. */
+  lineStart = 0;
 
   private state = START;
-  private lineStart = 0;
   private nameEnd = 0;
   private valueStart = 0;
   private valueEnd = 0;
@@ -142,6 +143,7 @@ export class RequestHead {
     }
     this.fieldCount = 0;
     this.lineEnd = 0;
+    this.lineStart = 0;
     this.bufferEnd = 0;
     this.buffersUsed = 0;
   }
