@@ -9,7 +9,7 @@ const USAGE = `usage: tandem up [--nginx FILE] [--keepalived FILE] [OPTIONS]
   --nginx FILE        run the web server on this nginx.conf
   --keepalived FILE   run the VRRP router on this keepalived.conf
   -p, --prefix DIR    where relative paths of nginx.conf begin, as nginx's -p
-  -e, --error-log F   nginx's error log until its configuration says otherwise, as nginx's -e
+  -e, --error-log F   nginx's error log unless its configuration says otherwise, as nginx's -e (default stderr)
   -g DIRECTIVES       global directives for nginx.conf, as nginx's -g
   -i, --config-id ID  what conditional lines of keepalived.conf ask for, as keepalived's -i
   --socket PATH       where "tandem status" is answered (default ${DEFAULT_STATUS_SOCKET}; "" for nowhere)
@@ -62,7 +62,8 @@ function nginxRequest(file: string, values: { prefix?: string; "error-log"?: str
     "-c",
     path.resolve(file),
     ...(values.prefix === undefined ? [] : ["-p", `${path.resolve(values.prefix)}/`]),
-    ...(values["error-log"] === undefined ? [] : ["-e", values["error-log"]]),
+    "-e",
+    values["error-log"] ?? "stderr",
     ...(values.globals === undefined ? [] : ["-g", values.globals]),
   ]);
   if (typeof options === "string") throw new Error(options);
