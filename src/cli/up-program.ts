@@ -11,7 +11,7 @@ import { hasTerminal, setProcessTitle } from "../os/process-title.ts";
 import { type KeepalivedRequest, loadKeepalivedConfiguration } from "../process/keepalived-configuration.ts";
 import { KeepalivedLog } from "../process/keepalived-log.ts";
 import type { MasterStatus } from "../process/master.ts";
-import type { ConfigurationRequest } from "../process/nginx-configuration.ts";
+import type { ConfigurationRequest, NginxConfiguration } from "../process/nginx-configuration.ts";
 import { nginxKinds } from "../process/nginx-kinds.ts";
 import { NginxServer } from "../process/nginx-server.ts";
 import { StatusSocket } from "../process/status-socket.ts";
@@ -47,12 +47,12 @@ export class UpProgram {
     setProcessTitle(`tandem: up ${process.argv.slice(3).join(" ")}`, "tandem");
     // Both files are read before anything runs: half a node is worse than none.
     const keepalived = this.#loadKeepalived();
-    if (keepalived !== undefined && !keepalived.isUsable) {
-      printError(`tandem: ${this.#request.keepalived?.file} cannot be used`);
-      return 1;
-    }
+    const nginx = this.#request.nginx === undefined ? undefined : this.#loadNginx(this.#request.nginx);
+    const isUsable = keepalived?.isUsable !== false;
+    if (!isUsable) printError(`tandem: ${this.#request.keepalived?.file} cannot be used`);
+    if (!isUsable || (this.#request.nginx !== undefined && nginx === undefined)) return 1;
     this.#listenToSignals();
-    if (this.#request.nginx !== undefined && !(await this.#startNginx(this.#request.nginx))) return 1;
+    if (nginx !== undefined && !(await this.#startNginx(nginx))) return 1;
     if (keepalived !== undefined && !(await this.#startVrrp(keepalived))) {
       await this.#stop("SIGTERM");
       return 1;
@@ -71,7 +71,8 @@ export class UpProgram {
     return loaded;
   }
 
-  async #startNginx(request: ConfigurationRequest): Promise<boolean> {
+  /** Undefined when it cannot be used; why has been told. */
+  #loadNginx(request: ConfigurationRequest): { server: NginxServer; configuration: NginxConfiguration } | undefined {
     const server = new NginxServer({
       request,
       kinds: nginxKinds,
@@ -81,13 +82,19 @@ export class UpProgram {
       // On a terminal WINCH says that its window has changed, not that the workers shall go.
       isDaemon: !hasTerminal(),
       ownsStandardError: false,
+      onReloadRefused: () =>
+        this.#log.write("error", `Reload refused: ${request.layout.confPath} cannot be used, the old one stays`),
       printError,
     });
-    this.#nginx = server;
     const loaded = server.load();
     server.tell([...loaded.diagnostics, ...loaded.lateDiagnostics]);
     const { configuration } = loaded;
-    if (configuration === undefined || !server.openLogFiles(configuration)) return false;
+    return configuration === undefined ? undefined : { server, configuration };
+  }
+
+  async #startNginx({ server, configuration }: { server: NginxServer; configuration: NginxConfiguration }) {
+    this.#nginx = server;
+    if (!server.openLogFiles(configuration)) return false;
     let end: (code: number) => void = () => {};
     this.#nginxEnd = new Promise((resolve) => {
       end = resolve;

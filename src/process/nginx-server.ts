@@ -40,6 +40,8 @@ export interface NginxServerOptions {
   readonly isDaemon: boolean;
   /** Standard error is to go to the error log once a configuration is in force, as nginx does it. */
   readonly ownsStandardError: boolean;
+  /** A reload has changed nothing, because the configuration can't be used; the error log says why. */
+  readonly onReloadRefused?: () => void;
   /** Writes a line to a descriptor: standard error, or a copy of it. Must not throw. */
   readonly printError: (line: string, fd: number) => void;
 }
@@ -178,7 +180,10 @@ export class NginxServer {
   private loadAgain(): LoadOutcome {
     const { configuration, ...found } = this.load();
     const diagnostics = [...found.diagnostics, ...found.lateDiagnostics];
-    if (configuration === undefined || !this.openLogFiles(configuration)) return { runnable: undefined, diagnostics };
+    if (configuration === undefined || !this.openLogFiles(configuration)) {
+      this.options.onReloadRefused?.();
+      return { runnable: undefined, diagnostics };
+    }
     return {
       runnable: { configuration, files: this.files as RunnableConfiguration["files"] },
       diagnostics,
