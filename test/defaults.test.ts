@@ -19,6 +19,11 @@ const SETTLED_LATER = new Set([
   "log_format",
   "server_name",
   "client_body_temp_path",
+  "proxy_temp_path",
+  "proxy_redirect",
+  "proxy_cookie_domain",
+  "proxy_cookie_path",
+  "proxy_cookie_flags",
   "expires",
   "index",
 ]);

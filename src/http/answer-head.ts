@@ -22,6 +22,7 @@ const FIXED_LINES_BYTES = 512;
 /** A header that was written, and what it was written from. */
 export interface Written {
   readonly status: number;
+  readonly statusText: string;
   readonly length: number;
   readonly lastModified: number;
   readonly contentType: string;
@@ -44,7 +45,12 @@ export class AnswerHeads {
 
   /** Room that the header needs at most; all that is fixed is counted generously. */
   sizeOf(request: Request): number {
-    let size = FIXED_LINES_BYTES + request.contentType.length + request.charset.length + request.host.length;
+    let size =
+      FIXED_LINES_BYTES +
+      request.statusText.length +
+      request.contentType.length +
+      request.charset.length +
+      request.host.length;
     for (let i = 0; i < request.headerCount; i++) {
       size += (request.headerNames[i] as string).length + (request.headerValues[i] as string).length + 4;
     }
@@ -70,7 +76,7 @@ export class AnswerHeads {
     const dateAt = this.writeLines(request, redirect, output);
     const length = output.used - start;
     // A header that names the host or has many lines isn't worth keeping.
-    if (redirect === undefined && request.headerCount <= MAX_KEPT_LINES) {
+    if (redirect === undefined && request.headerCount <= MAX_KEPT_LINES && dateAt >= 0 && request.serverIndex === -1) {
       lastHead.written = remember(request, output.bytes.slice(start, output.used), dateAt - start, second);
     }
     return length;
@@ -79,12 +85,17 @@ export class AnswerHeads {
   private writeLines(request: Request, redirect: string | undefined, output: Output): number {
     const { core } = request.location;
     output.text("HTTP/1.1 ");
-    output.text(statusText(request.status));
-    output.text("\r\nServer: ");
-    output.text(serverToken(core.server_tokens));
-    output.text("\r\nDate: ");
-    const dateAt = output.used;
-    output.text(this.dates.http());
+    output.text(request.statusText === "" ? statusText(request.status) : request.statusText);
+    if (request.serverIndex === -1) {
+      output.text("\r\nServer: ");
+      output.text(serverToken(core.server_tokens));
+    }
+    let dateAt = -1;
+    if (request.dateIndex === -1) {
+      output.text("\r\nDate: ");
+      dateAt = output.used;
+      output.text(this.dates.http());
+    }
     if (request.contentType !== "") {
       output.text("\r\nContent-Type: ");
       output.text(request.contentType);
@@ -146,6 +157,7 @@ const MAX_KEPT_LINES = 16;
 function matches(last: Written, request: Request): boolean {
   if (
     last.status !== request.status ||
+    last.statusText !== request.statusText ||
     last.length !== request.answerLength ||
     last.lastModified !== request.lastModified ||
     last.keepAlive !== request.keepAlive ||
@@ -159,12 +171,13 @@ function matches(last: Written, request: Request): boolean {
   for (let i = 0; i < request.headerCount; i++) {
     if (last.values[i] !== request.headerValues[i] || last.names[i] !== request.headerNames[i]) return false;
   }
-  return request.locationIndex < 0;
+  return request.locationIndex < 0 && request.serverIndex === -1 && request.dateIndex === -1;
 }
 
 function remember(request: Request, bytes: Bytes, dateAt: number, second: number): Written {
   return {
     status: request.status,
+    statusText: request.statusText,
     length: request.answerLength,
     lastModified: request.lastModified,
     contentType: request.contentType,

@@ -37,3 +37,11 @@ export interface BodyFilter {
 export const ORDER_RANGE = 10;
 export const ORDER_TRAILERS = 20;
 export const ORDER_CHUNKED = 90;
+
+/** Takes the pieces of a request's body. */
+export interface BodyReader {
+  /** 0, or the status to answer instead of reading on. The bytes are lent. */
+  onBody(bytes: Bytes, start: number, end: number): number;
+  /** The body is whole, or the status to answer instead. */
+  onBodyEnd(status: number): void;
+}

@@ -30,6 +30,7 @@ import {
 } from "./modules/core.ts";
 import type { AddressPlan, HttpPlan } from "./plan.ts";
 import { ServerNames } from "./server-names.ts";
+import { type BalancerRules, Upstreams } from "./upstreams.ts";
 import type { Text, Variables } from "./variables.ts";
 import type { Worker } from "./worker.ts";
 
@@ -59,9 +60,18 @@ export class Builder {
 
   /** The points of every address, in the order of `plan.addresses`. */
   build(plan: HttpPlan): readonly ListeningPoint[] {
+    const upstreams = new Upstreams();
+    this.worker.upstreams = upstreams;
+    upstreams.define(plan.http, (scope) => this.balancersOf(scope));
     const servers = new Map<Scope, VirtualServer>();
     for (const { scope } of plan.http.conf(httpMain).server) servers.set(scope, this.buildServer(scope));
     return plan.addresses.map((address) => this.buildPoint(address, servers));
+  }
+
+  private balancersOf(scope: Scope): readonly BalancerRules[] {
+    const root = { path: scope.conf(core).root as RootPath, alias: 0 };
+    const place = this.place(scope, "", root, new Map());
+    return this.collect((module) => module.balancer?.(scope.conf(module), place));
   }
 
   private buildPoint(address: AddressPlan, servers: ReadonlyMap<Scope, VirtualServer>): ListeningPoint {
@@ -229,9 +239,16 @@ export class Builder {
       if (header.kind === "named" && !named.has(header.name)) named.set(header.name, location);
       else if (header.pattern !== undefined) {
         regexes.push({ matches: this.matcher(header.pattern.regexp, header.pattern.names), location });
-      } else statics.push({ location, exact: location.exact, autoRedirect: false });
+      } else statics.push({ location, exact: location.exact, autoRedirect: this.redirectsSlash(inner, location) });
     }
     return statics.length === 0 && regexes.length === 0 ? undefined : new LocationTree(statics, regexes);
+  }
+
+  /** The module that serves the location asks for it. */
+  private redirectsSlash(scope: Scope, location: Location): boolean {
+    return (
+      location.contentHandler !== undefined && this.modules.some((one) => one.autoRedirect === true && scope.sets(one))
+    );
   }
 
   private errorPagesOf(scope: Scope): ReadonlyMap<number, ErrorPage> | undefined {

@@ -41,6 +41,11 @@ export abstract class ConnectionOutput extends Timed {
   /** The file of the active request can't be sent to its end; the connection ends. */
   protected abstract fileFailed(request: Request, result: number): void;
 
+  /** True when what is sent now would wait: bytes given to `emit` are kept, so lent ones have to be copied before. */
+  isBlocked(request: Request): boolean {
+    return this.queue !== undefined || request.limitRate > 0;
+  }
+
   /** Output memory with room for `sizeBytes`, undefined when so much never fits. */
   outputFor(sizeBytes: number): Output | undefined {
     const output = this.worker.claimOutput(this);
@@ -69,7 +74,9 @@ export abstract class ConnectionOutput extends Timed {
       if (at === chunk.end) return;
       this.flushOutput(true);
       if (this.queue !== undefined) {
-        this.enqueue({ ...chunk, start: at });
+        // The bytes may be lent.
+        const rest = bytes.slice(at, chunk.end);
+        this.enqueue({ bytes: rest, fd: -1, start: 0, end: rest.length });
         return;
       }
       if (this.closed) return;

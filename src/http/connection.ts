@@ -7,10 +7,12 @@
  * | waiting    | nothing of the next request has come                          | header or keep-alive        |
  * | reading    | a part of a request's head has come                           | client_header_timeout       |
  * | active     | a request is being answered                                   | send_timeout while blocked  |
+ * | body       | the request's body is being read                              | client_body_timeout         |
  * | discarding | the answer has been given, its request's body is thrown away   | lingering_timeout           |
  * | draining   | the last answer is on its way, then the connection ends       | send_timeout                |
  * | lingering  | our side is shut, what the client still sends is thrown away   | lingering_timeout           |
  *
+ * Long because one machine with one set of private states; its output, heads and bodies have files of their own.
  * Memory: while a head comes in one piece it is parsed where it was received. An idle connection owns no buffer. What
  * a socket does not take is kept in `queue`, and nothing more is read until it has gone.
  */
@@ -21,7 +23,8 @@ import { printEndpoint } from "../io/listen.ts";
 import type { Memory } from "../io/memory.ts";
 import type { Stream, StreamOwner } from "../io/stream.ts";
 import { COMPLETE, INCOMPLETE } from "../wire/http1/head-results.ts";
-import { READING_HEADERS, READING_LINE, WAITING_FOR_REQUEST } from "./actions.ts";
+import { READING_BODY, READING_HEADERS, READING_LINE, WAITING_FOR_REQUEST } from "./actions.ts";
+import type { BodyReader } from "./body.ts";
 import { ConnectionOutput } from "./connection-output.ts";
 import { begin, drive, refuseHead } from "./engine.ts";
 import { errorContext, parsingContext } from "./error-context.ts";
@@ -35,10 +38,11 @@ import type { Worker } from "./worker.ts";
 export const WAITING = 0;
 export const READING = 1;
 export const ACTIVE = 2;
-export const DISCARDING = 3;
-export const DRAINING = 4;
-export const LINGERING = 5;
-export const CLOSED = 6;
+export const BODY = 3;
+export const DISCARDING = 4;
+export const DRAINING = 5;
+export const LINGERING = 6;
+export const CLOSED = 7;
 
 /** A pipelined answer is begun only with so much room, so that most are written together. */
 const COMFORTABLE_ROOM_BYTES = 16 * 1024;
@@ -46,6 +50,9 @@ const COMFORTABLE_ROOM_BYTES = 16 * 1024;
 const DRAIN_MS = 1000;
 const ECONNRESET = 104;
 const ETIMEDOUT = 110;
+
+const CLIENT_AND_UPSTREAM =
+  "epoll_wait() reported that client prematurely closed connection, so upstream connection is closed too";
 
 /** How long and until when the client's last bytes are awaited. */
 interface Linger {
@@ -102,6 +109,7 @@ export class Connection extends ConnectionOutput implements StreamOwner {
       case LINGERING:
         this.relinger();
         return;
+      case BODY:
       case DISCARDING:
         this.feed(memory.bytes, start, end);
         break;
@@ -243,9 +251,43 @@ export class Connection extends ConnectionOutput implements StreamOwner {
     if (request.bodyDiscarded || !(request.chunkedBody || request.contentLength > 0)) return true;
     request.bodyDiscarded = true;
     beginBody(request);
-    const ok = consumeBody(request, this.worker.input);
+    const status = consumeBody(request, this.worker.input);
     if (request.bodyLeft === 0) request.lingeringClose = false;
-    return ok;
+    return status === 0;
+  }
+
+  /** Reads the body; the reader hears of its end, perhaps within this call. */
+  readBody(request: Request, reader: BodyReader): void {
+    request.bodyDiscarded = true;
+    request.bodyReader = reader;
+    beginBody(request);
+    const status = consumeBody(request, this.worker.input);
+    if (status !== 0 || request.bodyLeft === 0) {
+      this.endBody(request, status);
+      return;
+    }
+    this.state = BODY;
+    this.worker.timers.arm(this, request.location.core.client_body_timeout);
+    if (!this.looping) this.resumeInput();
+  }
+
+  /** Goes on with input that was held back while nobody read the body. */
+  private resumeInput(): void {
+    const { held } = this;
+    this.held = undefined;
+    if (held !== undefined) this.feed(held, 0, held.length);
+    if (this.held === undefined) this.stream.resumeReading();
+  }
+
+  private endBody(request: Request, status: number): void {
+    const reader = request.bodyReader;
+    request.bodyReader = undefined;
+    if (status === 0) request.lingeringClose = false;
+    if (this.state === BODY) {
+      this.state = ACTIVE;
+      this.stopTimer();
+    }
+    reader?.onBodyEnd(status);
   }
 
   /** More of a body has come. */
@@ -254,10 +296,13 @@ export class Connection extends ConnectionOutput implements StreamOwner {
     if (request === undefined) return;
     const { input } = this.worker;
     input.set(bytes, start, end);
-    const ok = consumeBody(request, this.worker.input);
+    const status = consumeBody(request, this.worker.input);
     if (input.at < input.end) this.hold(bytes, input.at, input.end);
     input.clear();
-    if (!ok) this.terminate(400);
+    if (this.state === BODY) {
+      if (status !== 0 || request.bodyLeft === 0) this.endBody(request, status);
+      else this.worker.timers.arm(this, request.location.core.client_body_timeout);
+    } else if (status !== 0) this.terminate(status);
     else if (request.bodyLeft === 0) {
       request.lingeringClose = false;
       this.state = ACTIVE;
@@ -282,6 +327,7 @@ export class Connection extends ConnectionOutput implements StreamOwner {
   protected drained(): void {
     const { request } = this;
     if (request?.answerEnded && this.state === ACTIVE) this.finish(request);
+    else request?.exchange?.onClientDrained();
     this.proceed();
   }
 
@@ -424,10 +470,13 @@ export class Connection extends ConnectionOutput implements StreamOwner {
       case READING:
         this.abandonHead(400, "client prematurely closed connection");
         return;
+      case BODY:
+        this.logError("info", "client prematurely closed connection");
+        this.terminate(400);
+        return;
       case ACTIVE:
         if (this.looping) return;
-        this.logError("info", "client prematurely closed connection");
-        this.terminate(CLIENT_CLOSED);
+        this.clientGone(undefined);
         return;
       case CLOSED:
         return;
@@ -438,8 +487,18 @@ export class Connection extends ConnectionOutput implements StreamOwner {
     }
   }
 
+  /** The client went away in the middle of its request. An exchange with an upstream may go on without it. */
+  private clientGone(errno: number | undefined): void {
+    const exchange = this.request?.exchange;
+    if (exchange?.active !== true) this.logError("info", "client prematurely closed connection", errno);
+    else if (exchange.outlivesClient) return;
+    else this.logError("info", CLIENT_AND_UPSTREAM, errno);
+    this.terminate(CLIENT_CLOSED);
+  }
+
   onError(errno: number): void {
     if (this.state === WAITING && errno === ECONNRESET) this.close();
+    else if (this.state === ACTIVE && this.request?.exchange?.active === true) this.clientGone(errno);
     else this.failed(errno, "recv()");
   }
 
@@ -474,6 +533,10 @@ export class Connection extends ConnectionOutput implements StreamOwner {
       case READING:
         this.resetIfConfigured();
         this.abandonHead(408, "client timed out", ETIMEDOUT);
+        return;
+      case BODY:
+        this.logError("info", "client timed out", ETIMEDOUT, READING_BODY);
+        this.timedOut(408);
         return;
       default:
         this.terminate(0);
@@ -518,6 +581,7 @@ export class Connection extends ConnectionOutput implements StreamOwner {
     if (this.state === CLOSED) return;
     const { request } = this;
     if (request !== undefined) {
+      request.exchange?.abort();
       request.sentBytes -= this.queuedBytes();
       if (status > 0 && (request.status === 0 || request.sentBytes === 0)) request.status = status;
       this.request = undefined;

@@ -119,9 +119,8 @@ export const CORE_VARIABLES: readonly Variable[] = [
   { name: "bytes_sent", get: (r) => String(r.sentBytes) },
   { name: "body_bytes_sent", get: (r) => String(Math.max(0, r.sentBytes - r.headerBytes)) },
   { name: "pipe", get: (r) => (r.pipelined ? "p" : ".") },
-  // No module reads bodies yet; nginx too has none of these for files and texts.
-  { name: "request_body", get: () => undefined },
-  { name: "request_body_file", get: () => undefined },
+  { name: "request_body", get: (r) => r.body?.text },
+  { name: "request_body_file", get: (r) => r.body?.file?.path },
   { name: "request_completion", get: (r) => (r.complete ? "OK" : "") },
   { name: "request_length", get: (r) => String(r.requestLength) },
   { name: "request_time", get: (r) => seconds(r.connection.worker.ports.reactor.clock.now() - r.startMs) },

@@ -327,7 +327,10 @@ export function splitUri(text: string): { readonly uri: string; readonly args: s
 /** Sends the header. OK, or what to do instead. */
 export function sendHeader(request: Request): number {
   const { location, connection } = request;
-  if (request.errStatus !== 0) request.status = request.errStatus;
+  if (request.errStatus !== 0) {
+    request.status = request.errStatus;
+    request.statusText = "";
+  }
   if (request.headerSent) {
     connection.logError("alert", "header already sent");
     return ERROR;
@@ -342,7 +345,9 @@ export function sendHeader(request: Request): number {
   if (request.method === HEAD) request.headerOnly = true;
   const { status } = request;
   if (request.lastModified >= 0 && status !== 200 && status !== 206 && status !== 304) request.lastModified = -1;
-  if (status === 204) {
+  if (request.statusText !== "") {
+    // An upstream's answer goes through as it is.
+  } else if (status === 204) {
     request.headerOnly = true;
     request.contentType = "";
     request.lastModified = -1;

@@ -17,13 +17,16 @@ export function errorContext(
     client: connection.remoteAddress,
     server: request === undefined ? connection.point.name : request.server.name,
   };
-  if (action !== undefined) context.action = action;
+  const doing = action ?? request?.exchange?.action;
+  if (doing !== undefined) context.action = doing;
   if (errno !== undefined) context.errno = errno;
   if (request === undefined) return context;
   const { head } = request;
   if (head.lineEnd > 0) context.request = request.requestLine;
   // The line is refused before any header line is looked at.
   if (action === READING_LINE) return context;
+  const upstream = request.exchange?.logName;
+  if (upstream !== undefined) context.upstream = upstream;
   const host = head.knownValue(HOST);
   if (host !== undefined) context.host = host;
   const referrer = head.knownValue(REFERER);

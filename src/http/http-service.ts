@@ -80,6 +80,7 @@ class Service implements HttpService {
     for (const acceptor of this.acceptors) acceptor.close();
     this.acceptors = [];
     worker.quiescing = true;
+    worker.upstreams.closeIdle();
     worker.onIdle = () => {
       worker.onIdle = undefined;
       worker.accessLogs.flush();
@@ -93,6 +94,7 @@ class Service implements HttpService {
     for (const acceptor of this.acceptors) acceptor.close();
     this.acceptors = [];
     for (const connection of [...this.worker.connections]) connection.terminate(0);
+    this.worker.upstreams.closeIdle();
     this.worker.accessLogs.flush();
   }
 

@@ -9,6 +9,7 @@ import type { Template } from "../conf/template.ts";
 import type { Handler, HeaderFilter, Location, Phase } from "./location.ts";
 import type { Matcher } from "./location-tree.ts";
 import type { Request } from "./request.ts";
+import type { BalancerRules } from "./upstreams.ts";
 import type { Getter, Setter, Text, Variable, VariablePrefix } from "./variables.ts";
 import type { Worker } from "./worker.ts";
 
@@ -40,8 +41,12 @@ export interface HttpModule<D extends Directives = Directives> extends ConfModul
   };
   /** Takes the content phase of the location for itself. */
   readonly contentHandler?: Build<D, Handler>;
+  /** A location whose name ends with a slash answers that name without it with a redirect, when this module serves it. */
+  readonly autoRedirect?: boolean;
   readonly headerFilter?: Build<D, HeaderFilter>;
   readonly log?: Build<D, (request: Request) => void>;
+  /** How the peers of an upstream are chosen, when this module's directive stands in it. */
+  readonly balancer?: Build<D, BalancerRules>;
 }
 
 /** Declares a module; only here to infer its types. */

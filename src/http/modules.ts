@@ -9,11 +9,17 @@ import { headers } from "./modules/headers.ts";
 import { index } from "./modules/index.ts";
 import { log } from "./modules/log.ts";
 import { notModified } from "./modules/not_modified.ts";
+import { proxy } from "./modules/proxy.ts";
 import { range } from "./modules/range.ts";
 import { rewrite } from "./modules/rewrite.ts";
 import { staticFiles } from "./modules/static.ts";
 import { stubStatus } from "./modules/stub_status.ts";
 import { tryFiles } from "./modules/try_files.ts";
+import { upstream } from "./modules/upstream.ts";
+import { hash } from "./modules/upstream_hash.ts";
+import { ipHash } from "./modules/upstream_ip_hash.ts";
+import { leastConn } from "./modules/upstream_least_conn.ts";
+import { random } from "./modules/upstream_random.ts";
 import type { Request } from "./request.ts";
 import { Variables } from "./variables.ts";
 
@@ -33,6 +39,12 @@ export const httpModules: readonly HttpModule[] = [
   access,
   tryFiles,
   stubStatus,
+  upstream,
+  proxy,
+  hash,
+  ipHash,
+  leastConn,
+  random,
   rewrite,
 ] as unknown as readonly HttpModule[];
 

@@ -8,10 +8,12 @@ import { COOKIE } from "../wire/http1/fields.ts";
 import { GET } from "../wire/http1/methods.ts";
 import { findParam } from "../wire/http1/params.ts";
 import { RequestHead } from "../wire/http1/request-head.ts";
-import type { BodyFilter } from "./body.ts";
+import type { BodyFilter, BodyReader } from "./body.ts";
+import type { BodyBuffer } from "./body-buffer.ts";
 import type { Connection } from "./connection.ts";
 import type { Location, VirtualServer } from "./location.ts";
 import type { OpenFile } from "./open-files.ts";
+import type { Exchange } from "./upstream.ts";
 
 /** Internal redirects and rewrites of one request; nginx: NGX_HTTP_MAX_URI_CHANGES. */
 export const MAX_URI_CHANGES = 10;
@@ -69,6 +71,7 @@ export class Request {
   /** Bytes of the body that are still to come; -1 while a chunked one is open. */
   bodyLeft = 0;
   decoder: ChunkedDecoder | undefined = undefined;
+  bodyReader: BodyReader | undefined = undefined;
   /** Counts uses of this object: a promise that comes late sees that the request has gone. */
   generation = 0;
   /** Values of the variables that the configuration defines. */
@@ -80,9 +83,15 @@ export class Request {
   limitRateAfter = -1;
   file: OpenFile | undefined = undefined;
   logged = false;
+  /** The request's body, when somebody has read it. */
+  body: BodyBuffer | undefined = undefined;
+  /** The exchange with an upstream, of this or an earlier request that this object was. */
+  exchange: Exchange | undefined = undefined;
 
   // The answer.
   status = 0;
+  /** Code and reason as an upstream has sent them; "" for the usual ones. */
+  statusText = "";
   /** Wins over `status`: the error that is being answered. */
   errStatus = 0;
   /** Without charset. "" leaves the header line out. */
@@ -108,6 +117,11 @@ export class Request {
   acceptRangesIndex = -1;
   /** A Last-Modified line that was added stands for the one that is made. */
   lastModifiedIndex = -1;
+  /** Lines that stand for Server and Date: -1 for our own, -2 for none. */
+  serverIndex = -1;
+  dateIndex = -1;
+  /** Conditions of the request are the upstream's business. */
+  skipConditions = false;
   trailers: { readonly name: string; readonly value: string }[] | undefined = undefined;
   bodyFilters: BodyFilter[] | undefined = undefined;
   headerBytes = 0;
@@ -156,6 +170,8 @@ export class Request {
     this.limitRate = -1;
     this.limitRateAfter = -1;
     this.logged = false;
+    this.body = undefined;
+    this.bodyReader = undefined;
     this.errStatus = 0;
     this.headerSent = false;
     this.headerBytes = 0;
@@ -170,6 +186,8 @@ export class Request {
   /** Takes the header of the answer back. nginx: ngx_http_clean_header. */
   clearAnswer(): void {
     this.status = 0;
+    this.statusText = "";
+    this.skipConditions = false;
     this.contentType = "";
     this.charset = "";
     this.answerLength = -1;
@@ -187,6 +205,8 @@ export class Request {
     this.etagIndex = -1;
     this.acceptRangesIndex = -1;
     this.lastModifiedIndex = -1;
+    this.serverIndex = -1;
+    this.dateIndex = -1;
     this.trailers = undefined;
     this.bodyFilters = undefined;
   }

@@ -16,9 +16,12 @@ import { OUTPUT_BYTES, Output } from "./output.ts";
 import { Request } from "./request.ts";
 import type { HttpCounters, HttpPorts } from "./service.ts";
 import { ErrorPages } from "./special-response.ts";
+import { lineName } from "./upstream-answer.ts";
+import type { Upstreams } from "./upstreams.ts";
 
 /** Requests kept for use again; more than that at once become garbage afterwards. */
 const POOLED_REQUESTS = 256;
+const SCRATCH_BYTES = 64 * 1024;
 
 export class Worker {
   readonly ports: HttpPorts;
@@ -32,6 +35,8 @@ export class Worker {
   reading: Connection | undefined = undefined;
   /** Whose head is being parsed. */
   parsing: Request | undefined = undefined;
+  /** Memory for bytes on their way to a file or to an upstream; belongs to nobody between calls. */
+  scratch: Output;
   readonly heads: AnswerHeads;
   readonly files: OpenFiles;
   readonly accessLogs: AccessLogs;
@@ -40,6 +45,11 @@ export class Worker {
   /** Plain paths and hosts that were seen before. */
   readonly paths = new Interner(latin1);
   readonly hosts = new Interner(parseHost);
+  /** Names of header lines and short texts of upstreams' answers. */
+  readonly lineNames = new Interner(lineName);
+  readonly texts = new Interner(latin1);
+  /** The upstreams of the configuration. */
+  upstreams!: Upstreams;
   readonly connections = new Set<Connection>();
   /** No new connections, and every answer closes. */
   quiescing = false;
@@ -58,6 +68,7 @@ export class Worker {
     this.timers = new Timers(reactor.clock, (ring) => reactor.alarm(ring));
     this.dates = new Dates(reactor.clock, ports.timezoneOffset);
     this.output = new Output(ports.memory.allocate(OUTPUT_BYTES), OUTPUT_BYTES);
+    this.scratch = new Output(ports.memory.allocate(SCRATCH_BYTES), SCRATCH_BYTES);
     this.heads = new AnswerHeads(this.dates);
     this.files = new OpenFiles(ports.files, reactor.clock);
     this.accessLogs = new AccessLogs({
@@ -74,6 +85,12 @@ export class Worker {
     return this.ports.log;
   }
 
+  /** The scratch memory, larger than before when it must be. */
+  scratchFor(sizeBytes: number): Output {
+    if (sizeBytes > this.scratch.size) this.scratch = new Output(this.ports.memory.allocate(sizeBytes), sizeBytes);
+    return this.scratch;
+  }
+
   takeRequest(): Request {
     return this.pool.pop() ?? new Request();
   }
@@ -82,6 +99,11 @@ export class Worker {
     if (request.file !== undefined) {
       this.files.release(request.file);
       request.file = undefined;
+    }
+    request.exchange?.forget();
+    if (request.body !== undefined) {
+      request.body.release();
+      request.body = undefined;
     }
     if (this.pool.length < POOLED_REQUESTS) this.pool.push(request);
   }

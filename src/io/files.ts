@@ -62,6 +62,8 @@ export interface Files {
   write(fd: number, memory: Memory, offset: number, sizeBytes: number): number;
   /** Bytes written at `position`, or -errno. */
   writeAt(fd: number, memory: Memory, offset: number, sizeBytes: number, position: number): number;
+  /** Mode 0700. 0 or -errno. */
+  makeFolder(path: string): number;
   /** 0 or -errno. */
   unlink(path: string): number;
   /** The entries of a directory without `.` and `..`, in no order; or -errno. */

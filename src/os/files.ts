@@ -9,6 +9,7 @@ import {
   AT_FDCWD,
   AT_SYMLINK_NOFOLLOW,
   close,
+  mkdir,
   O_APPEND,
   O_CLOEXEC,
   O_CREAT,
@@ -116,6 +117,12 @@ export class SystemFiles implements Files {
       const error = errno();
       if (error !== EINTR) return -error;
     }
+  }
+
+  makeFolder(path: string): number {
+    const error = this.setPath(path);
+    if (error < 0) return error;
+    return mkdir(this.path.address, 0o700) < 0 ? -errno() : 0;
   }
 
   unlink(path: string): number {

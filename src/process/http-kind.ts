@@ -6,6 +6,7 @@ import type { ConfModule, Directives, Report } from "../conf/slot.ts";
 import { createHttpService } from "../http/http-service.ts";
 import { core } from "../http/modules/core.ts";
 import { accessLogFiles, log } from "../http/modules/log.ts";
+import { proxy } from "../http/modules/proxy.ts";
 import { httpModules, httpVariables } from "../http/modules.ts";
 import { planHttp } from "../http/plan.ts";
 import type { HttpPorts } from "../http/service.ts";
@@ -35,6 +36,12 @@ function logFiles(scope: Scope): readonly string[] {
   const isUsed = scope.context !== "http" || scope.own(log).access_log !== undefined;
   const errors = scope.conf(core).error_log.flatMap((target) => (target.kind === "file" ? [target.path] : []));
   return [...errors, ...(isUsed ? accessLogFiles(scope) : []), ...scope.children.flatMap(logFiles)];
+}
+
+/** Folders of temporary files of a scope and all inside it. */
+function temporaryFolders(scope: Scope): readonly string[] {
+  const own = [scope.conf(core).client_body_temp_path, scope.conf(proxy).proxy_temp_path];
+  return [...own.flatMap((folder) => folder?.path ?? []), ...scope.children.flatMap(temporaryFolders)];
 }
 
 /** Random bytes in small pieces without a system call for each. */
@@ -79,7 +86,11 @@ export function httpKind(): ServiceKind {
     plan(main, report): ServicePlan {
       const plan = planHttp(main, isRoot(), report);
       if (plan === undefined) return { listens: [], logFiles: [] };
-      return { listens: plan.sockets.map(({ spec }) => spec), logFiles: [...new Set(logFiles(plan.http))] };
+      return {
+        listens: plan.sockets.map(({ spec }) => spec),
+        logFiles: [...new Set(logFiles(plan.http))],
+        folders: [...new Set(temporaryFolders(plan.http))],
+      };
     },
     create(main, ports) {
       const plan = planHttp(main, isRoot(), ignoreReport);

@@ -25,6 +25,7 @@ import { RecordingReader } from "./recorded-files.ts";
 import type { ServiceKind } from "./service-kind.ts";
 import type { MasterSignal } from "./signals.ts";
 import { StartupLog } from "./startup-log.ts";
+import { makeTemporaryFolder } from "./temporary-folders.ts";
 
 const STDERR_FD = 2;
 
@@ -119,12 +120,18 @@ export class NginxServer {
     return this.master?.status();
   }
 
-  /** Creates the files that workers will write to, with the master's rights. False when one can't be: the log says which. */
+  /** Creates the files and folders that workers will write to, with the master's rights. False when one can't be: the log says which. */
   openLogFiles(configuration: NginxConfiguration): boolean {
     const files = new Set(configuration.plans.flatMap((plan) => plan.logFiles));
     for (const target of configuration.logTargets) if (target.kind === "file") files.add(target.path);
     for (const file of files) {
       const failure = createLogFile(file);
+      if (failure === undefined) continue;
+      this.log.write("emerg", failure);
+      return false;
+    }
+    for (const folder of new Set(configuration.plans.flatMap((plan) => plan.folders ?? []))) {
+      const failure = makeTemporaryFolder(folder, configuration.workerUser);
       if (failure === undefined) continue;
       this.log.write("emerg", failure);
       return false;

@@ -28,6 +28,8 @@ export interface ServicePlan {
   readonly listens: readonly ListenSpec[];
   /** Absolute paths of files that workers append to: created, and given to the workers' user, before they lose root. */
   readonly logFiles: readonly string[];
+  /** Absolute paths of folders for temporary files: made, and given to the workers' user. */
+  readonly folders?: readonly string[];
 }
 
 /** Counters of one worker. */

@@ -19,6 +19,7 @@ const WANTED: readonly { readonly ours: RegExp; readonly why: string }[] = [
   { ours: /"worker_priority" directive is duplicate/, why: "a second one is a duplicate, whatever the first one says" },
   { ours: /must be equal to or greater than 1/, why: "nginx notices when it builds its hash of variables" },
   { ours: /invalid server name or wildcard/, why: "nginx notices when a second server makes it build a hash" },
+  { ours: /in "keepalive" directive/, why: "its second word is newer than some nginx" },
   { ours: /"directio \w+" is not supported/, why: "files are read through the page cache only" },
 ];
 

@@ -34,6 +34,7 @@ import { type Listen, parseListen } from "../listen.ts";
 import { httpModule } from "../module.ts";
 import type { OpenFileCacheSettings } from "../open-files.ts";
 import { type Pattern, translatePattern } from "../pcre.ts";
+import type { TemporaryFolder } from "../temporary-file.ts";
 
 const EVERYWHERE = "http, server, location";
 const MANY = Number.POSITIVE_INFINITY;
@@ -361,12 +362,13 @@ function parseRoot(use: Use): RootPath | undefined {
 /** The names of all levels of subfolders together have at most so many characters. */
 const MAX_LEVEL_CHARACTERS = 10;
 
-function parseTemporaryPath(use: Use): string | undefined {
+/** A folder with the digits of its levels of subfolders. */
+export function parseTemporaryPath(use: Use): TemporaryFolder | undefined {
   const [path = "", ...words] = use.args;
   const levels = words.map((level) => parseNumber(level) ?? 0);
   const total = levels.reduce((sum, level) => sum + level, 0);
   if (levels.includes(0) || total > MAX_LEVEL_CHARACTERS) return use.invalid("invalid value");
-  return fullName(path, use.environment.prefix);
+  return { path: fullName(path, use.environment.prefix), levels };
 }
 
 function parseMethods(use: Use): readonly string[] | undefined {
@@ -397,8 +399,11 @@ export const core = httpModule({
   name: "http core",
   contexts: EVERYWHERE,
   merge: (merged, _outer, { environment: { prefix } }) => {
-    if (merged.root !== undefined) return merged;
-    return { ...merged, root: { template: literal(`${prefix}html`), prefix } };
+    const {
+      root = { template: literal(`${prefix}html`), prefix },
+      client_body_temp_path = { path: `${prefix}client_body_temp`, levels: [] },
+    } = merged;
+    return { ...merged, root, client_body_temp_path };
   },
   directives: {
     root: raw<RootPath, undefined>(undefined, parseRoot, {
@@ -437,7 +442,10 @@ export const core = httpModule({
     client_max_body_size: offset("1m", { doc: "Largest body of a request; 0 for any." }),
     client_body_buffer_size: size("16k", { doc: "Body that is kept in memory; more goes to a file." }),
     client_body_timeout: msec("60s", { doc: "Time between two reads of a request's body." }),
-    client_body_temp_path: raw<string, undefined>(undefined, parseTemporaryPath, {
+    client_body_in_file_only: choice("off", ["off", "on", "clean"], {
+      doc: "Puts every body of a request into a file; `clean` removes it afterwards.",
+    }),
+    client_body_temp_path: raw<TemporaryFolder, undefined>(undefined, parseTemporaryPath, {
       args: [1, 4],
       syntax: "path [level1 [level2 [level3]]]",
       defaultText: "client_body_temp",

@@ -23,7 +23,7 @@ function isModified(request: Request, date: string): boolean {
 
 function filter(request: Request): number {
   const { head } = request;
-  if (request.status !== 200 || head.fieldCount === 0) return OK;
+  if (request.status !== 200 || request.skipConditions || head.fieldCount === 0) return OK;
   const { known } = head;
   const unmodified = head.knownValue(IF_UNMODIFIED_SINCE);
   const match = head.knownValue(IF_MATCH);

@@ -49,6 +49,7 @@ export const write = native<(fd: number, address: number, sizeBytes: number) => 
 export const statx = native<(directory: number, path: number, flags: number, mask: number, buffer: number) => number>(
   "int statx(int directory, uint64_t path, int flags, unsigned int mask, uint64_t buffer)",
 );
+export const mkdir = native<(path: number, mode: number) => number>("int mkdir(uint64_t path, unsigned int mode)");
 export const unlink = native<(path: number) => number>("int unlink(uint64_t path)");
 export const dup2 = native<(from: number, to: number) => number>("int dup2(int from, int to)");
 export const fcntl = native<(fd: number, command: number, argument: number) => number>(

@@ -30,6 +30,7 @@ export const KNOWN_FIELDS = [
   "via",
   "cookie",
   "x-forwarded-for",
+  "proxy-connection",
 ] as const;
 
 export const HOST = 0;
@@ -56,6 +57,7 @@ export const ACCEPT_ENCODING = 20;
 export const VIA = 21;
 export const COOKIE = 22;
 export const X_FORWARDED_FOR = 23;
+export const PROXY_CONNECTION = 24;
 
 /** Fields that may stand only once in a head; a second one is answered with 400. */
 export const UNIQUE_FIELDS: Uint8Array = (() => {

@@ -1,0 +1,130 @@
+/**
+ * The whole body of a request, in memory or in a temporary file when it is larger than `client_body_buffer_size`.
+ * Counterpart in nginx: ngx_http_read_client_request_body.
+ */
+import { type Bytes, latin1 } from "../base/bytes.ts";
+import type { BodyReader } from "./body.ts";
+import { testExpect } from "./engine.ts";
+import type { Request } from "./request.ts";
+import { TemporaryFile, type TemporaryFolder } from "./temporary-file.ts";
+
+const NOTHING: Bytes = new Uint8Array(0);
+const FIRST_BYTES = 1024;
+
+/** Told when the body is whole (0) or can't be had (the status to answer). */
+export interface BodyTaker {
+  onBody(request: Request, status: number): void;
+}
+
+/** Collects one body. `bytes[0, length)`, or the file when there is one. */
+export class BodyBuffer implements BodyReader {
+  bytes: Bytes = NOTHING;
+  length = 0;
+  file: TemporaryFile | undefined = undefined;
+  private readonly request: Request;
+  private readonly taker: BodyTaker;
+  private failure = 0;
+
+  constructor(request: Request, taker: BodyTaker) {
+    this.request = request;
+    this.taker = taker;
+    const { client_body_buffer_size: limit } = request.location.core;
+    const expected = request.chunkedBody ? FIRST_BYTES : request.contentLength;
+    if (expected <= limit) this.bytes = new Uint8Array(expected);
+  }
+
+  /** True when it lies in a file. */
+  get inFile(): boolean {
+    return this.file !== undefined;
+  }
+
+  /** The body as `$request_body`; undefined when it is in a file. */
+  get text(): string | undefined {
+    return this.file === undefined && this.length > 0 ? latin1(this.bytes, 0, this.length) : undefined;
+  }
+
+  onBody(bytes: Bytes, start: number, end: number): number {
+    if (this.failure !== 0) return this.failure;
+    const { core } = this.request.location;
+    const size = end - start;
+    const total = this.length + size;
+    if (this.request.chunkedBody && core.client_max_body_size > 0 && total > core.client_max_body_size) {
+      this.request.connection.logError(
+        "error",
+        `client intended to send too large chunked body: ${this.length}+${size} bytes`,
+      );
+      this.request.lingeringClose = true;
+      return 413;
+    }
+    const onlyFile = core.client_body_in_file_only !== "off";
+    if (this.file === undefined && (onlyFile || total > core.client_body_buffer_size)) this.spill();
+    if (this.file !== undefined) this.check(this.file.appendCopy(bytes, start, end), "pwrite()");
+    else if (this.failure === 0) this.keep(bytes, start, end);
+    this.length = total;
+    return this.failure;
+  }
+
+  private keep(bytes: Bytes, start: number, end: number): void {
+    const total = this.length + end - start;
+    if (total > this.bytes.length) {
+      const { client_body_buffer_size: limit } = this.request.location.core;
+      const larger = new Uint8Array(Math.min(limit, Math.max(total, this.bytes.length * 2)));
+      larger.set(this.bytes.subarray(0, this.length), 0);
+      this.bytes = larger;
+    }
+    this.bytes.set(bytes.subarray(start, end), this.length);
+  }
+
+  /** What is in memory goes into a file. */
+  private spill(): void {
+    const { location, connection } = this.request;
+    const { client_body_in_file_only: mode, client_body_temp_path: folder } = location.core;
+    const file = TemporaryFile.create(connection.worker, folder as TemporaryFolder, mode !== "off");
+    if (!(file instanceof TemporaryFile)) {
+      connection.logError("crit", `${file.call} "${file.path}" failed`, file.errno);
+      this.failure = 500;
+      return;
+    }
+    this.file = file;
+    const level = mode === "off" ? "warn" : "notice";
+    connection.logError(level, `a client request body is buffered to a temporary file ${file.path}`);
+    this.check(file.appendCopy(this.bytes, 0, this.length), "pwrite()");
+    this.bytes = NOTHING;
+  }
+
+  private check(errno: number, call: string): void {
+    if (errno === 0) return;
+    this.request.connection.logError("crit", `${call} "${this.file?.path}" failed`, errno);
+    this.failure = 500;
+  }
+
+  onBodyEnd(status: number): void {
+    const { request } = this;
+    if (status === 0 && this.length === 0 && request.location.core.client_body_in_file_only !== "off") this.spill();
+    const result = status === 0 ? this.failure : status;
+    // The real length of a chunked body is known now (`$proxy_internal_body_length`).
+    if (result === 0 && request.chunkedBody) request.contentLength = this.length;
+    this.taker.onBody(request, result);
+  }
+
+  /** The request is over. */
+  release(): void {
+    const { file } = this;
+    if (file === undefined) return;
+    this.file = undefined;
+    if (this.request.location.core.client_body_in_file_only !== "on") file.unlink();
+    file.close();
+  }
+}
+
+/** Reads the body and tells the taker, perhaps within this call. A request without a body has no `body` afterwards. */
+export function readRequestBody(request: Request, taker: BodyTaker): void {
+  if (request.bodyDiscarded || request.body !== undefined || !(request.chunkedBody || request.contentLength > 0)) {
+    taker.onBody(request, 0);
+    return;
+  }
+  testExpect(request);
+  const body = new BodyBuffer(request, taker);
+  request.body = body;
+  request.connection.readBody(request, body);
+}

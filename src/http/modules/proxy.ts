@@ -1,0 +1,473 @@
+/** Passes requests to HTTP servers. nginx: ngx_http_proxy_module. */
+import type { Scope } from "../../conf/scope.ts";
+import type { ConfOf, Report, Use } from "../../conf/slot.ts";
+import {
+  type Buffers,
+  bits,
+  buffers,
+  choice,
+  flag,
+  fold,
+  list,
+  msec,
+  num,
+  raw,
+  size,
+  template,
+} from "../../conf/slots.ts";
+import { constantOf, literal, type Template } from "../../conf/template.ts";
+import type { Handler } from "../location.ts";
+import { httpModule, type Place } from "../module.ts";
+import type { Pattern } from "../pcre.ts";
+import { ProxyRequest, proxiedUri, type SetHeader } from "../proxy-request.ts";
+import { type CookieFlags, cookieRewrite, type Replacement, redirectRewrite } from "../proxy-rewrite.ts";
+import type { Request } from "../request.ts";
+import type { TemporaryFolder } from "../temporary-file.ts";
+import { Exchange } from "../upstream.ts";
+import { parseUpstreamAddress, type UpstreamAddress } from "../upstream-address.ts";
+import * as rules from "../upstream-rules.ts";
+import type { Variable } from "../variables.ts";
+import { headerOf, parsePattern, parseTemporaryPath } from "./core.ts";
+import { upstream } from "./upstream.ts";
+
+const SCHEME = "http://";
+const HTTP_PORT = 80;
+/** nginx's page: the size of buffers that nobody has set. */
+const PAGE = "4k";
+const DEFAULT_TEMP_FILE_BYTES = 1024 * 1024 * 1024;
+
+/** `proxy_pass`: an address, or a text that makes one for each request. */
+type Pass =
+  | { readonly kind: "fixed"; readonly url: string; readonly address: UpstreamAddress }
+  | { readonly kind: "computed"; readonly url: Template };
+
+function parsePass(use: Use): Pass | undefined {
+  const url = use.args[0] as string;
+  const parsed = use.template(url);
+  if (parsed === undefined) return undefined;
+  if (constantOf(parsed) === undefined) return { kind: "computed", url: parsed };
+  const lower = url.toLowerCase();
+  if (lower.startsWith("https://")) return use.fail("https protocol requires SSL support");
+  if (!lower.startsWith(SCHEME)) return use.fail("invalid URL prefix");
+  const text = url.slice(SCHEME.length);
+  const address = parseUpstreamAddress(text, HTTP_PORT, true);
+  if (typeof address === "string") return use.fail(`${address} in upstream "${text}"`);
+  if (address.uri !== "" && !isPlainLocation(use.scope)) return use.fail(NO_URI_HERE);
+  return { kind: "fixed", url, address };
+}
+
+const NO_URI_HERE =
+  '"proxy_pass" cannot have URI part in location given by regular expression, or inside named location, ' +
+  'or inside "if" statement, or inside "limit_except" block';
+
+function isPlainLocation(scope: Scope): boolean {
+  const kind = scope.context === "location" ? headerOf(scope)?.kind : undefined;
+  return kind !== undefined && kind !== "regex" && kind !== "named";
+}
+
+function parseSetHeader(use: Use): SetHeader | undefined {
+  const [name = "", text = ""] = use.args;
+  const value = use.template(text);
+  return value === undefined ? undefined : { name, value };
+}
+
+/** `proxy_redirect` lines, `default` standing for what `proxy_pass` implies; empty: off. */
+type Redirects = readonly (Replacement | "default")[];
+
+function parseRedirect(use: Use, current: Redirects | undefined): Redirects | undefined {
+  const [first = "", second] = use.args;
+  if (current?.length === 0) return use.invalid("is duplicate");
+  if (second !== undefined) {
+    const line = parseReplacement(use, first, second, false);
+    return line === undefined ? undefined : [...(current ?? []), line];
+  }
+  if (first === "off") return current === undefined ? [] : use.invalid("is duplicate");
+  if (first !== "default") return use.fail(`invalid parameter "${first}"`);
+  const pass = use.scope.own(proxy).proxy_pass;
+  if (pass === undefined) return use.fail('"proxy_redirect default" should be placed after the "proxy_pass" directive');
+  if (pass.kind === "computed")
+    return use.fail('"proxy_redirect default" cannot be used with "proxy_pass" directive with variables');
+  return [...(current ?? []), "default"];
+}
+
+/** `~expression` (`~*` where case matters otherwise) or a text, and what takes its place. */
+function parseReplacement(use: Use, first: string, second: string, anyCase: boolean): Replacement | undefined {
+  let pattern: Pattern | Template | undefined;
+  if (first.startsWith("~")) {
+    const star = !anyCase && first.startsWith("~*");
+    pattern = parsePattern(use, first.slice(star ? 2 : 1), anyCase || star);
+  } else pattern = use.template(first);
+  const replacement = use.template(second);
+  return pattern === undefined || replacement === undefined ? undefined : { pattern, replacement };
+}
+
+function withoutDot(text: string): string {
+  return text.startsWith(".") ? text.slice(1) : text;
+}
+
+function parseCookieLine(use: Use, current: readonly Replacement[] | undefined): readonly Replacement[] | undefined {
+  const [first = "", second] = use.args;
+  if (current?.length === 0) return use.invalid("is duplicate");
+  if (second === undefined) {
+    if (first !== "off") return use.fail(`invalid parameter "${first}"`);
+    return current === undefined ? [] : use.invalid("is duplicate");
+  }
+  const isDomain = use.name === "proxy_cookie_domain";
+  const plain = isDomain && !first.startsWith("~");
+  const line = parseReplacement(use, plain ? withoutDot(first) : first, plain ? withoutDot(second) : second, isDomain);
+  return line === undefined ? undefined : [...(current ?? []), line];
+}
+
+function parseCookieFlags(use: Use, current: readonly CookieFlags[] | undefined): readonly CookieFlags[] | undefined {
+  const [first = "", ...words] = use.args;
+  if (current?.length === 0) return use.invalid("is duplicate");
+  if (words.length === 0) {
+    if (first !== "off") return use.fail(`invalid parameter "${first}"`);
+    return current === undefined ? [] : use.invalid("is duplicate");
+  }
+  const cookie = first.startsWith("~") ? parsePattern(use, first.slice(1), true) : use.template(first);
+  const flags = words.map((word) => use.template(word));
+  if (cookie === undefined || flags.includes(undefined)) return undefined;
+  return [...(current ?? []), { cookie, flags: flags as readonly Template[] }];
+}
+
+const NEXT_BITS = {
+  error: rules.NEXT_ERROR,
+  timeout: rules.NEXT_TIMEOUT,
+  invalid_header: rules.NEXT_INVALID_HEADER,
+  non_idempotent: rules.NEXT_NON_IDEMPOTENT,
+  http_500: rules.NEXT_HTTP_500,
+  http_502: rules.NEXT_HTTP_502,
+  http_503: rules.NEXT_HTTP_503,
+  http_504: rules.NEXT_HTTP_504,
+  http_403: rules.NEXT_HTTP_403,
+  http_404: rules.NEXT_HTTP_404,
+  http_429: rules.NEXT_HTTP_429,
+  updating: 0,
+  off: 0,
+} as const;
+type NextWord = keyof typeof NEXT_BITS;
+
+/** Lines of an answer that concern a cache only have no effect to take away. */
+const IGNORED_BITS = {
+  "X-Accel-Redirect": rules.IGNORE_X_ACCEL_REDIRECT,
+  "X-Accel-Expires": 0,
+  "X-Accel-Limit-Rate": rules.IGNORE_X_ACCEL_LIMIT_RATE,
+  "X-Accel-Buffering": rules.IGNORE_X_ACCEL_BUFFERING,
+  "X-Accel-Charset": rules.IGNORE_X_ACCEL_CHARSET,
+  Expires: 0,
+  "Cache-Control": 0,
+  "Set-Cookie": 0,
+  Vary: 0,
+} as const;
+type IgnoredWord = keyof typeof IGNORED_BITS;
+
+const HIDDEN = [
+  "Date",
+  "Server",
+  "X-Pad",
+  "X-Accel-Expires",
+  "X-Accel-Redirect",
+  "X-Accel-Limit-Rate",
+  "X-Accel-Buffering",
+  "X-Accel-Charset",
+];
+
+const headerName = (use: Use): string => use.args[0] as string;
+
+const directives = {
+  proxy_pass: raw<Pass, undefined>(undefined, parsePass, {
+    in: "location, if in location, limit_except",
+    inherit: "conditions",
+    syntax: "URL",
+    doc: "Where requests are passed to.",
+  }),
+  proxy_redirect: fold<Redirects, undefined>(undefined, parseRedirect, {
+    args: [1, 2],
+    syntax: "default | off | redirect replacement",
+    defaultText: "default",
+    doc: "Changes the Location and Refresh of answers.",
+  }),
+  proxy_cookie_domain: fold<readonly Replacement[], undefined>(undefined, parseCookieLine, {
+    args: [1, 2],
+    syntax: "off | domain replacement",
+    defaultText: "off",
+    doc: "Changes the domain of cookies.",
+  }),
+  proxy_cookie_path: fold<readonly Replacement[], undefined>(undefined, parseCookieLine, {
+    args: [1, 2],
+    syntax: "off | path replacement",
+    defaultText: "off",
+    doc: "Changes the path of cookies.",
+  }),
+  proxy_cookie_flags: fold<readonly CookieFlags[], undefined>(undefined, parseCookieFlags, {
+    args: [1, 4],
+    syntax: "off | cookie [flag ...]",
+    defaultText: "off",
+    doc: "Sets or takes flags of cookies.",
+  }),
+  proxy_set_header: list(parseSetHeader, {
+    args: 2,
+    syntax: "field value",
+    doc: "A line of the request that the server gets; an empty value leaves the client's line out.",
+  }),
+  proxy_headers_hash_max_size: num(512, { doc: "Accepted for compatibility." }),
+  proxy_headers_hash_bucket_size: num(64, { doc: "Accepted for compatibility." }),
+  proxy_set_body: template(undefined, { doc: "A body instead of the client's." }),
+  proxy_method: template(undefined, { doc: "A method instead of the client's." }),
+  proxy_http_version: choice("1.1", ["1.0", "1.1"], { doc: "Version of HTTP that servers are spoken to in." }),
+  proxy_pass_request_headers: flag(true, { doc: "Passes the lines of the client's request." }),
+  proxy_pass_request_body: flag(true, { doc: "Passes the body of the client's request." }),
+  proxy_hide_header: list(headerName, { syntax: "field", doc: "A line of answers that clients don't see." }),
+  proxy_pass_header: list(headerName, {
+    syntax: "field",
+    doc: "A line of answers that clients see although it is hidden otherwise.",
+  }),
+  proxy_ignore_headers: bits([], Object.keys(IGNORED_BITS) as IgnoredWord[], {
+    doc: "Lines of answers that have no effect.",
+  }),
+  proxy_intercept_errors: flag(false, { doc: "Answers errors of the server with `error_page`." }),
+  proxy_buffering: flag(true, { doc: "Reads answers as fast as the server sends them." }),
+  proxy_buffer_size: size(PAGE, { doc: "Largest head of an answer." }),
+  proxy_buffers: buffers(`8 ${PAGE}`, { doc: "Memory for an answer that a slow client has not taken." }),
+  proxy_busy_buffers_size: size(undefined, { doc: "Accepted for compatibility, with nginx's bounds." }),
+  proxy_max_temp_file_size: size(undefined, { doc: "Bytes of an answer that may wait in a file; 0 for none." }),
+  proxy_temp_file_write_size: size(undefined, { doc: "Accepted for compatibility, with nginx's bounds." }),
+  proxy_temp_path: raw<TemporaryFolder, undefined>(undefined, parseTemporaryPath, {
+    args: [1, 4],
+    syntax: "path [level1 [level2 [level3]]]",
+    defaultText: "proxy_temp",
+    doc: "Folder of temporary files with answers.",
+  }),
+  proxy_connect_timeout: msec("60s", { doc: "Time for a connection to a server." }),
+  proxy_send_timeout: msec("60s", { doc: "Time between two writes to a server." }),
+  proxy_read_timeout: msec("60s", { doc: "Time between two reads from a server." }),
+  proxy_send_lowat: size("0", { doc: "Accepted for compatibility: no effect on Linux." }),
+  proxy_next_upstream: bits(["error", "timeout"], Object.keys(NEXT_BITS) as NextWord[], {
+    doc: "What makes a request go on to the next server.",
+  }),
+  proxy_next_upstream_tries: num(0, { doc: "Servers that a request is given to; 0 for all." }),
+  proxy_next_upstream_timeout: msec("0", { doc: "Time in which a request may go on to another server; 0 for any." }),
+  proxy_ignore_client_abort: flag(false, { doc: "Finishes requests whose client has gone." }),
+  proxy_force_ranges: flag(false, { doc: "Serves ranges of any answer." }),
+};
+
+type ProxyConf = ConfOf<typeof directives>;
+
+/** The largest of the sizes that a part of an answer can have at once. */
+function partBytes({ proxy_buffer_size: head, proxy_buffers: body }: ProxyConf): number {
+  return Math.max(head, body.sizeBytes);
+}
+
+const PART_WORDS = 'the maximum of the value of "proxy_buffer_size" and one of the "proxy_buffers"';
+
+function checkSizes(conf: ProxyConf, report: (message: string) => void): void {
+  const { count, sizeBytes }: Buffers = conf.proxy_buffers;
+  if (count < 2) {
+    report('there must be at least 2 "proxy_buffers"');
+    return;
+  }
+  const part = partBytes(conf);
+  const busy = conf.proxy_busy_buffers_size ?? 2 * part;
+  if (busy < part) report(`"proxy_busy_buffers_size" must be equal to or greater than ${PART_WORDS}`);
+  else if (busy > (count - 1) * sizeBytes)
+    report('"proxy_busy_buffers_size" must be less than the size of all "proxy_buffers" minus one buffer');
+  else if ((conf.proxy_temp_file_write_size ?? 2 * part) < part)
+    report(`"proxy_temp_file_write_size" must be equal to or greater than ${PART_WORDS}`);
+  else if ((conf.proxy_max_temp_file_size ?? DEFAULT_TEMP_FILE_BYTES) < part && conf.proxy_max_temp_file_size !== 0)
+    report(
+      '"proxy_max_temp_file_size" must be equal to zero to disable temporary files usage or must be equal to or ' +
+        `greater than ${PART_WORDS}`,
+    );
+}
+
+/** Fixed addresses must be known when the configuration is read. */
+function checkPass(scope: Scope, report: Report): void {
+  const pass = scope.own(proxy).proxy_pass;
+  if (pass?.kind !== "fixed") return;
+  const { address } = pass;
+  const position = scope.origin(proxy, "proxy_pass")?.positions[0];
+  let http: Scope | undefined = scope;
+  while (http !== undefined && http.context !== "http") http = http.parent;
+  const isNamed = http
+    ?.conf(upstream)
+    .upstream.some(({ header }) => header.toLowerCase() === address.host.toLowerCase());
+  if (isNamed === true && !address.noPort)
+    report("emerg", `upstream "${address.host}" may not have port ${address.port}`, position);
+  else if (isNamed !== true && address.endpoints === undefined)
+    report("emerg", `host not found in upstream "${address.host}"`, position);
+}
+
+/** The Host of requests and `$proxy_port` for an address. */
+function hostHeader(address: UpstreamAddress): { readonly hostHeader: string; readonly port: string } {
+  if (address.host.startsWith("unix:")) return { hostHeader: "localhost", port: "" };
+  const plain = address.noPort || address.port === HTTP_PORT;
+  return { hostHeader: plain ? address.host : address.authority, port: String(address.port) };
+}
+
+function targetOf(address: UpstreamAddress, place: Place): rules.Target | undefined {
+  const found = place.worker.upstreams.find(address);
+  return found === undefined
+    ? undefined
+    : { upstream: found, scheme: SCHEME, uri: address.uri, ...hostHeader(address) };
+}
+
+/** Finds the upstream that a request's own text names. nginx: ngx_http_proxy_eval. */
+function computeTarget(request: Request, url: string, place: Place): rules.Target | number {
+  const { connection } = request;
+  if (!url.toLowerCase().startsWith(SCHEME)) {
+    connection.logError("error", `invalid URL prefix in "${url}"`);
+    return 500;
+  }
+  const text = url.slice(SCHEME.length);
+  const parsed = parseUpstreamAddress(text, HTTP_PORT, true);
+  if (typeof parsed === "string") {
+    connection.logError("error", `${parsed} in upstream "${text}"`);
+    return 500;
+  }
+  const address = parsed.uri.startsWith("?") ? { ...parsed, uri: `/${parsed.uri}` } : parsed;
+  const target = targetOf(address, place);
+  if (target !== undefined) return target;
+  connection.logError("error", `no resolver defined to resolve ${address.host}`);
+  return 502;
+}
+
+/** Length of the location's name that `proxy_pass` replaces. */
+function replacedLength(place: Place): number {
+  const origin = place.scope.origin(proxy, "proxy_pass")?.scope;
+  return origin !== undefined && isPlainLocation(origin) ? (headerOf(origin)?.name.length ?? 0) : 0;
+}
+
+function nameOfLocation(place: Place): string {
+  const origin = place.scope.origin(proxy, "proxy_pass")?.scope;
+  return origin === undefined ? "" : (headerOf(origin)?.name ?? "");
+}
+
+/** What `proxy_redirect default` means here. */
+function defaultRedirect(pass: Pass, place: Place): readonly Replacement[] {
+  if (pass.kind === "computed") return [];
+  const { url, address } = pass;
+  if (address.uri === "") return [{ pattern: literal(`${url}/`), replacement: literal("/") }];
+  return [{ pattern: literal(url), replacement: literal(nameOfLocation(place)) }];
+}
+
+function redirectsOf(conf: ProxyConf, pass: Pass, place: Place): readonly Replacement[] {
+  const standard = defaultRedirect(pass, place);
+  if (conf.proxy_redirect === undefined) return standard;
+  return conf.proxy_redirect.flatMap((line) => (line === "default" ? standard : [line]));
+}
+
+function sumBits<W extends string>(words: ReadonlySet<W>, values: Readonly<Record<W, number>>): number {
+  let sum = 0;
+  for (const word of words) sum |= values[word];
+  return sum;
+}
+
+function hiddenHeaders(conf: ProxyConf): ReadonlySet<string> {
+  const hidden = new Set([...HIDDEN, ...conf.proxy_hide_header].map((name) => name.toLowerCase()));
+  for (const name of conf.proxy_pass_header) hidden.delete(name.toLowerCase());
+  return hidden;
+}
+
+function rulesOf(conf: ProxyConf, pass: Pass, place: Place): rules.UpstreamRules {
+  const proxied = new ProxyRequest(
+    {
+      headers: conf.proxy_set_header,
+      method: conf.proxy_method,
+      body: conf.proxy_set_body,
+      http11: conf.proxy_http_version === "1.1",
+      passHeaders: conf.proxy_pass_request_headers,
+      passBody: conf.proxy_pass_request_body,
+    },
+    place,
+  );
+  const replaced = replacedLength(place);
+  const { proxy_buffers: memory } = conf;
+  const next = conf.proxy_next_upstream;
+  return {
+    target: targetFinder(pass, place),
+    uriOf: (request, { uri }) => proxiedUri(request, uri, replaced, pass.kind === "computed") || undefined,
+    prepare: (request, uri, target) => proxied.prepare(request, uri, target),
+    write: (request, output) => proxied.write(request, output),
+    sendsBody: proxied.sendsBody,
+    isHead: (request) => proxied.methodOf(request).toUpperCase() === "HEAD",
+    connectTimeoutMs: conf.proxy_connect_timeout,
+    sendTimeoutMs: conf.proxy_send_timeout,
+    readTimeoutMs: conf.proxy_read_timeout,
+    next: next.has("off") ? 0 : sumBits(next, NEXT_BITS),
+    nextTries: conf.proxy_next_upstream_tries,
+    nextTimeoutMs: conf.proxy_next_upstream_timeout,
+    bufferSize: conf.proxy_buffer_size,
+    memoryBytes: memory.count * memory.sizeBytes,
+    maxTempFileSize: conf.proxy_max_temp_file_size ?? DEFAULT_TEMP_FILE_BYTES,
+    temporaryFolder: conf.proxy_temp_path as TemporaryFolder,
+    buffering: conf.proxy_buffering,
+    interceptErrors: conf.proxy_intercept_errors,
+    ignoreClientAbort: conf.proxy_ignore_client_abort,
+    forceRanges: conf.proxy_force_ranges,
+    ignoredHeaders: sumBits(conf.proxy_ignore_headers, IGNORED_BITS),
+    hiddenHeaders: hiddenHeaders(conf),
+    rewriteRedirect: redirectRewrite(redirectsOf(conf, pass, place), place),
+    rewriteCookie: cookieRewrite(
+      {
+        domains: conf.proxy_cookie_domain ?? [],
+        paths: conf.proxy_cookie_path ?? [],
+        flags: conf.proxy_cookie_flags ?? [],
+      },
+      place,
+    ),
+    localAddress: undefined,
+  };
+}
+
+function targetFinder(pass: Pass, place: Place): (request: Request) => rules.Target | number {
+  if (pass.kind === "computed") {
+    const url = place.compile(pass.url);
+    return (request) => computeTarget(request, url(request), place);
+  }
+  const target = targetOf(pass.address, place) as rules.Target;
+  return () => target;
+}
+
+function build(conf: ProxyConf, place: Place): Handler | undefined {
+  const pass = conf.proxy_pass;
+  if (pass === undefined) return undefined;
+  const built = rulesOf(conf, pass, place);
+  return (request) => {
+    request.exchange ??= new Exchange(request);
+    return request.exchange.run(built);
+  };
+}
+
+/** The addresses that a request came through, and the one that it comes from. */
+function forwardedFor({ head, connection }: Request): string {
+  let text = "";
+  for (let index = head.find("x-forwarded-for"); index >= 0; index = head.find("x-forwarded-for", index + 1)) {
+    text += `${head.value(index)}, `;
+  }
+  return text + connection.remoteAddress;
+}
+
+const variables: readonly Variable[] = [
+  { name: "proxy_host", get: (request) => request.exchange?.target?.hostHeader },
+  { name: "proxy_port", get: (request) => request.exchange?.target?.port },
+  { name: "proxy_add_x_forwarded_for", get: forwardedFor },
+];
+
+export const proxy = httpModule({
+  name: "proxy",
+  contexts: "http, server, location",
+  directives,
+  variables,
+  autoRedirect: true,
+  merge(merged, _outer, { environment: { prefix } }) {
+    if (merged.proxy_temp_path !== undefined) return merged;
+    return { ...merged, proxy_temp_path: { path: `${prefix}proxy_temp`, levels: [1, 2] } };
+  },
+  check(conf, { scope, own }, report) {
+    checkPass(scope, report);
+    if (Object.keys(own).some((name) => /buffer|temp_file/.test(name)))
+      checkSizes(conf, (message) => report("emerg", message, scope.directive?.end));
+  },
+  contentHandler: build,
+});

@@ -1,0 +1,149 @@
+/** `upstream` blocks: their servers and the connections that are kept to them. nginx: ngx_http_upstream_module, ngx_http_upstream_keepalive_module. */
+import type { PeerSettings } from "../../balance/peers.ts";
+import { type Parameter, present, readParameters, valued } from "../../conf/parameters.ts";
+import type { Scope } from "../../conf/scope.ts";
+import type { ConfOf, Report, Use } from "../../conf/slot.ts";
+import { blocks, list, msec, num, raw } from "../../conf/slots.ts";
+import { parseNumber } from "../../conf/units.ts";
+import { number, seconds } from "../../conf/values.ts";
+import type { Endpoint } from "../../io/stream.ts";
+import { httpModule } from "../module.ts";
+import { parseUpstreamAddress } from "../upstream-address.ts";
+import type { KeepAliveSettings } from "../upstream-group.ts";
+import { UPSTREAM_PREFIXES, UPSTREAM_VARIABLES } from "../upstream-variables.ts";
+
+const HTTP_PORT = 80;
+/** nginx's answer to a file that says nothing of keep-alive. */
+const STANDARD_IDLE = 32;
+
+/** One `server` of an upstream. */
+export interface UpstreamServer {
+  /** Address as it was written. */
+  readonly name: string;
+  readonly endpoints: readonly Endpoint[];
+  readonly settings: Pick<PeerSettings, "weight" | "maxConns" | "maxFails" | "failTimeoutS" | "down">;
+  readonly backup: boolean;
+  readonly order: number;
+}
+
+const positive: Parameter<number> = {
+  hasValue: true,
+  fallback: 1,
+  parse: (text) => {
+    const value = parseNumber(text);
+    return value === 0 ? undefined : value;
+  },
+};
+
+const PARAMETERS = {
+  weight: positive,
+  max_conns: valued(number, undefined, 0),
+  max_fails: valued(number, undefined, 1),
+  fail_timeout: valued(seconds, undefined, 10),
+  backup: present,
+  down: present,
+};
+
+function parseServer(use: Use): UpstreamServer | undefined {
+  const name = use.args[0] as string;
+  const values = readParameters(use, PARAMETERS, { from: 1 });
+  if (values === undefined) return undefined;
+  const address = parseUpstreamAddress(name, HTTP_PORT, false);
+  if (typeof address === "string") return use.fail(`${address} in upstream "${name}"`);
+  if (address.endpoints === undefined) return use.fail(`host not found in upstream "${name}"`);
+  return {
+    name,
+    endpoints: address.endpoints,
+    settings: {
+      weight: values.weight,
+      maxConns: values.max_conns,
+      maxFails: values.max_fails,
+      failTimeoutS: values.fail_timeout,
+      down: values.down,
+    },
+    backup: values.backup,
+    order: use.order,
+  };
+}
+
+/** `keepalive`: how many idle connections, and whether a location uses only those that it has made. */
+interface KeepAliveLine {
+  readonly maxIdle: number;
+  readonly local: boolean;
+}
+
+function parseKeepAlive(use: Use): KeepAliveLine | undefined {
+  const [count = "", word] = use.args;
+  const maxIdle = parseNumber(count);
+  if (maxIdle === undefined) return use.fail(`invalid value "${count}" in "keepalive" directive`);
+  if (word !== undefined && word !== "local") return use.fail(`invalid parameter "${word}"`);
+  return { maxIdle, local: word !== undefined };
+}
+
+const directives = {
+  upstream: blocks({ http: "upstream" }, (use) => use.args[0], {
+    args: 1,
+    syntax: "name",
+    doc: "A group of servers that requests are balanced over.",
+  }),
+  server: list(parseServer, {
+    in: "upstream",
+    args: [1, Number.POSITIVE_INFINITY],
+    inherit: "none",
+    syntax: "address [parameters]",
+    doc: "A server of the group, and what is special about it.",
+  }),
+  keepalive: raw<KeepAliveLine, KeepAliveLine>({ maxIdle: STANDARD_IDLE, local: true }, parseKeepAlive, {
+    in: "upstream",
+    args: [1, 2],
+    syntax: "connections [local]",
+    defaultText: "32 local",
+    doc: "Idle connections that a worker keeps; 0 keeps none.",
+  }),
+  keepalive_requests: num(1000, { in: "upstream", doc: "Requests of one kept connection." }),
+  keepalive_time: msec("1h", { in: "upstream", doc: "Age at which a connection is no longer kept." }),
+  keepalive_timeout: msec("60s", { in: "upstream", doc: "Time that an idle connection is kept." }),
+};
+
+type UpstreamConf = ConfOf<typeof directives>;
+
+/** When the connections of an upstream are kept; undefined when they are not. */
+export function keepAliveOf(conf: UpstreamConf): KeepAliveSettings | undefined {
+  const { maxIdle, local } = conf.keepalive;
+  if (maxIdle === 0) return undefined;
+  return {
+    maxIdle,
+    local,
+    requests: conf.keepalive_requests,
+    timeMs: conf.keepalive_time,
+    timeoutMs: conf.keepalive_timeout,
+  };
+}
+
+/** For balancing methods without backup servers: those that stand behind their directive are refused, as nginx does. */
+export function refuseBackup(scope: Scope, order: number | undefined, report: Report): void {
+  if (order === undefined) return;
+  const positions = scope.origin(upstream, "server")?.positions;
+  scope.conf(upstream).server.forEach((server, index) => {
+    if (server.backup && server.order > order) {
+      report("emerg", 'balancing method does not support parameter "backup"', positions?.[index]);
+    }
+  });
+}
+
+export const upstream = httpModule({
+  name: "upstream",
+  directives,
+  variables: UPSTREAM_VARIABLES,
+  prefixes: UPSTREAM_PREFIXES,
+  check(_conf, { scope, own }, report) {
+    const seen = new Set<string>();
+    for (const { header, scope: block } of scope.context === "http" ? (own.upstream ?? []) : []) {
+      const name = header.toLowerCase();
+      if (seen.has(name)) report("emerg", `duplicate upstream "${header}"`, block.directive?.end);
+      seen.add(name);
+      if (block.own(upstream).server === undefined)
+        report("emerg", "no servers are inside upstream", block.directive?.block?.end);
+    }
+  },
+});

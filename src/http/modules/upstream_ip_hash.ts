@@ -1,0 +1,33 @@
+/** `ip_hash`: the client's network decides. nginx: ngx_http_upstream_ip_hash_module. */
+import { IpHash } from "../../balance/ip_hash.ts";
+import { raw } from "../../conf/slots.ts";
+import { httpModule } from "../module.ts";
+import { noKey } from "../upstream-group.ts";
+import { refuseBackup } from "./upstream.ts";
+
+const directives = {
+  ip_hash: raw<{ readonly order: number }, undefined>(undefined, ({ order }) => ({ order }), {
+    in: "upstream",
+    args: 0,
+    inherit: "none",
+    syntax: "",
+    doc: "Gives the clients of a network to one server.",
+  }),
+};
+
+export const ipHash = httpModule({
+  name: "upstream_ip_hash",
+  directives,
+  check: (conf, { scope }, report) => refuseBackup(scope, conf.ip_hash?.order, report),
+  balancer: ({ ip_hash: line }) =>
+    line === undefined
+      ? undefined
+      : {
+          order: line.order,
+          create: (group) => new IpHash(group),
+          keyOf: (request) => {
+            const { remote } = request.connection.stream;
+            return "ip" in remote ? remote.ip : noKey(request);
+          },
+        },
+});

@@ -1,0 +1,191 @@
+/**
+ * The head of a proxied request: request line, Host, the lines that the configuration sets, then those of the client that
+ * it does not. Compiled once per location; bytes of the client's head are copied as they are. nginx: ngx_http_proxy_create_request.
+ */
+import { constantOf, type Template } from "../conf/template.ts";
+import { type FieldTable, fieldTable, findField, KNOWN_FIELDS } from "../wire/http1/fields.ts";
+import { FIELD_STRIDE, type RequestHead } from "../wire/http1/request-head.ts";
+import { escapeUri } from "../wire/http1/uri.ts";
+import type { Place } from "./module.ts";
+import type { Output } from "./output.ts";
+import type { Request } from "./request.ts";
+import type { Target } from "./upstream-rules.ts";
+import type { Text } from "./variables.ts";
+
+/** One `proxy_set_header`. */
+export interface SetHeader {
+  readonly name: string;
+  readonly value: Template;
+}
+
+/** Lines of the client that never go through as they are; the values are templates that take their place. */
+const STANDARD: readonly (readonly [name: string, value: "" | "length" | "chunked"])[] = [
+  ["Host", ""],
+  ["Connection", ""],
+  ["Proxy-Connection", ""],
+  ["Content-Length", "length"],
+  ["Transfer-Encoding", "chunked"],
+  ["TE", ""],
+  ["Keep-Alive", ""],
+  ["Expect", ""],
+  ["Upgrade", ""],
+];
+
+/** Room for spaces, the version, line ends, lengths. */
+const FIXED_BYTES = 128;
+/** `findField` knows no longer names. */
+const LONGEST_TABLE_NAME = 31;
+
+interface Line {
+  readonly prefix: string;
+  readonly value: Text;
+}
+
+export interface ProxyRequestOptions {
+  readonly headers: readonly SetHeader[];
+  readonly method: Template | undefined;
+  readonly body: Template | undefined;
+  readonly http11: boolean;
+  readonly passHeaders: boolean;
+  readonly passBody: boolean;
+}
+
+export class ProxyRequest {
+  private readonly method: Text | undefined;
+  private readonly host: Text | undefined;
+  private readonly lines: readonly Line[];
+  private readonly body: Text | undefined;
+  private readonly http11: boolean;
+  private readonly passHeaders: boolean;
+  private readonly sendsLength: boolean;
+  readonly sendsBody: boolean;
+  /** Known fields, and other names, that the client's lines with them are left out for. */
+  private readonly skipKnown: Uint8Array;
+  private readonly skipNames: FieldTable;
+  private readonly skipLong: ReadonlySet<string>;
+  // What `prepare` has made for the `write` that follows at once.
+  private requestLine = "";
+  private hostText = "";
+  private lengthText = "";
+  private bodyText = "";
+  private readonly values: string[] = [];
+
+  constructor(options: ProxyRequestOptions, place: Place) {
+    const compile = (template: Template | undefined): Text | undefined =>
+      template === undefined ? undefined : place.compile(template);
+    this.method = compile(options.method);
+    this.body = compile(options.body);
+    this.http11 = options.http11;
+    this.passHeaders = options.passHeaders;
+    this.sendsBody = options.passBody && options.body === undefined;
+    const isHost = ({ name }: SetHeader): boolean => name.toLowerCase() === "host";
+    this.host = compile(options.headers.findLast(isHost)?.value);
+    const own = options.headers.filter((header) => !isHost(header));
+    const names = new Set(own.map(({ name }) => name.toLowerCase()));
+    this.sendsLength = !names.has("content-length");
+    for (const [name] of STANDARD) names.add(name.toLowerCase());
+    this.lines = own
+      .filter(({ value }) => constantOf(value) !== "")
+      .map(({ name, value }) => ({ prefix: `${name}: `, value: place.compile(value) }));
+    this.skipKnown = Uint8Array.from(KNOWN_FIELDS, (name) => (names.has(name) ? 1 : 0));
+    const others = [...names].filter((name) => !(KNOWN_FIELDS as readonly string[]).includes(name));
+    this.skipNames = fieldTable(others.filter((name) => name.length <= LONGEST_TABLE_NAME));
+    this.skipLong = new Set(others.filter((name) => name.length > LONGEST_TABLE_NAME));
+  }
+
+  /** The method that the upstream sees. */
+  methodOf(request: Request): string {
+    return this.method === undefined ? request.methodName : this.method(request);
+  }
+
+  /** Makes the texts; the bytes that all needs at most. */
+  prepare(request: Request, uri: string, target: Target): number {
+    const { head } = request;
+    this.requestLine = `${this.methodOf(request)} ${uri}${this.http11 ? " HTTP/1.1\r\n" : " HTTP/1.0\r\n"}`;
+    let host = this.host?.(request);
+    if (host === undefined || (host === "" && this.http11)) host = target.hostHeader;
+    this.hostText = host;
+    this.bodyText = this.body === undefined ? "" : this.body(request);
+    const length = this.sendsLength ? this.lengthOf(request) : -1;
+    this.lengthText = length < 0 ? "" : String(length);
+    let size = FIXED_BYTES + this.requestLine.length + host.length + head.scanned + 2 * head.fieldCount;
+    size += this.bodyText.length;
+    const { lines, values } = this;
+    for (let i = 0; i < lines.length; i++) {
+      const { prefix, value } = lines[i] as Line;
+      const text = value(request);
+      values[i] = text;
+      size += prefix.length + text.length + 2;
+    }
+    return size;
+  }
+
+  /** What `Content-Length` says, -1 for nothing. A chunked body has been read whole, so its length is known. */
+  private lengthOf(request: Request): number {
+    if (this.body !== undefined) return this.bodyText.length;
+    if (request.body !== undefined) return request.body.length;
+    return request.bodyDiscarded ? 0 : request.contentLength;
+  }
+
+  write(request: Request, output: Output): void {
+    output.text(this.requestLine);
+    if (this.hostText !== "") {
+      output.text("Host: ");
+      output.text(this.hostText);
+      output.text("\r\n");
+    }
+    const { lines, values } = this;
+    for (let i = 0; i < lines.length; i++) {
+      const value = values[i] as string;
+      if (value === "") continue;
+      output.text((lines[i] as Line).prefix);
+      output.text(value);
+      output.text("\r\n");
+    }
+    if (this.lengthText !== "") {
+      output.text("Content-Length: ");
+      output.text(this.lengthText);
+      output.text("\r\n");
+    }
+    if (this.passHeaders) this.copyFields(request.head, output);
+    output.text("\r\n");
+    if (this.bodyText !== "") output.text(this.bodyText);
+  }
+
+  private copyFields(head: RequestHead, output: Output): void {
+    const { bytes, base, fields, fieldCount } = head;
+    for (let at = 0; at < fieldCount * FIELD_STRIDE; at += FIELD_STRIDE) {
+      const nameStart = base + (fields[at] as number);
+      const nameEnd = base + (fields[at + 1] as number);
+      const field = fields[at + 4] as number;
+      if (field >= 0 ? this.skipKnown[field] === 1 : this.skips(head, nameStart, nameEnd)) continue;
+      const valueStart = base + (fields[at + 2] as number);
+      const valueEnd = base + (fields[at + 3] as number);
+      // Nearly always exactly ": " stands between.
+      if (valueStart === nameEnd + 2) output.copy(bytes, nameStart, valueEnd);
+      else {
+        output.copy(bytes, nameStart, nameEnd);
+        output.text(": ");
+        output.copy(bytes, valueStart, valueEnd);
+      }
+      output.text("\r\n");
+    }
+  }
+
+  private skips(head: RequestHead, start: number, end: number): boolean {
+    if (end - start <= LONGEST_TABLE_NAME) return findField(this.skipNames, head.bytes, start, end) >= 0;
+    return this.skipLong.size > 0 && this.skipLong.has(head.text(start - head.base, end - head.base).toLowerCase());
+  }
+}
+
+/** The URI for the upstream: that of `proxy_pass` in the place of the location's, or the client's. "" is an error. */
+export function proxiedUri(request: Request, targetUri: string, replaced: number, computed: boolean): string {
+  if (computed && targetUri !== "") return targetUri;
+  if (targetUri === "" && request.validUnparsedUri) return request.unparsedUri;
+  const { uri, args } = request;
+  const skip = request.validLocation && targetUri !== "" ? Math.min(replaced, uri.length) : 0;
+  const rest = uri.slice(skip);
+  const escaped = request.head.quotedUri || request.internal ? escapeUri(rest, "uri") : rest;
+  const path = (request.validLocation ? targetUri : "") + escaped;
+  return args === "" ? path : `${path}?${args}`;
+}

@@ -1,0 +1,184 @@
+/**
+ * The body of an upstream's answer on its way to the client: counted, taken out of its chunks, and kept in memory or in a
+ * temporary file while the client is slow. Counterpart in nginx: ngx_event_pipe.c and the input filters of ngx_http_proxy_module.c.
+ */
+import type { Bytes } from "../base/bytes.ts";
+import type { Memory } from "../io/memory.ts";
+import { CHUNK_DATA, CHUNK_DONE, CHUNK_MORE, ChunkedDecoder } from "../wire/http1/chunked.ts";
+import { bytesChunk, type Chunk, fileChunk } from "./body.ts";
+import { sendBody } from "./engine.ts";
+import type { Request } from "./request.ts";
+import { TemporaryFile } from "./temporary-file.ts";
+import type { UpstreamRules } from "./upstream-rules.ts";
+
+/** What `consume` says: more is to come, it is whole, it is whole and more came behind it, or it is malformed. */
+export const BODY_MORE = 0;
+export const BODY_DONE = 1;
+export const BODY_EXCESS = 2;
+export const BODY_INVALID = 3;
+/** A file of ours can't be written. */
+export const BODY_FAILED = 4;
+export type BodyResult = number;
+
+const UNTIL_CLOSE = -1;
+
+/** Bytes that have come. */
+export interface Piece {
+  /** What the kernel knows these bytes by, if it does. */
+  readonly memory: Memory | undefined;
+  readonly bytes: Bytes;
+  readonly start: number;
+  readonly end: number;
+}
+
+export class AnswerBody {
+  /** The client's queue is as long as it may be: read no more before it is empty. */
+  full = false;
+  chunked = false;
+  /** Bytes to come, -1 when the end of the connection is the end of the body. */
+  private left = 0;
+  private buffered = false;
+  private failed = false;
+  /** Bytes in memory that have been given to a client that was busy. */
+  private waitingBytes = 0;
+  private file: TemporaryFile | undefined = undefined;
+  private decoder: ChunkedDecoder | undefined = undefined;
+
+  /** A new body: chunked, of so many bytes, or until the end (-1). */
+  begin(length: number, chunked: boolean, buffered: boolean): void {
+    this.chunked = chunked;
+    this.left = length;
+    this.buffered = buffered;
+    this.full = false;
+    this.failed = false;
+    this.waitingBytes = 0;
+    if (!chunked) return;
+    this.decoder ??= new ChunkedDecoder();
+    this.decoder.reset();
+  }
+
+  /** Nothing is to come. */
+  get whole(): boolean {
+    return !this.chunked && this.left === 0;
+  }
+
+  /** The end of the connection ends it well. */
+  get endsWithConnection(): boolean {
+    return !this.chunked && this.left === UNTIL_CLOSE;
+  }
+
+  /** Sends a piece on. */
+  consume(request: Request, rules: UpstreamRules, piece: Piece): BodyResult {
+    return this.chunked ? this.consumeChunks(request, rules, piece) : this.consumePlain(request, rules, piece);
+  }
+
+  private consumePlain(request: Request, rules: UpstreamRules, piece: Piece): BodyResult {
+    const { memory, bytes, start, end } = piece;
+    const size = this.left === UNTIL_CLOSE ? end - start : Math.min(this.left, end - start);
+    if (this.left !== UNTIL_CLOSE) this.left -= size;
+    if (size > 0) this.deliver(request, rules, memory, bytes, start, start + size);
+    if (this.failed) return BODY_FAILED;
+    if (this.left !== 0) return BODY_MORE;
+    return start + size < end ? BODY_EXCESS : BODY_DONE;
+  }
+
+  private consumeChunks(request: Request, rules: UpstreamRules, piece: Piece): BodyResult {
+    const { memory, bytes, start, end } = piece;
+    const decoder = this.decoder as ChunkedDecoder;
+    const { exchange } = request;
+    let at = start;
+    while (at < end) {
+      const result = decoder.next(bytes, at, end);
+      at = decoder.position;
+      if (result === CHUNK_DATA) {
+        this.deliver(request, rules, memory, bytes, decoder.dataStart, at);
+        if (this.failed) return BODY_FAILED;
+        if (exchange?.active !== true) return BODY_MORE;
+      } else if (result === CHUNK_DONE) {
+        this.chunked = false;
+        this.left = 0;
+        return at < end ? BODY_EXCESS : BODY_DONE;
+      } else if (result !== CHUNK_MORE) return BODY_INVALID;
+    }
+    return BODY_MORE;
+  }
+
+  private deliver(
+    request: Request,
+    rules: UpstreamRules,
+    memory: Memory | undefined,
+    bytes: Bytes,
+    start: number,
+    end: number,
+  ): void {
+    const { connection } = request;
+    const size = end - start;
+    if (!connection.isBlocked(request)) {
+      emit(request, bytesChunk(bytes, start, end));
+      if (!connection.isBlocked(request)) return;
+      this.waitingBytes += size;
+      if (!this.buffered) this.full = true;
+      return;
+    }
+    const fits = this.waitingBytes + size <= rules.memoryBytes;
+    if (this.buffered && !fits && this.spill(request, rules, memory, bytes, start, end)) return;
+    if (this.failed) return;
+    emit(request, bytesChunk(bytes.slice(start, end)));
+    this.waitingBytes += size;
+    if (!this.buffered || !fits) this.full = true;
+  }
+
+  /** Puts bytes into the temporary file. False when they may not go there. */
+  private spill(
+    request: Request,
+    rules: UpstreamRules,
+    memory: Memory | undefined,
+    bytes: Bytes,
+    start: number,
+    end: number,
+  ): boolean {
+    if ((this.file?.length ?? 0) + end - start > rules.maxTempFileSize) return false;
+    const file = this.file ?? this.openFile(request, rules);
+    if (file === undefined) return false;
+    const from = file.length;
+    const errno = memory === undefined ? file.appendCopy(bytes, start, end) : file.append(memory, start, end);
+    if (errno !== 0) {
+      request.connection.logError("crit", `pwrite() "${file.path}" failed`, errno);
+      this.failed = true;
+      return false;
+    }
+    emit(request, fileChunk(file.fd, from, file.length));
+    return true;
+  }
+
+  private openFile(request: Request, rules: UpstreamRules): TemporaryFile | undefined {
+    const { connection } = request;
+    const file = TemporaryFile.create(connection.worker, rules.temporaryFolder, false);
+    if (file instanceof TemporaryFile) {
+      connection.logError("warn", `an upstream response is buffered to a temporary file ${file.path}`);
+      this.file = file;
+      return file;
+    }
+    connection.logError("crit", `${file.call} "${file.path}" failed`, file.errno);
+    this.failed = true;
+    return undefined;
+  }
+
+  /** The client has taken everything. */
+  drained(): void {
+    this.waitingBytes = 0;
+    this.full = false;
+  }
+
+  /** The request is over. */
+  release(): void {
+    this.file?.close();
+    this.file = undefined;
+  }
+}
+
+function emit(request: Request, chunk: Chunk): void {
+  if (request.bodyFilters === undefined) {
+    if (!request.headerOnly) request.connection.emit(request, chunk);
+  } else sendBody(request, [chunk], false);
+}

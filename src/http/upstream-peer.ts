@@ -1,0 +1,413 @@
+/**
+ * The side of an exchange that faces the upstream: chooses a peer, connects or takes an idle connection, sends the request, and
+ * goes on to the next peer when one fails. What the answer becomes is upstream.ts. Counterpart in nginx: the first half of
+ * ngx_http_upstream.c.
+ *
+ * | phase      | means                                                          | timer           |
+ * |------------|----------------------------------------------------------------|-----------------|
+ * | idle       | it has not begun, or it is over                                | none            |
+ * | connecting | a new connection is on its way                                 | connect_timeout |
+ * | sending    | the request is being sent; an answer may come early            | send_timeout    |
+ * | waiting    | the request is sent, the head of the answer is awaited         | read_timeout    |
+ * | answering  | the body of the answer passes through                          | read_timeout    |
+ */
+import { Pick } from "../balance/pick.ts";
+import { FAILURE, NEXT, type PeerOutcome, SUCCESS } from "../balance/round_robin.ts";
+import type { Level } from "../base/log.ts";
+import type { Memory } from "../io/memory.ts";
+import type { Endpoint } from "../io/stream.ts";
+import { Timed } from "../net/timers.ts";
+import { LOCK, PATCH, POST } from "../wire/http1/methods.ts";
+import { bytesChunk, type Chunk, fileChunk } from "./body.ts";
+import { OK } from "./outcome.ts";
+import type { Output } from "./output.ts";
+import { PeerConnection, type PeerUser } from "./peer-connection.ts";
+import type { Request } from "./request.ts";
+import {
+  NEXT_ERROR,
+  NEXT_HTTP_403,
+  NEXT_HTTP_404,
+  NEXT_HTTP_429,
+  NEXT_HTTP_500,
+  NEXT_HTTP_503,
+  NEXT_HTTP_504,
+  NEXT_NO_LIVE,
+  NEXT_NON_IDEMPOTENT,
+  NEXT_TIMEOUT,
+  type Target,
+  type UpstreamRules,
+} from "./upstream-rules.ts";
+import { Tries, type Try, UNKNOWN } from "./upstream-try.ts";
+
+const IDLE = 0;
+const CONNECTING = 1;
+const SENDING = 2;
+const WAITING = 3;
+export const ANSWERING = 4;
+
+const WHILE_CONNECTING = "while connecting to upstream";
+const WHILE_SENDING = "while sending request to upstream";
+export const WHILE_READING_HEAD = "while reading response header from upstream";
+
+const ENOENT = 2;
+const EPIPE = 32;
+const ENETDOWN = 100;
+const ENETUNREACH = 101;
+const ECONNRESET = 104;
+const ENOTCONN = 107;
+const ETIMEDOUT = 110;
+const ECONNREFUSED = 111;
+const EHOSTDOWN = 112;
+const EHOSTUNREACH = 113;
+const EADDRNOTAVAIL = 99;
+/** Failures that are the peer's or the network's; any other is ours. */
+const PEER_FAILURES: ReadonlySet<number> = new Set([
+  ECONNRESET,
+  EPIPE,
+  ENOTCONN,
+  ETIMEDOUT,
+  ECONNREFUSED,
+  ENETDOWN,
+  ENETUNREACH,
+  EHOSTDOWN,
+  EHOSTUNREACH,
+]);
+/** Failures that connect(2) itself tells: nginx names the peer in their message. */
+const AT_ONCE: ReadonlySet<number> = new Set([ENETUNREACH, EADDRNOTAVAIL]);
+
+/** The statuses that stand for reasons to try the next peer; 502 for all others. */
+const STATUS_OF: ReadonlyMap<number, number> = new Map([
+  [NEXT_TIMEOUT, 504],
+  [NEXT_HTTP_504, 504],
+  [NEXT_HTTP_500, 500],
+  [NEXT_HTTP_503, 503],
+  [NEXT_HTTP_403, 403],
+  [NEXT_HTTP_404, 404],
+  [NEXT_HTTP_429, 429],
+]);
+
+export abstract class PeerSide extends Timed implements PeerUser {
+  readonly tries = new Tries();
+  /** `$proxy_host` and its like; undefined before the first request has got that far. */
+  target: Target | undefined = undefined;
+  /** What it is doing, for the log. */
+  action: string | undefined = undefined;
+  protected readonly request: Request;
+  protected phase = IDLE;
+  protected rules!: UpstreamRules;
+  protected pick: Pick | undefined = undefined;
+  protected uri = "";
+  protected peerName = "";
+  private endpoint: Endpoint | undefined = undefined;
+  protected attempt!: Try;
+  protected connection: PeerConnection | undefined = undefined;
+  /** The connection was an idle one: when it fails before an answer, that does not count as a try. */
+  private reused = false;
+  protected requestSent = false;
+  private bodySent = false;
+  /** The connection may be kept: the answer has come to its end. */
+  protected keepable = false;
+  /** Reading from the peer is paused, because the client is slow. */
+  protected paused = false;
+  /** Parts of the request that the socket has not taken. */
+  private readonly unsent: Chunk[] = [];
+  private beganMs = 0;
+  protected attemptMs = 0;
+
+  constructor(request: Request) {
+    super();
+    this.request = request;
+  }
+
+  /** The answer's head is no longer that of the last peer. */
+  protected abstract forgetHead(): void;
+  /** The end of the peer's side ends the answer well. */
+  protected abstract endsWithConnection(): boolean;
+  /** Ends the exchange: OK, ERROR or a status to answer. Nothing may be done behind it. */
+  protected abstract finalize(rc: number): void;
+  abstract onPeerData(memory: Memory, start: number, end: number): void;
+
+  get active(): boolean {
+    return this.phase !== IDLE;
+  }
+
+  /** It goes on when the client has gone. */
+  get outlivesClient(): boolean {
+    return this.rules.ignoreClientAbort;
+  }
+
+  /** Where the request is, as the log names it. */
+  get logName(): string | undefined {
+    if (this.peerName === "" || this.target === undefined) return undefined;
+    const separator = this.endpoint !== undefined && "path" in this.endpoint ? ":" : "";
+    return `${this.target.scheme}${this.peerName}${separator}${this.uri}`;
+  }
+
+  protected now(): number {
+    return this.request.connection.worker.ports.reactor.clock.now();
+  }
+
+  protected log(level: Level, message: string, errno?: number): void {
+    this.request.connection.logError(level, message, errno);
+  }
+
+  // ---- a peer
+
+  /** Gives the request to the first peer. */
+  protected approach(target: Target): void {
+    const { rules } = this;
+    if (this.tries.count > 0) this.tries.add();
+    const { balancer } = target.upstream;
+    const pick = this.pick ?? new Pick(balancer.group);
+    this.pick = pick;
+    balancer.begin(pick, target.upstream.keyOf(this.request));
+    if (rules.nextTries > 0 && pick.tries > rules.nextTries) pick.tries = rules.nextTries;
+    this.beganMs = this.now();
+    this.connect();
+  }
+
+  private connect(): void {
+    const { request, rules } = this;
+    const { upstream } = this.target as Target;
+    const pick = this.pick as Pick;
+    const now = this.now();
+    this.action = WHILE_CONNECTING;
+    this.phase = CONNECTING;
+    this.attempt = this.tries.add();
+    this.attemptMs = now;
+    this.requestSent = false;
+    this.bodySent = false;
+    this.keepable = false;
+    this.paused = false;
+    this.forgetHead();
+    this.unsent.length = 0;
+    if (!upstream.balancer.next(pick, now)) {
+      this.peerName = upstream.name;
+      this.endpoint = undefined;
+      this.attempt.peer = upstream.name;
+      this.log("error", "no live upstreams");
+      this.nextPeer(NEXT_NO_LIVE);
+      return;
+    }
+    const peer = pick.peers.at(pick.current);
+    const endpoint = upstream.endpointOf(peer);
+    this.peerName = peer.name;
+    this.endpoint = endpoint;
+    this.attempt.peer = peer.name;
+    const idle = upstream.keepAlive === undefined ? undefined : upstream.takeIdle(endpoint, rules);
+    this.reused = idle !== undefined;
+    if (idle !== undefined) {
+      idle.lend(this);
+      idle.requests++;
+      this.connection = idle;
+      this.sendRequest();
+      return;
+    }
+    const { worker } = request.connection;
+    const local = rules.localAddress?.(request);
+    this.connection = new PeerConnection(worker, upstream, { endpoint, local }, this);
+    this.connection.requests++;
+    worker.timers.arm(this, rules.connectTimeoutMs);
+  }
+
+  /** Ends the time with the peer; its connection is kept or closed. */
+  private release(outcome: PeerOutcome): void {
+    const pick = this.pick as Pick;
+    const { upstream } = this.target as Target;
+    const { connection } = this;
+    if (connection !== undefined) {
+      this.connection = undefined;
+      if (outcome !== FAILURE && this.mayKeep(connection)) {
+        if (this.paused) connection.stream.resumeReading();
+        connection.rest(upstream.keepAlive as NonNullable<typeof upstream.keepAlive>, this.rules);
+      } else connection.close();
+    }
+    if (pick.current < 0) return;
+    const now = this.now();
+    const { attempt } = this;
+    if (upstream.balancer.finish(pick, outcome, attempt.headerMs, Math.max(0, now - this.attemptMs), now)) {
+      this.log("warn", "upstream server temporarily disabled");
+    }
+  }
+
+  private mayKeep(connection: PeerConnection): boolean {
+    const { keepAlive } = (this.target as Target).upstream;
+    if (keepAlive === undefined || !this.keepable || !this.bodySent || connection.ended) return false;
+    if (connection.requests >= keepAlive.requests) return false;
+    if (this.now() - connection.startMs > keepAlive.timeMs) return false;
+    return !this.request.connection.worker.quiescing;
+  }
+
+  /** This peer won't do: the next one, or an error. nginx: ngx_http_upstream_next. */
+  protected nextPeer(reason: number): void {
+    const { rules, request, attempt } = this;
+    const pick = this.pick as Pick;
+    if (pick.current >= 0) this.release(reason === NEXT_HTTP_403 || reason === NEXT_HTTP_404 ? NEXT : FAILURE);
+    if (reason === NEXT_TIMEOUT) this.log("error", "upstream timed out", ETIMEDOUT);
+    if (this.reused && reason === NEXT_ERROR) pick.tries++;
+    const status = STATUS_OF.get(reason) ?? 502;
+    attempt.status = status;
+    const wanted = this.requestSent && isNonIdempotent(request) ? reason | NEXT_NON_IDEMPOTENT : reason;
+    if (pick.tries === 0 || (rules.next & wanted) !== wanted || this.isLate()) {
+      this.finalize(status);
+      return;
+    }
+    if (attempt.responseMs === UNKNOWN) attempt.responseMs = this.now() - this.attemptMs;
+    this.connect();
+  }
+
+  protected isLate(): boolean {
+    const { nextTimeoutMs } = this.rules;
+    return nextTimeoutMs > 0 && this.now() - this.beganMs >= nextTimeoutMs;
+  }
+
+  // ---- the request
+
+  private sendRequest(): void {
+    const { request, rules, attempt } = this;
+    attempt.connectMs = this.now() - this.attemptMs;
+    this.phase = SENDING;
+    this.action = WHILE_SENDING;
+    this.requestSent = true;
+    const { worker } = request.connection;
+    const output = worker.scratchFor(rules.prepare(request, this.uri, this.target as Target));
+    output.used = 0;
+    rules.write(request, output);
+    const rest = this.composeBody(output);
+    const taken = this.write(output, output.used);
+    if (taken < 0) return;
+    if (taken < output.used) this.unsent.push(bytesChunk(output.bytes.slice(taken, output.used)));
+    if (rest !== undefined) this.unsent.push(rest);
+    if (this.unsent.length === 0) this.requestDone();
+    else if (taken < output.used) worker.timers.arm(this, rules.sendTimeoutMs);
+    else this.sendMore();
+  }
+
+  /** Puts the request's body behind its head if it fits; what does not. */
+  private composeBody(output: Output): Chunk | undefined {
+    const { body } = this.request;
+    if (body === undefined || !this.rules.sendsBody || body.length === 0) return undefined;
+    if (body.file !== undefined) return fileChunk(body.file.fd, 0, body.length);
+    if (output.room < body.length) return bytesChunk(body.bytes, 0, body.length);
+    output.copy(body.bytes, 0, body.length);
+    return undefined;
+  }
+
+  /** Bytes of the output that the peer's socket has taken, -1 when the peer won't do and something else goes on. */
+  private write(output: Output, size: number): number {
+    const connection = this.connection as PeerConnection;
+    const taken = connection.stream.write(output.memory, 0, size, false);
+    return this.sent(taken, "send()");
+  }
+
+  private sent(taken: number, call: string): number {
+    if (taken >= 0) {
+      this.attempt.sentBytes += taken;
+      return taken;
+    }
+    (this.connection as PeerConnection).ended = true;
+    this.failed(`${call} failed`, -taken);
+    this.nextPeer(NEXT_ERROR);
+    return -1;
+  }
+
+  private sendMore(): void {
+    const { unsent, rules } = this;
+    const { worker } = this.request.connection;
+    while (unsent.length > 0) {
+      const chunk = unsent[0] as Chunk;
+      const size = chunk.end - chunk.start;
+      const part = chunk.bytes === undefined ? size : Math.min(size, worker.scratch.size);
+      const taken = this.offer(chunk, part);
+      if (taken < 0) return;
+      if (taken === size) unsent.shift();
+      else unsent[0] = { ...chunk, start: chunk.start + taken };
+      if (taken < part) {
+        worker.timers.arm(this, rules.sendTimeoutMs);
+        return;
+      }
+    }
+    this.requestDone();
+  }
+
+  private offer(chunk: Chunk, size: number): number {
+    const connection = this.connection as PeerConnection;
+    if (chunk.bytes === undefined)
+      return this.sent(connection.stream.sendFile(chunk.fd, chunk.start, size), "sendfile()");
+    const { scratch } = this.request.connection.worker;
+    scratch.used = 0;
+    scratch.copy(chunk.bytes, chunk.start, chunk.start + size);
+    return this.write(scratch, size);
+  }
+
+  private requestDone(): void {
+    this.bodySent = true;
+    if (this.phase !== SENDING) return;
+    this.phase = WAITING;
+    this.action = WHILE_READING_HEAD;
+    this.request.connection.worker.timers.arm(this, this.rules.readTimeoutMs);
+  }
+
+  // ---- what the peer's connection tells
+
+  onPeerWritable(): void {
+    if (this.phase === CONNECTING) this.sendRequest();
+    else if (this.phase === SENDING) this.sendMore();
+  }
+
+  onPeerEnd(): void {
+    // While reading is paused this is a first hint only: it comes again behind the last byte.
+    if (this.paused) return;
+    if (this.phase === ANSWERING && this.endsWithConnection()) {
+      this.finalize(OK);
+      return;
+    }
+    if (this.phase === SENDING) this.action = WHILE_READING_HEAD;
+    this.log("error", "upstream prematurely closed connection");
+    if (this.phase === ANSWERING) this.finalize(502);
+    else this.nextPeer(NEXT_ERROR);
+  }
+
+  onPeerError(errno: number): void {
+    if (this.phase === CONNECTING) {
+      const { endpoint } = this;
+      const atOnce = (endpoint !== undefined && "path" in endpoint) || AT_ONCE.has(errno);
+      const level = PEER_FAILURES.has(errno) ? "error" : errno === ENOENT || atOnce ? "crit" : "alert";
+      this.log(level, atOnce ? `connect() to ${this.peerName} failed` : "connect() failed", errno);
+      this.nextPeer(NEXT_ERROR);
+      return;
+    }
+    if (this.phase === SENDING) this.action = WHILE_READING_HEAD;
+    this.failed("recv() failed", errno);
+    if (this.phase === ANSWERING) this.finalize(502);
+    else this.nextPeer(NEXT_ERROR);
+  }
+
+  private failed(message: string, errno: number): void {
+    this.log(PEER_FAILURES.has(errno) ? "error" : "alert", message, errno);
+  }
+
+  onTimer(): void {
+    if (this.phase !== ANSWERING) {
+      this.nextPeer(NEXT_TIMEOUT);
+      return;
+    }
+    this.log("error", "upstream timed out", ETIMEDOUT);
+    this.finalize(504);
+  }
+
+  /** Leaves the peer and the timer: nothing more will be heard. */
+  protected leave(): void {
+    const { attempt } = this;
+    this.phase = IDLE;
+    this.stopTimer();
+    if (attempt.responseMs === UNKNOWN) attempt.responseMs = this.now() - this.attemptMs;
+    this.unsent.length = 0;
+    this.release(SUCCESS);
+  }
+}
+
+/** Repeating it may do something twice. */
+export function isNonIdempotent({ method }: Request): boolean {
+  return method === POST || method === LOCK || method === PATCH;
+}

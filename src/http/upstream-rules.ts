@@ -1,0 +1,96 @@
+/** How a location deals with an upstream, whatever protocol it speaks: what `proxy_*` (and later `fastcgi_*` …) say. nginx: ngx_http_upstream_conf_t. */
+import type { Endpoint } from "../io/stream.ts";
+import type { Output } from "./output.ts";
+import type { Request } from "./request.ts";
+import type { TemporaryFolder } from "./temporary-file.ts";
+import type { Upstream } from "./upstream-group.ts";
+
+/** Reasons to try the next peer, as bits. */
+export const NEXT_ERROR = 1;
+export const NEXT_TIMEOUT = 2;
+export const NEXT_INVALID_HEADER = 4;
+export const NEXT_HTTP_500 = 8;
+export const NEXT_HTTP_502 = 16;
+export const NEXT_HTTP_503 = 32;
+export const NEXT_HTTP_504 = 64;
+export const NEXT_HTTP_403 = 128;
+export const NEXT_HTTP_404 = 256;
+export const NEXT_HTTP_429 = 512;
+export const NEXT_NON_IDEMPOTENT = 1024;
+/** No peer is left: never in a configuration, so never a reason to go on. */
+export const NEXT_NO_LIVE = 2048;
+
+/** Answers of a peer that may be reasons. */
+export const NEXT_BY_STATUS: ReadonlyMap<number, number> = new Map([
+  [500, NEXT_HTTP_500],
+  [502, NEXT_HTTP_502],
+  [503, NEXT_HTTP_503],
+  [504, NEXT_HTTP_504],
+  [403, NEXT_HTTP_403],
+  [404, NEXT_HTTP_404],
+  [429, NEXT_HTTP_429],
+]);
+
+/** Lines of an answer that `proxy_ignore_headers` can take the effect from, as bits. */
+export const IGNORE_X_ACCEL_REDIRECT = 1;
+export const IGNORE_X_ACCEL_LIMIT_RATE = 2;
+export const IGNORE_X_ACCEL_BUFFERING = 4;
+export const IGNORE_X_ACCEL_CHARSET = 8;
+
+/** Rewrites a value; undefined when it stays as it is. */
+export type Rewrite = (request: Request, value: string) => string | undefined;
+
+/** Where a request goes, found when it begins. */
+export interface Target {
+  readonly upstream: Upstream;
+  /** `http://` */
+  readonly scheme: string;
+  /** `$proxy_host`, `$proxy_port` and the Host of the request. */
+  readonly hostHeader: string;
+  readonly port: string;
+  /** The URI part of `proxy_pass`; "" when it has none. */
+  readonly uri: string;
+}
+
+export interface UpstreamRules {
+  /** Undefined when it can't be told: the reason has been logged. */
+  target(request: Request): Target | number;
+  /** The URI that the upstream is asked for; undefined when it would be empty. */
+  uriOf(request: Request, target: Target): string | undefined;
+  /** Bytes that the head of the request needs at most; the texts that it is made of are kept until `write`. */
+  prepare(request: Request, uri: string, target: Target): number;
+  /** Writes the head of the request, and `proxy_set_body`. */
+  write(request: Request, output: Output): void;
+  /** The client's body follows the head. */
+  readonly sendsBody: boolean;
+  /** The answer to this request has no body. */
+  isHead(request: Request): boolean;
+  readonly connectTimeoutMs: number;
+  readonly sendTimeoutMs: number;
+  readonly readTimeoutMs: number;
+  /** Set of NEXT_ bits. */
+  readonly next: number;
+  /** 0: as many as there are peers. */
+  readonly nextTries: number;
+  /** 0: no limit. */
+  readonly nextTimeoutMs: number;
+  /** Bound of the answer's head. */
+  readonly bufferSize: number;
+  /** Bytes of an answer that are kept in memory for a slow client. */
+  readonly memoryBytes: number;
+  /** Bytes that are kept in a file behind that; 0: none. */
+  readonly maxTempFileSize: number;
+  readonly temporaryFolder: TemporaryFolder;
+  readonly buffering: boolean;
+  readonly interceptErrors: boolean;
+  readonly ignoreClientAbort: boolean;
+  readonly forceRanges: boolean;
+  /** Set of IGNORE_ bits. */
+  readonly ignoredHeaders: number;
+  /** Lower-case names of lines that the client doesn't see. */
+  readonly hiddenHeaders: ReadonlySet<string>;
+  readonly rewriteRedirect: Rewrite | undefined;
+  readonly rewriteCookie: Rewrite | undefined;
+  /** The address that connections come from; undefined: the system's choice. */
+  readonly localAddress: ((request: Request) => Endpoint | undefined) | undefined;
+}

@@ -1,0 +1,60 @@
+/** `$upstream_*`. nginx: ngx_http_upstream_vars. */
+import { findParam } from "../wire/http1/params.ts";
+import { seconds } from "./core-variables.ts";
+import type { Request } from "./request.ts";
+import type { Try } from "./upstream-try.ts";
+import type { Getter, Variable, VariablePrefix } from "./variables.ts";
+
+function list(value: (one: Try) => string): Getter {
+  return (request) => request.exchange?.tries.print(value);
+}
+
+function time(ms: number): string {
+  return ms < 0 ? "-" : seconds(ms);
+}
+
+/** Values of all lines of this name, joined as nginx joins them. */
+function header(rest: string): Getter {
+  return (request) => {
+    const head = request.exchange?.answeredHead;
+    if (head === undefined) return undefined;
+    let index = head.find(rest);
+    if (index < 0) return undefined;
+    let value = head.value(index);
+    for (index = head.find(rest, index + 1); index >= 0; index = head.find(rest, index + 1)) {
+      value += `, ${head.value(index)}`;
+    }
+    return value;
+  };
+}
+
+function cookie(rest: string): Getter {
+  return (request: Request) => {
+    const head = request.exchange?.answeredHead;
+    if (head === undefined) return undefined;
+    for (let index = head.find("set_cookie"); index >= 0; index = head.find("set_cookie", index + 1)) {
+      const [pair = ""] = head.value(index).split(";", 1);
+      const value = findParam(pair, rest, ";");
+      if (value !== undefined) return value;
+    }
+    return undefined;
+  };
+}
+
+/** Variables with names of their own. */
+export const UPSTREAM_VARIABLES: readonly Variable[] = [
+  { name: "upstream_addr", get: list((one) => one.peer) },
+  { name: "upstream_status", get: list((one) => (one.status === 0 ? "-" : String(one.status))) },
+  { name: "upstream_connect_time", get: list((one) => time(one.connectMs)) },
+  { name: "upstream_header_time", get: list((one) => time(one.headerMs)) },
+  { name: "upstream_response_time", get: list((one) => time(one.responseMs)) },
+  { name: "upstream_response_length", get: list((one) => String(one.bodyBytes)) },
+  { name: "upstream_bytes_received", get: list((one) => String(one.receivedBytes)) },
+  { name: "upstream_bytes_sent", get: list((one) => String(one.sentBytes)) },
+];
+
+/** Families of variables. */
+export const UPSTREAM_PREFIXES: readonly VariablePrefix[] = [
+  { prefix: "upstream_http_", bind: header },
+  { prefix: "upstream_cookie_", bind: cookie },
+];

@@ -1,0 +1,84 @@
+/** All upstreams of a configuration: those with a block, and those that a proxied address alone makes. nginx: ngx_http_upstream_add. */
+import { localGroup, PEER_DEFAULTS, type PeerSettings } from "../balance/peers.ts";
+import { type Balancer, RoundRobin } from "../balance/round_robin.ts";
+import type { Bytes } from "../base/bytes.ts";
+import type { Scope } from "../conf/scope.ts";
+import type { Endpoint } from "../io/stream.ts";
+import { keepAliveOf, type UpstreamServer, upstream } from "./modules/upstream.ts";
+import type { Request } from "./request.ts";
+import { peerName, type UpstreamAddress } from "./upstream-address.ts";
+import { type Member, noKey, Upstream } from "./upstream-group.ts";
+
+/** What a balancing module says of an upstream. */
+export interface BalancerRules {
+  /** Of its directive; the last one wins. */
+  readonly order: number;
+  create(group: ReturnType<typeof localGroup>): Balancer;
+  /** What requests are hashed by. */
+  readonly keyOf?: (request: Request) => Bytes;
+}
+
+/** Upstreams that requests have named (`proxy_pass http://$host`) and that are remembered; then they are forgotten. */
+const MAX_IMPLICIT = 4096;
+
+export class Upstreams {
+  private readonly named = new Map<string, Upstream>();
+  private implicit = new Map<string, Upstream>();
+
+  /** Makes the upstreams that have blocks. `rulesOf` asks the modules. */
+  define(http: Scope, rulesOf: (scope: Scope) => readonly BalancerRules[]): void {
+    for (const { header, scope } of http.conf(upstream).upstream) {
+      const { server } = scope.conf(upstream);
+      const members = server.flatMap(membersOf);
+      const isBackup = new Set(server.filter((one) => one.backup).flatMap((one) => one.endpoints));
+      const primary = members.filter(({ endpoint }) => !isBackup.has(endpoint));
+      const backup = members.filter(({ endpoint }) => isBackup.has(endpoint));
+      const rules = [...rulesOf(scope)].sort((a, b) => b.order - a.order)[0];
+      const group = localGroup(header, settingsOf(primary), settingsOf(backup));
+      const balancer = rules === undefined ? new RoundRobin(group) : rules.create(group);
+      const options = { keyOf: rules?.keyOf ?? noKey, keepAlive: keepAliveOf(scope.conf(upstream)) };
+      this.named.set(header.toLowerCase(), new Upstream(balancer, members, options));
+    }
+  }
+
+  /** The upstream that an address names; undefined when it is neither one with a block nor an address of its own. */
+  find(address: UpstreamAddress): Upstream | undefined {
+    if (address.noPort) {
+      const known = this.named.get(address.host.toLowerCase());
+      if (known !== undefined) return known;
+    }
+    if (address.endpoints === undefined) return undefined;
+    const key = `${address.host}:${address.port}`;
+    let found = this.implicit.get(key);
+    if (found === undefined) {
+      if (this.implicit.size >= MAX_IMPLICIT) this.implicit = new Map();
+      found = implicitUpstream(address, address.endpoints);
+      this.implicit.set(key, found);
+    }
+    return found;
+  }
+
+  closeIdle(): void {
+    for (const one of this.named.values()) one.closeIdle();
+  }
+}
+
+function membersOf(server: UpstreamServer): readonly Member[] {
+  return server.endpoints.map((endpoint) => ({
+    endpoint,
+    settings: { ...PEER_DEFAULTS, ...server.settings, name: peerName(endpoint), server: server.name },
+  }));
+}
+
+function settingsOf(members: readonly Member[]): readonly PeerSettings[] {
+  return members.map(({ settings }) => settings);
+}
+
+function implicitUpstream(address: UpstreamAddress, endpoints: readonly Endpoint[]): Upstream {
+  const members = endpoints.map((endpoint) => ({
+    endpoint,
+    settings: { ...PEER_DEFAULTS, name: peerName(endpoint), server: address.authority },
+  }));
+  const group = localGroup(address.host, settingsOf(members));
+  return new Upstream(new RoundRobin(group), members, { keyOf: noKey, keepAlive: undefined });
+}
