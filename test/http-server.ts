@@ -6,6 +6,7 @@ import os from "node:os";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { freePort } from "./support/server-process.ts";
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "../..");
 export const OURS = path.join(root, "bin/nginx");
@@ -14,15 +15,6 @@ export const OURS = path.join(root, "bin/nginx");
 export function installedNginx(): string | undefined {
   const binary = process.env["NGINX"] ?? "/usr/sbin/nginx";
   return spawnSync(binary, ["-v"]).error === undefined ? binary : undefined;
-}
-
-/** A TCP port that is free now. */
-export async function freePort(): Promise<number> {
-  const server = net.createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as net.AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
 
 /** What one exchange of bytes looked like. */
