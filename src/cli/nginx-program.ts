@@ -142,7 +142,11 @@ function ownInvocation(): Invocation {
   }
 }
 
-/** Writes to a descriptor until everything is out: a pipe may take it in parts. */
+/** Writes to a descriptor until everything is out: a pipe may take it in parts, and its reader may have seen enough. */
 function writeAll(fd: number, bytes: Uint8Array): void {
-  for (let offset = 0; offset < bytes.length; ) offset += writeSync(fd, bytes, offset);
+  try {
+    for (let offset = 0; offset < bytes.length; ) offset += writeSync(fd, bytes, offset);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EPIPE") throw error;
+  }
 }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, rmdirSync } from "node:fs";
+import { existsSync, mkdtempSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { test } from "node:test";
@@ -33,4 +33,16 @@ test("asking for help writes no reference pages", () => {
   assert.match(tandem(["reference", "--help"], folder).stdout, /^usage: tandem reference/);
   assert.ok(!existsSync(path.join(folder, "--help")));
   rmdirSync(folder);
+});
+
+test("a reader that stops reading early is no error", () => {
+  const line = `${TANDEM} lab --list | sleep 0; ${TANDEM} explain listen | sleep 0; ${TANDEM} help | sleep 0`;
+  const { stderr } = spawnSync("sh", ["-c", line], { encoding: "utf8" });
+  assert.equal(stderr, "");
+  const folder = mkdtempSync(path.join(tmpdir(), "tandem-cli-"));
+  const file = path.join(folder, "nginx.conf");
+  writeFileSync(file, `pid ${folder}/pid; events {}`);
+  const nginx = spawnSync("sh", ["-c", `${TANDEM} nginx -T -e stderr -c ${file} | sleep 0`], { encoding: "utf8" });
+  assert.equal(nginx.stderr.trim().split("\n").length, 2, nginx.stderr);
+  rmSync(folder, { recursive: true });
 });

@@ -56,6 +56,7 @@ function usage(): string {
 
 /** Runs the command that the arguments name, and returns the exit status. */
 export async function runTandem(args: readonly string[]): Promise<number> {
+  process.stdout.on("error", endQuietly);
   const [name, ...rest] = args;
   if (name === undefined || name === "help" || name === "--help" || name === "-h") {
     process.stdout.write(usage());
@@ -80,6 +81,12 @@ export async function runTandem(args: readonly string[]): Promise<number> {
     process.stderr.write(`tandem ${name}: ${sentence}\n"tandem ${name} --help" says more\n`);
     return 2;
   }
+}
+
+/** Whoever reads standard output has seen enough: `tandem check … | head`. */
+function endQuietly(error: NodeJS.ErrnoException): void {
+  if (error.code !== "EPIPE") throw error;
+  process.exit();
 }
 
 /** What `parseArgs` throws for an option that is unknown or lacks its value. */
