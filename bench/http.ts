@@ -14,6 +14,8 @@ export interface Work {
   readonly connections: number;
   /** A new connection for each request. */
   readonly closing: boolean;
+  /** Another nginx answers behind the server. */
+  readonly proxied?: boolean;
   /** What the ratio to nginx may be. */
   readonly goal: number;
 }
@@ -22,10 +24,19 @@ export const WORKS: readonly Work[] = [
   { name: "return 200", uri: "/ok", connections: 64, closing: false, goal: 1.0 },
   { name: "1 KB file", uri: "/1k.html", connections: 64, closing: false, goal: 1.0 },
   { name: "1 MB file", uri: "/1m.html", connections: 64, closing: false, goal: 1.0 },
+  {
+    name: "proxy, small response, keep-alive upstream",
+    uri: "/proxied",
+    connections: 64,
+    closing: false,
+    proxied: true,
+    goal: 1.0,
+  },
   { name: "new connection per request", uri: "/ok", connections: 64, closing: true, goal: 1.1 },
 ];
 
 const PORT = 18_980;
+const BACK_END_PORT = 18_981;
 const SERVER_CPU = 0;
 const LOAD_CPU = 1;
 
@@ -46,7 +57,25 @@ http {
     listen 127.0.0.1:${PORT} backlog=4096;
     root html;
     location = /ok { return 200 "hello from the other side\\n"; }
+    location = /proxied {
+      proxy_pass http://back_end;
+      proxy_http_version 1.1;
+      proxy_set_header Host $host;
+      proxy_set_header Connection "";
+      proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
+    }
   }
+  upstream back_end { server 127.0.0.1:${BACK_END_PORT}; keepalive 128; keepalive_requests 100000000; }
+}`;
+
+/** What answers proxied requests: always the reference, on the processor of the load. */
+const BACK_END_CONFIGURATION = `
+worker_processes 1;
+events { worker_connections 2000; }
+http {
+  access_log off;
+  keepalive_requests 100000000;
+  server { listen 127.0.0.1:${BACK_END_PORT}; location / { return 200 "hello from behind\\n"; } }
 }`;
 
 export interface Sample {
@@ -83,7 +112,27 @@ async function load(work: Work, seconds: number): Promise<{ requests: number; fa
 }
 
 /** Loads a server for `seconds` after a warm-up of the same kind, and returns what a request has cost it. */
-export async function measure(program: ServerProgram, work: Work, seconds: number): Promise<Sample> {
+export async function measure(
+  program: ServerProgram,
+  work: Work,
+  seconds: number,
+  reference: ServerProgram,
+): Promise<Sample> {
+  if (work.proxied !== true) return measureAlone(program, work, seconds);
+  const site = makeSite();
+  try {
+    const backEnd = await startServer(reference, site.folder, BACK_END_CONFIGURATION, LOAD_CPU);
+    try {
+      return await measureAlone(program, work, seconds);
+    } finally {
+      await backEnd.stop();
+    }
+  } finally {
+    site.remove();
+  }
+}
+
+async function measureAlone(program: ServerProgram, work: Work, seconds: number): Promise<Sample> {
   const site = makeSite();
   try {
     const server = await startServer(program, site.folder, CONFIGURATION, SERVER_CPU);

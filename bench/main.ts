@@ -71,8 +71,8 @@ for (const work of WORKS) {
   if (options.only !== undefined && !work.name.includes(options.only)) continue;
   const pairs: { theirs: Sample; ours: Sample; ratio: number }[] = [];
   for (let round = 0; round < rounds; round++) {
-    const theirs = await measure(reference, work, seconds);
-    const ours = await measure(tandem, work, seconds);
+    const theirs = await measure(reference, work, seconds, reference);
+    const ours = await measure(tandem, work, seconds, reference);
     pairs.push({ theirs, ours, ratio: ours.cpuUsPerRequest / theirs.cpuUsPerRequest });
   }
   const ratios = pairs.map((pair) => pair.ratio);
