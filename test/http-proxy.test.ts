@@ -44,6 +44,7 @@ const REPLIES: Readonly<Record<string, (seen: Seen) => Reply>> = {
   "/404": () => "HTTP/1.1 404 Not Found\r\nContent-Length: 4\r\n\r\nback",
   "/204": () => "HTTP/1.1 204 No Content\r\nX-Made: yes\r\n\r\n",
   "/304": () => 'HTTP/1.1 304 Not Modified\r\nETag: "x"\r\n\r\n',
+  "/from": () => (socket) => socket.write(ok(`from ${socket.remoteAddress}`)),
   "/large": () => ok("x".repeat(LARGE)),
 };
 
@@ -85,6 +86,8 @@ describe("proxy_pass", { timeout: 60_000 }, () => {
         location /unbuffered/ { proxy_pass http://kept/; proxy_buffering off; }
         location /memory/ { proxy_pass http://kept/; proxy_max_temp_file_size 0; }
         location /stubborn/ { proxy_pass http://kept/; proxy_ignore_client_abort on; }
+        location /bound/ { proxy_pass http://kept/; proxy_bind 127.0.0.3; }
+        location /bound-by/ { proxy_pass http://kept/; proxy_bind $arg_a; }
         location /slash/ { proxy_pass http://kept; }
         location /regex { proxy_pass http://kept; proxy_redirect ~^http://[^/]+/to/(.*)$ /new/$1; }
       }`,
@@ -336,6 +339,13 @@ describe("proxy_pass", { timeout: 60_000 }, () => {
     assert.match(await server.get("/computed/?to=nowhere.example"), /^HTTP\/1.1 502 /);
     await logged(/no resolver defined to resolve nowhere.example/);
     assert.match(await server.get("/computed/?to=:1"), /^HTTP\/1.1 500 /);
+  });
+
+  test("connects from the address of proxy_bind", async () => {
+    assert.match(await server.get("/bound/from"), /from 127.0.0.3$/);
+    assert.match(await server.get("/bound-by/from?a=127.0.0.4"), /from 127.0.0.4$/);
+    assert.match(await server.get("/bound-by/from?a=x"), /from 127/);
+    await logged(/invalid local address "x"/);
   });
 
   test("redirects a location's name without its slash", async () => {

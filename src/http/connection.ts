@@ -72,6 +72,7 @@ export class Connection extends ConnectionOutput implements StreamOwner {
   private partial: Request | undefined = undefined;
   /** Input that came while it could not be used; reading is paused. */
   private held: Bytes | undefined = undefined;
+  private remoteText = "";
   private ended = false;
   private noDelay = false;
   private linger: Linger | undefined = undefined;
@@ -88,8 +89,11 @@ export class Connection extends ConnectionOutput implements StreamOwner {
 
   /** Address of the client as text; `unix:` for a unix socket. */
   get remoteAddress(): string {
-    const { remote } = this.stream;
-    return "ip" in remote ? printIp(remote.ip) : "unix:";
+    if (this.remoteText === "") {
+      const { remote } = this.stream;
+      this.remoteText = "ip" in remote ? printIp(remote.ip) : "unix:";
+    }
+    return this.remoteText;
   }
 
   /** Address that the client has connected to, without port. */

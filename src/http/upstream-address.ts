@@ -68,6 +68,15 @@ function parseUnix(text: string, withUri: boolean): UpstreamAddress | string {
   return { host: name, port: 0, noPort: true, uri, authority: name, endpoints: [{ path }] };
 }
 
+/** Reads an IP address with or without a port (0: any), as `proxy_bind` takes it; undefined when it is none. */
+export function parseLocalAddress(text: string): Endpoint | undefined {
+  const match = /^(?:\[([^\]]*)\]|([^:]*))(?::(\d{1,5}))?$/.exec(text);
+  const ip =
+    match === null ? parseIpv6(text) : match[1] === undefined ? parseIpv4(match[2] as string) : parseIpv6(match[1]);
+  const port = Number(match?.[3] ?? 0);
+  return ip === undefined || port > MAX_PORT ? undefined : { ip, port };
+}
+
 /** `$upstream_addr` of an endpoint. */
 export function peerName(endpoint: Endpoint): string {
   return printEndpoint(endpoint);

@@ -194,6 +194,7 @@ export abstract class PeerSide extends Timed implements PeerUser {
     this.peerName = peer.name;
     this.endpoint = endpoint;
     this.attempt.peer = peer.name;
+    const local = rules.localAddress?.(request);
     const idle = upstream.keepAlive === undefined ? undefined : upstream.takeIdle(endpoint, rules);
     this.reused = idle !== undefined;
     if (idle !== undefined) {
@@ -204,7 +205,6 @@ export abstract class PeerSide extends Timed implements PeerUser {
       return;
     }
     const { worker } = request.connection;
-    const local = rules.localAddress?.(request);
     this.connection = new PeerConnection(worker, upstream, { endpoint, local }, this);
     this.connection.requests++;
     worker.timers.arm(this, rules.connectTimeoutMs);

@@ -24,7 +24,7 @@ import { type CookieFlags, cookieRewrite, type Replacement, redirectRewrite } fr
 import type { Request } from "../request.ts";
 import type { TemporaryFolder } from "../temporary-file.ts";
 import { Exchange } from "../upstream.ts";
-import { parseUpstreamAddress, type UpstreamAddress } from "../upstream-address.ts";
+import { parseLocalAddress, parseUpstreamAddress, type UpstreamAddress } from "../upstream-address.ts";
 import * as rules from "../upstream-rules.ts";
 import type { Variable } from "../variables.ts";
 import { headerOf, parsePattern, parseTemporaryPath } from "./core.ts";
@@ -129,6 +129,30 @@ function parseCookieFlags(use: Use, current: readonly CookieFlags[] | undefined)
   const flags = words.map((word) => use.template(word));
   if (cookie === undefined || flags.includes(undefined)) return undefined;
   return [...(current ?? []), { cookie, flags: flags as readonly Template[] }];
+}
+
+/** `proxy_bind`: undefined where nothing is said, an empty text for `off`. */
+function parseBind(use: Use): Template | undefined {
+  const [text = "", word] = use.args;
+  if (text === "off" && word === undefined) return literal("");
+  const local = use.template(text);
+  if (local === undefined) return undefined;
+  const constant = constantOf(local);
+  const isWrong = constant !== undefined && parseLocalAddress(constant) === undefined;
+  if (isWrong) return use.fail(`invalid address "${text}"`);
+  if (word === "transparent") return use.fail('the parameter "transparent" of "proxy_bind" is not supported');
+  return word === undefined ? local : use.fail(`invalid parameter "${word}"`);
+}
+
+function localAddress(bind: Template | undefined, place: Place): rules.UpstreamRules["localAddress"] {
+  if (bind === undefined) return undefined;
+  const text = place.compile(bind);
+  return (request) => {
+    const value = text(request);
+    const local = parseLocalAddress(value);
+    if (local === undefined && value !== "") request.connection.logError("error", `invalid local address "${value}"`);
+    return local;
+  };
 }
 
 const NEXT_BITS = {
@@ -242,6 +266,11 @@ const directives = {
   proxy_connect_timeout: msec("60s", { doc: "Time for a connection to a server." }),
   proxy_send_timeout: msec("60s", { doc: "Time between two writes to a server." }),
   proxy_read_timeout: msec("60s", { doc: "Time between two reads from a server." }),
+  proxy_bind: raw<Template, undefined>(undefined, parseBind, {
+    args: [1, 2],
+    syntax: "address | off",
+    doc: "The address that connections to servers come from.",
+  }),
   proxy_send_lowat: size("0", { doc: "Accepted for compatibility: no effect on Linux." }),
   proxy_next_upstream: bits(["error", "timeout"], Object.keys(NEXT_BITS) as NextWord[], {
     doc: "What makes a request go on to the next server.",
@@ -416,7 +445,7 @@ function rulesOf(conf: ProxyConf, pass: Pass, place: Place): rules.UpstreamRules
       },
       place,
     ),
-    localAddress: undefined,
+    localAddress: localAddress(conf.proxy_bind, place),
   };
 }
 

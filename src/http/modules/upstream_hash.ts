@@ -2,7 +2,7 @@
 import { ConsistentHash, Hash } from "../../balance/hash.ts";
 import { fromLatin1 } from "../../base/bytes.ts";
 import type { Use } from "../../conf/slot.ts";
-import { raw } from "../../conf/slots.ts";
+import { fold } from "../../conf/slots.ts";
 import type { Template } from "../../conf/template.ts";
 import { httpModule } from "../module.ts";
 import { refuseBackup } from "./upstream.ts";
@@ -21,7 +21,7 @@ function parseHash(use: Use): HashLine | undefined {
 }
 
 const directives = {
-  hash: raw<HashLine, undefined>(undefined, parseHash, {
+  hash: fold<HashLine, undefined>(undefined, parseHash, {
     in: "upstream",
     args: [1, 2],
     inherit: "none",

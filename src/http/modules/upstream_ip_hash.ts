@@ -1,12 +1,12 @@
 /** `ip_hash`: the client's network decides. nginx: ngx_http_upstream_ip_hash_module. */
 import { IpHash } from "../../balance/ip_hash.ts";
-import { raw } from "../../conf/slots.ts";
+import { fold } from "../../conf/slots.ts";
 import { httpModule } from "../module.ts";
 import { noKey } from "../upstream-group.ts";
 import { refuseBackup } from "./upstream.ts";
 
 const directives = {
-  ip_hash: raw<{ readonly order: number }, undefined>(undefined, ({ order }) => ({ order }), {
+  ip_hash: fold<{ readonly order: number }, undefined>(undefined, ({ order }) => ({ order }), {
     in: "upstream",
     args: 0,
     inherit: "none",

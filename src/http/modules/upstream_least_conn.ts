@@ -1,10 +1,10 @@
 /** `least_conn`: the server with the fewest active connections. nginx: ngx_http_upstream_least_conn_module. */
 import { LeastConn } from "../../balance/least_conn.ts";
-import { raw } from "../../conf/slots.ts";
+import { fold } from "../../conf/slots.ts";
 import { httpModule } from "../module.ts";
 
 const directives = {
-  least_conn: raw<{ readonly order: number }, undefined>(undefined, ({ order }) => ({ order }), {
+  least_conn: fold<{ readonly order: number }, undefined>(undefined, ({ order }) => ({ order }), {
     in: "upstream",
     args: 0,
     inherit: "none",

@@ -1,7 +1,7 @@
 /** `random`: a server by chance, or the better of two. nginx: ngx_http_upstream_random_module. */
 import { Random, type RandomBelow, RandomTwo } from "../../balance/random.ts";
 import type { Use } from "../../conf/slot.ts";
-import { raw } from "../../conf/slots.ts";
+import { fold } from "../../conf/slots.ts";
 import { httpModule } from "../module.ts";
 import { refuseBackup } from "./upstream.ts";
 
@@ -18,7 +18,7 @@ function parseRandom(use: Use): RandomLine | undefined {
 }
 
 const directives = {
-  random: raw<RandomLine, undefined>(undefined, parseRandom, {
+  random: fold<RandomLine, undefined>(undefined, parseRandom, {
     in: "upstream",
     args: [0, 2],
     inherit: "none",
