@@ -44,6 +44,13 @@ test("what a client can send is escaped in slices and in texts alike; a missing 
   );
 });
 
+test("every octet of an address is written in decimal", () => {
+  for (let octet = 0; octet < 256; octet++) {
+    const text = compose(64, (line) => line.address(Uint8Array.of(octet, 0, 255 - octet, octet)));
+    assert.equal(text, `${octet}.0.${255 - octet}.${octet}`);
+  }
+});
+
 test("what does not fit is not begun, and the line says so", () => {
   for (const make of [
     (line: LogLine) => line.constant(new Uint8Array(5)),

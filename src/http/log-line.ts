@@ -10,8 +10,11 @@ import { FIELD_STRIDE } from "../wire/http1/request-head.ts";
 import type { Request } from "./request.ts";
 import type { Getter } from "./variables.ts";
 
-/** Room that a number or an address needs at most. */
+/** Room that a number needs at most. */
 const NUMBER_BYTES = 20;
+/** `255.255.255.255` and a dot too many. */
+const IPV4_BYTES = 16;
+const ZERO = 0x30;
 const DASH = 0x2d;
 const DOT = 0x2e;
 const BACKSLASH = 0x5c;
@@ -97,6 +100,23 @@ export class LogLine {
     return at + 4;
   }
 
+  /** An IPv4 address. */
+  address(ip: Bytes): void {
+    if (!this.room(IPV4_BYTES)) return;
+    const { bytes } = this;
+    let at = this.used;
+    for (let i = 0; i < 4; i++) {
+      const octet = ip[i] as number;
+      const tens = (octet * 205) >> 11; // octet / 10, exact below 1029
+      const hundreds = (tens * 205) >> 11;
+      if (hundreds > 0) bytes[at++] = ZERO + hundreds;
+      if (tens > 0) bytes[at++] = ZERO + tens - 10 * hundreds;
+      bytes[at++] = ZERO + octet - 10 * tens;
+      bytes[at++] = DOT;
+    }
+    this.used = at - 1;
+  }
+
   /** A non-negative integer. */
   decimal(value: number): void {
     if (this.room(NUMBER_BYTES)) this.used = writeDecimal(this.bytes, value, this.used);
@@ -126,11 +146,7 @@ function remoteAddress({ connection }: Request, line: LogLine): void {
     line.text(connection.remoteAddress);
     return;
   }
-  const { ip } = remote;
-  for (let i = 0; i < 4; i++) {
-    if (i > 0) line.byte(DOT);
-    line.decimal(ip[i] as number);
-  }
+  line.address(remote.ip);
 }
 
 /** Variables that can be appended without a string. A user name has to be decoded, but there seldom is one. */
