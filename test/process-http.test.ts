@@ -132,7 +132,7 @@ describe("bin/nginx", { timeout: 120_000 }, () => {
     await until(() => load.succeeded > 100, "some load");
     server.configure(configuration(answering(PORT, "new")));
     server.signal("SIGUSR2");
-    await until(() => existsSync(server.pidFile) && server.pid !== old, "the new program");
+    await until(() => ![undefined, old].includes(server.pidIfAny), "the new program");
     const fresh = server.pid;
     process.kill(old, "SIGQUIT");
     await until(() => !isAlive(old), "the end of the old one");
@@ -165,7 +165,7 @@ describe("bin/nginx", { timeout: 120_000 }, () => {
       symlinkSync(path, program);
       server.configure(text(answer));
       server.signal("SIGUSR2", old);
-      await until(() => existsSync(server.pidFile) && server.pid !== old, `the start of ${answer}`);
+      await until(() => ![undefined, old].includes(server.pidIfAny), `the start of ${answer}`);
       // nginx writes its pid file before its workers are there.
       await until(async () => (await get(PORT)) === answer, `an answer of ${answer}`);
       process.kill(old, "SIGQUIT");

@@ -93,6 +93,15 @@ export class ServerProcess {
     return this.file("logs/nginx.pid");
   }
 
+  /** Undefined while there is no pid file, or an empty one: a program may be replacing another. */
+  get pidIfAny(): number | undefined {
+    try {
+      return this.pid === 0 ? undefined : this.pid;
+    } catch {
+      return undefined;
+    }
+  }
+
   get pid(): number {
     const pid = Number(readFileSync(this.pidFile, "latin1"));
     this.pids.add(pid);
