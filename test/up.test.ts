@@ -56,7 +56,7 @@ test("a node serves, tells its status, refuses a faulty reload aloud, and ends w
   const port = await freePort();
   const file = write("nginx.conf", nginxConf(port));
   const socket = path.join(folder, "status.sock");
-  const child: ChildProcess = spawn(TANDEM, ["up", "--nginx", file, "--socket", socket], {
+  const child: ChildProcess = spawn(TANDEM, ["up", "--nginx", file, "--prefix", folder, "--socket", socket], {
     stdio: ["ignore", "ignore", "pipe"],
   });
   let told = "";

@@ -38,13 +38,19 @@ export function isAlive(pid: number): boolean {
   }
 }
 
-/** Ids of the processes whose parent this is. */
+/** Ids of the processes whose parent this is, zombies too: from /proc, since a small machine has no ps. */
 export function childrenOf(pid: number): number[] {
+  return readdirSync("/proc")
+    .map(Number)
+    .filter((id) => Number.isInteger(id) && parentOf(id) === pid);
+}
+
+function parentOf(pid: number): number | undefined {
   try {
-    const text = execFileSync("ps", ["-o", "pid=", "--ppid", String(pid)], { encoding: "utf8" });
-    return text.split(/\s+/).filter(Boolean).map(Number);
+    const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
+    return Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1]);
   } catch {
-    return [];
+    return undefined;
   }
 }
 
