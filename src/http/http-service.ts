@@ -1,21 +1,22 @@
 /** The HTTP service of a worker: accepts on the sockets of a plan and gives each connection to its listening point. */
 import { printIp } from "../base/ip.ts";
 import type { Acceptor } from "../io/reactor.ts";
+import type { Service, ServiceCounters } from "../io/service.ts";
 import type { Stream } from "../io/stream.ts";
 import { Builder } from "./build.ts";
 import { Connection } from "./connection.ts";
 import type { ListeningPoint } from "./location.ts";
 import { httpModules, httpVariables } from "./modules.ts";
 import type { HttpPlan, SocketPlan } from "./plan.ts";
-import type { HttpCounters, HttpPorts, HttpService } from "./service.ts";
+import type { HttpPorts } from "./service.ts";
 import { Worker } from "./worker.ts";
 
 /** Builds the service. Log files are opened now. */
-export function createHttpService(plan: HttpPlan, ports: HttpPorts): HttpService {
-  return new Service(plan, ports);
+export function createHttpService(plan: HttpPlan, ports: HttpPorts): Service {
+  return new HttpService(plan, ports);
 }
 
-class Service implements HttpService {
+class HttpService implements Service {
   private readonly plan: HttpPlan;
   private readonly worker: Worker;
   private readonly points: readonly ListeningPoint[];
@@ -102,7 +103,7 @@ class Service implements HttpService {
     this.worker.accessLogs.reopen();
   }
 
-  counters(): HttpCounters {
+  counters(): ServiceCounters {
     return this.worker.counters();
   }
 }

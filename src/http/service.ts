@@ -29,30 +29,3 @@ export interface HttpPorts {
   /** `worker_connections`: connections beyond are closed at once, as nginx does. */
   readonly maxConnections: number;
 }
-
-/** Sums since the start, and what is going on now; nginx: stub_status. */
-export interface HttpCounters {
-  readonly accepted: number;
-  readonly handled: number;
-  readonly requests: number;
-  readonly active: number;
-  readonly reading: number;
-  readonly writing: number;
-  readonly waiting: number;
-}
-
-export interface HttpService {
-  /** Accepts on these sockets: `fds[i]` listens for `plan.listeners[i]`. */
-  start(fds: readonly number[]): void;
-  /**
-   * Stops accepting and lets what is going on come to its end; every answer says `Connection: close`. `onIdle` is called
-   * once, when the last connection has gone. An idle keep-alive connection may still bring one request, for
-   * `keepalive_min_timeout` (1 s when unset; nginx closes it at once and so loses a request that is on its way).
-   */
-  quiesce(onIdle: () => void): void;
-  /** Ends every connection now (worker_shutdown_timeout, TERM). */
-  terminate(): void;
-  /** Opens the access logs again by name, for rotation. */
-  reopenLogs(): void;
-  counters(): HttpCounters;
-}

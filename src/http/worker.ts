@@ -1,6 +1,7 @@
 /** What all connections of a worker share: ports, clock texts, output memory, pools, counters. */
 import { latin1 } from "../base/bytes.ts";
 import type { Log } from "../base/log.ts";
+import type { ServiceCounters } from "../io/service.ts";
 import { Timers } from "../net/timers.ts";
 import { parseHost } from "../wire/http1/host.ts";
 import { AccessLogs } from "./access-logs.ts";
@@ -14,7 +15,7 @@ import { Interner } from "./interner.ts";
 import { OpenFiles } from "./open-files.ts";
 import { OUTPUT_BYTES, Output } from "./output.ts";
 import { Request } from "./request.ts";
-import type { HttpCounters, HttpPorts } from "./service.ts";
+import type { HttpPorts } from "./service.ts";
 import { ErrorPages } from "./special-response.ts";
 import { lineName } from "./upstream-answer.ts";
 import type { Upstreams } from "./upstreams.ts";
@@ -123,7 +124,7 @@ export class Worker {
     return this.output;
   }
 
-  counters(): HttpCounters {
+  counters(): ServiceCounters {
     let reading = 0;
     for (const connection of this.connections) if (connection.state === READING) reading++;
     const { accepted, handled, requests, writing } = this;

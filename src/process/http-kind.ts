@@ -10,7 +10,8 @@ import { proxy } from "../http/modules/proxy.ts";
 import { httpModules, httpVariables } from "../http/modules.ts";
 import { planHttp } from "../http/plan.ts";
 import type { HttpPorts } from "../http/service.ts";
-import type { Service, ServiceKind, ServicePlan, ServicePorts } from "./service-kind.ts";
+import type { Service } from "../io/service.ts";
+import type { ServiceKind, ServicePlan, ServicePorts } from "./service-kind.ts";
 
 const RANDOM_POOL_BYTES = 4096;
 const NO_SERVICE: Service = {

@@ -1,7 +1,8 @@
 /** What master and workers say to each other over the IPC channel (JSON). */
+
+import type { ServiceCounters } from "../io/service.ts";
 import type { ConfigurationRequest } from "./nginx-configuration.ts";
 import type { RecordedFiles } from "./recorded-files.ts";
-import type { ServiceCounters } from "./service-kind.ts";
 
 /** The first message to a worker: which configuration to run, on which of its descriptors. */
 export interface StartMessage {

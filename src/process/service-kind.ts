@@ -10,6 +10,7 @@ import type { ListenSpec } from "../io/listen.ts";
 import type { Logging } from "../io/logging.ts";
 import type { MemorySource } from "../io/memory.ts";
 import type { Reactor } from "../io/reactor.ts";
+import type { Service } from "../io/service.ts";
 
 /** What a worker lends to its services. */
 export interface ServicePorts {
@@ -30,30 +31,6 @@ export interface ServicePlan {
   readonly logFiles: readonly string[];
   /** Absolute paths of folders for temporary files: made, and given to the workers' user. */
   readonly folders?: readonly string[];
-}
-
-/** Counters of one worker. */
-export interface ServiceCounters {
-  readonly accepted: number;
-  readonly handled: number;
-  readonly requests: number;
-  readonly active: number;
-  readonly reading: number;
-  readonly writing: number;
-  readonly waiting: number;
-}
-
-/** A service inside a worker. */
-export interface Service {
-  /** Accepts on these sockets: `fds[i]` listens for `plan.listens[i]`. */
-  start(fds: readonly number[]): void;
-  /** Stops accepting and lets what is going on come to its end; calls `onIdle` once, when the last connection has gone. */
-  quiesce(onIdle: () => void): void;
-  /** Ends every connection now. */
-  terminate(): void;
-  /** Opens its own log files again by name. */
-  reopenLogs(): void;
-  counters(): ServiceCounters;
 }
 
 export interface ServiceKind {

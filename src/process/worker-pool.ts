@@ -1,6 +1,6 @@
 /** The workers of a master: started by generation, counted, replaced when they die, told to end. nginx: ngx_reap_children. */
 import type { Log } from "../base/log.ts";
-import type { ServiceCounters } from "./service-kind.ts";
+import type { ServiceCounters } from "../io/service.ts";
 import { SIGNAL_NUMBERS } from "./signals.ts";
 import { type WorkerExit, WorkerProcess, type WorkerSpec, type WorkerState } from "./worker-process.ts";
 

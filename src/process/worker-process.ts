@@ -1,7 +1,7 @@
 /** A worker as its master sees it: a child process with a channel. */
 import { type ChildProcess, spawn } from "node:child_process";
+import type { ServiceCounters } from "../io/service.ts";
 import type { FromWorker, StartMessage, ToWorker } from "./messages.ts";
-import type { ServiceCounters } from "./service-kind.ts";
 
 /** Descriptors of a worker: 0–2 are the master's, 3 is the channel, listening sockets follow. */
 const FIRST_LISTENING_FD = 4;

@@ -5,6 +5,7 @@
  */
 import os from "node:os";
 import type { Log } from "../base/log.ts";
+import type { Service } from "../io/service.ts";
 import { printErrno, SystemError } from "../os/errno.ts";
 import { close as closeDescriptor } from "../os/ffi/files.ts";
 import { SystemFiles } from "../os/files.ts";
@@ -25,7 +26,7 @@ import { ProcessLogging } from "./logging.ts";
 import { addCounters, type FromWorker, NO_COUNTERS, type StartMessage, type ToWorker } from "./messages.ts";
 import { loadNginxConfiguration, type NginxConfiguration } from "./nginx-configuration.ts";
 import { ReplayingReader } from "./recorded-files.ts";
-import type { Service, ServiceKind } from "./service-kind.ts";
+import type { ServiceKind } from "./service-kind.ts";
 import { SIGNAL_NUMBERS } from "./signals.ts";
 
 /** The exit code that tells the master not to start the worker again. */

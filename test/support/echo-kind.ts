@@ -6,8 +6,9 @@ import { flag, list, text } from "../../src/conf/slots.ts";
 import type { ListenSpec } from "../../src/io/listen.ts";
 import type { Memory } from "../../src/io/memory.ts";
 import type { Acceptor } from "../../src/io/reactor.ts";
+import type { Service, ServiceCounters } from "../../src/io/service.ts";
 import type { Stream, StreamOwner } from "../../src/io/stream.ts";
-import type { Service, ServiceCounters, ServiceKind, ServicePorts } from "../../src/process/service-kind.ts";
+import type { ServiceKind, ServicePorts } from "../../src/process/service-kind.ts";
 
 /** How long an idle keep-alive connection may still bring a request when the worker is to quit. */
 const LAST_REQUEST_MS = 200;
