@@ -14,6 +14,16 @@ export interface AcceptOptions {
   readonly onError: (errno: number) => void;
 }
 
+/** What a socket that connects is given before it does. A number is bytes, 0 the system's choice. */
+export interface ConnectSettings {
+  readonly receiveBuffer: number;
+  readonly sendBuffer: number;
+  /** TCP probes while nothing is sent. */
+  readonly keepAlive: boolean;
+  /** The address that it is bound to need not be one of this machine (nginx: `proxy_bind … transparent`). */
+  readonly transparent: boolean;
+}
+
 export interface Acceptor {
   /** Stops accepting; what waits already is still told, inside this call. The listening socket itself stays open. */
   close(): void;
@@ -31,7 +41,7 @@ export interface Reactor {
   /** Accepts on an inherited listening socket. */
   accept(listeningFd: number, options: AcceptOptions): Acceptor;
   /** Begins to connect; success is the owner's first `onWritable`, failure its `onError`. Throws nothing. */
-  connect(remote: Endpoint, local: Endpoint | undefined, owner: StreamOwner): Stream;
+  connect(remote: Endpoint, local: Endpoint | undefined, owner: StreamOwner, settings?: ConnectSettings): Stream;
   /** Runs a task behind the events of this turn, before the loop sleeps (nginx: posted events). */
   defer(task: () => void): void;
   /** The only clock interrupt there is; `net/timers.ts` builds everything else on one of these. */

@@ -11,7 +11,7 @@
  */
 import type { Memory } from "../../io/memory.ts";
 import type { Endpoint, Stream, StreamOwner } from "../../io/stream.ts";
-import { EAGAIN, EINPROGRESS, EINTR, ENODATA, EPIPE } from "../errno.ts";
+import { EAGAIN, EINTR, ENODATA, EPIPE } from "../errno.ts";
 import { EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, EPOLLRDHUP } from "../ffi/epoll.ts";
 import { close } from "../ffi/files.ts";
 import { errno } from "../ffi/native.ts";
@@ -262,11 +262,6 @@ export class EpollStream implements Stream {
     if (this.closed) return;
     this.closed = true;
     this.host.forget(this);
-    close(this.fd);
+    if (this.fd >= 0) close(this.fd);
   }
-}
-
-/** True when connect(2) will be finished by an event. */
-export function connectContinues(error: number): boolean {
-  return error === EINPROGRESS || error === EINTR;
 }

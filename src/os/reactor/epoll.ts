@@ -8,7 +8,7 @@
  */
 import type { Clock } from "../../base/clock.ts";
 import type { Memory } from "../../io/memory.ts";
-import type { AcceptOptions, Acceptor, Alarm, Reactor } from "../../io/reactor.ts";
+import type { AcceptOptions, Acceptor, Alarm, ConnectSettings, Reactor } from "../../io/reactor.ts";
 import type { Endpoint, Stream, StreamOwner } from "../../io/stream.ts";
 import { systemError } from "../errno.ts";
 import {
@@ -28,23 +28,12 @@ import {
 } from "../ffi/epoll.ts";
 import { close } from "../ffi/files.ts";
 import { errno, type FdWatch, watchReadable } from "../ffi/native.ts";
-import {
-  AF_UNIX,
-  bind,
-  connect,
-  IP_BIND_ADDRESS_NO_PORT,
-  IPPROTO_IP,
-  SOCK_CLOEXEC,
-  SOCK_NONBLOCK,
-  SOCK_STREAM,
-  socket,
-} from "../ffi/sockets.ts";
 import { allocateMemory } from "../memory.ts";
-import { encodeEndpoint, familyOf } from "../sockaddr.ts";
 import { SocketOptions } from "../socket-options.ts";
 import { Alarms } from "./alarms.ts";
 import { type AcceptorHost, EpollAcceptor, unclaimedOwner } from "./epoll-acceptor.ts";
-import { connectContinues, EpollStream, type StreamHost } from "./epoll-stream.ts";
+import { EpollStream, type StreamHost } from "./epoll-stream.ts";
+import { openOutgoing } from "./outgoing.ts";
 import { TurnClock } from "./turn-clock.ts";
 
 /** One epoll_wait brings at most so many events (nginx: epoll_events). */
@@ -119,22 +108,9 @@ export class EpollReactor implements Reactor, StreamHost, AcceptorHost {
     return acceptor;
   }
 
-  connect(remote: Endpoint, local: Endpoint | undefined, owner: StreamOwner): Stream {
-    const family = familyOf(remote);
-    const fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd < 0) return this.failedConnect(fd, remote, owner, errno());
-    const { bytes, address } = this.addressMemory;
-    if (local !== undefined) {
-      if (family !== AF_UNIX) this.socketOptions.setInt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1);
-      const length = encodeEndpoint(bytes, 8, local);
-      if (bind(fd, address + 8, length) < 0) return this.failedConnect(fd, remote, owner, errno());
-    }
-    const length = encodeEndpoint(bytes, 8, remote);
-    const atOnce = connect(fd, address + 8, length) === 0;
-    if (!atOnce) {
-      const error = errno();
-      if (!connectContinues(error)) return this.failedConnect(fd, remote, owner, error);
-    }
+  connect(remote: Endpoint, local: Endpoint | undefined, owner: StreamOwner, settings?: ConnectSettings): Stream {
+    const fd = openOutgoing(this, remote, local, settings);
+    if (fd < 0) return this.failedConnect(remote, owner, -fd);
     const stream = new EpollStream(this, fd, remote, owner, true);
     const error = this.register(stream, STREAM_EVENTS);
     if (error !== 0) this.defer(() => stream.failLater(error));
@@ -142,8 +118,8 @@ export class EpollReactor implements Reactor, StreamHost, AcceptorHost {
   }
 
   /** A stream whose owner hears of the failure later: `connect` itself never calls back. */
-  private failedConnect(fd: number, remote: Endpoint, owner: StreamOwner, error: number): Stream {
-    const stream = new EpollStream(this, fd, remote, owner, true);
+  private failedConnect(remote: Endpoint, owner: StreamOwner, error: number): Stream {
+    const stream = new EpollStream(this, -1, remote, owner, true);
     this.defer(() => stream.failLater(error));
     return stream;
   }
