@@ -35,7 +35,7 @@ if (words.length === 0) {
   }
 }
 
-const files = [...testFiles("src"), ...testFiles("test")].filter(
+const files = [...testFiles("src"), ...testFiles("test"), ...testFiles("bench")].filter(
   (file) => words.length === 0 || words.some((word) => file.includes(word)),
 );
 const isPure = (file) => PURE.some((layer) => file.startsWith(path.join("src", layer) + path.sep));
