@@ -38,6 +38,7 @@ const settings: fc.Arbitrary<Omit<PeerSettings, "name" | "server">> = fc.record(
     failTimeoutS: fc.integer({ min: 0, max: 20 }),
     slowStartMs: fc.constantFrom(0, 0, 5000),
     down: fc.boolean(),
+    drain: fc.boolean(),
     route: fc.constant(""),
   },
   { noNullPrototype: true },
@@ -114,7 +115,7 @@ for (const [name, make, backups] of ALGORITHMS) {
             offered.add(pick.name);
             balancer.finish(pick, 2, -1, 1, 1000);
           }
-          const expected = [...named(primary, "p"), ...named(backup, "b")].filter((peer) => !peer.down);
+          const expected = [...named(primary, "p"), ...named(backup, "b")].filter((peer) => !peer.down && !peer.drain);
           assert.deepEqual([...offered].sort(), expected.map((peer) => peer.name).sort());
         },
       ),
@@ -127,7 +128,16 @@ test("over a cycle each peer is chosen as often as its weight says", () => {
   fc.assert(
     fc.property(fc.array(fc.integer({ min: 1, max: 12 }), { minLength: 2, maxLength: 8 }), (weights) => {
       const primary = weights.map((weight, i) => ({
-        ...{ maxConns: 0, maxFails: 1, failTimeoutS: 10, slowStartMs: 0, down: false, route: "", server: "s" },
+        ...{
+          maxConns: 0,
+          maxFails: 1,
+          failTimeoutS: 10,
+          slowStartMs: 0,
+          down: false,
+          drain: false,
+          route: "",
+          server: "s",
+        },
         name: String(i),
         weight,
       }));

@@ -24,6 +24,8 @@ export interface PeerSettings {
   /** Time in which the weight grows from zero to its value after a recovery, ms; 0: at once. */
   readonly slowStartMs: number;
   readonly down: boolean;
+  /** Only requests of sessions that are tied to it already. */
+  readonly drain: boolean;
   /** `route=` of the server; "": the digest of its name. What a sticky cookie carries. */
   readonly route: string;
 }
@@ -36,6 +38,7 @@ export const PEER_DEFAULTS: Omit<PeerSettings, "name" | "server"> = {
   failTimeoutS: 10,
   slowStartMs: 0,
   down: false,
+  drain: false,
   route: "",
 };
 
@@ -132,7 +135,7 @@ function beginSlot(words: Int32Array, at: number, settings: PeerSettings): void 
   words[at + EFFECTIVE_WEIGHT] = settings.weight;
   words[at + ACCESSED] = NEVER;
   words[at + CHECKED] = NEVER;
-  words[at + DOWN] = settings.down ? BY_ORDER : 0;
+  words[at + DOWN] = settings.down ? BY_ORDER : settings.drain ? DRAINING : 0;
 }
 
 /** Slots in the order of the configuration: the worker that comes first begins them, the others find them begun. */
@@ -169,7 +172,7 @@ export class Peers {
   readonly slots: Int32Array;
   readonly count: number;
   readonly totalWeight: number;
-  /** Peers that are not `down` by configuration: so many tries a request has here. */
+  /** Peers that are neither `down` nor drained by configuration: so many tries a request has here. */
   readonly tries: number;
   /** Weights are counted in units of 1/scale, so that slow start can give a peer less than one; 1 without slow start. */
   readonly scale: number;
@@ -187,7 +190,7 @@ export class Peers {
     this.slots = Int32Array.from(slots);
     this.count = settings.length;
     this.totalWeight = settings.reduce((sum, peer) => sum + peer.weight, 0);
-    this.tries = settings.filter((peer) => !peer.down).length;
+    this.tries = settings.filter((peer) => !peer.down && !peer.drain).length;
     this.scale = settings.some((peer) => peer.slowStartMs > 0) ? SLOW_START_STEPS : 1;
     this.sids = new Array(settings.length).fill(undefined);
     this.weights = Int32Array.from(settings, (peer) => peer.weight);
@@ -332,7 +335,7 @@ export class Group {
 }
 
 function identity(peer: PeerSettings): string {
-  return `${peer.server}\n${peer.name}\n${peer.weight}\n${peer.down}`;
+  return `${peer.server}\n${peer.name}\n${peer.weight}\n${peer.down}\n${peer.drain}`;
 }
 
 function claimAll(

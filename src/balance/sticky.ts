@@ -16,7 +16,8 @@ export interface StickyCookieSettings {
   readonly path: string;
 }
 
-const SAME_SITE = ["strict", "lax", "none"];
+/** What `samesite=` may say, in lower case. */
+export const SAME_SITE: readonly string[] = ["strict", "lax", "none"];
 
 /**
  * Value of the Set-Cookie line that ties a client to the peer of this sid. `domain` and `sameSite` may hold variables and so

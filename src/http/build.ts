@@ -30,7 +30,7 @@ import {
 } from "./modules/core.ts";
 import type { AddressPlan, HttpPlan } from "./plan.ts";
 import { ServerNames } from "./server-names.ts";
-import { type BalancerRules, Upstreams } from "./upstreams.ts";
+import { type UpstreamParts, Upstreams } from "./upstreams.ts";
 import type { Text, Variables } from "./variables.ts";
 import type { Worker } from "./worker.ts";
 
@@ -62,16 +62,19 @@ export class Builder {
   build(plan: HttpPlan): readonly ListeningPoint[] {
     const upstreams = new Upstreams();
     this.worker.upstreams = upstreams;
-    upstreams.define(plan.http, (scope) => this.balancersOf(scope));
+    upstreams.define(plan.http, (scope) => this.upstreamParts(scope));
     const servers = new Map<Scope, VirtualServer>();
     for (const { scope } of plan.http.conf(httpMain).server) servers.set(scope, this.buildServer(scope));
     return plan.addresses.map((address) => this.buildPoint(address, servers));
   }
 
-  private balancersOf(scope: Scope): readonly BalancerRules[] {
+  private upstreamParts(scope: Scope): UpstreamParts {
     const root = { path: scope.conf(core).root as RootPath, alias: 0 };
     const place = this.place(scope, "", root, new Map());
-    return this.collect((module) => module.balancer?.(scope.conf(module), place));
+    return {
+      balancers: this.collect((module) => module.balancer?.(scope.conf(module), place)),
+      sticky: this.first((module) => module.sticky?.(scope.conf(module), place)),
+    };
   }
 
   private buildPoint(address: AddressPlan, servers: ReadonlyMap<Scope, VirtualServer>): ListeningPoint {

@@ -9,6 +9,7 @@ import type { Template } from "../conf/template.ts";
 import type { Handler, HeaderFilter, Location, Phase } from "./location.ts";
 import type { Matcher } from "./location-tree.ts";
 import type { Request } from "./request.ts";
+import type { Sticky } from "./sticky.ts";
 import type { BalancerRules } from "./upstreams.ts";
 import type { Getter, Setter, Text, Variable, VariablePrefix } from "./variables.ts";
 import type { Worker } from "./worker.ts";
@@ -47,6 +48,8 @@ export interface HttpModule<D extends Directives = Directives> extends ConfModul
   readonly log?: Build<D, (request: Request) => void>;
   /** How the peers of an upstream are chosen, when this module's directive stands in it. */
   readonly balancer?: Build<D, BalancerRules>;
+  /** How the sessions of an upstream stay with their peers. */
+  readonly sticky?: Build<D, Sticky>;
 }
 
 /** Declares a module; only here to infer its types. */

@@ -19,7 +19,9 @@ import { upstream } from "./modules/upstream.ts";
 import { hash } from "./modules/upstream_hash.ts";
 import { ipHash } from "./modules/upstream_ip_hash.ts";
 import { leastConn } from "./modules/upstream_least_conn.ts";
+import { leastTime } from "./modules/upstream_least_time.ts";
 import { random } from "./modules/upstream_random.ts";
+import { sticky } from "./modules/upstream_sticky.ts";
 import type { Request } from "./request.ts";
 import { Variables } from "./variables.ts";
 
@@ -44,7 +46,9 @@ export const httpModules: readonly HttpModule[] = [
   hash,
   ipHash,
   leastConn,
+  leastTime,
   random,
+  sticky,
   rewrite,
 ] as unknown as readonly HttpModule[];
 

@@ -8,6 +8,7 @@ import type { Bytes } from "../base/bytes.ts";
 import type { Endpoint } from "../io/stream.ts";
 import type { PeerConnection } from "./peer-connection.ts";
 import type { Request } from "./request.ts";
+import type { Sticky } from "./sticky.ts";
 
 /** When connections are kept. */
 export interface KeepAliveSettings {
@@ -36,6 +37,7 @@ export class Upstream {
   readonly balancer: Balancer;
   readonly keyOf: (request: Request) => Bytes;
   readonly keepAlive: KeepAliveSettings | undefined;
+  readonly sticky: Sticky | undefined;
   private readonly endpoints: ReadonlyMap<PeerSettings, Endpoint>;
   /** Idle connections, the one that was used last in front. */
   private first: PeerConnection | undefined = undefined;
@@ -48,12 +50,14 @@ export class Upstream {
     options: {
       readonly keyOf: (request: Request) => Bytes;
       readonly keepAlive: KeepAliveSettings | undefined;
+      readonly sticky: Sticky | undefined;
     },
   ) {
     this.name = balancer.group.name;
     this.balancer = balancer;
     this.keyOf = options.keyOf;
     this.keepAlive = options.keepAlive;
+    this.sticky = options.sticky;
     this.endpoints = new Map(members.map(({ settings, endpoint }) => [settings, endpoint]));
   }
 

@@ -112,6 +112,9 @@ export abstract class PeerSide extends Timed implements PeerUser {
   /** Parts of the request that the socket has not taken. */
   private readonly unsent: Chunk[] = [];
   private beganMs = 0;
+  /** The session or peer that the request names, for `sticky`, and the line of our answer that holds the cookie; -1 without. */
+  private stickyId = "";
+  private cookieLine = -1;
   protected attemptMs = 0;
 
   constructor(request: Request) {
@@ -161,6 +164,10 @@ export abstract class PeerSide extends Timed implements PeerUser {
     const pick = this.pick ?? new Pick(balancer.group);
     this.pick = pick;
     balancer.begin(pick, target.upstream.keyOf(this.request));
+    if (target.upstream.sticky !== undefined) {
+      this.stickyId = target.upstream.sticky.idOf(this.request);
+      this.cookieLine = -1;
+    }
     if (rules.nextTries > 0 && pick.tries > rules.nextTries) pick.tries = rules.nextTries;
     this.beganMs = this.now();
     this.connect();
@@ -181,6 +188,7 @@ export abstract class PeerSide extends Timed implements PeerUser {
     this.paused = false;
     this.forgetHead();
     this.unsent.length = 0;
+    if (upstream.sticky !== undefined) pick.hint = upstream.sticky.hintOf(this.stickyId);
     if (!upstream.balancer.next(pick, now)) {
       this.peerName = upstream.name;
       this.endpoint = undefined;
@@ -190,6 +198,9 @@ export abstract class PeerSide extends Timed implements PeerUser {
       return;
     }
     const peer = pick.peers.at(pick.current);
+    if (upstream.sticky !== undefined) {
+      this.cookieLine = upstream.sticky.tie(request, pick.peers.sid(pick.current), this.cookieLine);
+    }
     const endpoint = upstream.endpointOf(peer);
     this.peerName = peer.name;
     this.endpoint = endpoint;
@@ -223,11 +234,18 @@ export abstract class PeerSide extends Timed implements PeerUser {
       } else connection.close();
     }
     if (pick.current < 0) return;
+    if (outcome === SUCCESS && upstream.sticky?.learnsFromHeader === false) this.learnSession();
     const now = this.now();
     const { attempt } = this;
     if (upstream.balancer.finish(pick, outcome, attempt.headerMs, Math.max(0, now - this.attemptMs), now)) {
       this.log("warn", "upstream server temporarily disabled");
     }
+  }
+
+  protected learnSession(): void {
+    const pick = this.pick as Pick;
+    const { sticky } = (this.target as Target).upstream;
+    sticky?.learn(this.request, this.stickyId, pick.peers.sid(pick.current));
   }
 
   private mayKeep(connection: PeerConnection): boolean {

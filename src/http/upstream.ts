@@ -236,6 +236,7 @@ export class Exchange extends PeerSide implements BodyTaker {
     }
     if (status >= 300 && (this.tryAnother(status) || this.intercept(status))) return;
     const { upstream } = this.target as Target;
+    if (upstream.sticky?.learnsFromHeader === true) this.learnSession();
     upstream.balancer.gotHeader(this.pick as Pick, attempt.headerMs, now);
     const redirect = accelRedirect(head, facts, rules);
     if (redirect !== undefined) {

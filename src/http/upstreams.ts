@@ -6,6 +6,7 @@ import type { Scope } from "../conf/scope.ts";
 import type { Endpoint } from "../io/stream.ts";
 import { keepAliveOf, type UpstreamServer, upstream } from "./modules/upstream.ts";
 import type { Request } from "./request.ts";
+import type { Sticky } from "./sticky.ts";
 import { peerName, type UpstreamAddress } from "./upstream-address.ts";
 import { type Member, noKey, Upstream } from "./upstream-group.ts";
 
@@ -18,6 +19,12 @@ export interface BalancerRules {
   readonly keyOf?: (request: Request) => Bytes;
 }
 
+/** What the modules say of an upstream. */
+export interface UpstreamParts {
+  readonly balancers: readonly BalancerRules[];
+  readonly sticky: Sticky | undefined;
+}
+
 /** Upstreams that requests have named (`proxy_pass http://$host`) and that are remembered; then they are forgotten. */
 const MAX_IMPLICIT = 4096;
 
@@ -25,18 +32,19 @@ export class Upstreams {
   private readonly named = new Map<string, Upstream>();
   private implicit = new Map<string, Upstream>();
 
-  /** Makes the upstreams that have blocks. `rulesOf` asks the modules. */
-  define(http: Scope, rulesOf: (scope: Scope) => readonly BalancerRules[]): void {
+  /** Makes the upstreams that have blocks. `partsOf` asks the modules. */
+  define(http: Scope, partsOf: (scope: Scope) => UpstreamParts): void {
     for (const { header, scope } of http.conf(upstream).upstream) {
       const { server } = scope.conf(upstream);
       const members = server.flatMap(membersOf);
       const isBackup = new Set(server.filter((one) => one.backup).flatMap((one) => one.endpoints));
       const primary = members.filter(({ endpoint }) => !isBackup.has(endpoint));
       const backup = members.filter(({ endpoint }) => isBackup.has(endpoint));
-      const rules = [...rulesOf(scope)].sort((a, b) => b.order - a.order)[0];
+      const { balancers, sticky } = partsOf(scope);
+      const rules = [...balancers].sort((a, b) => b.order - a.order)[0];
       const group = localGroup(header, settingsOf(primary), settingsOf(backup));
       const balancer = rules === undefined ? new RoundRobin(group) : rules.create(group);
-      const options = { keyOf: rules?.keyOf ?? noKey, keepAlive: keepAliveOf(scope.conf(upstream)) };
+      const options = { keyOf: rules?.keyOf ?? noKey, keepAlive: keepAliveOf(scope.conf(upstream)), sticky };
       this.named.set(header.toLowerCase(), new Upstream(balancer, members, options));
     }
   }
@@ -80,5 +88,5 @@ function implicitUpstream(address: UpstreamAddress, endpoints: readonly Endpoint
     settings: { ...PEER_DEFAULTS, name: peerName(endpoint), server: address.authority },
   }));
   const group = localGroup(address.host, settingsOf(members));
-  return new Upstream(new RoundRobin(group), members, { keyOf: noKey, keepAlive: undefined });
+  return new Upstream(new RoundRobin(group), members, { keyOf: noKey, keepAlive: undefined, sticky: undefined });
 }

@@ -1,11 +1,12 @@
 /** `upstream` blocks: their servers and the connections that are kept to them. nginx: ngx_http_upstream_module, ngx_http_upstream_keepalive_module. */
 import type { PeerSettings } from "../../balance/peers.ts";
+import type { Directive } from "../../conf/directive.ts";
 import { type Parameter, present, readParameters, valued } from "../../conf/parameters.ts";
 import type { Scope } from "../../conf/scope.ts";
 import type { ConfOf, Report, Use } from "../../conf/slot.ts";
 import { blocks, list, msec, num, raw } from "../../conf/slots.ts";
 import { parseNumber } from "../../conf/units.ts";
-import { number, seconds } from "../../conf/values.ts";
+import { milliseconds, number, seconds } from "../../conf/values.ts";
 import type { Endpoint } from "../../io/stream.ts";
 import { httpModule } from "../module.ts";
 import { parseUpstreamAddress } from "../upstream-address.ts";
@@ -21,7 +22,7 @@ export interface UpstreamServer {
   /** Address as it was written. */
   readonly name: string;
   readonly endpoints: readonly Endpoint[];
-  readonly settings: Pick<PeerSettings, "weight" | "maxConns" | "maxFails" | "failTimeoutS" | "down">;
+  readonly settings: Omit<PeerSettings, "name" | "server">;
   readonly backup: boolean;
   readonly order: number;
 }
@@ -35,13 +36,25 @@ const positive: Parameter<number> = {
   },
 };
 
+/** As long as the digest that names a server without `route`. */
+const MAX_ROUTE = 32;
+const route: Parameter<string> = {
+  hasValue: true,
+  fallback: "",
+  parse: (text) => (text === "" || text.length > MAX_ROUTE ? undefined : text),
+  complain: (text) => (text === "" ? "route is empty" : `route is longer than ${MAX_ROUTE}`),
+};
+
 const PARAMETERS = {
   weight: positive,
   max_conns: valued(number, undefined, 0),
   max_fails: valued(number, undefined, 1),
   fail_timeout: valued(seconds, undefined, 10),
+  slow_start: valued(milliseconds, undefined, 0),
+  route,
   backup: present,
   down: present,
+  drain: present,
 };
 
 function parseServer(use: Use): UpstreamServer | undefined {
@@ -59,11 +72,19 @@ function parseServer(use: Use): UpstreamServer | undefined {
       maxConns: values.max_conns,
       maxFails: values.max_fails,
       failTimeoutS: values.fail_timeout,
-      down: values.down,
+      slowStartMs: values.slow_start,
+      ...outOfRotation(use),
+      route: values.route,
     },
     backup: values.backup,
     order: use.order,
   };
+}
+
+/** Of `down` and `drain` the last one counts. */
+function outOfRotation({ args }: Use): Pick<PeerSettings, "down" | "drain"> {
+  const last = args.findLast((text) => text === "down" || text === "drain");
+  return { down: last === "down", drain: last === "drain" };
 }
 
 /** `keepalive`: how many idle connections, and whether a location uses only those that it has made. */
@@ -120,15 +141,33 @@ export function keepAliveOf(conf: UpstreamConf): KeepAliveSettings | undefined {
   };
 }
 
-/** For balancing methods without backup servers: those that stand behind their directive are refused, as nginx does. */
-export function refuseBackup(scope: Scope, order: number | undefined, report: Report): void {
+/**
+ * For balancing methods without backup servers: those that stand behind their directive are refused, as nginx does. `slow_start`
+ * means nothing to these methods either, wherever the server stands.
+ */
+export function refuseParameters(scope: Scope, order: number | undefined, report: Report): void {
   if (order === undefined) return;
   const positions = scope.origin(upstream, "server")?.positions;
   scope.conf(upstream).server.forEach((server, index) => {
-    if (server.backup && server.order > order) {
-      report("emerg", 'balancing method does not support parameter "backup"', positions?.[index]);
-    }
+    const word =
+      server.settings.slowStartMs > 0 ? "slow_start" : server.backup && server.order > order ? "backup" : undefined;
+    if (word === undefined) return;
+    report("emerg", `balancing method does not support parameter "${word}"`, positions?.[index]);
   });
+}
+
+/** Directives that choose the method; the last one holds. */
+const METHODS: ReadonlySet<string> = new Set(["hash", "ip_hash", "least_conn", "least_time", "random"]);
+
+/** A method that is named when there is one already, or `sticky` on top of one, is worth nginx's warning. */
+function warnRedefined(directives: readonly Directive[], isSet: boolean, report: Report): boolean {
+  let set = isSet;
+  for (const { name, end, sources } of directives) {
+    if (METHODS.has(name) && set) report("warn", "load balancing method redefined", end);
+    if (METHODS.has(name) || name === "sticky") set = true;
+    for (const source of sources ?? []) set = warnRedefined(source.directives, set, report);
+  }
+  return set;
 }
 
 export const upstream = httpModule({
@@ -137,6 +176,7 @@ export const upstream = httpModule({
   variables: UPSTREAM_VARIABLES,
   prefixes: UPSTREAM_PREFIXES,
   check(_conf, { scope, own }, report) {
+    if (scope.context === "upstream") warnRedefined(scope.directive?.block?.directives ?? [], false, report);
     const seen = new Set<string>();
     for (const { header, scope: block } of scope.context === "http" ? (own.upstream ?? []) : []) {
       const name = header.toLowerCase();

@@ -5,7 +5,7 @@ import type { Use } from "../../conf/slot.ts";
 import { fold } from "../../conf/slots.ts";
 import type { Template } from "../../conf/template.ts";
 import { httpModule } from "../module.ts";
-import { refuseBackup } from "./upstream.ts";
+import { refuseParameters } from "./upstream.ts";
 
 interface HashLine {
   readonly key: Template;
@@ -33,7 +33,7 @@ const directives = {
 export const hash = httpModule({
   name: "upstream_hash",
   directives,
-  check: (conf, { scope }, report) => refuseBackup(scope, conf.hash?.order, report),
+  check: (conf, { scope }, report) => refuseParameters(scope, conf.hash?.order, report),
   balancer({ hash: line }, place) {
     if (line === undefined) return undefined;
     const key = place.compile(line.key);
