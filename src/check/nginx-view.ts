@@ -2,6 +2,7 @@
 import type { Diagnostic } from "../conf/diagnostics.ts";
 import type { Directive, Source, Word } from "../conf/directive.ts";
 import type { Place } from "./finding.ts";
+import { type ProxyView, proxiesOf, type UpstreamView, upstreamsOf } from "./nginx-proxies.ts";
 
 /** A `listen` of some server. */
 export interface ListenView {
@@ -30,6 +31,8 @@ export interface NginxView {
   /** Roots, absolute where the prefix is known. */
   readonly roots: readonly PathView[];
   readonly errorPages: readonly ErrorPageView[];
+  readonly proxies: readonly ProxyView[];
+  readonly upstreams: readonly UpstreamView[];
   /** What could not be read, in nginx's words. */
   readonly faults: readonly { readonly message: string; readonly place: Place }[];
   /** What binding it against Tandem's directives has found; empty when nobody has bound it. */
@@ -42,7 +45,16 @@ export interface NginxView {
 export function viewNginx(source: Source, diagnostics: readonly Diagnostic[] = []): NginxView {
   const collector = new Collector(prefixOf(source.file));
   collector.source(source);
-  return { file: source.file, prefix: prefixOf(source.file), diagnostics, ...collector.found };
+  const inPlace = (directives: readonly Directive[]): readonly Directive[] => flatten(directives, []);
+  const top = inPlace(source.directives);
+  return {
+    file: source.file,
+    prefix: prefixOf(source.file),
+    diagnostics,
+    proxies: proxiesOf(top, inPlace),
+    upstreams: upstreamsOf(top, inPlace),
+    ...collector.found,
+  };
 }
 
 /** An installation keeps its file in `PREFIX/conf`; `/etc/nginx` is a prefix by itself. */

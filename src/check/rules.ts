@@ -13,6 +13,7 @@ import { interfaceNames } from "./rules/interface-names.ts";
 import { nginxDirectives } from "./rules/nginx-directives.ts";
 import { nginxFiles } from "./rules/nginx-files.ts";
 import { nginxListen } from "./rules/nginx-listen.ts";
+import { nginxProxyDefaults } from "./rules/nginx-proxy-defaults.ts";
 import { nginxRootUser } from "./rules/nginx-root-user.ts";
 import { nginxUnwatched } from "./rules/nginx-unwatched.ts";
 import { nopreemptBlocks } from "./rules/nopreempt-blocks.ts";
@@ -58,6 +59,7 @@ export const RULES: readonly Rule<Subject>[] = [
   nginxListen,
   nginxFiles,
   nginxDirectives,
+  nginxProxyDefaults,
   configurationMessages,
   nopreemptVoid,
   priorityOwner,
