@@ -119,7 +119,8 @@ export class BodyBuffer implements BodyReader {
 
 /** Reads the body and tells the taker, perhaps within this call. A request without a body has no `body` afterwards. */
 export function readRequestBody(request: Request, taker: BodyTaker): void {
-  if (request.bodyDiscarded || request.body !== undefined || !(request.chunkedBody || request.contentLength > 0)) {
+  const isRead = request.parent !== undefined || request.bodyDiscarded || request.body !== undefined;
+  if (isRead || !(request.chunkedBody || request.contentLength > 0)) {
     taker.onBody(request, 0);
     return;
   }

@@ -27,15 +27,47 @@ export function subChunk(chunk: Chunk, start: number, end: number): Chunk {
   return { bytes: chunk.bytes, fd: chunk.fd, start: chunk.start + start, end: chunk.start + end };
 }
 
-/** Changes a body as it passes. State belongs to the filter object, one per answer. */
-export interface BodyFilter {
-  /** Position in the order of filters: ranges are cut before the transfer coding is put on. */
-  readonly order: number;
-  filter(request: Request, chunks: readonly Chunk[], last: boolean): readonly Chunk[];
+/** The same with bytes of its own. */
+export function copyChunk(chunk: Chunk): Chunk {
+  return chunk.bytes === undefined ? chunk : bytesChunk(chunk.bytes.slice(chunk.start, chunk.end));
 }
 
+/** What a piece of a body means beyond its bytes. A later one includes the earlier. */
+export const MORE = 0;
+/** The client shall have everything up to here at once: `proxy_buffering off`. nginx: `flush` of ngx_buf_t. */
+export const FLUSH = 1;
+/** The body ends here. nginx: `last_buf`. */
+export const LAST = 2;
+export type Mark = number;
+
+/**
+ * Changes a body as it passes; one object per answer. What it is given is lent: it copies what it keeps, and the chunks it
+ * returns are used before it is called again. nginx: ngx_http_output_body_filter_pt.
+ */
+export interface BodyFilter {
+  /** Position among the filters, see below. */
+  readonly order: number;
+  /** Bytes in memory, at most `PIECE_BYTES` at once, and nothing while the client is slow. A filter that doesn't care sees parts of files too. */
+  readonly takesPieces: boolean;
+  /** What goes on to the next filter. */
+  filter(request: Request, chunks: readonly Chunk[], mark: Mark): readonly Chunk[];
+  /** It has more to give for what it was given: it is called again, without chunks and with the same mark, when there is room. */
+  readonly hasMore?: boolean;
+  /** The answer is over, or was given up. */
+  release?(): void;
+}
+
+export const PIECE_BYTES = 32 * 1024;
+
+// nginx's order. Filters before ORDER_COPY see what a handler sends as it is; those behind ORDER_POSTPONE belong to the main
+// request and see what its subrequests send too, in the order of the answer.
 export const ORDER_RANGE = 10;
-export const ORDER_TRAILERS = 20;
+export const ORDER_COPY = 20;
+export const ORDER_TRAILERS = 30;
+export const ORDER_GUNZIP = 40;
+export const ORDER_ADDITION = 45;
+export const ORDER_POSTPONE = 60;
+export const ORDER_GZIP = 70;
 export const ORDER_CHUNKED = 90;
 
 /** Takes the pieces of a request's body. */

@@ -124,6 +124,7 @@ export class Builder {
     const root = this.rootOf(scope, naming, outer);
     const { header } = naming;
     const place = this.place(scope, naming.name, root, named);
+    const filters = this.headerFiltersOf(scope, place);
     const location: Location = {
       scope,
       name: naming.name,
@@ -136,7 +137,8 @@ export class Builder {
       log: this.logOf(conf.error_log),
       phases: PHASES.map((phase) => this.handlersOf(phase, scope, place)),
       contentHandler: this.first((module) => module.contentHandler?.(scope.conf(module), place)),
-      headerFilters: this.collect<HeaderFilter>((module) => module.headerFilter?.(scope.conf(module), place)).reverse(),
+      headerFilters: filters.map(({ filter }) => filter),
+      subrequestFilters: filters.filter(({ forSubrequests }) => forSubrequests).map(({ filter }) => filter),
       logHandlers: this.collect((module) => module.log?.(scope.conf(module), place)),
       inner: this.innerOf(scope, root, named),
       limitExcept: undefined,
@@ -206,6 +208,13 @@ export class Builder {
     if (phase === "findConfig" || phase === "postRewrite" || phase === "postAccess" || phase === "log")
       return NO_HANDLERS;
     return this.collect((module) => module.phases?.[phase]?.(scope.conf(module), place)).reverse();
+  }
+
+  private headerFiltersOf(scope: Scope, place: Place): { filter: HeaderFilter; forSubrequests: boolean }[] {
+    return this.collect((module) => {
+      const filter = module.headerFilter?.(scope.conf(module), place);
+      return filter && { filter, forSubrequests: module.filtersSubrequests === true };
+    }).reverse();
   }
 
   private logOf(targets: Location["core"]["error_log"]): Log {

@@ -39,11 +39,21 @@ export abstract class ConnectionOutput extends Timed {
   /** A system call has failed; the connection ends. */
   protected abstract failed(errno: number, call: string): void;
   /** The file of the active request can't be sent to its end; the connection ends. */
-  protected abstract fileFailed(request: Request, result: number): void;
+  abstract fileFailed(request: Request, result: number): void;
 
-  /** True when what is sent now would wait: bytes given to `emit` are kept, so lent ones have to be copied before. */
+  /** True when what is sent now would wait: bytes are kept, so lent ones have to be copied before. */
   isBlocked(request: Request): boolean {
-    return this.queue !== undefined || request.limitRate > 0;
+    return this.keeps(request.main) || request.chain?.holds === true;
+  }
+
+  /** True when bytes given to `emit` are kept. */
+  keeps(main: Request): boolean {
+    return this.queue !== undefined || main.limitRate > 0;
+  }
+
+  /** Nothing more should be sent now. */
+  get full(): boolean {
+    return this.queue !== undefined || this.closed;
   }
 
   /** Output memory with room for `sizeBytes`, undefined when so much never fits. */

@@ -29,10 +29,12 @@ import { ConnectionOutput } from "./connection-output.ts";
 import { begin, drive, refuseHead } from "./engine.ts";
 import { errorContext, parsingContext } from "./error-context.ts";
 import type { ListeningPoint } from "./location.ts";
-import { CLIENT_CLOSED } from "./outcome.ts";
+import { CLIENT_CLOSED, RUN } from "./outcome.ts";
 import { extendHead, keepHead } from "./partial-head.ts";
 import type { Request } from "./request.ts";
 import { beginBody, consumeBody } from "./request-body.ts";
+import { resumeAnswer } from "./subrequest.ts";
+import type { Exchange } from "./upstream.ts";
 import type { Worker } from "./worker.ts";
 
 export const WAITING = 0;
@@ -76,6 +78,11 @@ export class Connection extends ConnectionOutput implements StreamOwner {
   private ended = false;
   private noDelay = false;
   private linger: Linger | undefined = undefined;
+  /** The subrequest on whose behalf things happen, for the log. */
+  speaker: Request | undefined = undefined;
+  /** Requests that go on when what runs now has returned. */
+  private posted: Request[] | undefined = undefined;
+  private runningPosted = false;
   /** Second part of the keep-alive time, behind keepalive_min_timeout. */
   private keepAliveRestMs = 0;
 
@@ -240,6 +247,7 @@ export class Connection extends ConnectionOutput implements StreamOwner {
       if (inRequestLine) request.head.closeLine(Math.min(end, base + this.point.limits.largeBufferSize));
       refuseHead(request, this.point, result);
     }
+    this.runPosted();
     if (this.request === request) this.detach(request);
   }
 
@@ -252,7 +260,8 @@ export class Connection extends ConnectionOutput implements StreamOwner {
 
   /** Throws the body away, what is there now and what comes later. False when it is malformed. */
   discardBody(request: Request): boolean {
-    if (request.bodyDiscarded || !(request.chunkedBody || request.contentLength > 0)) return true;
+    if (request.parent !== undefined || request.bodyDiscarded || !(request.chunkedBody || request.contentLength > 0))
+      return true;
     request.bodyDiscarded = true;
     beginBody(request);
     const status = consumeBody(request, this.worker.input);
@@ -323,6 +332,7 @@ export class Connection extends ConnectionOutput implements StreamOwner {
 
   /** Every way into this connection ends here: composed bytes go out, and an ended connection is closed. */
   flush(): void {
+    this.runPosted();
     this.flushOutput(false);
     if (this.queue !== undefined && this.request !== undefined && this.request.limitRate > 0) this.pump();
     if (this.state === DRAINING && this.queue === undefined) this.closeNow();
@@ -330,9 +340,15 @@ export class Connection extends ConnectionOutput implements StreamOwner {
 
   protected drained(): void {
     const { request } = this;
-    if (request?.answerEnded && this.state === ACTIVE) this.finish(request);
-    else request?.exchange?.onClientDrained();
+    if (request !== undefined && this.state !== DISCARDING) this.goOn(request);
     this.proceed();
+  }
+
+  /** The client has taken everything that was sent. */
+  private goOn(request: Request): void {
+    if (request.chain !== undefined || request.children !== undefined) resumeAnswer(request);
+    else if (request.answerEnded) this.finish(request);
+    else request.exchange?.onClientDrained();
   }
 
   onWritable(): void {
@@ -345,7 +361,7 @@ export class Connection extends ConnectionOutput implements StreamOwner {
     this.flush();
   }
 
-  protected fileFailed(request: Request, result: number): void {
+  fileFailed(request: Request, result: number): void {
     const name = request.file?.path ?? "";
     if (result >= 0) this.logError("alert", `file "${name}" was truncated`);
     else this.logError("crit", `read() "${name}" failed`, -result);
@@ -359,6 +375,7 @@ export class Connection extends ConnectionOutput implements StreamOwner {
     // The client may have gone while its answer was being given: then the request has ended already.
     if (this.request !== request) return;
     request.answerEnded = true;
+    if (request.openSubrequests > 0 || request.chain?.holds === true) return;
     if (this.queue === undefined) {
       this.finish(request);
       return;
@@ -370,10 +387,37 @@ export class Connection extends ConnectionOutput implements StreamOwner {
 
   /** Continues a request that has waited for something. */
   resume(request: Request, outcome: number): void {
-    if (this.request !== request || this.state === CLOSED) return;
+    if (this.request !== request.main || this.state === CLOSED) return;
     drive(request, outcome);
+    this.runPosted();
     this.proceed();
     this.flush();
+  }
+
+  /** The request goes on when whatever runs now has returned. nginx: ngx_http_post_request. */
+  post(request: Request): void {
+    this.posted ??= [];
+    this.posted.push(request);
+  }
+
+  private runPosted(): void {
+    const { posted } = this;
+    if (posted === undefined || this.runningPosted) return;
+    this.runningPosted = true;
+    for (let next = posted.shift(); next !== undefined; next = posted.shift()) {
+      if (this.request === undefined || this.request !== next.main) continue;
+      if (next.parked) drive(next, RUN);
+      else resumeAnswer(next.main);
+    }
+    this.runningPosted = false;
+    this.posted = undefined;
+    this.proceed();
+  }
+
+  /** A subrequest is over. */
+  logSubrequest(request: Request): void {
+    if (request.location.core.log_subrequest) this.logRequest(request);
+    request.logged = true;
   }
 
   private finish(request: Request): void {
@@ -493,7 +537,7 @@ export class Connection extends ConnectionOutput implements StreamOwner {
 
   /** The client went away in the middle of its request. An exchange with an upstream may go on without it. */
   private clientGone(errno: number | undefined): void {
-    const exchange = this.request?.exchange;
+    const exchange = this.request === undefined ? undefined : activeExchange(this.request);
     if (exchange?.active !== true) this.logError("info", "client prematurely closed connection", errno);
     else if (exchange.outlivesClient) return;
     else this.logError("info", CLIENT_AND_UPSTREAM, errno);
@@ -502,7 +546,8 @@ export class Connection extends ConnectionOutput implements StreamOwner {
 
   onError(errno: number): void {
     if (this.state === WAITING && errno === ECONNRESET) this.close();
-    else if (this.state === ACTIVE && this.request?.exchange?.active === true) this.clientGone(errno);
+    else if (this.state === ACTIVE && this.request !== undefined && activeExchange(this.request) !== undefined)
+      this.clientGone(errno);
     else this.failed(errno, "recv()");
   }
 
@@ -586,6 +631,7 @@ export class Connection extends ConnectionOutput implements StreamOwner {
     const { request } = this;
     if (request !== undefined) {
       request.exchange?.abort();
+      for (const child of request.children ?? []) child.exchange?.abort();
       request.sentBytes -= this.queuedBytes();
       if (status > 0 && (request.status === 0 || request.sentBytes === 0)) request.status = status;
       this.request = undefined;
@@ -631,11 +677,18 @@ export class Connection extends ConnectionOutput implements StreamOwner {
   }
 
   logError(level: Level, message: string, errno?: number, action?: string): void {
-    const { request } = this;
+    const request = this.speaker ?? this.request;
     const log = request === undefined ? this.point.defaultServer.location.log : request.location.log;
     if (log.enabled(level)) log.write(level, message, errorContext(this, request, action, errno));
   }
 }
+
+/** The exchange that a request or one of its subrequests has under way. */
+function activeExchange(request: Request): Exchange | undefined {
+  if (request.exchange?.active === true) return request.exchange;
+  return request.children?.find(({ exchange }) => exchange?.active === true)?.exchange;
+}
+
 /** The lingering close that a request asks for. */
 function lingerOf({ location: { core } }: Request, now: number): Linger {
   return { untilMs: now + core.lingering_time, timeoutMs: core.lingering_timeout };

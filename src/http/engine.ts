@@ -11,7 +11,7 @@ import type { HeadResult } from "../wire/http1/head-results.ts";
 import { GET, HEAD, POST } from "../wire/http1/methods.ts";
 import { isUnsafePath, unescapeUri } from "../wire/http1/uri.ts";
 import { CONTINUE } from "./answer-head.ts";
-import { bytesChunk, type Chunk, textChunk } from "./body.ts";
+import { bytesChunk, type Chunk, LAST, type Mark, textChunk } from "./body.ts";
 import { applyHead, recogniseBrowser, refusedStatus, setDefaultServer } from "./head-rules.ts";
 import {
   ACCESS,
@@ -31,10 +31,11 @@ import {
   SERVER_REWRITE,
 } from "./location.ts";
 import { FOUND_REDIRECT } from "./location-tree.ts";
-import { CLIENT_CLOSED, CLOSE, DECLINED, DONE, ERROR, OK, type Outcome, RUN } from "./outcome.ts";
+import { AGAIN, CLIENT_CLOSED, CLOSE, DECLINED, DONE, ERROR, OK, type Outcome, RUN } from "./outcome.ts";
 import { mapPath } from "./paths.ts";
 import type { Request } from "./request.ts";
 import { refreshPage } from "./special-response.ts";
+import { endSubrequest } from "./subrequest.ts";
 import type { Text } from "./variables.ts";
 
 /** Begins with a request whose head is whole. */
@@ -62,6 +63,19 @@ export function refuseHead(request: Request, point: ListeningPoint, result: Head
 
 /** Carries a request on from an outcome until it is answered or must wait. */
 export function drive(request: Request, outcome: Outcome): void {
+  request.parked = false;
+  if (request.parent === undefined) {
+    advance(request, outcome);
+    return;
+  }
+  const { connection } = request;
+  const { speaker } = connection;
+  connection.speaker = request;
+  advance(request, outcome);
+  connection.speaker = speaker;
+}
+
+function advance(request: Request, outcome: Outcome): void {
   let rc = outcome;
   for (;;) {
     if (rc === RUN) rc = runPhases(request);
@@ -70,7 +84,8 @@ export function drive(request: Request, outcome: Outcome): void {
       return;
     } else if (rc === DONE) return;
     else if (rc === OK) {
-      request.connection.endAnswer(request);
+      if (request.parent === undefined) request.connection.endAnswer(request);
+      else endSubrequest(request);
       return;
     } else if (rc === ERROR || rc === 408 || rc === CLIENT_CLOSED) {
       request.connection.terminate(rc === ERROR ? 0 : rc);
@@ -86,7 +101,7 @@ export function drive(request: Request, outcome: Outcome): void {
 /** Goes on when the promise has an outcome, unless the request has ended meanwhile. */
 function wait(request: Request, promise: Promise<number>): void {
   const { generation, connection } = request;
-  const current = (): boolean => request.generation === generation && connection.request === request;
+  const current = (): boolean => request.generation === generation && connection.request === request.main;
   promise.then(
     (outcome) => {
       if (current()) connection.resume(request, outcome);
@@ -171,18 +186,29 @@ function runHandlers(request: Request): Outcome {
   const handlers = request.location.phases[request.phase] as readonly Handler[];
   while (request.handlerIndex < handlers.length) {
     const rc = (handlers[request.handlerIndex++] as Handler)(request);
+    if (rc === AGAIN) return park(request);
     if (rc !== DECLINED) return rc;
   }
   return DECLINED;
 }
 
+/** The handler that was asked last will be asked again. */
+function park(request: Request): number {
+  request.handlerIndex--;
+  request.parked = true;
+  return DONE;
+}
+
 function runAccess(request: Request): Outcome {
+  // Who may make the main request may make what it needs.
+  if (request.parent !== undefined) return OK;
   const { location } = request;
   const handlers = location.phases[ACCESS] as readonly Handler[];
   const all = location.core.satisfy === "all";
   while (request.handlerIndex < handlers.length) {
     const rc = (handlers[request.handlerIndex++] as Handler)(request);
     if (rc === DECLINED) continue;
+    if (rc === AGAIN) return park(request);
     if (rc === OK) {
       if (all) continue;
       request.accessCode = 0;
@@ -277,6 +303,7 @@ export function internalRedirect(request: Request, uri: string, args: string): n
   }
   request.uri = uri;
   request.args = args;
+  request.notes = undefined;
   request.location = request.server.location;
   enterLocation(request);
   request.internal = true;
@@ -306,6 +333,7 @@ export function namedLocation(request: Request, name: string): number {
   }
   request.internal = true;
   request.uriChanged = false;
+  request.notes = undefined;
   request.location = location;
   enterLocation(request);
   request.phase = REWRITE;
@@ -335,13 +363,13 @@ export function sendHeader(request: Request): number {
     connection.logError("alert", "header already sent");
     return ERROR;
   }
-  const filters = location.headerFilters;
+  const filters = request.parent === undefined ? location.headerFilters : location.subrequestFilters;
   for (let i = 0; i < filters.length; i++) {
     const rc = (filters[i] as HeaderFilter)(request);
     if (rc !== OK) return rc;
   }
   request.headerSent = true;
-  if (request.version < 1000) return OK;
+  if (request.version < 1000 || request.parent !== undefined) return OK;
   if (request.method === HEAD) request.headerOnly = true;
   const { status } = request;
   if (request.lastModified >= 0 && status !== 200 && status !== 206 && status !== 304) request.lastModified = -1;
@@ -384,10 +412,12 @@ function writeHeader(request: Request): number {
 }
 
 /** Sends a piece of the body through the filters. */
-export function sendBody(request: Request, chunks: readonly Chunk[], last: boolean): void {
+export function sendBody(request: Request, chunks: readonly Chunk[], mark: Mark): void {
   if (request.headerOnly) return;
-  const filters = request.bodyFilters;
-  if (filters !== undefined) for (const filter of filters) chunks = filter.filter(request, chunks, last);
+  if (request.chain !== undefined) {
+    request.chain.send(chunks, mark);
+    return;
+  }
   for (let i = 0; i < chunks.length; i++) request.connection.emit(request, chunks[i] as Chunk);
 }
 
@@ -396,9 +426,9 @@ export function answer(request: Request, chunk: Chunk | undefined): number {
   const rc = sendHeader(request);
   if (rc !== OK) return rc;
   if (request.headerOnly) return OK;
-  if (request.bodyFilters === undefined) {
+  if (request.chain === undefined) {
     if (chunk !== undefined) request.connection.emit(request, chunk);
-  } else sendBody(request, chunk === undefined ? [] : [chunk], true);
+  } else request.chain.send(chunk === undefined ? [] : [chunk], LAST);
   return OK;
 }
 
@@ -428,7 +458,7 @@ export function testExpect(request: Request): void {
   const output = request.connection.outputFor(CONTINUE.length);
   output?.copy(CONTINUE, 0, CONTINUE.length);
   request.sentBytes += CONTINUE.length;
-  request.connection.flush();
+  request.connection.flushComposed();
 }
 
 // ---- errors and redirects

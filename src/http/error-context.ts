@@ -5,7 +5,7 @@ import { READING_HEADERS, READING_LINE } from "./actions.ts";
 import type { Connection } from "./connection.ts";
 import type { Request } from "./request.ts";
 
-/** Client, server, request line, host and referrer, as far as they are known. */
+/** Client, server, request line, subrequest, host and referrer, as far as they are known. */
 export function errorContext(
   connection: Connection,
   request: Request | undefined,
@@ -15,13 +15,14 @@ export function errorContext(
   const context: { -readonly [K in keyof LogContext]: LogContext[K] } = {
     connection: connection.number,
     client: connection.remoteAddress,
-    server: request === undefined ? connection.point.name : request.server.name,
+    server: request === undefined ? connection.point.name : request.main.server.name,
   };
   const doing = action ?? request?.exchange?.action;
   if (doing !== undefined) context.action = doing;
   if (errno !== undefined) context.errno = errno;
   if (request === undefined) return context;
   const { head } = request;
+  if (request.parent !== undefined) context.subrequest = request.uri;
   if (head.lineEnd > 0) context.request = request.requestLine;
   // The line is refused before any header line is looked at.
   if (action === READING_LINE) return context;

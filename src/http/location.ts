@@ -79,6 +79,8 @@ export interface Location {
   /** Takes the content phase for itself (stub_status, proxy_pass …). */
   readonly contentHandler: Handler | undefined;
   readonly headerFilters: readonly HeaderFilter[];
+  /** Those that see the answers of subrequests too. */
+  readonly subrequestFilters: readonly HeaderFilter[];
   readonly logHandlers: readonly ((request: Request) => void)[];
   /** Locations inside; undefined when there are none. */
   readonly inner: LocationTree | undefined;

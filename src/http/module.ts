@@ -45,6 +45,8 @@ export interface HttpModule<D extends Directives = Directives> extends ConfModul
   /** A location whose name ends with a slash answers that name without it with a redirect, when this module serves it. */
   readonly autoRedirect?: boolean;
   readonly headerFilter?: Build<D, HeaderFilter>;
+  /** The header filter sees the answers of subrequests too. */
+  readonly filtersSubrequests?: boolean;
   readonly log?: Build<D, (request: Request) => void>;
   /** How the peers of an upstream are chosen, when this module's directive stands in it. */
   readonly balancer?: Build<D, BalancerRules>;

@@ -8,10 +8,12 @@ export const ERROR = -1;
 export const RUN = -2;
 /** The handler itself will call `finalize` later. */
 export const DONE = -4;
+/** I have not decided yet: ask me again when the request is posted (`Connection.post`) or resumed with RUN. */
+export const AGAIN = -3;
 /** Not mine: the next handler of this phase. */
 export const DECLINED = -5;
 
-/** OK, ERROR, RUN, DONE, DECLINED or a status code from 100 up; or a promise of these for what must wait. */
+/** OK, ERROR, RUN, DONE, AGAIN, DECLINED or a status code from 100 up; or a promise of these for what must wait. */
 export type Outcome = number | Promise<number>;
 
 /** nginx's own codes: 444 closes without an answer, the others are answered with 400. */

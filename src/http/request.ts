@@ -10,9 +10,11 @@ import { findParam } from "../wire/http1/params.ts";
 import { RequestHead } from "../wire/http1/request-head.ts";
 import type { BodyFilter, BodyReader } from "./body.ts";
 import type { BodyBuffer } from "./body-buffer.ts";
+import { BodyChain } from "./body-chain.ts";
 import type { Connection } from "./connection.ts";
 import type { Location, VirtualServer } from "./location.ts";
 import type { OpenFile } from "./open-files.ts";
+import type { Postponed } from "./postpone.ts";
 import type { Exchange } from "./upstream.ts";
 
 /** Internal redirects and rewrites of one request; nginx: NGX_HTTP_MAX_URI_CHANGES. */
@@ -23,7 +25,9 @@ export const MAX_ANSWER_HEADERS = 1000;
 /** What a request has of a body that must still be read or thrown away. */
 export class Request {
   // The request.
-  readonly head = new RequestHead();
+  private readonly ownHead = new RequestHead();
+  /** A subrequest has that of its main request. */
+  head = this.ownHead;
   connection!: Connection;
   server!: VirtualServer;
   location!: Location;
@@ -74,8 +78,9 @@ export class Request {
   bodyReader: BodyReader | undefined = undefined;
   /** Counts uses of this object: a promise that comes late sees that the request has gone. */
   generation = 0;
-  /** Values of the variables that the configuration defines. */
-  readonly values: (string | undefined)[] = [];
+  private readonly ownValues: (string | undefined)[] = [];
+  /** Values of the variables that the configuration defines, shared by a request and its subrequests. */
+  values = this.ownValues;
   captures: readonly (string | undefined)[] | undefined = undefined;
   requestId = "";
   /** `limit_rate` in bytes a second; -1 until somebody has asked the configuration. */
@@ -87,6 +92,28 @@ export class Request {
   body: BodyBuffer | undefined = undefined;
   /** The exchange with an upstream, of this or an earlier request that this object was. */
   exchange: Exchange | undefined = undefined;
+
+  // Its subrequests.
+  /** The client's request: itself, but for a subrequest. */
+  main: Request = this;
+  /** Of a subrequest: the request that it belongs to. */
+  parent: Request | undefined = undefined;
+  /** How many parents there are above it. */
+  depth = 0;
+  /** Of a main request: the one whose turn to send it is. nginx: `data` of its connection. */
+  active: Request = this;
+  /** What waits for its turn behind a subrequest. */
+  postponed: (Postponed | Request)[] | undefined = undefined;
+  /** Of a main request: all subrequests that were begun, kept as long as it. */
+  children: Request[] | undefined = undefined;
+  /** Of a main request: how many of them are not over. */
+  openSubrequests = 0;
+  background = false;
+  onEnd: ((subrequest: Request) => void) | undefined = undefined;
+  /** A handler has said AGAIN: the phases go on when somebody posts the request. */
+  parked = false;
+  /** What modules remember about the request until it is redirected inside, by a key of their own. nginx: `ctx`. */
+  notes: Map<object, unknown> | undefined = undefined;
 
   // The answer.
   status = 0;
@@ -123,7 +150,8 @@ export class Request {
   /** Conditions of the request are the upstream's business. */
   skipConditions = false;
   trailers: { readonly name: string; readonly value: string }[] | undefined = undefined;
-  bodyFilters: BodyFilter[] | undefined = undefined;
+  /** The filters that the body passes; undefined when there are none. */
+  chain: BodyChain | undefined = undefined;
   headerBytes = 0;
   /** Everything sent for this request, header included. */
   sentBytes = 0;
@@ -164,7 +192,14 @@ export class Request {
     this.expectTested = false;
     this.bodyDiscarded = false;
     this.bodyLeft = 0;
+    if (this.parent !== undefined) this.becomeMain();
     if (this.values.length > 0) this.values.length = 0;
+    this.active = this;
+    this.postponed = undefined;
+    this.children = undefined;
+    this.openSubrequests = 0;
+    this.parked = false;
+    this.notes = undefined;
     this.captures = undefined;
     this.requestId = "";
     this.limitRate = -1;
@@ -181,6 +216,49 @@ export class Request {
     this.pausedUntilMs = 0;
     this.headerOnly = false;
     this.clearAnswer();
+  }
+
+  private becomeMain(): void {
+    this.head = this.ownHead;
+    this.values = this.ownValues;
+    this.main = this;
+    this.parent = undefined;
+    this.depth = 0;
+    this.background = false;
+    this.onEnd = undefined;
+  }
+
+  /** Makes it a subrequest: what the client sent is its parent's, the rest begins anew. nginx: ngx_http_subrequest. */
+  resetSubrequest(parent: Request): void {
+    const { connection } = parent;
+    this.reset(connection);
+    this.head = parent.head;
+    this.values = parent.values;
+    this.main = parent.main;
+    this.parent = parent;
+    this.depth = parent.depth + 1;
+    this.server = parent.server;
+    this.location = parent.server.location;
+    this.method = GET;
+    this.changedMethod = "GET";
+    this.host = parent.host;
+    this.port = parent.port;
+    this.version = parent.version;
+    this.contentLength = parent.contentLength;
+    this.chunkedBody = parent.chunkedBody;
+    this.msie = parent.msie;
+    this.msie6 = parent.msie6;
+    this.chrome = parent.chrome;
+    this.safari = parent.safari;
+    const { clock } = connection.worker.ports.reactor;
+    this.startMs = clock.now();
+    this.startWallMs = clock.wall();
+    this.bodyDiscarded = parent.bodyDiscarded;
+    this.body = parent.body;
+    this.expectTested = true;
+    this.internal = true;
+    this.validUnparsedUri = false;
+    this.chain = new BodyChain(this);
   }
 
   /** Takes the header of the answer back. nginx: ngx_http_clean_header. */
@@ -208,7 +286,7 @@ export class Request {
     this.serverIndex = -1;
     this.dateIndex = -1;
     this.trailers = undefined;
-    this.bodyFilters = undefined;
+    this.chain = this.parent === undefined ? undefined : new BodyChain(this);
   }
 
   /** Adds a header line to the answer and returns its index. */
@@ -250,16 +328,10 @@ export class Request {
     this.lastModified = -1;
   }
 
-  /** Lets a filter see the body. Filters work in the order of `order`. */
+  /** Lets a filter see the body. */
   addBodyFilter(filter: BodyFilter): void {
-    if (this.bodyFilters === undefined) {
-      this.bodyFilters = [filter];
-      return;
-    }
-    const filters = this.bodyFilters;
-    let at = filters.length;
-    while (at > 0 && (filters[at - 1] as BodyFilter).order > filter.order) at--;
-    filters.splice(at, 0, filter);
+    this.chain ??= new BodyChain(this);
+    this.chain.add(filter);
   }
 
   get methodName(): string {

@@ -5,8 +5,7 @@
 import type { Bytes } from "../base/bytes.ts";
 import type { Memory } from "../io/memory.ts";
 import { CHUNK_DATA, CHUNK_DONE, CHUNK_MORE, ChunkedDecoder } from "../wire/http1/chunked.ts";
-import { bytesChunk, type Chunk, fileChunk } from "./body.ts";
-import { sendBody } from "./engine.ts";
+import { bytesChunk, type Chunk, FLUSH, fileChunk, MORE } from "./body.ts";
 import type { Request } from "./request.ts";
 import { TemporaryFile } from "./temporary-file.ts";
 import type { UpstreamRules } from "./upstream-rules.ts";
@@ -114,7 +113,7 @@ export class AnswerBody {
     const { connection } = request;
     const size = end - start;
     if (!connection.isBlocked(request)) {
-      emit(request, bytesChunk(bytes, start, end));
+      emit(request, bytesChunk(bytes, start, end), this.buffered);
       if (!connection.isBlocked(request)) return;
       this.waitingBytes += size;
       if (!this.buffered) this.full = true;
@@ -123,7 +122,7 @@ export class AnswerBody {
     const fits = this.waitingBytes + size <= rules.memoryBytes;
     if (this.buffered && !fits && this.spill(request, rules, memory, bytes, start, end)) return;
     if (this.failed) return;
-    emit(request, bytesChunk(bytes.slice(start, end)));
+    emit(request, bytesChunk(bytes.slice(start, end)), this.buffered);
     this.waitingBytes += size;
     if (!this.buffered || !fits) this.full = true;
   }
@@ -147,7 +146,7 @@ export class AnswerBody {
       this.failed = true;
       return false;
     }
-    emit(request, fileChunk(file.fd, from, file.length));
+    emit(request, fileChunk(file.fd, from, file.length), true);
     return true;
   }
 
@@ -177,8 +176,8 @@ export class AnswerBody {
   }
 }
 
-function emit(request: Request, chunk: Chunk): void {
-  if (request.bodyFilters === undefined) {
-    if (!request.headerOnly) request.connection.emit(request, chunk);
-  } else sendBody(request, [chunk], false);
+function emit(request: Request, chunk: Chunk, buffered: boolean): void {
+  if (request.headerOnly) return;
+  if (request.chain === undefined) request.connection.emit(request, chunk);
+  else request.chain.send([chunk], buffered ? MORE : FLUSH);
 }

@@ -151,7 +151,11 @@ export abstract class PeerSide extends Timed implements PeerUser {
   }
 
   protected log(level: Level, message: string, errno?: number): void {
-    this.request.connection.logError(level, message, errno);
+    const { connection } = this.request;
+    const { speaker } = connection;
+    if (this.request.parent !== undefined) connection.speaker = this.request;
+    connection.logError(level, message, errno);
+    connection.speaker = speaker;
   }
 
   // ---- a peer

@@ -15,6 +15,7 @@ import {
   ResponseHead,
   WWW_AUTHENTICATE_FIELD,
 } from "../wire/http1/response-head.ts";
+import { LAST } from "./body.ts";
 import { type BodyTaker, readRequestBody } from "./body-buffer.ts";
 import { internalRedirect, namedLocation, sendBody, sendHeader, splitUri } from "./engine.ts";
 import { CLIENT_CLOSED, DECLINED, DONE, ERROR, OK } from "./outcome.ts";
@@ -384,12 +385,17 @@ export class Exchange extends PeerSide implements BodyTaker {
     }
     if (rc !== OK) {
       // What there is of the answer goes out, and the end of the connection tells the client that it is not all.
+      if (request.parent !== undefined) {
+        // The main request has an answer of its own: it goes on without the rest.
+        this.settle(OK);
+        return;
+      }
       request.keepAlive = false;
       request.connection.flush();
       this.settle(ERROR);
       return;
     }
-    if (!request.headerOnly && request.bodyFilters !== undefined) sendBody(request, [], true);
+    if (request.chain !== undefined) sendBody(request, [], LAST);
     this.settle(rc);
   }
 

@@ -1,11 +1,13 @@
 /** What all connections of a worker share: ports, clock texts, output memory, pools, counters. */
 import { latin1 } from "../base/bytes.ts";
 import type { Log } from "../base/log.ts";
+import type { Memory } from "../io/memory.ts";
 import type { ServiceCounters } from "../io/service.ts";
 import { Timers } from "../net/timers.ts";
 import { parseHost } from "../wire/http1/host.ts";
 import { AccessLogs } from "./access-logs.ts";
 import { AnswerHeads } from "./answer-head.ts";
+import { PIECE_BYTES } from "./body.ts";
 import { type Connection, READING } from "./connection.ts";
 import type { ConnectionOutput } from "./connection-output.ts";
 import { Dates } from "./dates.ts";
@@ -61,6 +63,7 @@ export class Worker {
   writing = 0;
   nextConnection = 1;
   private readonly pool: Request[] = [];
+  private pieces: Memory | undefined = undefined;
   private temporaryNumber: number;
 
   constructor(ports: HttpPorts) {
@@ -86,6 +89,12 @@ export class Worker {
     return this.ports.log;
   }
 
+  /** Where a piece of a file is read for filters of its body. */
+  get pieceMemory(): Memory {
+    this.pieces ??= this.ports.memory.allocate(PIECE_BYTES);
+    return this.pieces;
+  }
+
   /** The scratch memory, larger than before when it must be. */
   scratchFor(sizeBytes: number): Output {
     if (sizeBytes > this.scratch.size) this.scratch = new Output(this.ports.memory.allocate(sizeBytes), sizeBytes);
@@ -97,13 +106,19 @@ export class Worker {
   }
 
   releaseRequest(request: Request): void {
+    request.generation++;
+    request.chain?.release();
+    if (request.children !== undefined) {
+      for (const child of request.children) this.releaseRequest(child);
+      request.children = undefined;
+    }
     if (request.file !== undefined) {
       this.files.release(request.file);
       request.file = undefined;
     }
     request.exchange?.forget();
     if (request.body !== undefined) {
-      request.body.release();
+      if (request.parent === undefined) request.body.release();
       request.body = undefined;
     }
     if (this.pool.length < POOLED_REQUESTS) this.pool.push(request);

@@ -6,7 +6,7 @@ import { emptyFileInfo, type FileInfo } from "../../io/files.ts";
 import { printHttpDate, printIsoTime, printListingTime } from "../../wire/http1/date.ts";
 import { GET, HEAD } from "../../wire/http1/methods.ts";
 import { escapeHtml, escapeUri, findArg } from "../../wire/http1/uri.ts";
-import { textChunk } from "../body.ts";
+import { LAST, textChunk } from "../body.ts";
 import { discardBody, sendBody, sendHeader } from "../engine.ts";
 import { httpModule } from "../module.ts";
 import { DECLINED, OK } from "../outcome.ts";
@@ -154,7 +154,7 @@ function serve(request: Request, conf: Conf): number {
   if (rc !== OK || request.headerOnly) return rc;
   const text =
     format === "html" ? html(request, entries, conf) : format === "xml" ? xml(entries) : json(entries, callback);
-  sendBody(request, [textChunk(text)], true);
+  sendBody(request, [textChunk(text)], LAST);
   return OK;
 }
 

@@ -5,7 +5,7 @@ import { list, raw } from "../../conf/slots.ts";
 import { constantOf, type Template } from "../../conf/template.ts";
 import { parseSec } from "../../conf/units.ts";
 import { parseHttpDate, printHttpDate } from "../../wire/http1/date.ts";
-import { type BodyFilter, type Chunk, ORDER_TRAILERS } from "../body.ts";
+import { type BodyFilter, type Chunk, LAST, type Mark, ORDER_TRAILERS } from "../body.ts";
 import type { HeaderFilter } from "../location.ts";
 import { httpModule, type Place } from "../module.ts";
 import { OK } from "../outcome.ts";
@@ -153,14 +153,15 @@ function nextTime(request: Request, now: number, seconds: number): number {
 /** Notes the trailers' values when the body ends. */
 class Trailers implements BodyFilter {
   readonly order = ORDER_TRAILERS;
+  readonly takesPieces = false;
   private readonly lines: readonly Line[];
 
   constructor(lines: readonly Line[]) {
     this.lines = lines;
   }
 
-  filter(request: Request, chunks: readonly Chunk[], last: boolean): readonly Chunk[] {
-    if (!last) return chunks;
+  filter(request: Request, chunks: readonly Chunk[], mark: Mark): readonly Chunk[] {
+    if (mark !== LAST) return chunks;
     request.trailers = [];
     const safe = SAFE.has(request.status);
     for (const { name, value, always } of this.lines) {

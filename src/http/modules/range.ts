@@ -10,6 +10,7 @@ import type { Request } from "../request.ts";
 /** Cuts one range out of a body that may come in pieces. */
 class SinglePart implements BodyFilter {
   readonly order = ORDER_RANGE;
+  readonly takesPieces = false;
   private readonly range: ByteRange;
   private offset = 0;
 
@@ -34,6 +35,7 @@ class SinglePart implements BodyFilter {
 /** Puts several ranges into parts. The body is in one piece: only such answers allow ranges. */
 class MultiPart implements BodyFilter {
   readonly order = ORDER_RANGE;
+  readonly takesPieces = false;
   private readonly ranges: readonly ByteRange[];
   private readonly heads: readonly string[];
   private readonly end: string;

@@ -1,0 +1,89 @@
+/**
+ * Subrequests: requests of the server to itself on behalf of another one, its parent. They share the client's head, body and
+ * variables, and run through the phases of their own location. What they send has its place in the parent's answer
+ * (postpone.ts). One that runs in the background sends nothing, and the connection only waits for its end. Counterpart in
+ * nginx: ngx_http_subrequest and the part of ngx_http_finalize_request that ends one.
+ */
+import { SERVER_REWRITE } from "./location.ts";
+import { releasePostponed, takePlace } from "./postpone.ts";
+import type { Request } from "./request.ts";
+
+/** Subrequests within one another; nginx: NGX_HTTP_MAX_SUBREQUESTS. */
+const MAX_DEPTH = 50;
+
+/** Subrequests that are open at once for one request; nginx keeps 1000 of its 16-bit count for itself. */
+const MAX_OPEN = 0xffff - 1000;
+
+export interface SubrequestOptions {
+  readonly args?: string;
+  /** It sends nothing, and its parent does not wait for it. */
+  readonly background?: boolean;
+  /** Called once when it is over, with the status that it would have answered with. */
+  onEnd?(subrequest: Request): void;
+}
+
+/** Begins a subrequest, which runs when the current handler has returned. Undefined when there are too many, which has been logged. */
+export function subrequest(parent: Request, uri: string, options: SubrequestOptions): Request | undefined {
+  const { main, connection } = parent;
+  if (parent.depth > MAX_DEPTH) {
+    connection.logError("error", `subrequests cycle while processing "${uri}"`);
+    return undefined;
+  }
+  if (main.openSubrequests >= MAX_OPEN) {
+    connection.logError("crit", `request reference counter overflow while processing "${uri}"`);
+    return undefined;
+  }
+  const request = connection.worker.takeRequest();
+  request.resetSubrequest(parent);
+  request.uri = uri;
+  request.args = options.args ?? "";
+  request.background = options.background ?? false;
+  request.onEnd = options.onEnd;
+  request.phase = SERVER_REWRITE;
+  request.parked = true;
+  main.children ??= [];
+  main.children.push(request);
+  main.openSubrequests++;
+  if (!request.background) takePlace(request, parent);
+  connection.post(request);
+  return request;
+}
+
+/** Goes on with an answer when the client has taken everything, or when it is another request's turn. */
+export function resumeAnswer(main: Request): void {
+  const { connection } = main;
+  for (;;) {
+    const request = main.active;
+    releasePostponed(request);
+    if (main.active === request) request.chain?.pump();
+    if (connection.request !== main || connection.full) return;
+    if (main.active !== request) continue;
+    if (request.chain?.holds === true) return;
+    if (!request.answerEnded) {
+      request.exchange?.onClientDrained();
+      return;
+    }
+    if (request === main) {
+      connection.endAnswer(main);
+      return;
+    }
+    endSubrequest(request);
+  }
+}
+
+/** A subrequest has been answered; it is over when all that it sent has found its place. */
+export function endSubrequest(request: Request): void {
+  const { main, connection } = request;
+  const parent = request.parent as Request;
+  if (request.complete) return;
+  request.answerEnded = true;
+  if (!request.background) {
+    if (request.chain?.holds === true) return;
+    main.active = parent;
+  }
+  request.complete = true;
+  connection.logSubrequest(request);
+  main.openSubrequests--;
+  request.onEnd?.(request);
+  if (!request.background || (main.answerEnded && main.openSubrequests === 0)) connection.post(parent);
+}
