@@ -10,6 +10,8 @@ import { freePort } from "./support/server-process.ts";
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "../..");
 export const OURS = path.join(root, "bin/nginx");
+/** `TEST_SERVER=/usr/sbin/nginx` runs the tests against another server: to see that they expect what nginx does. */
+const UNDER_TEST = process.env["TEST_SERVER"] ?? OURS;
 
 /** The nginx to compare with: `NGINX`, or the one that is installed; undefined when there is none. */
 export function installedNginx(): string | undefined {
@@ -76,7 +78,10 @@ export class TestServer {
     this.child = child;
   }
 
-  static async start(http: string, { binary = OURS, main = "", files = {} }: ServerOptions = {}): Promise<TestServer> {
+  static async start(
+    http: string,
+    { binary = UNDER_TEST, main = "", files = {} }: ServerOptions = {},
+  ): Promise<TestServer> {
     const port = await freePort();
     const folder = mkdtempSync(path.join(os.tmpdir(), "tandem-http-"));
     for (const name of ["logs", "html", "conf"]) mkdirSync(path.join(folder, name));
@@ -142,7 +147,7 @@ http { ${TEMPORARY} ${http} }`;
     const ended = new Promise((resolve) => this.child.once("exit", resolve));
     if (this.child.exitCode === null) {
       this.child.kill("SIGTERM");
-      await Promise.race([ended, sleep(5000).then(() => this.child.kill("SIGKILL"))]);
+      await Promise.race([ended, sleep(5000, undefined, { ref: false }).then(() => this.child.kill("SIGKILL"))]);
     }
     rmSync(this.folder, { recursive: true, force: true });
   }

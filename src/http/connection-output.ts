@@ -3,7 +3,7 @@
  * what it does not take waits in a queue, in order, under `send_timeout` and `limit_rate`. A base class and not a part,
  * so that an idle connection is one object. Counterpart in nginx: ngx_http_write_filter_module.c.
  */
-import type { Bytes } from "../base/bytes.ts";
+import { type Bytes, concatBytes } from "../base/bytes.ts";
 import type { Stream } from "../io/stream.ts";
 import { Timed } from "../net/timers.ts";
 import type { Chunk } from "./body.ts";
@@ -159,6 +159,14 @@ export abstract class ConnectionOutput extends Timed {
     }
     this.queueComposed(taken);
     this.armSend();
+  }
+
+  /** Takes everything out of the queue, which holds bytes only; undefined when it is empty. */
+  protected takeQueue(): Bytes | undefined {
+    const { queue } = this;
+    if (queue === undefined) return undefined;
+    this.queue = undefined;
+    return concatBytes(queue.map(({ bytes, start, end }) => (bytes as Bytes).subarray(start, end)));
   }
 
   /** Somebody else needs the output memory. */

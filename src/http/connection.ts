@@ -34,6 +34,7 @@ import { extendHead, keepHead } from "./partial-head.ts";
 import type { Request } from "./request.ts";
 import { beginBody, consumeBody } from "./request-body.ts";
 import { resumeAnswer } from "./subrequest.ts";
+import type { TunnelStart } from "./tunnel.ts";
 import type { Exchange } from "./upstream.ts";
 import type { Worker } from "./worker.ts";
 
@@ -254,6 +255,14 @@ export class Connection extends ConnectionOutput implements StreamOwner {
   /** The request goes on behind this call: its head must not lie in borrowed memory. */
   private detach(request: Request): void {
     if (request.head.bytes === this.worker.input.bytes) request.head.detach();
+  }
+
+  /** A tunnel takes the stream over, with what was held back of the client's bytes and what its socket has not taken. */
+  lendStream(): TunnelStart {
+    this.stopTimer();
+    const { held } = this;
+    this.held = undefined;
+    return { toClient: this.takeQueue(), toPeer: held, clientEnded: this.ended };
   }
 
   // ---- the request's body

@@ -10,6 +10,7 @@
  * | sending    | the request is being sent; an answer may come early            | send_timeout    |
  * | waiting    | the request is sent, the head of the answer is awaited         | read_timeout    |
  * | answering  | the body of the answer passes through                          | read_timeout    |
+ * | tunnelling | upgraded: a tunnel (tunnel.ts) has both streams                | the tunnel's    |
  */
 import { Pick } from "../balance/pick.ts";
 import { FAILURE, NEXT, type PeerOutcome, SUCCESS } from "../balance/round_robin.ts";
@@ -44,6 +45,7 @@ const CONNECTING = 1;
 const SENDING = 2;
 const WAITING = 3;
 export const ANSWERING = 4;
+export const TUNNELLING = 5;
 
 const WHILE_CONNECTING = "while connecting to upstream";
 const WHILE_SENDING = "while sending request to upstream";
@@ -124,6 +126,8 @@ export abstract class PeerSide extends Timed implements PeerUser {
 
   /** The answer's head is no longer that of the last peer. */
   protected abstract forgetHead(): void;
+  /** Connected, where nothing else is needed (`tunnels` of the rules). */
+  protected abstract onTunnelReady(): void;
   /** The end of the peer's side ends the answer well. */
   protected abstract endsWithConnection(): boolean;
   /** Ends the exchange: OK, ERROR or a status to answer. Nothing may be done behind it. */
@@ -210,7 +214,7 @@ export abstract class PeerSide extends Timed implements PeerUser {
     this.endpoint = endpoint;
     this.attempt.peer = peer.name;
     const local = rules.localAddress?.(request);
-    const idle = upstream.keepAlive === undefined ? undefined : upstream.takeIdle(endpoint, rules);
+    const idle = upstream.keepAlive === undefined || rules.tunnels ? undefined : upstream.takeIdle(endpoint, rules);
     this.reused = idle !== undefined;
     if (idle !== undefined) {
       idle.lend(this);
@@ -291,6 +295,10 @@ export abstract class PeerSide extends Timed implements PeerUser {
     this.phase = SENDING;
     this.action = WHILE_SENDING;
     this.requestSent = true;
+    if (rules.tunnels) {
+      this.onTunnelReady();
+      return;
+    }
     const { worker } = request.connection;
     const output = worker.scratchFor(rules.prepare(request, this.uri, this.target as Target));
     output.used = 0;

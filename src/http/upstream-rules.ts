@@ -61,6 +61,8 @@ export interface UpstreamRules {
   prepare(request: Request, uri: string, target: Target): number;
   /** Writes the head of the request, and `proxy_set_body`. */
   write(request: Request, output: Output): void;
+  /** Nothing is sent or awaited: the connection itself is the answer (CONNECT). */
+  readonly tunnels: boolean;
   /** The client's body follows the head. */
   readonly sendsBody: boolean;
   /** The answer to this request has no body. */

@@ -7,6 +7,7 @@
 import type { Pick } from "../balance/pick.ts";
 import { type Bytes, concatBytes, latin1 } from "../base/bytes.ts";
 import type { Memory } from "../io/memory.ts";
+import { UPGRADE } from "../wire/http1/fields.ts";
 import { GET, HEAD } from "../wire/http1/methods.ts";
 import {
   HEAD_INCOMPLETE,
@@ -19,10 +20,11 @@ import { LAST } from "./body.ts";
 import { type BodyTaker, readRequestBody } from "./body-buffer.ts";
 import { internalRedirect, namedLocation, sendBody, sendHeader, splitUri } from "./engine.ts";
 import { CLIENT_CLOSED, DECLINED, DONE, ERROR, OK } from "./outcome.ts";
+import type { PeerConnection } from "./peer-connection.ts";
 import type { Request } from "./request.ts";
 import { AnswerFacts, accelRedirect, fillAnswer, fillRedirected, readFacts } from "./upstream-answer.ts";
 import { AnswerBody, BODY_EXCESS, BODY_FAILED, BODY_INVALID, BODY_MORE, type Piece } from "./upstream-body.ts";
-import { ANSWERING, isNonIdempotent, PeerSide, WHILE_READING_HEAD } from "./upstream-peer.ts";
+import { ANSWERING, isNonIdempotent, PeerSide, TUNNELLING, WHILE_READING_HEAD } from "./upstream-peer.ts";
 import {
   NEXT_BY_STATUS,
   NEXT_INVALID_HEADER,
@@ -30,14 +32,18 @@ import {
   type Target,
   type UpstreamRules,
 } from "./upstream-rules.ts";
+import { Upgrade } from "./upstream-upgrade.ts";
 
 const WHILE_READING = "while reading upstream";
 const WHILE_ANSWERING = "while sending to client";
+const WHILE_TUNNELLING = "while proxying upgraded connection";
 
+const SWITCHING_PROTOCOLS = 101;
 const EARLY_HINTS = 103;
 const NO_CONTENT = 204;
 const NOT_MODIFIED = 304;
 const FIRST_HEAD_BYTES = 1024;
+const NOTHING: Piece = { memory: undefined, bytes: new Uint8Array(0), start: 0, end: 0 };
 
 /** What a request has with an upstream. */
 export class Exchange extends PeerSide implements BodyTaker {
@@ -51,6 +57,7 @@ export class Exchange extends PeerSide implements BodyTaker {
   private kept = 0;
   private readonly facts = new AnswerFacts();
   private readonly body = new AnswerBody();
+  private upgrade: Upgrade | undefined = undefined;
 
   /** The last head that an upstream has answered with. */
   get answeredHead(): ResponseHead | undefined {
@@ -245,7 +252,8 @@ export class Exchange extends PeerSide implements BodyTaker {
       return;
     }
     fillAnswer(request, head, facts, rules);
-    this.sendAnswer(following, bodiless);
+    if (status === SWITCHING_PROTOCOLS && request.head.known[UPGRADE] !== -1) this.openTunnel(following);
+    else this.sendAnswer(following, bodiless);
   }
 
   /** True when this answer is a reason to ask the next peer, which has been done. */
@@ -370,6 +378,54 @@ export class Exchange extends PeerSide implements BodyTaker {
     this.paused = false;
     this.request.connection.worker.timers.arm(this, this.rules.readTimeoutMs);
     this.connection?.stream.resumeReading();
+  }
+
+  // ---- a tunnel
+
+  protected onTunnelReady(): void {
+    const { request, attempt } = this;
+    const now = this.now();
+    attempt.status = 200;
+    attempt.headerMs = now - this.attemptMs;
+    (this.target as Target).upstream.balancer.gotHeader(this.pick as Pick, attempt.headerMs, now);
+    request.status = 200;
+    request.skipConditions = true;
+    request.keepAlive = false;
+    this.openTunnel(NOTHING);
+  }
+
+  /** The answer's head is the last of HTTP here. */
+  private openTunnel(following: Piece): void {
+    const { request, rules } = this;
+    this.keepable = false;
+    request.limitRate = 0;
+    this.action = WHILE_ANSWERING;
+    const rc = sendHeader(request);
+    if (!this.active) return;
+    if (rc !== OK) {
+      this.finalize(rc);
+      return;
+    }
+    if (request.parent !== undefined) {
+      this.log("error", "connection upgrade in subrequest");
+      this.finalize(ERROR);
+      return;
+    }
+    request.keepAlive = false;
+    this.phase = TUNNELLING;
+    this.action = WHILE_TUNNELLING;
+    this.stopTimer();
+    const { stream } = this.connection as PeerConnection;
+    this.upgrade = new Upgrade(request, this.attempt, (outcome) => this.finalize(outcome));
+    this.upgrade.open(stream, following, rules);
+  }
+
+  protected override leave(): void {
+    if (this.upgrade !== undefined) {
+      this.upgrade.close();
+      this.upgrade = undefined;
+    }
+    super.leave();
   }
 
   // ---- the end

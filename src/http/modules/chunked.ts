@@ -1,5 +1,5 @@
 /** Sends a body of unknown length in chunks, with trailers behind it. nginx: ngx_http_chunked_filter_module. */
-import { HEAD } from "../../wire/http1/methods.ts";
+import { CONNECT, HEAD } from "../../wire/http1/methods.ts";
 import { type BodyFilter, type Chunk, LAST, type Mark, ORDER_CHUNKED, textChunk } from "../body.ts";
 import { httpModule } from "../module.ts";
 import { OK } from "../outcome.ts";
@@ -25,6 +25,7 @@ class ChunkedCoding implements BodyFilter {
 function filter(request: Request): number {
   const { status } = request;
   if (status === 304 || status === 204 || status < 200 || request.method === HEAD) return OK;
+  if (request.method === CONNECT && status < 300) return OK;
   if (request.answerLength >= 0 && !request.expectTrailers) return OK;
   if (request.version >= 1001 && request.location.core.chunked_transfer_encoding) {
     request.answerLength = -1;

@@ -418,6 +418,7 @@ function rulesOf(conf: ProxyConf, pass: Pass, place: Place): rules.UpstreamRules
     uriOf: (request, { uri }) => proxiedUri(request, uri, replaced, pass.kind === "computed") || undefined,
     prepare: (request, uri, target) => proxied.prepare(request, uri, target),
     write: (request, output) => proxied.write(request, output),
+    tunnels: false,
     sendsBody: proxied.sendsBody,
     isHead: (request) => proxied.methodOf(request).toUpperCase() === "HEAD",
     connectTimeoutMs: conf.proxy_connect_timeout,
