@@ -69,6 +69,9 @@ export class Connection extends ConnectionOutput implements StreamOwner {
   /** Whole milliseconds: small integers are no objects. */
   readonly startMs: number;
   state = WAITING;
+  /** Neighbours in the list of all; they belong to it. */
+  older: Connection | undefined = undefined;
+  newer: Connection | undefined = undefined;
   /** `$connection_requests` */
   requests = 0;
   /** The request whose head is incomplete, in memory of its own. */
@@ -99,7 +102,7 @@ export class Connection extends ConnectionOutput implements StreamOwner {
   get remoteAddress(): string {
     if (this.remoteText === "") {
       const { remote } = this.stream;
-      this.remoteText = "ip" in remote ? printIp(remote.ip) : "unix:";
+      this.remoteText = "ip" in remote ? this.worker.addresses.get(remote.ip, 0, remote.ip.length) : "unix:";
     }
     return this.remoteText;
   }

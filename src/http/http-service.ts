@@ -57,7 +57,7 @@ class HttpService implements Service {
   private makeRoom(): boolean {
     const { worker } = this;
     let closed = 0;
-    for (const connection of worker.connections) {
+    for (const connection of worker.connections.list()) {
       if (!connection.idle) continue;
       connection.terminate(0);
       if (++closed === REUSED_AT_ONCE) break;
@@ -87,14 +87,14 @@ class HttpService implements Service {
       worker.accessLogs.flush();
       onIdle();
     };
-    for (const connection of [...worker.connections]) connection.quiesce();
+    for (const connection of worker.connections.list()) connection.quiesce();
     if (worker.connections.size === 0) worker.onIdle?.();
   }
 
   terminate(): void {
     for (const acceptor of this.acceptors) acceptor.close();
     this.acceptors = [];
-    for (const connection of [...this.worker.connections]) connection.terminate(0);
+    for (const connection of this.worker.connections.list()) connection.terminate(0);
     this.worker.upstreams.closeIdle();
     this.worker.accessLogs.flush();
   }

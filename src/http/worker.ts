@@ -1,5 +1,7 @@
 /** What all connections of a worker share: ports, clock texts, output memory, pools, counters. */
 import { latin1 } from "../base/bytes.ts";
+import { Interner } from "../base/interner.ts";
+import { printIp } from "../base/ip.ts";
 import type { Log } from "../base/log.ts";
 import type { Memory } from "../io/memory.ts";
 import type { ServiceCounters } from "../io/service.ts";
@@ -10,10 +12,10 @@ import { AnswerHeads } from "./answer-head.ts";
 import { PIECE_BYTES } from "./body.ts";
 import { type Connection, READING } from "./connection.ts";
 import type { ConnectionOutput } from "./connection-output.ts";
+import { Connections } from "./connections.ts";
 import { Dates } from "./dates.ts";
 import { Etags } from "./etags.ts";
 import { Input } from "./input.ts";
-import { Interner } from "./interner.ts";
 import { OpenFiles } from "./open-files.ts";
 import { OUTPUT_BYTES, Output } from "./output.ts";
 import { Request } from "./request.ts";
@@ -48,12 +50,14 @@ export class Worker {
   /** Plain paths and hosts that were seen before. */
   readonly paths = new Interner(latin1);
   readonly hosts = new Interner(parseHost);
+  /** Clients' addresses as text. */
+  readonly addresses = new Interner((bytes, start, end) => printIp(bytes.subarray(start, end)));
   /** Names of header lines and short texts of upstreams' answers. */
   readonly lineNames = new Interner(lineName);
   readonly texts = new Interner(latin1);
   /** The upstreams of the configuration. */
   upstreams!: Upstreams;
-  readonly connections = new Set<Connection>();
+  readonly connections = new Connections();
   /** No new connections, and every answer closes. */
   quiescing = false;
   onIdle: (() => void) | undefined = undefined;
@@ -141,7 +145,7 @@ export class Worker {
 
   counters(): ServiceCounters {
     let reading = 0;
-    for (const connection of this.connections) if (connection.state === READING) reading++;
+    for (const connection of this.connections.list()) if (connection.state === READING) reading++;
     const { accepted, handled, requests, writing } = this;
     const active = this.connections.size;
     return { accepted, handled, requests, active, reading, writing, waiting: active - reading - writing };
@@ -149,7 +153,7 @@ export class Worker {
 
   /** A connection has gone. */
   forget(connection: Connection): void {
-    this.connections.delete(connection);
+    this.connections.remove(connection);
     if (this.outputOwner === connection) {
       this.outputOwner = undefined;
       this.output.used = 0;

@@ -1,5 +1,6 @@
 /** `struct sockaddr_in`, `sockaddr_in6` and `sockaddr_un` ⇄ endpoints. ip(7), ipv6(7), unix(7). */
 import { type Bytes, latin1, writeLatin1 } from "../base/bytes.ts";
+import type { IpAddress } from "../base/ip.ts";
 import type { Endpoint } from "../io/stream.ts";
 import { AF_INET, AF_INET6, AF_UNIX } from "./ffi/sockets.ts";
 
@@ -38,15 +39,22 @@ export function encodeEndpoint(target: Bytes, offset: number, endpoint: Endpoint
   return 28;
 }
 
+/** A copy of an address's bytes; they may be shared with other endpoints, as no endpoint ever changes. */
+export type CopyIp = (source: Bytes, start: number, end: number) => IpAddress;
+
 /** Reads the address that the kernel has written; an unnamed unix socket has the path "". */
-export function decodeEndpoint(source: Bytes, offset: number, length: number): Endpoint {
+export function decodeEndpoint(source: Bytes, offset: number, length: number, copyIp: CopyIp = slice): Endpoint {
   const family = length < 2 ? AF_UNIX : (source[offset] as number) | ((source[offset + 1] as number) << 8);
   if (family === AF_INET || family === AF_INET6) {
     const port = ((source[offset + 2] as number) << 8) | (source[offset + 3] as number);
     const start = family === AF_INET ? offset + 4 : offset + 8;
-    return { ip: source.slice(start, start + (family === AF_INET ? 4 : 16)), port };
+    return { ip: copyIp(source, start, start + (family === AF_INET ? 4 : 16)), port };
   }
   let end = offset + 2;
   while (end < offset + length && source[end] !== 0) end++;
   return { path: length <= 2 ? "" : latin1(source, offset + 2, end) };
+}
+
+function slice(source: Bytes, start: number, end: number): IpAddress {
+  return source.slice(start, end);
 }

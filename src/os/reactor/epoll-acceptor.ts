@@ -1,12 +1,13 @@
 /** Accepts on one listening socket under level-triggered epoll. nginx: ngx_event_accept. */
 
+import { Interner } from "../../base/interner.ts";
 import type { Memory } from "../../io/memory.ts";
 import type { AcceptOptions, Acceptor } from "../../io/reactor.ts";
 import type { Endpoint, Stream, StreamOwner } from "../../io/stream.ts";
 import { EAGAIN, ECONNABORTED, EINTR } from "../errno.ts";
 import { errno } from "../ffi/native.ts";
 import { accept4, SOCK_CLOEXEC, SOCK_NONBLOCK } from "../ffi/sockets.ts";
-import { decodeEndpoint, SOCKADDR_BYTES } from "../sockaddr.ts";
+import { type CopyIp, decodeEndpoint, SOCKADDR_BYTES } from "../sockaddr.ts";
 
 /** Connections of one listener in one turn without and with multi_accept. */
 const ACCEPTS_PER_TURN = 8;
@@ -35,6 +36,8 @@ export class EpollAcceptor implements Acceptor {
   private readonly options: AcceptOptions;
   private readonly limit: number;
   private readonly lengthWord: Uint32Array;
+  /** Mostly a client that has been here before: its address is found, not made. */
+  private readonly copyIp: CopyIp;
   private pause: NodeJS.Timeout | undefined = undefined;
   private closing = false;
   private closed = false;
@@ -45,6 +48,8 @@ export class EpollAcceptor implements Acceptor {
     this.options = options;
     this.limit = options.multiAccept ? MULTI_ACCEPTS_PER_TURN : ACCEPTS_PER_TURN;
     this.lengthWord = new Uint32Array(host.addressMemory.bytes.buffer, host.addressMemory.bytes.byteOffset, 1);
+    const addresses = new Interner((bytes, start, end) => bytes.slice(start, end));
+    this.copyIp = (source, start, end) => addresses.get(source, start, end);
   }
 
   onEvents(_events: number): void {
@@ -65,7 +70,7 @@ export class EpollAcceptor implements Acceptor {
         this.options.onError(error);
         return;
       }
-      const remote = decodeEndpoint(bytes, 8, Math.min(this.lengthWord[0] as number, SOCKADDR_BYTES));
+      const remote = decodeEndpoint(bytes, 8, Math.min(this.lengthWord[0] as number, SOCKADDR_BYTES), this.copyIp);
       this.options.onAccept(this.host.adopt(fd, remote));
       if (this.closed) return;
     }

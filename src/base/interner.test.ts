@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { fromLatin1, latin1 } from "../base/bytes.ts";
+import { fromLatin1, latin1 } from "./bytes.ts";
 import { Interner } from "./interner.ts";
 
 test("the same bytes are made into a value once, wherever they lie", () => {
