@@ -3,6 +3,9 @@ import type { Bytes } from "./bytes.ts";
 
 export type IpAddress = Bytes;
 
+/** The addresses of a host name, best first; undefined when it has none. nginx asks getaddrinfo(3) while it reads its configuration. */
+export type HostLookup = (name: string) => readonly IpAddress[] | undefined;
+
 /** Reads `a.b.c.d`; undefined when it is anything else (no octal, no short forms). */
 export function parseIpv4(text: string): IpAddress | undefined {
   const parts = text.split(".");

@@ -2,6 +2,7 @@
 import { hostname } from "node:os";
 import { parseArgs } from "node:util";
 import { utf8 } from "../base/bytes.ts";
+import type { HostLookup } from "../base/ip.ts";
 import { buildSubject } from "../check/build-subject.ts";
 import type { Finding } from "../check/finding.ts";
 import { printJson } from "../check/json.ts";
@@ -71,7 +72,8 @@ export async function runCheck(args: readonly string[]): Promise<number> {
     peerNginx: options.peerNginx,
     configId: options.configId ?? (hostname().split(".")[0] as string),
   };
-  const subject = buildSubject(request, { reader, facts, bindNginx });
+  const lookUp = options.offline ? anyHost : reader.lookUp;
+  const subject = buildSubject(request, { reader, facts, bindNginx: (source) => bindNginx(source, lookUp) });
   const unreadable = nodesOf(subject).find(({ isUnread }) => isUnread);
   if (unreadable !== undefined) {
     process.stderr.write(`tandem check: ${unreadable.diagnostics[0]?.message ?? unreadable.file}\n`);
@@ -90,12 +92,16 @@ export async function runCheck(args: readonly string[]): Promise<number> {
   return status;
 }
 
+/** Stands for any name where nobody is to be asked. */
+const anyHost: HostLookup = () => [Uint8Array.of(192, 0, 2, 1)];
+
 /** What Tandem's nginx half says about the directives; paths don't matter for that. */
-function bindNginx(source: Source): readonly Diagnostic[] {
+function bindNginx(source: Source, lookUp: HostLookup): readonly Diagnostic[] {
   const folder = folderOf(source.file);
   const environment = {
     prefix: folder,
     confPrefix: folder,
+    lookUp,
     isVariable: (name: string) => nginxKinds.some((kind) => kind.isVariable?.(name) ?? false),
     isConstant: (name: string) => nginxKinds.some((kind) => kind.isConstant?.(name) ?? false),
   };

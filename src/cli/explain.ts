@@ -172,11 +172,13 @@ async function knownNames(): Promise<Known> {
 async function loadNginx(path: string, prefix: string | undefined, known: Known) {
   const { RecordingReader } = await import("../process/recorded-files.ts");
   const file = fullName(path, `${process.cwd()}/`);
-  const source = load(file, new RecordingReader());
+  const reader = new RecordingReader();
+  const source = load(file, reader);
   const confPrefix = folderOf(file);
   const { main, diagnostics } = bind([source], known.catalog, {
     prefix: prefix === undefined ? confPrefix : `${fullName(prefix, `${process.cwd()}/`).replace(/\/+$/, "")}/`,
     confPrefix,
+    lookUp: reader.lookUp,
     isVariable: known.isVariable,
   });
   for (const diagnostic of diagnostics) printError(`tandem: ${printDiagnostic(diagnostic)}`);

@@ -2,6 +2,7 @@
  * What a directive is: the contract between the modules, which declare their directives as slots, and `bind` and `merge`,
  * which know nothing else of them. Constructors for the usual kinds are in `slots.ts`.
  */
+import type { HostLookup } from "../base/ip.ts";
 import type { Level } from "../base/log.ts";
 import type { Position } from "./diagnostics.ts";
 import type { Word } from "./directive.ts";
@@ -39,6 +40,8 @@ export interface Environment {
   readonly prefix: string;
   /** Paths of included files, keys and the like begin here: the folder of the main file, with its slash. */
   readonly confPrefix: string;
+  /** The addresses of a host name, as this machine knows them. Without it no name has any. */
+  readonly lookUp?: HostLookup;
   /** Whether a variable (lower case) exists that no directive of the configuration defines. Without it all do. */
   isVariable?(name: string): boolean;
   /** Whether a variable (lower case) is one that a configuration may not define or set. */

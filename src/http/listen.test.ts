@@ -2,8 +2,10 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { parseListen } from "./listen.ts";
 
+const LOCAL = Uint8Array.of(127, 0, 0, 1);
+
 function name(...words: string[]): string {
-  const parsed = parseListen(words);
+  const parsed = parseListen(words, (host) => (host === "localhost" ? [LOCAL, LOCAL] : undefined));
   return typeof parsed === "string" ? parsed : parsed.listens.map((listen) => listen.name).join(" ");
 }
 

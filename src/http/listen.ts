@@ -1,4 +1,5 @@
 /** `listen`: an address and what its socket shall be. Counterpart in nginx: ngx_http_core_listen. */
+import type { HostLookup } from "../base/ip.ts";
 import { parseSec, parseSize } from "../conf/units.ts";
 import { type ListenSpec, printEndpoint } from "../io/listen.ts";
 import type { Endpoint } from "../io/stream.ts";
@@ -19,7 +20,7 @@ export interface Listen {
 }
 
 export interface ParsedListen {
-  /** One for each port of a range. */
+  /** One for each address of a name and each port of a range. */
   readonly listens: readonly Listen[];
   readonly warnings: readonly string[];
 }
@@ -28,10 +29,10 @@ const DEFAULT_PORT = 80;
 
 type Draft = { -readonly [K in keyof SocketSettings]: SocketSettings[K] } & { defaultServer?: boolean; bind?: boolean };
 
-/** Reads the words of a `listen`; a text when something is wrong: nginx's message. */
-export function parseListen(words: readonly string[]): ParsedListen | string {
+/** Reads the words of a `listen`, whose names `lookUp` knows; a text when something is wrong: nginx's message. */
+export function parseListen(words: readonly string[], lookUp?: HostLookup): ParsedListen | string {
   const text = words[0] ?? "";
-  const endpoints = parseListenAddress(text, DEFAULT_PORT);
+  const endpoints = parseListenAddress(text, DEFAULT_PORT, lookUp);
   if (typeof endpoints === "string") return `${endpoints} in "${text}" of the "listen" directive`;
   const draft: Draft = {};
   const warnings: string[] = [];
@@ -41,10 +42,12 @@ export function parseListen(words: readonly string[]): ParsedListen | string {
   }
   const { defaultServer = false, bind = false, ...socket } = draft;
   const isSet = bind || Object.keys(socket).length > 0;
-  const listens = endpoints.map(
-    (endpoint): Listen => ({
+  // A name may have an address twice.
+  const distinct = new Map(endpoints.map((endpoint) => [printEndpoint(endpoint), endpoint]));
+  const listens = [...distinct].map(
+    ([name, endpoint]): Listen => ({
       endpoint,
-      name: printEndpoint(endpoint),
+      name,
       defaultServer,
       bind: isSet,
       socket: isSet ? socketOf(endpoint, socket) : undefined,

@@ -3,7 +3,9 @@
  * Master: `planHttp` tells which sockets are wanted. Worker: `createHttpService`, `start`, and at the end `quiesce`.
  */
 import type { Bytes } from "../base/bytes.ts";
+import type { HostLookup } from "../base/ip.ts";
 import type { Log } from "../base/log.ts";
+import type { Datagrams } from "../io/datagram.ts";
 import type { Files } from "../io/files.ts";
 import type { Logging } from "../io/logging.ts";
 import type { MemorySource } from "../io/memory.ts";
@@ -14,6 +16,10 @@ export interface HttpPorts {
   readonly reactor: Reactor;
   readonly files: Files;
   readonly memory: MemorySource;
+  /** Host names as the configuration was loaded with. */
+  readonly lookUp: HostLookup;
+  /** For questions to name servers. */
+  readonly datagrams: Datagrams;
   /** The error log of the main context; used where http has no `error_log` of its own. */
   readonly log: Log;
   /** Opens the error logs that http has of its own. */

@@ -1,5 +1,5 @@
 /** Addresses of upstreams as `server` and `proxy_pass` write them. Counterpart in nginx: ngx_parse_url. */
-import { type IpAddress, parseIpv4, parseIpv6 } from "../base/ip.ts";
+import { type HostLookup, parseIpv4, parseIpv6 } from "../base/ip.ts";
 import { parseNumber } from "../conf/units.ts";
 import { printEndpoint } from "../io/listen.ts";
 import type { Endpoint } from "../io/stream.ts";
@@ -18,7 +18,7 @@ export interface UpstreamAddress {
   readonly uri: string;
   /** Host and port as they were written. */
   readonly authority: string;
-  /** What it is when no name has to be looked up. `localhost` needs no look-up. */
+  /** What it is when the host is no name. */
   readonly endpoints: readonly Endpoint[] | undefined;
 }
 
@@ -38,24 +38,19 @@ export function parseUpstreamAddress(text: string, defaultPort: number, withUri:
   const port = colon < 0 ? defaultPort : parseNumber(authority.slice(colon + 1));
   if (host === "") return "no host";
   if (port === undefined || port < 1 || port > MAX_PORT) return "invalid port";
-  const ip = isIpv6 ? parseIpv6(host.slice(1, -1)) : host === "localhost" ? LOCALHOST : parseInetAddress(host);
+  const ip = isIpv6 ? parseIpv6(host.slice(1, -1)) : parseIpv4(host);
   if (isIpv6 && ip === undefined) return "invalid IPv6 address";
   const endpoints = ip === undefined ? undefined : [{ ip, port }];
   return { host, port, noPort: colon < 0, uri, authority, endpoints };
 }
 
-/** The system also knows addresses of fewer numbers, the last of which fills what is left: `127.1`, `0`. */
-function parseInetAddress(text: string): IpAddress | undefined {
-  const parts = text.split(".");
-  if (parts.length === 4 || parts.length > 4 || !/^\d[\d.]*$/.test(text)) return parseIpv4(text);
-  const last = Number(parts.pop());
-  const room = 4 - parts.length;
-  if (parts.some((part) => part === "" || Number(part) > 255) || last >= 256 ** room) return undefined;
-  const tail = Array.from({ length: room }, (_, i) => Math.floor(last / 256 ** (room - 1 - i)) % 256);
-  return Uint8Array.from([...parts.map(Number), ...tail]);
+/** Where an address leads to; undefined when its host is a name that `lookUp` doesn't know. */
+export function endpointsOf(
+  { host, port, endpoints }: UpstreamAddress,
+  lookUp: HostLookup | undefined,
+): readonly Endpoint[] | undefined {
+  return endpoints ?? lookUp?.(host)?.map((ip) => ({ ip, port }));
 }
-
-const LOCALHOST = Uint8Array.of(127, 0, 0, 1);
 
 function parseUnix(text: string, withUri: boolean): UpstreamAddress | string {
   const rest = text.slice("unix:".length);

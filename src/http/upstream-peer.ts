@@ -6,6 +6,7 @@
  * | phase      | means                                                          | timer           |
  * |------------|----------------------------------------------------------------|-----------------|
  * | idle       | it has not begun, or it is over                                | none            |
+ * | resolving  | the addresses of its host are asked for                        | the resolver's  |
  * | connecting | a new connection is on its way                                 | connect_timeout |
  * | sending    | the request is being sent; an answer may come early            | send_timeout    |
  * | waiting    | the request is sent, the head of the answer is awaited         | read_timeout    |
@@ -14,9 +15,11 @@
  */
 import { Pick } from "../balance/pick.ts";
 import { FAILURE, NEXT, type PeerOutcome, SUCCESS } from "../balance/round_robin.ts";
+import type { IpAddress } from "../base/ip.ts";
 import type { Level } from "../base/log.ts";
 import type { Memory } from "../io/memory.ts";
 import type { Endpoint } from "../io/stream.ts";
+import { type Lookup, type Resolution, resolverCodeText } from "../net/resolver.ts";
 import { Timed } from "../net/timers.ts";
 import { LOCK, PATCH, POST } from "../wire/http1/methods.ts";
 import { bytesChunk, type Chunk, fileChunk } from "./body.ts";
@@ -25,6 +28,8 @@ import type { Output } from "./output.ts";
 import { PeerConnection, type PeerUser } from "./peer-connection.ts";
 import type { Request } from "./request.ts";
 import {
+  type Destination,
+  type NamedDestination,
   NEXT_ERROR,
   NEXT_HTTP_403,
   NEXT_HTTP_404,
@@ -41,11 +46,12 @@ import {
 import { Tries, type Try, UNKNOWN } from "./upstream-try.ts";
 
 const IDLE = 0;
-const CONNECTING = 1;
-const SENDING = 2;
-const WAITING = 3;
-export const ANSWERING = 4;
-export const TUNNELLING = 5;
+const RESOLVING = 1;
+const CONNECTING = 2;
+const SENDING = 3;
+const WAITING = 4;
+export const ANSWERING = 5;
+export const TUNNELLING = 6;
 
 const WHILE_CONNECTING = "while connecting to upstream";
 const WHILE_SENDING = "while sending request to upstream";
@@ -91,6 +97,8 @@ const STATUS_OF: ReadonlyMap<number, number> = new Map([
 export abstract class PeerSide extends Timed implements PeerUser {
   readonly tries = new Tries();
   /** `$proxy_host` and its like; undefined before the first request has got that far. */
+  destination: Destination | undefined = undefined;
+  /** The destination, once its peers are known. */
   target: Target | undefined = undefined;
   /** What it is doing, for the log. */
   action: string | undefined = undefined;
@@ -105,6 +113,8 @@ export abstract class PeerSide extends Timed implements PeerUser {
   protected connection: PeerConnection | undefined = undefined;
   /** The connection was an idle one: when it fails before an answer, that does not count as a try. */
   private reused = false;
+  private lookup: Lookup | undefined = undefined;
+  private resolved: ((result: Resolution<readonly IpAddress[]>) => void) | undefined = undefined;
   protected requestSent = false;
   private bodySent = false;
   /** The connection may be kept: the answer has come to its end. */
@@ -164,9 +174,46 @@ export abstract class PeerSide extends Timed implements PeerUser {
 
   // ---- a peer
 
+  /** Looks the host up, then gives the request to the first of its addresses. nginx: ngx_http_upstream_resolve_handler. */
+  protected resolve(destination: NamedDestination): void {
+    const { worker } = this.request.connection;
+    const { resolver, resolver_timeout: timeoutMs } = this.request.location.core;
+    const { host } = destination.address;
+    this.phase = RESOLVING;
+    if (resolver === undefined) {
+      this.log("error", `no resolver defined to resolve ${host}`);
+      this.giveUpName();
+      return;
+    }
+    this.resolved ??= (result) => this.onResolved(result);
+    const lookup = worker.resolvers.of(resolver).resolveName(host, timeoutMs, this.resolved);
+    if (this.phase === RESOLVING) this.lookup = lookup;
+  }
+
+  private onResolved(result: Resolution<readonly IpAddress[]>): void {
+    const { request } = this;
+    const destination = this.destination as NamedDestination;
+    this.lookup = undefined;
+    if (!result.ok) {
+      const name = destination.address.host.replace(/\.$/, "");
+      this.log("error", `${name} could not be resolved (${result.code}: ${resolverCodeText(result.code)})`);
+      this.giveUpName();
+      return;
+    }
+    const upstream = request.connection.worker.upstreams.resolved(destination.address, result.value);
+    const { scheme, hostHeader, port, uri } = destination;
+    this.approach({ upstream, scheme, hostHeader, port, uri });
+  }
+
+  private giveUpName(): void {
+    if (this.tries.count > 0) this.tries.add();
+    this.finalize(502);
+  }
+
   /** Gives the request to the first peer. */
   protected approach(target: Target): void {
     const { rules } = this;
+    this.target = target;
     if (this.tries.count > 0) this.tries.add();
     const { balancer } = target.upstream;
     const pick = this.pick ?? new Pick(balancer.group);
@@ -428,8 +475,13 @@ export abstract class PeerSide extends Timed implements PeerUser {
 
   /** Leaves the peer and the timer: nothing more will be heard. */
   protected leave(): void {
-    const { attempt } = this;
+    const { attempt, phase } = this;
     this.phase = IDLE;
+    if (phase === RESOLVING) {
+      this.lookup?.cancel();
+      this.lookup = undefined;
+      return;
+    }
     this.stopTimer();
     if (attempt.responseMs === UNKNOWN) attempt.responseMs = this.now() - this.attemptMs;
     this.unsent.length = 0;

@@ -3,6 +3,7 @@ import type { Endpoint } from "../io/stream.ts";
 import type { Output } from "./output.ts";
 import type { Request } from "./request.ts";
 import type { TemporaryFolder } from "./temporary-file.ts";
+import type { UpstreamAddress } from "./upstream-address.ts";
 import type { Upstream } from "./upstream-group.ts";
 
 /** Reasons to try the next peer, as bits. */
@@ -41,8 +42,7 @@ export const IGNORE_X_ACCEL_CHARSET = 8;
 export type Rewrite = (request: Request, value: string) => string | undefined;
 
 /** Where a request goes, found when it begins. */
-export interface Target {
-  readonly upstream: Upstream;
+export interface Destination {
   /** `http://` */
   readonly scheme: string;
   /** `$proxy_host`, `$proxy_port` and the Host of the request. */
@@ -52,11 +52,33 @@ export interface Target {
   readonly uri: string;
 }
 
+/** A destination whose peers are known. */
+export interface Target extends Destination {
+  readonly upstream: Upstream;
+}
+
+/** A destination whose host is a name that is looked up for the request. nginx: ngx_http_upstream_resolved_t. */
+export class NamedDestination implements Destination {
+  readonly address: UpstreamAddress;
+  readonly scheme: string;
+  readonly hostHeader: string;
+  readonly port: string;
+  readonly uri: string;
+
+  constructor(address: UpstreamAddress, { scheme, hostHeader, port, uri }: Destination) {
+    this.address = address;
+    this.scheme = scheme;
+    this.hostHeader = hostHeader;
+    this.port = port;
+    this.uri = uri;
+  }
+}
+
 export interface UpstreamRules {
-  /** Undefined when it can't be told: the reason has been logged. */
-  target(request: Request): Target | number;
+  /** A status when it can't be told: the reason has been logged. */
+  target(request: Request): Target | NamedDestination | number;
   /** The URI that the upstream is asked for; undefined when it would be empty. */
-  uriOf(request: Request, target: Target): string | undefined;
+  uriOf(request: Request, destination: Destination): string | undefined;
   /** Bytes that the head of the request needs at most; the texts that it is made of are kept until `write`. */
   prepare(request: Request, uri: string, target: Target): number;
   /** Writes the head of the request, and `proxy_set_body`. */

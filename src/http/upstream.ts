@@ -26,6 +26,7 @@ import { AnswerFacts, accelRedirect, fillAnswer, fillRedirected, readFacts } fro
 import { AnswerBody, BODY_EXCESS, BODY_FAILED, BODY_INVALID, BODY_MORE, type Piece } from "./upstream-body.ts";
 import { ANSWERING, isNonIdempotent, PeerSide, TUNNELLING, WHILE_READING_HEAD } from "./upstream-peer.ts";
 import {
+  NamedDestination,
   NEXT_BY_STATUS,
   NEXT_INVALID_HEADER,
   NEXT_NON_IDEMPOTENT,
@@ -91,7 +92,7 @@ export class Exchange extends PeerSide implements BodyTaker {
     this.headRead = false;
     const target = rules.target(request);
     if (typeof target === "number") return target;
-    this.target = target;
+    this.destination = target;
     const uri = rules.uriOf(request, target);
     if (uri === undefined) {
       request.connection.logError("error", "zero length URI to proxy");
@@ -100,7 +101,8 @@ export class Exchange extends PeerSide implements BodyTaker {
     this.uri = uri;
     this.starting = true;
     this.outcome = DONE;
-    this.approach(target);
+    if (target instanceof NamedDestination) this.resolve(target);
+    else this.approach(target);
     this.starting = false;
     return this.outcome;
   }
@@ -112,6 +114,7 @@ export class Exchange extends PeerSide implements BodyTaker {
     this.headRead = false;
     this.peerName = "";
     this.action = undefined;
+    this.destination = undefined;
     this.target = undefined;
   }
 

@@ -2,6 +2,7 @@
 import { localGroup, PEER_DEFAULTS, type PeerSettings } from "../balance/peers.ts";
 import { type Balancer, RoundRobin } from "../balance/round_robin.ts";
 import type { Bytes } from "../base/bytes.ts";
+import type { IpAddress } from "../base/ip.ts";
 import type { Scope } from "../conf/scope.ts";
 import type { Endpoint } from "../io/stream.ts";
 import { keepAliveOf, type UpstreamServer, upstream } from "./modules/upstream.ts";
@@ -26,11 +27,13 @@ export interface UpstreamParts {
 }
 
 /** Upstreams that requests have named (`proxy_pass http://$host`) and that are remembered; then they are forgotten. */
-const MAX_IMPLICIT = 4096;
+const MAX_COMPUTED = 4096;
 
 export class Upstreams {
   private readonly named = new Map<string, Upstream>();
-  private implicit = new Map<string, Upstream>();
+  /** Of addresses that the configuration names, by host and port. */
+  private readonly implicit = new Map<string, Upstream>();
+  private computed = new Map<string, Upstream>();
 
   /** Makes the upstreams that have blocks. `partsOf` asks the modules. */
   define(http: Scope, partsOf: (scope: Scope) => UpstreamParts): void {
@@ -49,19 +52,39 @@ export class Upstreams {
     }
   }
 
-  /** The upstream that an address names; undefined when it is neither one with a block nor an address of its own. */
+  /** The upstream of an address that the configuration names; `endpoints` are used when it has no block. */
+  fixed(address: UpstreamAddress, endpoints: readonly Endpoint[]): Upstream {
+    const known = this.known(address);
+    if (known !== undefined) return known;
+    const made = implicitUpstream(address, endpoints);
+    this.implicit.set(keyOf(address), made);
+    return made;
+  }
+
+  /** The upstream that a request names: one of the configuration, or an address; undefined for any other name. */
   find(address: UpstreamAddress): Upstream | undefined {
-    if (address.noPort) {
-      const known = this.named.get(address.host.toLowerCase());
-      if (known !== undefined) return known;
-    }
-    if (address.endpoints === undefined) return undefined;
-    const key = `${address.host}:${address.port}`;
-    let found = this.implicit.get(key);
+    return this.known(address) ?? (address.endpoints && this.remembered(keyOf(address), address, address.endpoints));
+  }
+
+  /** The upstream of a name that has just been looked up. Its peers are as good as new for every request, as in nginx. */
+  resolved(address: UpstreamAddress, ips: readonly IpAddress[]): Upstream {
+    const endpoints = ips.map((ip) => ({ ip, port: address.port }));
+    if (endpoints.length > 1) return implicitUpstream(address, endpoints);
+    return this.remembered(`${keyOf(address)} ${endpoints.map(peerName)}`, address, endpoints);
+  }
+
+  private known(address: UpstreamAddress): Upstream | undefined {
+    const named = address.noPort ? this.named.get(address.host.toLowerCase()) : undefined;
+    return named ?? this.implicit.get(keyOf(address));
+  }
+
+  /** There is nothing to learn of a single peer, so one object will do for many requests. */
+  private remembered(key: string, address: UpstreamAddress, endpoints: readonly Endpoint[]): Upstream {
+    let found = this.computed.get(key);
     if (found === undefined) {
-      if (this.implicit.size >= MAX_IMPLICIT) this.implicit = new Map();
-      found = implicitUpstream(address, address.endpoints);
-      this.implicit.set(key, found);
+      if (this.computed.size >= MAX_COMPUTED) this.computed = new Map();
+      found = implicitUpstream(address, endpoints);
+      this.computed.set(key, found);
     }
     return found;
   }
@@ -80,6 +103,10 @@ function membersOf(server: UpstreamServer): readonly Member[] {
 
 function settingsOf(members: readonly Member[]): readonly PeerSettings[] {
   return members.map(({ settings }) => settings);
+}
+
+function keyOf({ host, port }: UpstreamAddress): string {
+  return `${host.toLowerCase()}:${port}`;
 }
 
 function implicitUpstream(address: UpstreamAddress, endpoints: readonly Endpoint[]): Upstream {

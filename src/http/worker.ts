@@ -19,6 +19,7 @@ import { Input } from "./input.ts";
 import { OpenFiles } from "./open-files.ts";
 import { OUTPUT_BYTES, Output } from "./output.ts";
 import { Request } from "./request.ts";
+import { Resolvers } from "./resolvers.ts";
 import type { HttpPorts } from "./service.ts";
 import { ErrorPages } from "./special-response.ts";
 import { lineName } from "./upstream-answer.ts";
@@ -57,6 +58,7 @@ export class Worker {
   readonly texts = new Interner(latin1);
   /** The upstreams of the configuration. */
   upstreams!: Upstreams;
+  readonly resolvers: Resolvers;
   readonly connections = new Connections();
   /** No new connections, and every answer closes. */
   quiescing = false;
@@ -85,6 +87,15 @@ export class Worker {
       timers: this.timers,
       log: ports.log,
       nowS: () => this.dates.now(),
+    });
+    this.resolvers = new Resolvers({
+      datagrams: ports.datagrams,
+      streams: reactor,
+      memory: ports.memory,
+      timers: this.timers,
+      log: ports.log,
+      clock: reactor.clock,
+      random: () => ports.random(4).reduce((sum, byte) => sum * 256 + byte, 0) / 2 ** 32,
     });
     this.temporaryNumber = ports.random(4).reduce((sum, byte) => (sum * 256 + byte) % 0x1000000, 0);
   }

@@ -72,9 +72,9 @@ export function parseSyslog(
     const value = equals < 0 ? undefined : parameter.slice(equals + 1);
     if (name === "server" && value !== undefined) {
       if (server !== undefined) return use.fail('duplicate syslog "server"');
-      const address = parseServerAddress(value, SYSLOG_PORT);
+      const address = parseServerAddress(value, SYSLOG_PORT, use.environment.lookUp);
       if (typeof address === "string") return use.fail(`${address} in syslog server "${value}"`);
-      server = address;
+      [server] = address;
     } else if (name === "facility" && value !== undefined) {
       if (facility !== undefined) return use.fail('duplicate syslog "facility"');
       facility = FACILITIES.indexOf(value);

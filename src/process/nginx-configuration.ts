@@ -4,7 +4,7 @@ import { bind } from "../conf/bind.ts";
 import { catalog } from "../conf/catalog.ts";
 import { COMMAND_LINE, type Diagnostic, Diagnostics } from "../conf/diagnostics.ts";
 import type { Source } from "../conf/directive.ts";
-import { type ConfigReader, folderOf, load, sourcesOf, withIncludes } from "../conf/nginx/load.ts";
+import { folderOf, load, sourcesOf, withIncludes } from "../conf/nginx/load.ts";
 import { parse } from "../conf/nginx/parser.ts";
 import type { Scope } from "../conf/scope.ts";
 import { fullName } from "../conf/slots.ts";
@@ -13,6 +13,7 @@ import { errorLogModule } from "../net/error-log.ts";
 import { findGroup, findUser } from "../os/accounts.ts";
 import { type CoreConf, coreModule } from "./core-module.ts";
 import { type EventsConf, eventCoreModule, eventsModule } from "./events-module.ts";
+import type { ConfigurationSource } from "./recorded-files.ts";
 import type { ServiceKind, ServicePlan } from "./service-kind.ts";
 
 /** Where a program that is given no paths looks, as nginx has them from `./configure`. Relative ones begin at the prefix. */
@@ -71,7 +72,7 @@ export function configurationFile({ prefix, confPath }: Layout): string {
 export function loadNginxConfiguration(
   request: ConfigurationRequest,
   kinds: readonly ServiceKind[],
-  reader: ConfigReader,
+  reader: ConfigurationSource,
 ): LoadedConfiguration {
   const { layout, globalDirectives } = request;
   const file = configurationFile(layout);
@@ -85,6 +86,7 @@ export function loadNginxConfiguration(
   const bound = bind(sources, nginxCatalog(kinds), {
     prefix: layout.prefix,
     confPrefix: folderOf(file),
+    lookUp: reader.lookUp,
     isVariable: (name) => kinds.some((kind) => kind.isVariable?.(name) ?? false),
     isConstant: (name) => kinds.some((kind) => kind.isConstant?.(name) ?? false),
   });

@@ -1,11 +1,13 @@
 /**
- * The files of a configuration, kept as they were read, so that every worker builds exactly what the master has checked:
- * a file that is edited later, or is gone, concerns the next reload only.
+ * The files of a configuration, kept as they were read, and the host names in it, kept as they were found, so that every worker
+ * builds exactly what the master has checked: a file that is edited later, or is gone, concerns the next reload only.
  */
 
 import { fromLatin1, latin1 } from "../base/bytes.ts";
+import { type HostLookup, type IpAddress, parseIp, printIp } from "../base/ip.ts";
 import type { ConfigReader, ReadError } from "../conf/nginx/load.ts";
 import { errorText } from "../os/errno.ts";
+import { lookUpHost } from "../os/host-names.ts";
 import { findPaths, readConfigFile } from "./config-files.ts";
 
 /** What was asked for and answered. Plain data: it travels over IPC as JSON. Texts are byte strings. */
@@ -13,17 +15,32 @@ export interface RecordedFiles {
   readonly texts: Readonly<Record<string, string>>;
   readonly errors: Readonly<Record<string, ReadError>>;
   readonly globs: Readonly<Record<string, readonly string[]>>;
+  /** Addresses of host names; none for a name that has none. */
+  readonly hosts: Readonly<Record<string, readonly string[]>>;
 }
 
-/** Reads from disk and keeps what it has read. */
-export class RecordingReader implements ConfigReader {
+/** Where a configuration comes from: its files, and the addresses of the names in it. */
+export interface ConfigurationSource extends ConfigReader {
+  readonly lookUp: HostLookup;
+}
+
+/** Reads from disk, asks the system for names, and keeps what it has learnt. */
+export class RecordingReader implements ConfigurationSource {
   readonly #texts: Record<string, string> = {};
   readonly #errors: Record<string, ReadError> = {};
   readonly #globs: Record<string, readonly string[]> = {};
+  readonly #hosts = new Map<string, readonly string[]>();
 
   get recorded(): RecordedFiles {
-    return { texts: this.#texts, errors: this.#errors, globs: this.#globs };
+    return { texts: this.#texts, errors: this.#errors, globs: this.#globs, hosts: Object.fromEntries(this.#hosts) };
   }
+
+  /** Each name is looked up once, so that all its uses in a configuration agree. */
+  readonly lookUp: HostLookup = (name) => {
+    const texts = this.#hosts.get(name) ?? (lookUpHost(name) ?? []).map(printIp);
+    this.#hosts.set(name, texts);
+    return addresses(texts);
+  };
 
   read(path: string): Uint8Array | ReadError {
     const result = readConfigFile(path);
@@ -44,12 +61,17 @@ export class RecordingReader implements ConfigReader {
 }
 
 /** Answers as the recording was answered. */
-export class ReplayingReader implements ConfigReader {
+export class ReplayingReader implements ConfigurationSource {
   readonly #recorded: RecordedFiles;
 
   constructor(recorded: RecordedFiles) {
     this.#recorded = recorded;
   }
+
+  readonly lookUp: HostLookup = (name) => {
+    const { hosts } = this.#recorded;
+    return Object.hasOwn(hosts, name) ? addresses(hosts[name] as readonly string[]) : undefined;
+  };
 
   read(path: string): Uint8Array | ReadError {
     const text = this.#recorded.texts[path];
@@ -60,4 +82,8 @@ export class ReplayingReader implements ConfigReader {
   glob(pattern: string): readonly string[] {
     return this.#recorded.globs[pattern] ?? [];
   }
+}
+
+function addresses(texts: readonly string[]): readonly IpAddress[] | undefined {
+  return texts.length === 0 ? undefined : texts.map((text) => parseIp(text) as IpAddress);
 }

@@ -2,9 +2,11 @@
  * What the processes know of a service: which directives it has, what a configuration needs of the master, and how a worker
  * runs it. One `ServiceKind` per service (http; later stream, mail); the master and the workers are given a list of them.
  */
+import type { HostLookup } from "../base/ip.ts";
 import type { Log } from "../base/log.ts";
 import type { Scope } from "../conf/scope.ts";
 import type { ConfModule, Directives, Report } from "../conf/slot.ts";
+import type { Datagrams } from "../io/datagram.ts";
 import type { Files } from "../io/files.ts";
 import type { ListenSpec } from "../io/listen.ts";
 import type { Logging } from "../io/logging.ts";
@@ -14,6 +16,9 @@ import type { Service } from "../io/service.ts";
 
 /** What a worker lends to its services. */
 export interface ServicePorts {
+  /** Host names as the configuration was loaded with. */
+  readonly lookUp: HostLookup;
+  readonly datagrams: Datagrams;
   readonly reactor: Reactor;
   readonly files: Files;
   readonly memory: MemorySource;

@@ -6,6 +6,7 @@
 import os from "node:os";
 import type { Log } from "../base/log.ts";
 import type { Service } from "../io/service.ts";
+import { KernelDatagrams } from "../os/datagrams.ts";
 import { printErrno, SystemError } from "../os/errno.ts";
 import { close as closeDescriptor } from "../os/ffi/files.ts";
 import { SystemFiles } from "../os/files.ts";
@@ -63,7 +64,8 @@ class Worker {
   private isQuitting = false;
 
   constructor(message: StartMessage, kinds: readonly ServiceKind[]) {
-    const loaded = loadNginxConfiguration(message.request, kinds, new ReplayingReader(message.files));
+    const source = new ReplayingReader(message.files);
+    const loaded = loadNginxConfiguration(message.request, kinds, source);
     if (loaded.configuration === undefined) process.exit(FATAL);
     this.configuration = loaded.configuration;
     this.isDaemon = message.isDaemon;
@@ -78,6 +80,8 @@ class Worker {
         reactor,
         files: new SystemFiles(),
         memory: kernelMemory,
+        lookUp: source.lookUp,
+        datagrams: new KernelDatagrams(),
         log: this.log,
         logging,
         workerConnections: events.worker_connections,

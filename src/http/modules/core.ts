@@ -28,12 +28,14 @@ import { literal, type Template } from "../../conf/template.ts";
 import { parseMsec, parseNumber, parseOffset, parseSec, parseSize } from "../../conf/units.ts";
 import { sizeBytes } from "../../conf/values.ts";
 import { parseErrorLog } from "../../net/error-log.ts";
+import type { ResolverSettings } from "../../net/resolver.ts";
 import { METHOD_NAMES } from "../../wire/http1/methods.ts";
 import { UNLIMITED_RANGES } from "../../wire/http1/range.ts";
 import { type Listen, parseListen } from "../listen.ts";
 import { httpModule } from "../module.ts";
 import type { OpenFileCacheSettings } from "../open-files.ts";
 import { type Pattern, translatePattern } from "../pcre.ts";
+import { parseResolver } from "../resolver-directive.ts";
 import type { TemporaryFolder } from "../temporary-file.ts";
 
 const EVERYWHERE = "http, server, location";
@@ -175,7 +177,7 @@ export function headerOf(scope: Scope): LocationHeader | undefined {
 }
 
 function readListen(use: Use, known: readonly Listen[] = []): readonly Listen[] | undefined {
-  const parsed = parseListen(use.args);
+  const parsed = parseListen(use.args, use.environment.lookUp);
   if (typeof parsed === "string") return use.fail(parsed);
   const { listens, warnings } = parsed;
   for (const warning of warnings) use.warn(warning);
@@ -503,6 +505,12 @@ export const core = httpModule({
       defaultText: "75s",
       doc: "Time that an idle keep-alive connection stays open; what the Keep-Alive field says.",
     }),
+    resolver: raw<ResolverSettings, undefined>(undefined, parseResolver, {
+      args: [1, MANY],
+      syntax: "address ... [valid=time] [ipv4=on|off] [ipv6=on|off]",
+      doc: "Name servers that are asked for names while the server runs.",
+    }),
+    resolver_timeout: msec("30s", { doc: "Time for the answer to a name." }),
     keepalive_min_timeout: msec("0", { doc: "Time that an idle keep-alive connection stays open in any case." }),
     keepalive_requests: num(1000, { doc: "Requests of one connection." }),
     keepalive_disable: bits(["msie6"], ["none", "msie6", "safari"], {

@@ -1,4 +1,5 @@
 /** Passes requests to HTTP servers. nginx: ngx_http_proxy_module. */
+import type { HostLookup } from "../../base/ip.ts";
 import type { Scope } from "../../conf/scope.ts";
 import type { ConfOf, Report, Use } from "../../conf/slot.ts";
 import {
@@ -24,7 +25,7 @@ import { type CookieFlags, cookieRewrite, type Replacement, redirectRewrite } fr
 import type { Request } from "../request.ts";
 import type { TemporaryFolder } from "../temporary-file.ts";
 import { Exchange } from "../upstream.ts";
-import { parseLocalAddress, parseUpstreamAddress, type UpstreamAddress } from "../upstream-address.ts";
+import { endpointsOf, parseLocalAddress, parseUpstreamAddress, type UpstreamAddress } from "../upstream-address.ts";
 import * as rules from "../upstream-rules.ts";
 import type { Variable } from "../variables.ts";
 import { headerOf, parsePattern, parseTemporaryPath } from "./core.ts";
@@ -311,7 +312,7 @@ function checkSizes(conf: ProxyConf, report: (message: string) => void): void {
 }
 
 /** Fixed addresses must be known when the configuration is read. */
-function checkPass(scope: Scope, report: Report): void {
+function checkPass(scope: Scope, lookUp: HostLookup | undefined, report: Report): void {
   const pass = scope.own(proxy).proxy_pass;
   if (pass?.kind !== "fixed") return;
   const { address } = pass;
@@ -323,7 +324,7 @@ function checkPass(scope: Scope, report: Report): void {
     .upstream.some(({ header }) => header.toLowerCase() === address.host.toLowerCase());
   if (isNamed === true && !address.noPort)
     report("emerg", `upstream "${address.host}" may not have port ${address.port}`, position);
-  else if (isNamed !== true && address.endpoints === undefined)
+  else if (isNamed !== true && endpointsOf(address, lookUp) === undefined)
     report("emerg", `host not found in upstream "${address.host}"`, position);
 }
 
@@ -334,15 +335,12 @@ function hostHeader(address: UpstreamAddress): { readonly hostHeader: string; re
   return { hostHeader: plain ? address.host : address.authority, port: String(address.port) };
 }
 
-function targetOf(address: UpstreamAddress, place: Place): rules.Target | undefined {
-  const found = place.worker.upstreams.find(address);
-  return found === undefined
-    ? undefined
-    : { upstream: found, scheme: SCHEME, uri: address.uri, ...hostHeader(address) };
+function destinationOf(address: UpstreamAddress): rules.Destination {
+  return { scheme: SCHEME, uri: address.uri, ...hostHeader(address) };
 }
 
 /** Finds the upstream that a request's own text names. nginx: ngx_http_proxy_eval. */
-function computeTarget(request: Request, url: string, place: Place): rules.Target | number {
+function computeTarget(request: Request, url: string, place: Place): rules.Target | rules.NamedDestination | number {
   const { connection } = request;
   if (!url.toLowerCase().startsWith(SCHEME)) {
     connection.logError("error", `invalid URL prefix in "${url}"`);
@@ -355,10 +353,9 @@ function computeTarget(request: Request, url: string, place: Place): rules.Targe
     return 500;
   }
   const address = parsed.uri.startsWith("?") ? { ...parsed, uri: `/${parsed.uri}` } : parsed;
-  const target = targetOf(address, place);
-  if (target !== undefined) return target;
-  connection.logError("error", `no resolver defined to resolve ${address.host}`);
-  return 502;
+  const destination = destinationOf(address);
+  const found = place.worker.upstreams.find(address);
+  return found === undefined ? new rules.NamedDestination(address, destination) : { upstream: found, ...destination };
 }
 
 /** Length of the location's name that `proxy_pass` replaces. */
@@ -450,12 +447,15 @@ function rulesOf(conf: ProxyConf, pass: Pass, place: Place): rules.UpstreamRules
   };
 }
 
-function targetFinder(pass: Pass, place: Place): (request: Request) => rules.Target | number {
+function targetFinder(pass: Pass, place: Place): rules.UpstreamRules["target"] {
   if (pass.kind === "computed") {
     const url = place.compile(pass.url);
     return (request) => computeTarget(request, url(request), place);
   }
-  const target = targetOf(pass.address, place) as rules.Target;
+  const { address } = pass;
+  const { ports, upstreams } = place.worker;
+  const endpoints = endpointsOf(address, ports.lookUp) ?? [];
+  const target = { upstream: upstreams.fixed(address, endpoints), ...destinationOf(address) };
   return () => target;
 }
 
@@ -479,8 +479,8 @@ function forwardedFor({ head, connection }: Request): string {
 }
 
 const variables: readonly Variable[] = [
-  { name: "proxy_host", get: (request) => request.exchange?.target?.hostHeader },
-  { name: "proxy_port", get: (request) => request.exchange?.target?.port },
+  { name: "proxy_host", get: (request) => request.exchange?.destination?.hostHeader },
+  { name: "proxy_port", get: (request) => request.exchange?.destination?.port },
   { name: "proxy_add_x_forwarded_for", get: forwardedFor },
 ];
 
@@ -494,8 +494,8 @@ export const proxy = httpModule({
     if (merged.proxy_temp_path !== undefined) return merged;
     return { ...merged, proxy_temp_path: { path: `${prefix}proxy_temp`, levels: [1, 2] } };
   },
-  check(conf, { scope, own }, report) {
-    checkPass(scope, report);
+  check(conf, { scope, own, environment }, report) {
+    checkPass(scope, environment.lookUp, report);
     if (Object.keys(own).some((name) => /buffer|temp_file/.test(name)))
       checkSizes(conf, (message) => report("emerg", message, scope.directive?.end));
   },

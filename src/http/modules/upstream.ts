@@ -9,7 +9,7 @@ import { parseNumber } from "../../conf/units.ts";
 import { milliseconds, number, seconds } from "../../conf/values.ts";
 import type { Endpoint } from "../../io/stream.ts";
 import { httpModule } from "../module.ts";
-import { parseUpstreamAddress } from "../upstream-address.ts";
+import { endpointsOf, parseUpstreamAddress } from "../upstream-address.ts";
 import type { KeepAliveSettings } from "../upstream-group.ts";
 import { UPSTREAM_PREFIXES, UPSTREAM_VARIABLES } from "../upstream-variables.ts";
 
@@ -63,10 +63,11 @@ function parseServer(use: Use): UpstreamServer | undefined {
   if (values === undefined) return undefined;
   const address = parseUpstreamAddress(name, HTTP_PORT, false);
   if (typeof address === "string") return use.fail(`${address} in upstream "${name}"`);
-  if (address.endpoints === undefined) return use.fail(`host not found in upstream "${name}"`);
+  const endpoints = endpointsOf(address, use.environment.lookUp);
+  if (endpoints === undefined) return use.fail(`host not found in upstream "${name}"`);
   return {
     name,
-    endpoints: address.endpoints,
+    endpoints,
     settings: {
       weight: values.weight,
       maxConns: values.max_conns,
