@@ -57,7 +57,10 @@ const WHILE_CONNECTING = "while connecting to upstream";
 const WHILE_SENDING = "while sending request to upstream";
 export const WHILE_READING_HEAD = "while reading response header from upstream";
 
+const EPERM = 1;
 const ENOENT = 2;
+const EACCES = 13;
+const EINVAL = 22;
 const EPIPE = 32;
 const ENETDOWN = 100;
 const ENETUNREACH = 101;
@@ -67,6 +70,7 @@ const ETIMEDOUT = 110;
 const ECONNREFUSED = 111;
 const EHOSTDOWN = 112;
 const EHOSTUNREACH = 113;
+const EAFNOSUPPORT = 97;
 const EADDRNOTAVAIL = 99;
 /** Failures that are the peer's or the network's; any other is ours. */
 const PEER_FAILURES: ReadonlySet<number> = new Set([
@@ -81,7 +85,7 @@ const PEER_FAILURES: ReadonlySet<number> = new Set([
   EHOSTUNREACH,
 ]);
 /** Failures that connect(2) itself tells: nginx names the peer in their message. */
-const AT_ONCE: ReadonlySet<number> = new Set([ENETUNREACH, EADDRNOTAVAIL]);
+const AT_ONCE: ReadonlySet<number> = new Set([EPERM, EACCES, EINVAL, EAFNOSUPPORT, ENETUNREACH, EADDRNOTAVAIL]);
 
 /** The statuses that stand for reasons to try the next peer; 502 for all others. */
 const STATUS_OF: ReadonlyMap<number, number> = new Map([

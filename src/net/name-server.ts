@@ -30,6 +30,7 @@ export class NameServer implements DatagramOwner {
   private readonly label: string;
   private readonly ports: NameServerPorts;
   private readonly onMessage: (message: Bytes, tcp: boolean) => void;
+  private readonly onRefused: () => void;
   private datagram: Datagram | undefined = undefined;
   private stream: Stream | undefined = undefined;
   private connected = false;
@@ -40,17 +41,22 @@ export class NameServer implements DatagramOwner {
   private inputEnd = 0;
   private readonly timer: Timer;
 
-  /** `label`: address and port as the log prints them. `message` is lent for the length of the call. */
+  /**
+   * `label`: address and port as the log prints them. `message` is lent for the length of the call. `onRefused`: datagrams sent so
+   * far will have no answer.
+   */
   constructor(
     endpoint: Endpoint,
     label: string,
     ports: NameServerPorts,
     onMessage: (message: Bytes, tcp: boolean) => void,
+    onRefused: () => void,
   ) {
     this.endpoint = endpoint;
     this.label = label;
     this.ports = ports;
     this.onMessage = onMessage;
+    this.onRefused = onRefused;
     this.timer = new Timer(() => this.closeStream());
   }
 
@@ -88,6 +94,7 @@ export class NameServer implements DatagramOwner {
   onError(errno: number): void {
     this.fail("recv() failed", errno);
     this.closeDatagram();
+    this.onRefused();
   }
 
   private closeDatagram(): void {

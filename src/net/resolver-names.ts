@@ -54,6 +54,8 @@ export class KnownName extends Timed {
   readonly waiters = new Set<Waiter>();
   /** Index of the server that was asked last. */
   server: number;
+  /** Servers that were down since the last try. */
+  refusals = 0;
   pending = true;
   validUntilMs = 0;
   usedMs = 0;
@@ -92,6 +94,8 @@ export class KnownName extends Timed {
   /** Adds the records of an answer. */
   take(answer: DnsAnswer): void {
     if (answer.code !== 0) this.code = answer.code;
+    // Of two answers the last one says whether there is an alias, as in nginx; servers say the same twice.
+    this.alias = undefined;
     for (const record of answer.records) {
       this.ttlS = Math.min(this.ttlS, record.ttlS);
       if (record.type === A) this.ipv4.push(record.address);

@@ -309,6 +309,39 @@ test("answers that nobody asked for are logged and change nothing", () => {
   ]);
 });
 
+test("a server that is down passes its questions to the next one at once, and only once round", () => {
+  const network = new Network({}, ["ns1", "ns2", "ns3"]);
+  const found = network.lookUp("a.b");
+  const asked = (): string => network.sent.map(({ server }) => server).join(" ");
+  network.sockets.get("ns1")?.onError(ECONNREFUSED);
+  assert.equal(asked(), "ns1 ns2");
+  network.sockets.get("ns2")?.onError(ECONNREFUSED);
+  network.sockets.get("ns3")?.onError(ECONNREFUSED);
+  assert.equal(asked(), "ns1 ns2 ns3");
+  network.advance(5000);
+  assert.equal(asked(), "ns1 ns2 ns3 ns1");
+  network.reply(network.last, [v4(1)]);
+  assert.deepEqual(found, ["192.0.2.1"]);
+  const other = network.lookUp("c.d");
+  network.sockets.get("ns1")?.onError(ECONNREFUSED);
+  assert.equal(network.last.server, "ns2", "the question of another server stays");
+  assert.deepEqual(other, []);
+});
+
+test("the last of both families' answers says whether a name is an alias", () => {
+  const network = new Network({ ipv6: true });
+  const ends = network.lookUp("a.b");
+  const [forA, forAaaa] = network.sent as [Sent, Sent];
+  network.reply(forA, [alias("c.d")]);
+  network.reply(forAaaa, []);
+  assert.deepEqual(ends, [String(NAME_ERROR)]);
+  network.lookUp("e.f");
+  const [again, againAaaa] = network.sent.slice(-2) as [Sent, Sent];
+  network.reply(again, []);
+  network.reply(againAaaa, [alias("c.d")]);
+  assert.equal(network.last.name, "c.d");
+});
+
 test("aliases are followed, from the answer or by asking on, and not for ever", () => {
   const network = new Network();
   const chain = network.lookUp("a");

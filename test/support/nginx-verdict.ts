@@ -2,17 +2,18 @@
 import { bind } from "../../src/conf/bind.ts";
 import { isFatal, printDiagnostic } from "../../src/conf/diagnostics.ts";
 import { parse } from "../../src/conf/nginx/parser.ts";
+import { lookUpHost } from "../../src/os/host-names.ts";
 import type { NginxCheck } from "./nginx-binary.ts";
 import { testCatalog } from "./nginx-catalog.ts";
 
 const { catalog, variables } = testCatalog();
 
 /**
- * An older nginx lacks some directives, accounts, files and names are looked up by the master, not while reading, and
+ * An older nginx lacks some directives, accounts and files are looked up by the master, not while reading, and
  * expressions are compiled by another library.
  */
 const BEYOND_WORDS =
-  /unknown directive|pcre2?_compile|getpwnam|getgrnam|(open|mkdir|mmap|stat|dlopen|bind|chown)\(\) |host not found|connections are not enough/;
+  /unknown directive|pcre2?_compile|getpwnam|getgrnam|(open|mkdir|mmap|stat|dlopen|bind|chown)\(\) |connections are not enough/;
 
 /** Where Tandem differs on purpose, by what it says. */
 const WANTED: readonly { readonly ours: RegExp; readonly why: string }[] = [
@@ -37,7 +38,7 @@ export interface Verdicts {
 
 /** What Tandem alone says; `folder` is the prefix, with `nginx.conf` in it. */
 export function tandemVerdict(text: string, folder: string): string {
-  const environment = { prefix: `${folder}/`, confPrefix: `${folder}/`, ...variables };
+  const environment = { prefix: `${folder}/`, confPrefix: `${folder}/`, lookUp: lookUpHost, ...variables };
   const { diagnostics } = bind([parse(text, { file: `${folder}/nginx.conf` })], catalog, environment);
   return firstError(diagnostics.filter(isFatal).map(printDiagnostic));
 }

@@ -4,7 +4,10 @@ import { latin1, writeLatin1 } from "../../base/bytes.ts";
 import { type Decoded, decoded, malformed } from "../../base/decoded.ts";
 import type { IpAddress } from "../../base/ip.ts";
 
-/** Octets of the longest name, length octets included (RFC 1035, 2.3.4), and of the longest label. */
+/**
+ * Characters of the longest name, dots included, and of the longest label. RFC 1035, 2.3.4, counts the octets of the message, two
+ * more; nginx knows no bound, and names of 255 characters are asked for and found.
+ */
 const MAX_NAME = 255;
 const MAX_LABEL = 63;
 /** Labels and pointers that one name may take to read: more is a loop. */
@@ -12,7 +15,7 @@ const MAX_STEPS = 128;
 
 /** The labels of a name without a dot at its end; undefined when a label is empty or too long, or the whole is. */
 export function encodeName(name: string): Bytes | undefined {
-  if (name.length + 2 > MAX_NAME) return undefined;
+  if (name.length > MAX_NAME) return undefined;
   const bytes = new Uint8Array(name.length + 2);
   let at = 0;
   for (const label of name.split(".")) {
