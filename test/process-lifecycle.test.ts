@@ -1,6 +1,6 @@
 /** Master and workers by nginx's signals: start, reload, reopen, upgrade, crash, end. */
 import assert from "node:assert/strict";
-import { chmodSync, existsSync, readFileSync, renameSync, statSync } from "node:fs";
+import { chmodSync, existsSync, readFileSync, readlinkSync, renameSync, statSync } from "node:fs";
 import net from "node:net";
 import { afterEach, describe, test } from "node:test";
 import {
@@ -133,7 +133,7 @@ describe("lifecycle", { timeout: 120_000 }, () => {
     }
     await load.stop();
     assert.deepEqual(load.failures, []);
-    assert.equal(server.logged("exited with code 0"), 4, "one notice for each old worker");
+    await until(() => server.logged("exited with code 0") === 4, "one notice for each old worker");
     assert.equal(server.logged(/\[(alert|crit|emerg|error)\]/g), 0, server.log);
     await server.quit();
   });
@@ -187,8 +187,10 @@ describe("lifecycle", { timeout: 120_000 }, () => {
     };
     await reload();
     await reload();
+    await until(() => server.spares().length === 1, "a spare");
     const before = openFiles(server.pid);
     for (let i = 0; i < 8; i++) await reload();
+    await until(() => server.spares().length === 1, "a spare");
     assert.equal(openFiles(server.pid), before);
     await server.quit();
   });
@@ -209,11 +211,73 @@ describe("lifecycle", { timeout: 120_000 }, () => {
     await start(`worker_processes 2; echo_listen 127.0.0.1:${PORT};`);
     const [victim, other] = server.workers() as [number, number];
     process.kill(victim, "SIGKILL");
-    await until(() => server.workers().length === 2 && !isAlive(victim), "the successor");
+    await until(() => server.logged(`worker process ${victim} exited on signal 9`) === 1, "the report");
+    await until(() => server.workers().length === 2, "the successor");
     assert.ok(isAlive(other));
-    assert.equal(server.logged(`worker process ${victim} exited on signal 9`), 1);
     await until(async () => /hello/.test(await get(PORT)), "service");
     await server.quit();
+  });
+
+  test("a spare worker takes the place of one that is killed, and another takes its own", async () => {
+    await start(`worker_processes 2; echo_listen 127.0.0.1:${PORT};`);
+    await until(() => server.spares().length === 1, "a spare");
+    const [, other] = server.workers() as [number, number];
+    for (let round = 0; round < 2; round++) {
+      const [spare] = server.spares() as [number];
+      const [killed] = server.workers().filter((pid) => pid !== other) as [number];
+      process.kill(killed, "SIGKILL");
+      await until(() => server.workers().includes(spare), "the spare as the successor");
+      await until(() => server.workers().length === 2, "the end of the one that was killed");
+      assert.ok(isAlive(other) && !isAlive(killed));
+      assert.match(readFileSync(`/proc/${spare}/cmdline`, "latin1"), /^nginx: worker process/);
+      await until(() => server.spares().length === 1, "another spare");
+    }
+    assert.match(await get(PORT), /^hello/);
+    assert.equal(await server.quit(), 0);
+  });
+
+  test("a spare worker serves the configuration of the last reload, and logs to the files of the last reopening", async () => {
+    const lines = (text: string): string => `${nobody().directive} echo_listen 127.0.0.1:${PORT}; echo_text ${text};`;
+    await start(lines("first"));
+    await until(() => server.spares().length === 1, "a spare");
+    server.configure(configuration(lines("second")));
+    const before = server.workers();
+    server.signal("SIGHUP");
+    await until(() => before.every((pid) => !isAlive(pid)), "the end of the old worker");
+    await until(() => server.spares().length === 1, "a spare again");
+    const old = server.spares();
+    renameSync(server.file("logs/error.log"), server.file("logs/error.old"));
+    server.signal("SIGUSR1");
+    await until(() => old.every((pid) => !isAlive(pid)) && server.spares().length === 1, "a spare with the new files");
+    const [worker] = server.workers() as [number];
+    const [spare] = server.spares() as [number];
+    process.kill(worker, "SIGKILL");
+    await until(() => server.workers().includes(spare), "the successor");
+    await until(async () => !(await refused(PORT)), "service");
+    assert.match(await get(PORT), /^second/);
+    assert.equal(readlinkSync(`/proc/${spare}/fd/2`), server.file("logs/error.log"));
+    await server.quit();
+    assert.equal(server.logged("gracefully shutting down"), 1);
+  });
+
+  test("a spare worker heeds no signal but those that end it, is replaced then, and goes when the workers go", async () => {
+    await start(`echo_listen 127.0.0.1:${PORT};`, "-g", "env LC_ALL=C;");
+    await until(() => server.spares().length === 1, "a spare");
+    const [spare] = server.spares() as [number];
+    for (const signal of ["SIGHUP", "SIGUSR1", "SIGUSR2", "SIGWINCH"] as const) process.kill(spare, signal);
+    await sleep(50);
+    assert.ok(isAlive(spare));
+    process.kill(spare, "SIGTERM");
+    await until(() => server.spares().length === 1 && !server.spares().includes(spare), "another");
+    const [last] = server.spares() as [number];
+    const slow = get(PORT, "/slow");
+    await sleep(100);
+    server.signal("SIGQUIT");
+    await until(() => !isAlive(last), "the end of the spare");
+    assert.ok(isAlive(server.pid), "the worker still works");
+    assert.equal(await slow, "slow");
+    await until(() => !existsSync(server.pidFile), "the end");
+    assert.equal(server.logged("[alert]"), 0, server.log);
   });
 
   test("a worker that fails by an exception says so and is replaced, less and less eagerly in a crash loop", async () => {

@@ -11,11 +11,10 @@ import {
   type LoadedConfiguration,
   type NginxConfiguration,
 } from "../process/nginx-configuration.ts";
-import { NginxServer } from "../process/nginx-server.ts";
+import { NginxServer, type NginxServerOptions } from "../process/nginx-server.ts";
 import { checkPidFile, readPidFile } from "../process/pid-file.ts";
 import { MASTER_SIGNALS, SIGNAL_NUMBERS } from "../process/signals.ts";
 import { becomeDaemon, isDaemonChild, tellReady } from "./daemon.ts";
-import type { Server } from "./nginx.ts";
 import type { NginxOptions, SignalName } from "./nginx-options.ts";
 import { printError } from "./standard-error.ts";
 
@@ -26,6 +25,9 @@ const SIGNALS: Readonly<Record<SignalName, NodeJS.Signals>> = {
   reload: "SIGHUP",
 };
 
+/** What is served and by which workers. */
+export type ServerParts = Pick<NginxServerOptions, "kinds" | "workerProgram" | "spare">;
+
 export class NginxProgram {
   private readonly options: NginxOptions;
   private readonly layout: Layout;
@@ -34,7 +36,7 @@ export class NginxProgram {
   /** What an old binary says about its sockets. */
   private readonly inherited = process.env[INHERITED_VARIABLE];
 
-  constructor(options: NginxOptions, layout: Layout, args: readonly string[], { kinds, workerProgram }: Server) {
+  constructor(options: NginxOptions, layout: Layout, args: readonly string[], server: ServerParts) {
     this.options = options;
     this.layout = layout;
     this.args = args;
@@ -42,8 +44,7 @@ export class NginxProgram {
     delete environment[INHERITED_VARIABLE];
     this.server = new NginxServer({
       request: { layout, globalDirectives: options.globalDirectives },
-      kinds,
-      workerProgram,
+      ...server,
       invocation: ownInvocation(),
       environment,
       isDaemon: this.inherited !== undefined || isDaemonChild(),

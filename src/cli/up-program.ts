@@ -2,7 +2,6 @@
  * Both halves of a node beside each other in one process: the nginx master and the VRRP supervisor. What is more than their
  * sum happens here: the address is claimed only when the workers accept, and is let go of before they end.
  */
-import { fileURLToPath } from "node:url";
 import type { HttpStatus } from "../admin/status.ts";
 import { TANDEM_VERSION } from "../base/version.ts";
 import type { LoadedKeepalived } from "../conf/keepalived/load.ts";
@@ -14,8 +13,10 @@ import type { MasterStatus } from "../process/master.ts";
 import type { ConfigurationRequest, NginxConfiguration } from "../process/nginx-configuration.ts";
 import { nginxKinds } from "../process/nginx-kinds.ts";
 import { NginxServer } from "../process/nginx-server.ts";
+import type { SpareWorkers } from "../process/spare-workers.ts";
 import { StatusSocket } from "../process/status-socket.ts";
 import { VrrpSupervisor } from "../process/vrrp-supervisor.ts";
+import { nginxServer } from "./nginx.ts";
 import { printError } from "./standard-error.ts";
 
 export interface UpRequest {
@@ -23,6 +24,8 @@ export interface UpRequest {
   readonly keepalived: KeepalivedRequest | undefined;
   /** "" for none. */
   readonly socket: string;
+  /** May have been started already. */
+  readonly spare: SpareWorkers;
 }
 
 export class UpProgram {
@@ -76,7 +79,8 @@ export class UpProgram {
     const server = new NginxServer({
       request,
       kinds: nginxKinds,
-      workerProgram: fileURLToPath(new URL("../process/nginx-worker.js", import.meta.url)),
+      workerProgram: nginxServer.workerProgram,
+      spare: this.#request.spare,
       invocation: undefined,
       environment: { ...process.env },
       // On a terminal WINCH says that its window has changed, not that the workers shall go.

@@ -2,6 +2,9 @@
 import path from "node:path";
 import { parseArgs } from "node:util";
 import { DEFAULT_STATUS_SOCKET } from "../process/status-socket.ts";
+import { environmentOf } from "../process/worker-environment.ts";
+import { earlyWorkersInForeground } from "./early-start.ts";
+import { nginxServer } from "./nginx.ts";
 import { defaultLayout, layoutOf, parseNginxOptions } from "./nginx-options.ts";
 
 const USAGE = `usage: tandem up [--nginx FILE] [--keepalived FILE] [OPTIONS]
@@ -44,16 +47,26 @@ export async function runUp(args: readonly string[]): Promise<number> {
     process.stderr.write(`tandem: nothing to run: name --nginx FILE, --keepalived FILE or both\n\n${USAGE}`);
     return 2;
   }
-  // Loaded late: the usage shall not wait for the servers' code.
+  // Loaded late: the usage shall not wait for the servers' code, nor the first worker for the parent's.
+  const { SpareWorkers } = await import("../process/spare-workers.ts");
+  const spare = new SpareWorkers();
+  const nginx = values.nginx === undefined ? undefined : nginxRequest(values.nginx, values);
+  if (nginx !== undefined) {
+    const command = { program: nginxServer.workerProgram, environment: environmentOf([], process.env) };
+    spare.startEarly(command, earlyWorkersInForeground(nginx.globalDirectives, nginx.layout));
+  }
   const { UpProgram } = await import("./up-program.ts");
-  return new UpProgram({
-    nginx: values.nginx === undefined ? undefined : nginxRequest(values.nginx, values),
+  const status = await new UpProgram({
+    nginx,
     keepalived:
       values.keepalived === undefined
         ? undefined
         : { file: path.resolve(values.keepalived), configId: values["config-id"] },
     socket: values.socket,
+    spare,
   }).run();
+  spare.discard();
+  return status;
 }
 
 /** The same words as nginx's own command line, so that paths mean the same. */

@@ -25,6 +25,8 @@ import type { ConfigurationRequest, NginxConfiguration } from "./nginx-configura
 import { deletePidFile, OLD_SUFFIX, renamePidFile, writePidFile } from "./pid-file.ts";
 import type { RecordedFiles } from "./recorded-files.ts";
 import { type MasterSignal, SIGNAL_NUMBERS } from "./signals.ts";
+import type { SpareWorkers } from "./spare-workers.ts";
+import { environmentOf } from "./worker-environment.ts";
 import { WorkerPool, type WorkerStatus } from "./worker-pool.ts";
 import type { WorkerSpec } from "./worker-process.ts";
 
@@ -48,6 +50,8 @@ export interface MasterOptions {
   readonly log: Log;
   /** The JavaScript file that workers run. */
   readonly workerProgram: string;
+  /** May have one started already. */
+  readonly spare: SpareWorkers;
   /** How this program was started; without it USR2 is refused. */
   readonly invocation: Invocation | undefined;
   /** The environment of this program; workers get what `env` lets through. */
@@ -119,6 +123,7 @@ export class Master {
     this.listening = new ListeningSet(options.log);
     this.pool = new WorkerPool(
       options.log,
+      options.spare,
       (worker) => (worker.generation === this.generation ? this.specOf(worker.index, this.generation) : undefined),
       () => this.workersGone(),
     );
@@ -143,6 +148,7 @@ export class Master {
     }
     this.hasPidFile = true;
     this.state = "running";
+    this.keepSpare();
     if (this.isReloadWanted) this.reload();
     return true;
   }
@@ -215,20 +221,20 @@ export class Master {
 
   private specOf(index: number, generation: number): WorkerSpec {
     const { configuration, files } = this.running;
+    const { workerProgram: program, environment, request, isDaemon } = this.options;
     const sockets = this.sockets as PreparedSockets;
     return {
-      program: this.options.workerProgram,
-      environment: environmentOf(configuration, this.options.environment),
+      command: { program, environment: environmentOf(configuration.core.env, environment) },
+      configuration: { type: "prepare", request, files, isDaemon },
       generation,
-      start: {
-        type: "start",
-        request: this.options.request,
-        files,
-        index,
-        fds: configuration.plans.map((plan) => plan.listens.map((spec) => sockets.fdFor(spec, index))),
-        isDaemon: this.options.isDaemon,
-      },
+      index,
+      fds: configuration.plans.map((plan) => plan.listens.map((spec) => sockets.fdFor(spec, index))),
     };
+  }
+
+  /** Whichever worker dies, its successor is made of the same. */
+  private keepSpare(): void {
+    this.pool.keepSpare(this.specOf(0, this.generation));
   }
 
   private failStart(): false {
@@ -301,6 +307,7 @@ export class Master {
     this.isPaused = false;
     this.pool.quit(this.generation);
     sockets.commit();
+    this.keepSpare();
   }
 
   private movePidFile(from: string, to: string): void {
@@ -377,7 +384,9 @@ export class Master {
   private resume(): void {
     this.isPaused = false;
     this.generation = ++this.lastGeneration;
-    void this.startWorkers(this.generation);
+    void this.startWorkers(this.generation).then((isUp) => {
+      if (isUp && this.state === "running" && !this.isPaused) this.keepSpare();
+    });
   }
 
   private isUpgrading(): boolean {
@@ -402,7 +411,7 @@ export class Master {
     const child = startNewBinary(invocation, this.listening.fds, {
       // A script finds its interpreter by PATH, which nginx, a program, doesn't need.
       PATH: environment["PATH"],
-      ...environmentOf(this.running.configuration, environment),
+      ...environmentOf(this.running.configuration.core.env, environment),
     });
     this.newBinary = child;
     if (child.pid !== undefined) this.log.write("notice", `start new binary process ${child.pid}`);
@@ -429,18 +438,4 @@ export class Master {
     if (failure !== undefined) this.log.write("alert", `${failure} after the new binary process has exited`);
     if (this.isPaused && this.state === "running") this.resume();
   }
-}
-
-/** What workers see of the environment: TZ and what `env` names. nginx: ngx_set_environment. */
-export function environmentOf(
-  { core }: Pick<NginxConfiguration, "core">,
-  environment: NodeJS.ProcessEnv,
-): NodeJS.ProcessEnv {
-  const kept: NodeJS.ProcessEnv = {};
-  const names = core.env.some(({ name }) => name === "TZ") ? core.env : [{ name: "TZ", value: undefined }, ...core.env];
-  for (const { name, value } of names) {
-    const text = value ?? environment[name];
-    if (text !== undefined) kept[name] = text;
-  }
-  return kept;
 }

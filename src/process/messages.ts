@@ -4,19 +4,26 @@ import type { ServiceCounters } from "../io/service.ts";
 import type { ConfigurationRequest } from "./nginx-configuration.ts";
 import type { RecordedFiles } from "./recorded-files.ts";
 
-/** The first message to a worker: which configuration to run, on which of its descriptors. */
-export interface StartMessage {
-  readonly type: "start";
+/** What a worker may know before it works: the configuration. A spare worker gets this again after a reload. */
+export interface PrepareMessage {
+  readonly type: "prepare";
   readonly request: ConfigurationRequest;
   readonly files: RecordedFiles;
-  /** From 0; decides which processor and which socket of a `reuseport` listener are its own. */
-  readonly index: number;
-  /** `fds[kind][i]` listens for the kind's `plan.listens[i]`. */
-  readonly fds: readonly (readonly number[])[];
   readonly isDaemon: boolean;
 }
 
-export type ToWorker = StartMessage | { readonly type: "quit" | "terminate" | "reopen" | "report" };
+/** Makes a prepared worker work. The descriptors wait in its channel. */
+export interface StartMessage {
+  readonly type: "start";
+  /** From 0; decides which processor and which socket of a `reuseport` listener are its own. */
+  readonly index: number;
+  /** How many descriptors are in the channel: standard error first, then listening sockets, each once. */
+  readonly descriptorCount: number;
+  /** `listening[kind][i]` says which of the descriptors listens for the kind's `plan.listens[i]`. */
+  readonly listening: readonly (readonly number[])[];
+}
+
+export type ToWorker = PrepareMessage | StartMessage | { readonly type: "quit" | "terminate" | "reopen" | "report" };
 
 export type FromWorker =
   /** The worker accepts. */

@@ -24,6 +24,7 @@ import {
 import { RecordingReader } from "./recorded-files.ts";
 import type { ServiceKind } from "./service-kind.ts";
 import type { MasterSignal } from "./signals.ts";
+import type { SpareWorkers } from "./spare-workers.ts";
 import { StartupLog } from "./startup-log.ts";
 import { makeTemporaryFolder } from "./temporary-folders.ts";
 
@@ -34,6 +35,8 @@ export interface NginxServerOptions {
   readonly kinds: readonly ServiceKind[];
   /** The JavaScript file that workers run: it calls `runWorker` with the same kinds. */
   readonly workerProgram: string;
+  /** A worker in reserve, which may have been started before there is a configuration. */
+  readonly spare: SpareWorkers;
   /** What USR2 starts. Without it USR2 is refused. */
   readonly invocation: Invocation | undefined;
   readonly environment: NodeJS.ProcessEnv;
@@ -87,13 +90,14 @@ export class NginxServer {
     onEnd: (code: number) => void,
     inherited?: { readonly fds: readonly number[]; readonly oldBinaryPid: number },
   ): Promise<boolean> {
-    const { request, workerProgram, invocation, environment, isDaemon } = this.options;
+    const { request, workerProgram, spare, invocation, environment, isDaemon } = this.options;
     this.master = new Master({
       request,
       initial: { configuration, files: this.files as RunnableConfiguration["files"] },
       load: () => this.loadAgain(),
       log: this.log,
       workerProgram,
+      spare,
       invocation,
       environment,
       isDaemon,

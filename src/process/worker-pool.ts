@@ -1,12 +1,20 @@
 /** The workers of a master: started by generation, counted, replaced when they die, told to end. nginx: ngx_reap_children. */
 import type { Log } from "../base/log.ts";
 import type { ServiceCounters } from "../io/service.ts";
+import { DescriptorMessages } from "../os/descriptor-channel.ts";
 import { SIGNAL_NUMBERS } from "./signals.ts";
-import { type WorkerExit, WorkerProcess, type WorkerSpec, type WorkerState } from "./worker-process.ts";
+import type { SpareWorkers } from "./spare-workers.ts";
+import {
+  type OnWorkerExit,
+  type WorkerExit,
+  WorkerProcess,
+  type WorkerSpec,
+  type WorkerState,
+} from "./worker-process.ts";
 
 /** The exit code of a worker that would fail again. */
 const FATAL_CODE = 2;
-/** A worker that dies younger than this is replaced after a delay that doubles: a crash loop must not eat the machine. */
+/** Workers that die younger than this, one after the other, are replaced after a delay that doubles: a crash loop must not eat the machine. */
 const SHORT_LIFE_MS = 1000;
 const FIRST_DELAY_MS = 100;
 const LONGEST_DELAY_MS = 10_000;
@@ -30,13 +38,17 @@ export class WorkerPool {
   private readonly log: Log;
   private readonly respawn: Respawn;
   private readonly onEmpty: () => void;
-  private readonly delayMs = new Map<number, number>();
+  private readonly spare: SpareWorkers;
+  private readonly messages = new DescriptorMessages();
+  /** By the worker's index: how many in a row have died young. */
+  private readonly shortLives = new Map<number, number>();
   private readonly pending = new Set<NodeJS.Timeout>();
   private killTimer: NodeJS.Timeout | undefined = undefined;
 
-  /** `onEmpty` is called whenever the last worker has gone. */
-  constructor(log: Log, respawn: Respawn, onEmpty: () => void) {
+  /** `onEmpty` is called whenever the last worker has gone; the spare doesn't count. */
+  constructor(log: Log, spare: SpareWorkers, respawn: Respawn, onEmpty: () => void) {
     this.log = log;
+    this.spare = spare;
     this.respawn = respawn;
     this.onEmpty = onEmpty;
   }
@@ -47,22 +59,35 @@ export class WorkerPool {
 
   /** Starts a worker; it is in `ready` when it accepts. */
   start(spec: WorkerSpec): WorkerProcess {
-    const worker = new WorkerProcess(spec, (gone, exit) => this.reap(gone, exit));
+    const onExit: OnWorkerExit = (gone, exit) => this.reap(gone, exit);
+    let worker = this.spare.take(spec);
+    if (worker === undefined) {
+      worker = new WorkerProcess(spec.command, onExit);
+      worker.prepare(spec.configuration);
+    } else worker.onExit = onExit;
     this.workers.add(worker);
+    worker.start(spec, this.messages);
     if (worker.pid > 0) this.log.write("notice", `start worker process ${worker.pid}`);
     else this.log.write("alert", 'fork() failed while spawning "worker process"');
     return worker;
   }
 
+  /** Has a worker in reserve from now on, until the others are told to end. */
+  keepSpare(spec: WorkerSpec): void {
+    this.spare.keep(spec, this.log);
+  }
+
   /** Tells the workers of other generations than `except` to finish. */
   quit(except?: number): void {
     this.cancelRespawns();
+    if (except === undefined) this.spare.discard();
     for (const worker of this.workers) if (worker.generation !== except) worker.quit();
   }
 
   /** Tells all to end now, and sees to it. */
   terminate(): void {
     this.cancelRespawns();
+    this.spare.discard();
     for (const worker of this.workers) worker.terminate();
     this.killTimer ??= setTimeout(() => {
       for (const worker of this.workers) worker.kill();
@@ -76,6 +101,7 @@ export class WorkerPool {
 
   reopen(): void {
     for (const worker of this.workers) worker.reopen();
+    this.spare.renew();
   }
 
   /** How every worker is; without counters for one that doesn't answer in time. */
@@ -112,14 +138,19 @@ export class WorkerPool {
 
   private replace(worker: WorkerProcess): void {
     const livedMs = performance.now() - worker.startedAtMs;
-    const last = this.delayMs.get(worker.index) ?? 0;
-    const delayMs = livedMs >= SHORT_LIFE_MS ? 0 : Math.min(LONGEST_DELAY_MS, last === 0 ? FIRST_DELAY_MS : last * 2);
-    this.delayMs.set(worker.index, delayMs);
+    const shortLives = livedMs >= SHORT_LIFE_MS ? 0 : (this.shortLives.get(worker.index) ?? 0) + 1;
+    this.shortLives.set(worker.index, shortLives);
+    const delayMs = shortLives < 2 ? 0 : Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** (shortLives - 2));
     const timer = setTimeout(() => {
       this.pending.delete(timer);
       const spec = this.respawn(worker);
-      if (spec !== undefined) this.start(spec);
+      if (spec !== undefined) void this.startSuccessor(spec);
     }, delayMs);
     this.pending.add(timer);
+  }
+
+  private async startSuccessor(spec: WorkerSpec): Promise<void> {
+    const worker = this.start(spec);
+    if ((await worker.ready) && !worker.isEnding) this.keepSpare(spec);
   }
 }

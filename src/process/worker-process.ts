@@ -1,14 +1,18 @@
-/** A worker as its master sees it: a child process with a channel. */
+/**
+ * A worker as its master sees it: a child process with a channel. It is started before it is known what it will work on,
+ * told the configuration by `prepare`, and works from `start` on.
+ */
 import { type ChildProcess, spawn } from "node:child_process";
+import { closeSync } from "node:fs";
 import type { ServiceCounters } from "../io/service.ts";
-import type { FromWorker, StartMessage, ToWorker } from "./messages.ts";
+import { type DescriptorMessages, descriptorChannel } from "../os/descriptor-channel.ts";
+import type { FromWorker, PrepareMessage, ToWorker } from "./messages.ts";
 
-/** Descriptors of a worker: 0–2 are the master's, 3 is the channel, listening sockets follow. */
-const FIRST_LISTENING_FD = 4;
 /** A worker that is too busy to answer counts nothing. */
 const REPORT_TIMEOUT_MS = 500;
+const STDERR_FD = 2;
 
-export type WorkerState = "starting" | "ready" | "quitting" | "terminating";
+export type WorkerState = "spare" | "starting" | "ready" | "quitting" | "terminating";
 
 /** How a worker ended. */
 export interface WorkerExit {
@@ -16,106 +20,143 @@ export interface WorkerExit {
   readonly signal: NodeJS.Signals | null;
 }
 
-export interface WorkerSpec {
+/** How a worker's process is started. */
+export interface WorkerCommand {
   /** The JavaScript file that the worker runs. */
   readonly program: string;
   readonly environment: NodeJS.ProcessEnv;
-  /** With descriptors of this process; the worker is told its own. */
-  readonly start: StartMessage;
-  readonly generation: number;
 }
 
-export class WorkerProcess {
-  readonly index: number;
+/** What a worker is to do. */
+export interface WorkerSpec {
+  readonly command: WorkerCommand;
+  readonly configuration: PrepareMessage;
   readonly generation: number;
-  readonly startedAtMs = performance.now();
-  state: WorkerState = "starting";
+  readonly index: number;
+  /** `fds[kind][i]`, a descriptor of this process, listens for the kind's `plan.listens[i]`. */
+  readonly fds: readonly (readonly number[])[];
+}
+
+/** Whoever has a worker is told of its end, once. */
+export type OnWorkerExit = (worker: WorkerProcess, exit: WorkerExit) => void;
+
+export class WorkerProcess {
+  index = -1;
+  generation = 0;
+  startedAtMs = performance.now();
+  state: WorkerState = "spare";
+  onExit: OnWorkerExit;
   /** False when the worker ended without having accepted. */
   readonly ready: Promise<boolean>;
-  private readonly child: ChildProcess;
-  private reportTo: ((counters: ServiceCounters) => void)[] = [];
+  readonly #child: ChildProcess;
+  /** Our end of what brings it descriptors; -1 when it has them. */
+  #channel: number;
+  #reportTo: ((counters: ServiceCounters) => void)[] = [];
 
-  /** `onExit` is called once. */
-  constructor(spec: WorkerSpec, onExit: (worker: WorkerProcess, exit: WorkerExit) => void) {
-    this.index = spec.start.index;
-    this.generation = spec.generation;
-    const masterFds = [...new Set(spec.start.fds.flat())];
-    this.child = spawn(process.execPath, [...process.execArgv, spec.program], {
-      stdio: ["inherit", "inherit", "inherit", "ipc", ...masterFds],
-      env: spec.environment,
+  constructor({ program, environment }: WorkerCommand, onExit: OnWorkerExit) {
+    this.onExit = onExit;
+    const { ours, theirs } = descriptorChannel();
+    this.#channel = ours;
+    this.#child = spawn(process.execPath, [...process.execArgv, program], {
+      stdio: ["inherit", "inherit", "inherit", "ipc", theirs],
+      env: environment,
     });
+    closeSync(theirs);
     this.ready = new Promise((resolve) => {
-      this.child.on("message", (message: FromWorker) => {
+      this.#child.on("message", (message: FromWorker) => {
         if (message.type === "ready") {
           if (this.state === "starting") this.state = "ready";
           resolve(true);
-        } else for (const report of this.reportTo.splice(0)) report(message.counters);
+        } else for (const report of this.#reportTo.splice(0)) report(message.counters);
       });
       let isGone = false;
       const gone = (exit: WorkerExit): void => {
         if (isGone) return;
         isGone = true;
+        this.#closeChannel();
         resolve(false);
-        onExit(this, exit);
+        this.onExit(this, exit);
       };
-      this.child.on("exit", (code, signal) => gone({ code, signal }));
+      this.#child.on("exit", (code, signal) => gone({ code, signal }));
       // fork or exec failed (no memory, too many processes): there is no process whose exit could be told.
-      this.child.on("error", () => {
-        if (this.child.pid === undefined) gone({ code: 2, signal: null });
+      this.#child.on("error", () => {
+        if (this.#child.pid === undefined) gone({ code: 2, signal: null });
       });
-    });
-    this.send({
-      ...spec.start,
-      fds: spec.start.fds.map((fds) => fds.map((fd) => FIRST_LISTENING_FD + masterFds.indexOf(fd))),
     });
   }
 
   /** 0 when it could not even be started. */
   get pid(): number {
-    return this.child.pid ?? 0;
+    return this.#child.pid ?? 0;
   }
 
   get isEnding(): boolean {
     return this.state === "quitting" || this.state === "terminating";
   }
 
+  /** Lets it load a configuration, in place of one that it has loaded before. */
+  prepare(configuration: PrepareMessage): void {
+    this.#send(configuration);
+  }
+
+  /** Lets it work. It must have been prepared. */
+  start({ index, generation, fds }: WorkerSpec, messages: DescriptorMessages): void {
+    this.index = index;
+    this.generation = generation;
+    this.startedAtMs = performance.now();
+    this.state = "starting";
+    // A worker that waited has the standard error of the time when it was made: the log file may have been renewed since.
+    const descriptors = [STDERR_FD, ...new Set(fds.flat())];
+    const error = messages.send(this.#channel, descriptors);
+    this.#closeChannel();
+    // Only a worker that is dead can't take them, or one that this process has no descriptors for: it ends by itself.
+    const descriptorCount = error === 0 ? descriptors.length : 0;
+    const listening = fds.map((kind) => kind.map((fd) => descriptors.lastIndexOf(fd)));
+    this.#send({ type: "start", index, descriptorCount, listening });
+  }
+
   /** Finish what is going on, then end. */
   quit(): void {
     if (this.isEnding) return;
     this.state = "quitting";
-    this.send({ type: "quit" });
+    this.#send({ type: "quit" });
   }
 
   /** End now. */
   terminate(): void {
     this.state = "terminating";
-    this.send({ type: "terminate" });
+    this.#send({ type: "terminate" });
   }
 
   /** For a worker that doesn't listen any more. */
   kill(): void {
-    this.child.kill("SIGKILL");
+    this.#child.kill("SIGKILL");
   }
 
   reopen(): void {
-    this.send({ type: "reopen" });
+    this.#send({ type: "reopen" });
   }
 
   /** Its counters, or undefined when it doesn't answer in time. */
   async counters(): Promise<ServiceCounters | undefined> {
-    if (this.state === "starting" || !this.child.connected) return undefined;
+    if (this.state === "spare" || this.state === "starting" || !this.#child.connected) return undefined;
     return new Promise((resolve) => {
       const timer = setTimeout(() => resolve(undefined), REPORT_TIMEOUT_MS);
-      this.reportTo.push((counters) => {
+      this.#reportTo.push((counters) => {
         clearTimeout(timer);
         resolve(counters);
       });
-      this.send({ type: "report" });
+      this.#send({ type: "report" });
     });
   }
 
-  private send(message: ToWorker): void {
+  #closeChannel(): void {
+    if (this.#channel >= 0) closeSync(this.#channel);
+    this.#channel = -1;
+  }
+
+  #send(message: ToWorker): void {
     // A worker that has just died is told of by "exit"; a message to it is lost, and that is all.
-    if (this.child.connected) this.child.send(message, () => {});
+    if (this.#child.connected) this.#child.send(message, () => {});
   }
 }

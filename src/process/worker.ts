@@ -4,11 +4,13 @@
  * killed; ours finish their connections and end, so that a new master finds the addresses free.)
  */
 import os from "node:os";
+import type { HostLookup } from "../base/ip.ts";
 import type { Log } from "../base/log.ts";
 import type { Service } from "../io/service.ts";
 import { KernelDatagrams } from "../os/datagrams.ts";
+import { DescriptorMessages } from "../os/descriptor-channel.ts";
 import { printErrno, SystemError } from "../os/errno.ts";
-import { close as closeDescriptor } from "../os/ffi/files.ts";
+import { close as closeDescriptor, dup2 } from "../os/ffi/files.ts";
 import { SystemFiles } from "../os/files.ts";
 import { kernelMemory } from "../os/memory.ts";
 import {
@@ -24,34 +26,74 @@ import { EpollReactor } from "../os/reactor/epoll.ts";
 import type { Affinity } from "./core-module.ts";
 import { LogFiles } from "./error-log.ts";
 import { ProcessLogging } from "./logging.ts";
-import { addCounters, type FromWorker, NO_COUNTERS, type StartMessage, type ToWorker } from "./messages.ts";
+import {
+  addCounters,
+  type FromWorker,
+  NO_COUNTERS,
+  type PrepareMessage,
+  type StartMessage,
+  type ToWorker,
+} from "./messages.ts";
 import { loadNginxConfiguration, type NginxConfiguration } from "./nginx-configuration.ts";
 import { ReplayingReader } from "./recorded-files.ts";
 import type { ServiceKind } from "./service-kind.ts";
 import { SIGNAL_NUMBERS } from "./signals.ts";
 
+/** Where a worker finds the channel that brings it descriptors: behind the standard ones and Node's own channel. */
+const CHANNEL_FD = 4;
+const STDERR_FD = 2;
 /** The exit code that tells the master not to start the worker again. */
 const FATAL = 2;
 
 /** Runs the worker until the process ends. */
 export function runWorker(kinds: readonly ServiceKind[]): void {
+  let configured: Configured | undefined;
   let worker: Worker | undefined;
+  // Until it has something to do.
+  setProcessTitle("nginx: spare worker process", "nginx");
   process.on("message", (message: ToWorker) => {
-    if (message.type === "start") worker = new Worker(message, kinds);
-    else worker?.obey(message.type);
+    if (message.type === "prepare") configured = load(message, kinds);
+    else if (message.type === "start") worker = new Worker(message, configured as Configured, kinds);
+    else if (worker !== undefined) worker.obey(message.type);
+    else if (message.type !== "reopen" && message.type !== "report") process.exit(0);
   });
   process.on("disconnect", () => {
     if (worker === undefined) process.exit(FATAL);
     worker.masterIsGone();
   });
-  const actions = { SIGTERM: "terminate", SIGINT: "terminate", SIGQUIT: "quit", SIGUSR1: "reopen" } as const;
-  for (const [signal, action] of Object.entries(actions)) {
+  const endings = { SIGTERM: "terminate", SIGINT: "terminate", SIGQUIT: "quit" } as const;
+  for (const [signal, action] of Object.entries(endings)) {
     process.on(signal, () =>
-      worker === undefined ? process.exit(0) : worker.signal(signal as keyof typeof actions, action),
+      worker === undefined ? process.exit(0) : worker.signal(signal as keyof typeof endings, action),
     );
   }
+  process.on("SIGUSR1", () => worker?.signal("SIGUSR1", "reopen"));
   process.on("SIGWINCH", () => worker?.noAccept());
   for (const signal of ["SIGHUP", "SIGUSR2"] as const) process.on(signal, () => worker?.ignore(signal));
+}
+
+/** What a worker has before it works. */
+interface Configured {
+  readonly configuration: NginxConfiguration;
+  /** Host names as the master has found them. */
+  readonly lookUp: HostLookup;
+  readonly isDaemon: boolean;
+}
+
+function load({ request, files, isDaemon }: PrepareMessage, kinds: readonly ServiceKind[]): Configured {
+  const source = new ReplayingReader(files);
+  const { configuration } = loadNginxConfiguration(request, kinds, source);
+  if (configuration === undefined) process.exit(FATAL);
+  return { configuration, lookUp: source.lookUp, isDaemon };
+}
+
+/** Takes standard error and the listening sockets out of the channel, which is closed then: `fds[kind][i]` as in the message. */
+function takeDescriptors({ descriptorCount, listening }: StartMessage): number[][] {
+  const [standardError = -1, ...sockets] = new DescriptorMessages().receive(CHANNEL_FD, descriptorCount);
+  closeDescriptor(CHANNEL_FD);
+  dup2(standardError, STDERR_FD);
+  closeDescriptor(standardError);
+  return listening.map((kind) => kind.map((index) => sockets[index - 1] as number));
 }
 
 class Worker {
@@ -63,13 +105,11 @@ class Worker {
   private readonly listeningFds: ReadonlySet<number>;
   private isQuitting = false;
 
-  constructor(message: StartMessage, kinds: readonly ServiceKind[]) {
-    const source = new ReplayingReader(message.files);
-    const loaded = loadNginxConfiguration(message.request, kinds, source);
-    if (loaded.configuration === undefined) process.exit(FATAL);
-    this.configuration = loaded.configuration;
-    this.isDaemon = message.isDaemon;
-    this.listeningFds = new Set(message.fds.flat());
+  constructor(message: StartMessage, { configuration, lookUp, isDaemon }: Configured, kinds: readonly ServiceKind[]) {
+    this.configuration = configuration;
+    this.isDaemon = isDaemon;
+    const fds = takeDescriptors(message);
+    this.listeningFds = new Set(fds.flat());
     const reactor = new EpollReactor();
     const logging = new ProcessLogging(this.logFiles, reactor.clock);
     this.log = logging.openLog(this.configuration.logTargets);
@@ -80,7 +120,7 @@ class Worker {
         reactor,
         files: new SystemFiles(),
         memory: kernelMemory,
-        lookUp: source.lookUp,
+        lookUp,
         datagrams: new KernelDatagrams(),
         log: this.log,
         logging,
@@ -89,7 +129,7 @@ class Worker {
       };
       this.services = kinds.map((kind) => kind.create(main, ports));
       this.prepareProcess(message.index);
-      for (const [kind, service] of this.services.entries()) service.start(message.fds[kind] ?? []);
+      for (const [kind, service] of this.services.entries()) service.start(fds[kind] ?? []);
     } catch (error) {
       this.log.write("emerg", (error as Error).message);
       process.exit(FATAL);

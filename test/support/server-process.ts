@@ -54,6 +54,15 @@ function parentOf(pid: number): number | undefined {
   }
 }
 
+/** A process that has just been started has its master's title, or node's, for a moment. */
+function isSpare(pid: number): boolean {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, "latin1").startsWith("nginx: spare worker process");
+  } catch {
+    return false;
+  }
+}
+
 export class ServerProcess {
   readonly folder = mkdtempSync(path.join(os.tmpdir(), "server-"));
   private readonly program: Program;
@@ -119,9 +128,18 @@ export class ServerProcess {
   }
 
   workers(pid = this.pid): number[] {
-    const workers = childrenOf(pid);
-    for (const worker of workers) this.pids.add(worker);
-    return workers;
+    return this.children(pid, false);
+  }
+
+  /** Workers that are up and have nothing to do yet. */
+  spares(pid = this.pid): number[] {
+    return this.children(pid, true);
+  }
+
+  private children(pid: number, areSpare: boolean): number[] {
+    const children = childrenOf(pid);
+    for (const child of children) this.pids.add(child);
+    return children.filter((child) => isSpare(child) === areSpare);
   }
 
   get log(): string {
