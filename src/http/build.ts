@@ -60,6 +60,7 @@ export class Builder {
 
   /** The points of every address, in the order of `plan.addresses`. */
   build(plan: HttpPlan): readonly ListeningPoint[] {
+    this.defineVariables(plan.http);
     const upstreams = new Upstreams();
     this.worker.upstreams = upstreams;
     upstreams.define(plan.http, (scope) => this.upstreamParts(scope));
@@ -68,9 +69,19 @@ export class Builder {
     return plan.addresses.map((address) => this.buildPoint(address, servers));
   }
 
+  /** Before anything else is compiled: what follows may use them. */
+  private defineVariables(http: Scope): void {
+    const definitions = this.collect((module) => module.definitions?.(http.conf(module))).flat();
+    this.variables.define(definitions, this.outerPlace(http));
+  }
+
+  /** A place outside of all servers. */
+  private outerPlace(scope: Scope): Place {
+    return this.place(scope, "", { path: scope.conf(core).root as RootPath, alias: 0 }, new Map());
+  }
+
   private upstreamParts(scope: Scope): UpstreamParts {
-    const root = { path: scope.conf(core).root as RootPath, alias: 0 };
-    const place = this.place(scope, "", root, new Map());
+    const place = this.outerPlace(scope);
     return {
       balancers: this.collect((module) => module.balancer?.(scope.conf(module), place)),
       sticky: this.first((module) => module.sticky?.(scope.conf(module), place)),
@@ -94,6 +105,7 @@ export class Builder {
       defaultServer,
       names: isNamed || address.servers.length > 1 ? names : undefined,
       limits: this.limitsOf(defaultServer),
+      proxyProtocol: address.proxyProtocol,
     };
   }
 

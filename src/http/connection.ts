@@ -21,8 +21,9 @@ import { printIp } from "../base/ip.ts";
 import type { Level } from "../base/log.ts";
 import { printEndpoint } from "../io/listen.ts";
 import type { Memory } from "../io/memory.ts";
-import type { Stream, StreamOwner } from "../io/stream.ts";
+import type { Endpoint, Stream, StreamOwner } from "../io/stream.ts";
 import { COMPLETE, INCOMPLETE } from "../wire/http1/head-results.ts";
+import type { ProxyHeader } from "../wire/proxy-protocol/decode.ts";
 import { READING_BODY, READING_HEADERS, READING_LINE, WAITING_FOR_REQUEST } from "./actions.ts";
 import type { BodyReader } from "./body.ts";
 import { ConnectionOutput } from "./connection-output.ts";
@@ -78,7 +79,13 @@ export class Connection extends ConnectionOutput implements StreamOwner {
   private partial: Request | undefined = undefined;
   /** Input that came while it could not be used; reading is paused. */
   private held: Bytes | undefined = undefined;
+  /** Who the client is: the other end of the stream, or whom a trusted proxy has named for this request (realip). */
+  remote: Endpoint;
   private remoteText = "";
+  /** What a proxy in front has said of its client: `listen … proxy_protocol`. */
+  proxyHeader: ProxyHeader | undefined = undefined;
+  /** What the error log says of a connection that has brought nothing yet. */
+  waitingFor = WAITING_FOR_REQUEST;
   private ended = false;
   private noDelay = false;
   private linger: Linger | undefined = undefined;
@@ -92,6 +99,7 @@ export class Connection extends ConnectionOutput implements StreamOwner {
 
   constructor(worker: Worker, stream: Stream, point: ListeningPoint) {
     super(worker, stream, point);
+    this.remote = stream.remote;
     this.number = worker.nextConnection++;
     this.startMs = Math.floor(worker.ports.reactor.clock.now());
     worker.connections.add(this);
@@ -101,10 +109,16 @@ export class Connection extends ConnectionOutput implements StreamOwner {
   /** Address of the client as text; `unix:` for a unix socket. */
   get remoteAddress(): string {
     if (this.remoteText === "") {
-      const { remote } = this.stream;
+      const { remote } = this;
       this.remoteText = "ip" in remote ? this.worker.addresses.get(remote.ip, 0, remote.ip.length) : "unix:";
     }
     return this.remoteText;
+  }
+
+  /** From now on, and until the active request ends, this is the client. */
+  setRemote(remote: Endpoint): void {
+    this.remote = remote;
+    this.remoteText = "";
   }
 
   /** Address that the client has connected to, without port. */
@@ -488,6 +502,7 @@ export class Connection extends ConnectionOutput implements StreamOwner {
     request.logged = true;
     const handlers = request.location.logHandlers;
     for (let i = 0; i < handlers.length; i++) (handlers[i] as (request: Request) => void)(request);
+    if (this.remote !== this.stream.remote) this.setRemote(this.stream.remote);
   }
 
   // ---- the end of the connection
@@ -524,7 +539,7 @@ export class Connection extends ConnectionOutput implements StreamOwner {
           const { log } = this.point.defaultServer.location;
           const message = `client ${this.remoteAddress} closed keepalive connection`;
           if (log.enabled("info")) log.write("info", message, { connection: this.number });
-        } else this.logError("info", "client closed connection", undefined, WAITING_FOR_REQUEST);
+        } else this.logError("info", "client closed connection", undefined, this.waitingFor);
         this.close();
         return;
       case READING:
@@ -588,7 +603,7 @@ export class Connection extends ConnectionOutput implements StreamOwner {
           this.keepAliveRestMs = 0;
           return;
         }
-        if (this.requests === 0) this.logError("info", "client timed out", ETIMEDOUT, WAITING_FOR_REQUEST);
+        if (this.requests === 0) this.logError("info", "client timed out", ETIMEDOUT, this.waitingFor);
         this.close();
         return;
       case READING:

@@ -1,9 +1,12 @@
 /** `$variables` of the http core. nginx: ngx_http_core_variables. */
+import { latin1 } from "../base/bytes.ts";
 import { NGINX_VERSION } from "../base/version.ts";
 import { parseOffset } from "../conf/units.ts";
 import { printHttpDate } from "../wire/http1/date.ts";
 import { AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HOST, REFERER, USER_AGENT } from "../wire/http1/fields.ts";
 import { findArg } from "../wire/http1/uri.ts";
+import type { ProxyHeader } from "../wire/proxy-protocol/decode.ts";
+import { findTlv } from "../wire/proxy-protocol/tlv.ts";
 import { documentRoot, mapPath } from "./paths.ts";
 import type { Request } from "./request.ts";
 import type { Getter, Variable, VariablePrefix } from "./variables.ts";
@@ -22,8 +25,8 @@ function realPath(request: Request, path: string | undefined): string | undefine
 }
 
 function remotePort(request: Request): string {
-  const { remote } = request.connection.stream;
-  return "port" in remote ? String(remote.port) : "";
+  const { remote } = request.connection;
+  return "port" in remote && remote.port > 0 ? String(remote.port) : "";
 }
 
 function serverPort(request: Request): string {
@@ -32,7 +35,7 @@ function serverPort(request: Request): string {
 }
 
 function binaryAddress(request: Request): string {
-  const { remote } = request.connection.stream;
+  const { remote } = request.connection;
   return "ip" in remote ? String.fromCharCode(...remote.ip) : "unix:";
 }
 
@@ -75,6 +78,23 @@ function argsOf({ args }: Request): string | undefined {
   return args === "" ? undefined : args;
 }
 
+function proxyEnd(pick: (ends: NonNullable<ProxyHeader["ends"]>) => string | number): Getter {
+  return ({ connection: { proxyHeader } }) =>
+    proxyHeader?.ends === undefined ? undefined : String(pick(proxyHeader.ends));
+}
+
+/** A field of a PROXY protocol header of version 2. */
+function proxyTlv(name: string): Getter {
+  return ({ connection }) => {
+    const { proxyHeader } = connection;
+    if (proxyHeader === undefined) return undefined;
+    const found = findTlv(proxyHeader.tlvs, name);
+    if (found.ok) return found.value === undefined ? undefined : latin1(found.value);
+    if (found.reason !== "") connection.logError("error", found.reason);
+    return undefined;
+  };
+}
+
 /** Variables with names of their own. */
 export const CORE_VARIABLES: readonly Variable[] = [
   { name: "http_host", get: (r) => r.head.knownValue(HOST) },
@@ -88,6 +108,10 @@ export const CORE_VARIABLES: readonly Variable[] = [
   { name: "binary_remote_addr", get: binaryAddress },
   { name: "remote_addr", get: (r) => r.connection.remoteAddress },
   { name: "remote_port", get: remotePort },
+  { name: "proxy_protocol_addr", get: proxyEnd(({ source }) => source.address) },
+  { name: "proxy_protocol_port", get: proxyEnd(({ source }) => source.port) },
+  { name: "proxy_protocol_server_addr", get: proxyEnd(({ destination }) => destination.address) },
+  { name: "proxy_protocol_server_port", get: proxyEnd(({ destination }) => destination.port) },
   { name: "server_addr", get: (r) => r.connection.localAddress },
   { name: "server_port", get: serverPort },
   {
@@ -228,6 +252,7 @@ export const CORE_PREFIXES: readonly VariablePrefix[] = [
   { prefix: "http_", bind: requestHeader },
   { prefix: "sent_http_", bind: sentHeader },
   { prefix: "sent_trailer_", bind: sentTrailer },
+  { prefix: "proxy_protocol_tlv_", bind: proxyTlv },
   { prefix: "cookie_", bind: (rest) => (request) => request.cookie(rest) },
   { prefix: "arg_", bind: (rest) => (request) => findArg(request.args, rest) },
 ];

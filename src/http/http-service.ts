@@ -8,6 +8,7 @@ import { Connection } from "./connection.ts";
 import type { ListeningPoint } from "./location.ts";
 import { httpModules, httpVariables } from "./modules.ts";
 import type { HttpPlan, SocketPlan } from "./plan.ts";
+import { ProxyHeaderReader } from "./proxy-header-reader.ts";
 import type { HttpPorts } from "./service.ts";
 import { Worker } from "./worker.ts";
 
@@ -50,7 +51,9 @@ class HttpService implements Service {
       return;
     }
     worker.handled++;
-    stream.owner = new Connection(worker, stream, this.pointOf(stream, socket));
+    const point = this.pointOf(stream, socket);
+    const connection = new Connection(worker, stream, point);
+    stream.owner = point.proxyProtocol ? new ProxyHeaderReader(connection) : connection;
   }
 
   /** Closes a few idle connections, the oldest first; false when there is none. */

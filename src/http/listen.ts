@@ -13,6 +13,8 @@ export interface Listen {
   readonly endpoint: Endpoint;
   readonly name: string;
   readonly defaultServer: boolean;
+  /** A PROXY protocol header comes ahead of the requests. */
+  readonly proxyProtocol: boolean;
   /** Undefined when no socket parameter was given: those of another `listen` for the same address hold. */
   readonly socket: SocketSettings | undefined;
   /** `bind` was given, or a parameter that implies it: a socket of its own even beside a wildcard. */
@@ -27,7 +29,11 @@ export interface ParsedListen {
 
 const DEFAULT_PORT = 80;
 
-type Draft = { -readonly [K in keyof SocketSettings]: SocketSettings[K] } & { defaultServer?: boolean; bind?: boolean };
+type Draft = { -readonly [K in keyof SocketSettings]: SocketSettings[K] } & {
+  defaultServer?: boolean;
+  bind?: boolean;
+  proxyProtocol?: boolean;
+};
 
 /** Reads the words of a `listen`, whose names `lookUp` knows; a text when something is wrong: nginx's message. */
 export function parseListen(words: readonly string[], lookUp?: HostLookup): ParsedListen | string {
@@ -40,7 +46,7 @@ export function parseListen(words: readonly string[], lookUp?: HostLookup): Pars
     const reason = readParameter(word, draft, warnings);
     if (reason !== undefined) return reason;
   }
-  const { defaultServer = false, bind = false, ...socket } = draft;
+  const { defaultServer = false, bind = false, proxyProtocol = false, ...socket } = draft;
   const isSet = bind || Object.keys(socket).length > 0;
   // A name may have an address twice.
   const distinct = new Map(endpoints.map((endpoint) => [printEndpoint(endpoint), endpoint]));
@@ -49,6 +55,7 @@ export function parseListen(words: readonly string[], lookUp?: HostLookup): Pars
       endpoint,
       name,
       defaultServer,
+      proxyProtocol,
       bind: isSet,
       socket: isSet ? socketOf(endpoint, socket) : undefined,
     }),
@@ -67,7 +74,7 @@ function socketOf(endpoint: Endpoint, socket: SocketSettings): SocketSettings {
 }
 
 /** Parameters of protocols that this version doesn't speak yet: an error, never silence. */
-const UNSUPPORTED = new Set(["ssl", "http2", "quic", "proxy_protocol", "multipath"]);
+const UNSUPPORTED = new Set(["ssl", "http2", "quic", "multipath"]);
 
 function readParameter(word: string, draft: Draft, warnings: string[]): string | undefined {
   const equals = word.indexOf("=");
@@ -87,6 +94,9 @@ function readParameter(word: string, draft: Draft, warnings: string[]): string |
         return undefined;
       case "deferred":
         draft.deferred = true;
+        return undefined;
+      case "proxy_protocol":
+        draft.proxyProtocol = true;
         return undefined;
       case "reuseport":
         draft.reusePort = true;

@@ -118,4 +118,6 @@ export interface ListeningPoint {
   /** Undefined when there is only the default server and it has no name to capture from. */
   readonly names: ServerNames | undefined;
   readonly limits: HeadLimits;
+  /** A PROXY protocol header comes ahead of the requests. */
+  readonly proxyProtocol: boolean;
 }

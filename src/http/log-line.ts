@@ -141,7 +141,7 @@ function field(known: number): Append {
 }
 
 function remoteAddress({ connection }: Request, line: LogLine): void {
-  const { remote } = connection.stream;
+  const { remote } = connection;
   if (!("ip" in remote) || remote.ip.length !== 4) {
     line.text(connection.remoteAddress);
     return;

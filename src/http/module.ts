@@ -11,7 +11,7 @@ import type { Matcher } from "./location-tree.ts";
 import type { Request } from "./request.ts";
 import type { Sticky } from "./sticky.ts";
 import type { BalancerRules } from "./upstreams.ts";
-import type { Getter, Setter, Text, Variable, VariablePrefix } from "./variables.ts";
+import type { Definition, Getter, Setter, Text, Variable, VariablePrefix } from "./variables.ts";
 import type { Worker } from "./worker.ts";
 
 /** Where something is built. */
@@ -37,6 +37,8 @@ export type Build<D extends Directives, T> = (conf: ConfOf<D>, place: Place) => 
 export interface HttpModule<D extends Directives = Directives> extends ConfModule<D> {
   readonly variables?: readonly Variable[];
   readonly prefixes?: readonly VariablePrefix[];
+  /** Variables that the module's blocks in `http` define. */
+  readonly definitions?: (conf: ConfOf<D>) => readonly Definition[];
   readonly phases?: {
     readonly [P in Exclude<Phase, "findConfig" | "postRewrite" | "postAccess" | "log">]?: Build<D, Handler>;
   };

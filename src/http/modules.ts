@@ -5,13 +5,17 @@ import { access } from "./modules/access.ts";
 import { autoindex } from "./modules/autoindex.ts";
 import { chunked } from "./modules/chunked.ts";
 import { core, coreServer, httpMain } from "./modules/core.ts";
+import { geo } from "./modules/geo.ts";
 import { headers } from "./modules/headers.ts";
 import { index } from "./modules/index.ts";
 import { log } from "./modules/log.ts";
+import { map } from "./modules/map.ts";
 import { notModified } from "./modules/not_modified.ts";
 import { proxy } from "./modules/proxy.ts";
 import { range } from "./modules/range.ts";
+import { realip } from "./modules/realip.ts";
 import { rewrite } from "./modules/rewrite.ts";
+import { splitClients } from "./modules/split_clients.ts";
 import { staticFiles } from "./modules/static.ts";
 import { stubStatus } from "./modules/stub_status.ts";
 import { tryFiles } from "./modules/try_files.ts";
@@ -39,6 +43,10 @@ export const httpModules: readonly HttpModule[] = [
   autoindex,
   index,
   access,
+  realip,
+  geo,
+  map,
+  splitClients,
   tryFiles,
   stubStatus,
   upstream,

@@ -16,6 +16,7 @@ export interface AddressPlan {
   readonly endpoint: Endpoint;
   readonly name: string;
   readonly defaultServer: Scope;
+  readonly proxyProtocol: boolean;
   /** In the order of the file, each once. */
   readonly servers: readonly Scope[];
 }
@@ -42,6 +43,10 @@ interface Draft {
   defaultServer: Scope | undefined;
   socket: SocketSettings | undefined;
   bind: boolean;
+  /** One `listen` has said so for all. */
+  proxyProtocol: boolean;
+  /** What a further `listen` is compared with. */
+  protocols: { readonly said: boolean; readonly changed: boolean } | undefined;
 }
 
 function position(server: Scope, index: number): Position | undefined {
@@ -55,7 +60,7 @@ function collect(http: Scope, isRoot: boolean, report: Report): Map<string, Draf
     let { listen: listens } = scope.conf(coreServer);
     if (listens.length === 0) listens = [standardListen(isRoot)];
     listens.forEach((listen, index) => {
-      add(drafts, scope, listen, (message) => report("emerg", message, position(scope, index)));
+      add(drafts, scope, listen, (severity, message) => report(severity, message, position(scope, index)));
     });
   }
   return drafts;
@@ -68,8 +73,10 @@ function standardListen(isRoot: boolean): Listen {
   return parsed.listens[0] as Listen;
 }
 
-function add(drafts: Map<string, Draft>, server: Scope, listen: Listen, refuse: (message: string) => void): void {
+function add(drafts: Map<string, Draft>, server: Scope, listen: Listen, report: Report): void {
+  const refuse = (message: string): void => report("emerg", message);
   let draft = drafts.get(listen.name);
+  const isNew = draft === undefined;
   if (draft === undefined) {
     draft = {
       endpoint: listen.endpoint,
@@ -78,6 +85,8 @@ function add(drafts: Map<string, Draft>, server: Scope, listen: Listen, refuse: 
       defaultServer: undefined,
       socket: undefined,
       bind: false,
+      proxyProtocol: listen.proxyProtocol,
+      protocols: undefined,
     };
     drafts.set(listen.name, draft);
   }
@@ -95,6 +104,25 @@ function add(drafts: Map<string, Draft>, server: Scope, listen: Listen, refuse: 
     if (draft.defaultServer !== undefined) refuse(`a duplicate default server for ${listen.name}`);
     draft.defaultServer = server;
   }
+  if (!isNew) addProtocols(draft, listen, report);
+}
+
+/** All `listen` of an address speak the same protocol; a later one that says otherwise is worth a warning, as in nginx. */
+function addProtocols(draft: Draft, { proxyProtocol, socket, name }: Listen, report: Report): void {
+  const { proxyProtocol: before, protocols } = draft;
+  const differs = protocols !== undefined && proxyProtocol !== protocols.said;
+  let isRedefined: boolean;
+  if (proxyProtocol && !before)
+    isRedefined = (draft.socket !== undefined && socket === undefined) || protocols?.changed === true;
+  else if (before && !proxyProtocol) isRedefined = socket !== undefined || differs;
+  else isRedefined = (socket !== undefined && protocols?.changed === true) || differs;
+  if (isRedefined) report("warn", `protocol options redefined for ${name}`);
+  const isAdded = proxyProtocol && !before;
+  draft.protocols = {
+    said: isAdded ? before : proxyProtocol,
+    changed: proxyProtocol !== before || protocols?.changed === true,
+  };
+  draft.proxyProtocol ||= proxyProtocol;
 }
 
 function isWildcard(endpoint: Endpoint): boolean {
@@ -111,10 +139,11 @@ export function planHttp(main: Scope, isRoot: boolean, report: Report): HttpPlan
   if (opened === undefined) return undefined;
   const drafts = [...collect(opened.scope, isRoot, report).values()];
   const addresses = drafts.map(
-    ({ endpoint, name, servers, defaultServer }): AddressPlan => ({
+    ({ endpoint, name, servers, defaultServer, proxyProtocol }): AddressPlan => ({
       endpoint,
       name,
       servers,
+      proxyProtocol,
       defaultServer: defaultServer ?? (servers[0] as Scope),
     }),
   );

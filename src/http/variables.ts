@@ -4,6 +4,7 @@
  */
 import { assert } from "../base/assert.ts";
 import { constantOf, type Template } from "../conf/template.ts";
+import type { Place } from "./module.ts";
 import type { Request } from "./request.ts";
 
 /** The value for a request; undefined is nginx's "not found" (empty in a text, `-` in a log). */
@@ -26,6 +27,26 @@ export interface VariablePrefix {
   bind(rest: string): Getter;
 }
 
+/** A variable that a block of the configuration defines: `map`, `geo`, `split_clients`. */
+export interface Definition {
+  /** Lower case, without `$`. */
+  readonly name: string;
+  /** Asked anew each time, instead of once a request. */
+  readonly isVolatile: boolean;
+  /** Makes the getter, when the names of all definitions are known. Its values are never undefined. */
+  compile(place: Place): Getter;
+}
+
+/** A definition in use. */
+interface Defined {
+  readonly name: string;
+  readonly isVolatile: boolean;
+  get: Getter;
+}
+
+/** Definitions that ask each other; more is a circle. nginx: ngx_http_variable_depth. */
+const MAX_DEPTH = 100;
+
 /** A text made for a request. */
 export type Text = (request: Request) => string;
 
@@ -35,6 +56,8 @@ export class Variables {
   private readonly prefixes: readonly VariablePrefix[];
   private readonly slots = new Map<string, number>();
   private readonly bySet = new Set<string>();
+  private readonly defined = new Map<string, Defined>();
+  private depth = 0;
   private readonly warns: (request: Request) => boolean;
 
   /** `warns`: whether reading a variable that `set` has not reached yet is logged for this request. */
@@ -69,7 +92,35 @@ export class Variables {
     return index;
   }
 
+  /** Takes the definitions of a configuration over; of several with one name the last one holds. */
+  define(definitions: readonly Definition[], place: Place): void {
+    const all = definitions.map(({ name, isVolatile }): Defined => ({ name, isVolatile, get: () => "" }));
+    for (const defined of all) this.defined.set(defined.name, defined);
+    definitions.forEach((definition, i) => {
+      (all[i] as Defined).get = definition.compile(place);
+    });
+  }
+
+  private definedGetter(defined: Defined): Getter {
+    const index = this.slot(defined.name);
+    return (request) => request.values[index] ?? this.evaluate(request, defined, index);
+  }
+
+  private evaluate(request: Request, defined: Defined, index: number): string | undefined {
+    if (this.depth >= MAX_DEPTH) {
+      request.connection.logError("error", `cycle while evaluating variable "${defined.name}"`);
+      return undefined;
+    }
+    this.depth++;
+    const value = defined.get(request);
+    this.depth--;
+    if (!defined.isVolatile) keep(request, index, value);
+    return value;
+  }
+
   getter(name: string): Getter {
+    const defined = this.defined.get(name);
+    if (defined !== undefined) return this.definedGetter(defined);
     const known = this.builtIn.get(name);
     if (known !== undefined) return known.get;
     if (!this.slots.has(name)) {
@@ -88,10 +139,7 @@ export class Variables {
       return known.set;
     }
     const index = this.slot(name);
-    return (request, value) => {
-      while (request.values.length < index) request.values.push(undefined);
-      request.values[index] = value;
-    };
+    return (request, value) => keep(request, index, value);
   }
 
   /** `set` gives this variable a value somewhere. */
@@ -102,8 +150,7 @@ export class Variables {
   private unset(request: Request, name: string, index: number): string | undefined {
     if (!this.bySet.has(name)) return undefined;
     if (this.warns(request)) request.connection.logError("warn", `using uninitialized "${name}" variable`);
-    while (request.values.length < index) request.values.push(undefined);
-    request.values[index] = "";
+    keep(request, index, "");
     return "";
   }
 
@@ -134,6 +181,11 @@ export class Variables {
       return text;
     };
   }
+}
+
+function keep(request: Request, index: number, value: string | undefined): void {
+  while (request.values.length < index) request.values.push(undefined);
+  request.values[index] = value;
 }
 
 function captureGetter(index: number): Getter {

@@ -1,36 +1,26 @@
 /** `allow` and `deny` by address. nginx: ngx_http_access_module. */
-import { type IpAddress, parseIpv4, parseIpv6, sameNetwork } from "../../base/ip.ts";
+import { type IpAddress, sameNetwork } from "../../base/ip.ts";
 import type { Use } from "../../conf/slot.ts";
 import { list } from "../../conf/slots.ts";
 import type { Handler } from "../location.ts";
 import { httpModule } from "../module.ts";
+import { type Network, parseCidr } from "../networks.ts";
 import { DECLINED, OK } from "../outcome.ts";
 import type { Request } from "../request.ts";
 
 interface Rule {
   readonly order: number;
   readonly deny: boolean;
-  readonly network: "all" | "unix" | { readonly address: IpAddress; readonly prefixLength: number };
+  readonly network: "all" | Network;
 }
 
 function parseNetwork(use: Use, text: string): Rule["network"] | undefined {
   if (text === "all") return "all";
   if (text === "unix:") return "unix";
-  const [addressText = "", lengthText] = text.split("/");
-  const address = addressText.includes(":") ? parseIpv6(addressText) : parseIpv4(addressText);
-  const bits = address === undefined ? 0 : address.length * 8;
-  const prefixLength = lengthText === undefined ? bits : /^\d{1,3}$/.test(lengthText) ? Number(lengthText) : -1;
-  if (address === undefined || prefixLength < 0 || prefixLength > bits) return use.fail(`invalid parameter "${text}"`);
-  if (!sameNetwork(address, masked(address, prefixLength), bits))
-    use.warn(`low address bits of ${text} are meaningless`);
-  return { address: masked(address, prefixLength), prefixLength };
-}
-
-function masked(address: IpAddress, prefixLength: number): IpAddress {
-  return address.map((byte, index) => {
-    const left = prefixLength - index * 8;
-    return left >= 8 ? byte : left <= 0 ? 0 : byte & (0xff << (8 - left));
-  });
+  const cidr = parseCidr(text);
+  if (cidr === undefined) return use.fail(`invalid parameter "${text}"`);
+  if (cidr.hasHostBits) use.warn(`low address bits of ${text} are meaningless`);
+  return cidr;
 }
 
 function rule(deny: boolean): (use: Use) => Rule | undefined {
@@ -69,7 +59,7 @@ function build(rules: readonly Rule[]): Handler | undefined {
   if (rules.length === 0) return undefined;
   const ordered = [...rules].sort((a, b) => a.order - b.order);
   return (request: Request) => {
-    const { remote } = request.connection.stream;
+    const { remote } = request.connection;
     const ip = "ip" in remote ? remote.ip : undefined;
     for (const one of ordered) {
       if (!applies(one, ip)) continue;

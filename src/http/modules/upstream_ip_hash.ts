@@ -26,7 +26,7 @@ export const ipHash = httpModule({
           order: line.order,
           create: (group) => new IpHash(group),
           keyOf: (request) => {
-            const { remote } = request.connection.stream;
+            const { remote } = request.connection;
             return "ip" in remote ? remote.ip : noKey(request);
           },
         },

@@ -1,0 +1,231 @@
+/** `geo`: a variable whose value follows from an address, by networks or ranges. nginx: ngx_http_geo_module. */
+import { type Bytes, latin1 } from "../../base/bytes.ts";
+import { type IpAddress, parseIp, parseIpv4 } from "../../base/ip.ts";
+import type { ConfOf, Use } from "../../conf/slot.ts";
+import { list } from "../../conf/slots.ts";
+import type { Endpoint } from "../../io/stream.ts";
+import { AddressTable, rangeOf } from "../address-table.ts";
+import { forwardedAddress, forwardedFor } from "../forwarded.ts";
+import { GeoRanges } from "../geo-ranges.ts";
+import { httpModule, type Place } from "../module.ts";
+import { type Cidr, parseCidr, unmapped } from "../networks.ts";
+import type { Request } from "../request.ts";
+import type { Definition, Getter } from "../variables.ts";
+import { parseDefined } from "./map.ts";
+
+/** Stands for every address that is none or can't be read. */
+const NOWHERE: IpAddress = Uint8Array.of(255, 255, 255, 255);
+const ALL_IPV4: Cidr = { address: new Uint8Array(4), prefixLength: 0 };
+const ALL_IPV6: Cidr = { address: new Uint8Array(16), prefixLength: 0 };
+
+interface Entry extends Cidr {
+  readonly value: string;
+}
+
+interface GeoBlock {
+  readonly variable: string;
+  /** The variable that has the address; the client's own without. */
+  readonly source: string | undefined;
+  readonly ipv4: AddressTable<string>;
+  readonly ipv6: AddressTable<string>;
+  readonly standard: string;
+  readonly isVolatile: boolean;
+  readonly proxies: readonly Cidr[];
+  readonly isRecursive: boolean;
+}
+
+/** A network of a line; undefined when it has been refused. */
+function readCidr(entry: Use, text: string): Cidr | undefined {
+  if (text === "255.255.255.255") return { address: NOWHERE, prefixLength: 32 };
+  const cidr = parseCidr(text);
+  if (cidr === undefined) return entry.fail(`invalid network "${text}"`);
+  if (cidr.hasHostBits) entry.warn(`low address bits of ${text} are meaningless`);
+  return cidr;
+}
+
+/** Reads an address of a range as a number; undefined when malformed. */
+function readNumber(text: string): number | undefined {
+  const ip = text === "255.255.255.255" ? undefined : parseIpv4(text);
+  return ip?.reduce((value, byte) => value * 256 + byte, 0);
+}
+
+/** A block while it is being read. */
+class Reader {
+  /** By address and length. */
+  private readonly networks = new Map<string, Entry>();
+  private readonly ranges = new GeoRanges();
+  private rangeDefault: string | undefined;
+  private hasRanges = false;
+  private hasNetworks = false;
+  readonly proxies: Cidr[] = [];
+  isVolatile = false;
+  isRecursive = false;
+
+  /** One line; undefined when it has been refused. */
+  read(entry: Use): true | undefined {
+    const { name, args } = entry;
+    if (args.length === 0 && name === "ranges") {
+      if (this.hasNetworks) return entry.fail('the "ranges" directive must be the first directive inside "geo" block');
+      this.hasRanges = true;
+    } else if (args.length === 0 && name === "proxy_recursive") this.isRecursive = true;
+    else if (args.length === 0 && name === "volatile") this.isVolatile = true;
+    else if (args.length !== 1) return entry.fail("invalid number of the geo parameters");
+    else if (name === "proxy") {
+      const cidr = readCidr(entry, args[0] as string);
+      if (cidr === undefined) return undefined;
+      this.proxies.push(cidr);
+    } else
+      return this.hasRanges ? this.readRange(entry, args[0] as string) : this.readNetwork(entry, args[0] as string);
+    return true;
+  }
+
+  private readNetwork(entry: Use, word: string): true | undefined {
+    const { name } = entry;
+    this.hasNetworks = true;
+    if (name === "default") {
+      this.put(entry, "default", ALL_IPV4, word);
+      this.put(entry, "default", ALL_IPV6, word);
+      return true;
+    }
+    const text = name === "delete" ? word : name;
+    const cidr = readCidr(entry, text);
+    if (cidr === undefined) return undefined;
+    if (name !== "delete") this.put(entry, text, cidr, word);
+    else if (!this.networks.delete(keyOf(cidr))) entry.warn(`no network "${text}" to delete`);
+    return true;
+  }
+
+  private put(entry: Use, text: string, { address, prefixLength }: Cidr, value: string): void {
+    const key = keyOf({ address, prefixLength });
+    const known = this.networks.get(key);
+    if (known !== undefined) entry.warn(`duplicate network "${text}", value: "${value}", old value: "${known.value}"`);
+    this.networks.set(key, { address, prefixLength, value });
+  }
+
+  private readRange(entry: Use, word: string): true | undefined {
+    const { name } = entry;
+    if (name === "default") {
+      if (this.rangeDefault !== undefined)
+        entry.warn(`duplicate default geo range value: "${word}", old value: "${this.rangeDefault}"`);
+      this.rangeDefault = word;
+      return true;
+    }
+    const text = name === "delete" ? word : name;
+    const dash = text.indexOf("-");
+    const first = dash < 0 ? undefined : readNumber(text.slice(0, dash));
+    const last = dash < 0 ? undefined : readNumber(text.slice(dash + 1));
+    if (first === undefined || last === undefined || first > last) return entry.fail(`invalid range "${text}"`);
+    if (name === "delete") {
+      if (!this.ranges.delete(first, last)) entry.warn(`no address range "${text}" to delete`);
+      return true;
+    }
+    const added = this.ranges.add(first, last, word);
+    if (added.kind === "overlaps") return entry.fail(`range "${text}" overlaps "${added.range}"`);
+    if (added.kind === "replaced")
+      entry.warn(`duplicate range "${text}", value: "${word}", old value: "${added.oldValue}"`);
+    return true;
+  }
+
+  /** The tables for both kinds of addresses. */
+  tables(): Pick<GeoBlock, "ipv4" | "ipv6" | "standard"> {
+    if (this.hasRanges)
+      return {
+        ipv4: new AddressTable(4, this.ranges.ranges()),
+        ipv6: new AddressTable<string>(16, []),
+        standard: this.rangeDefault ?? "",
+      };
+    const all = [...this.networks.values()].map((entry) => rangeOf(entry, entry.value));
+    return {
+      ipv4: new AddressTable(
+        4,
+        all.filter(({ first }) => first.length === 4),
+      ),
+      ipv6: new AddressTable(
+        16,
+        all.filter(({ first }) => first.length === 16),
+      ),
+      standard: "",
+    };
+  }
+}
+
+function keyOf({ address, prefixLength }: Cidr): string {
+  return `${latin1(address)}/${prefixLength}`;
+}
+
+function parseGeo(use: Use): GeoBlock | undefined {
+  const { args } = use;
+  const [source, word] = args.length === 2 ? [parseSource(use, args[0] as string), args[1]] : [undefined, args[0]];
+  if (args.length === 2 && source === undefined) return undefined;
+  const variable = parseDefined(use, word as string);
+  const reader = new Reader();
+  let isSound = true;
+  for (const entry of use.entries) if (reader.read(entry) === undefined) isSound = false;
+  if (variable === undefined || !isSound) return undefined;
+  const { proxies, isVolatile, isRecursive } = reader;
+  return { variable, source, proxies, isVolatile, isRecursive, ...reader.tables() };
+}
+
+/** The variable that has the address, which must exist; undefined when it has been refused. */
+function parseSource(use: Use, word: string): string | undefined {
+  const template = word.startsWith("$") ? use.template(word) : undefined;
+  const [part, ...more] = template?.parts ?? [];
+  if (part === undefined || typeof part === "string" || part.kind !== "variable" || more.length > 0)
+    return word.startsWith("$") && template === undefined ? undefined : use.fail(`invalid variable name "${word}"`);
+  return part.name;
+}
+
+const directives = {
+  geo: list(parseGeo, {
+    in: "http",
+    args: [1, 2],
+    block: true,
+    syntax: "[$address] $variable { ... }",
+    doc: "Defines a variable whose value follows from the client's address, by networks or by ranges.",
+  }),
+};
+
+/** The address to look up; undefined when there is none. */
+type Source = (request: Request) => Endpoint | undefined;
+
+function compileSource({ source, proxies, isRecursive }: GeoBlock, place: Place): Source {
+  const own = source === undefined ? clientOf : compileVariable(place.getter(source));
+  if (proxies.length === 0) return own;
+  return (request) => {
+    const from = own(request);
+    if (from === undefined) return undefined;
+    const values = forwardedFor(request);
+    return values.length === 0 ? from : (forwardedAddress(from, values, proxies, isRecursive) ?? from);
+  };
+}
+
+function clientOf({ connection }: Request): Endpoint {
+  return connection.remote;
+}
+
+function compileVariable(get: Getter): Source {
+  return (request) => {
+    const ip = parseIp(get(request) ?? "");
+    return ip === undefined ? undefined : { ip, port: 0 };
+  };
+}
+
+function compileGeo(block: GeoBlock, place: Place): Getter {
+  const source = compileSource(block, place);
+  const { ipv4, ipv6, standard } = block;
+  return (request) => {
+    const endpoint = source(request);
+    const ip: Bytes = endpoint !== undefined && "ip" in endpoint ? unmapped(endpoint.ip) : NOWHERE;
+    return (ip.length === 4 ? ipv4 : ipv6).find(ip) ?? standard;
+  };
+}
+
+function definitions({ geo: blocks }: ConfOf<typeof directives>): readonly Definition[] {
+  return blocks.map((block) => ({
+    name: block.variable,
+    isVolatile: block.isVolatile,
+    compile: (place) => compileGeo(block, place),
+  }));
+}
+
+export const geo = httpModule({ name: "geo", directives, definitions });
