@@ -43,7 +43,7 @@ const HTTP = `
     }
     location /shown { return 200 "$remote_addr $remote_port $realip_remote_addr $local"; }
     location @client { return 200 "$remote_addr:$remote_port $realip_remote_addr $told $geo"; }
-    location /deny { set_real_ip_from 127.0.0.1; deny 198.51.100.7; try_files /none @client; }
+    location /deny { set_real_ip_from localhost; deny 198.51.100.7; try_files /none @client; }
   }`;
 const FILES = { "conf/more.map": "three 3;\nfour $arg_v;\n" };
 
@@ -259,6 +259,7 @@ test("mistakes in these blocks are refused in nginx's words, with their line", (
     ["split_clients $uri $x { 1x a; }", 'invalid percent value "1x" in /nginx.conf:4'],
     ["split_clients $uri $x { 60% a; 50% b; }", "percent total is greater than 100% in /nginx.conf:4"],
     ["set_real_ip_from 1.2.3.4/24;", "low address bits of 1.2.3.4/24 are meaningless in /nginx.conf:4"],
+    ["set_real_ip_from no.such.name.invalid;", 'host not found in set_real_ip_from "no.such.name.invalid"'],
     ["real_ip_header a; real_ip_header b;", '"real_ip_header" directive is duplicate in /nginx.conf:4'],
     [
       "server { listen 8000 proxy_protocol; } server { listen 8000 bind; }",

@@ -15,14 +15,15 @@ import type { Variable } from "../variables.ts";
 function parseFrom(use: Use): readonly Network[] | undefined {
   const text = use.args[0] as string;
   if (text === "unix:") return ["unix"];
-  if (text.toLowerCase() === "localhost") return LOCALHOST;
   const cidr = parseCidr(text);
-  if (cidr === undefined) return use.fail(`host not found in set_real_ip_from "${text}"`);
+  if (cidr === undefined) {
+    const found = use.environment.lookUp?.(text) ?? [];
+    if (found.length === 0) return use.fail(`host not found in set_real_ip_from "${text}"`);
+    return found.map((address) => ({ address, prefixLength: address.length * 8 }));
+  }
   if (cidr.hasHostBits) use.warn(`low address bits of ${text} are meaningless`);
   return [cidr];
 }
-
-const LOCALHOST: readonly Network[] = [{ address: Uint8Array.of(127, 0, 0, 1), prefixLength: 32 }];
 
 /** Where the client's address stands: the name of a header line in lower case. */
 type RealIpHeader =
