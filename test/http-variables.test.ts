@@ -165,7 +165,7 @@ test("what a client claims that is no address, or no trusted proxy's, changes no
 test("the client's own address is back with the next request of a connection", async () => {
   const request = (header: string): string => `GET /real/o HTTP/1.1\r\nHost: a\r\n${header}\r\n`;
   const { text } = await ours.exchange(request("X-Other: 198.51.100.1\r\n") + request(""));
-  assert.match(text, /198.51.100.1: 127.0.0.1[^]*127.0.0.1:\d+ 127.0.0.1/);
+  assert.match(text, /198.51.100.1: 127.0.0.1.*127.0.0.1:\d+ 127.0.0.1/s);
 });
 
 const PROXY = `
@@ -198,7 +198,7 @@ test("a PROXY protocol header tells the client, in one piece or byte by byte", a
     );
     const expected = "2001:db8::1:99 2001:db8::1 h2 name own";
     assert.equal(body((await server.exchange(v2 + REQUEST)).text), expected);
-    assert.equal(body((await server.exchange(...(v2.match(/[^]{1,9}/g) as string[]), REQUEST)).text), expected);
+    assert.equal(body((await server.exchange(...(v2.match(/.{1,9}/gs) as string[]), REQUEST)).text), expected);
     const lines = server.log("ends.log").trim().split("\n");
     assert.equal(lines[0], "198.51.100.1|198.51.100.1|1234|192.0.2.2|443");
     assert.equal(lines[3], "127.0.0.1|-|-|-|-");
