@@ -4,6 +4,7 @@
  */
 import { constantOf, type Template } from "../conf/template.ts";
 import { type FieldTable, fieldTable, findField, KNOWN_FIELDS } from "../wire/http1/fields.ts";
+import { HEAD } from "../wire/http1/methods.ts";
 import { FIELD_STRIDE, type RequestHead } from "../wire/http1/request-head.ts";
 import { escapeUri } from "../wire/http1/uri.ts";
 import type { Place } from "./module.ts";
@@ -64,7 +65,8 @@ export class ProxyRequest {
   private readonly skipNames: FieldTable;
   private readonly skipLong: ReadonlySet<string>;
   // What `prepare` has made for the `write` that follows at once.
-  private requestLine = "";
+  private methodText = "";
+  private uri = "";
   private hostText = "";
   private lengthText = "";
   private bodyText = "";
@@ -98,17 +100,23 @@ export class ProxyRequest {
     return this.method === undefined ? request.methodName : this.method(request);
   }
 
+  /** The answer will have no body. */
+  isHead(request: Request): boolean {
+    return this.method === undefined ? request.method === HEAD : this.method(request).toUpperCase() === "HEAD";
+  }
+
   /** Makes the texts; the bytes that all needs at most. */
   prepare(request: Request, uri: string, target: Target): number {
     const { head } = request;
-    this.requestLine = `${this.methodOf(request)} ${uri}${this.http11 ? " HTTP/1.1\r\n" : " HTTP/1.0\r\n"}`;
+    this.methodText = this.methodOf(request);
+    this.uri = uri;
     let host = this.host?.(request);
     if (host === undefined || (host === "" && this.http11)) host = target.hostHeader;
     this.hostText = host;
     this.bodyText = this.body === undefined ? "" : this.body(request);
     const length = this.sendsLength ? this.lengthOf(request) : -1;
     this.lengthText = length < 0 ? "" : String(length);
-    let size = FIXED_BYTES + this.requestLine.length + host.length + head.scanned + 2 * head.fieldCount;
+    let size = FIXED_BYTES + this.methodText.length + uri.length + host.length + head.scanned + 2 * head.fieldCount;
     size += this.bodyText.length;
     const { lines, values } = this;
     for (let i = 0; i < lines.length; i++) {
@@ -128,7 +136,10 @@ export class ProxyRequest {
   }
 
   write(request: Request, output: Output): void {
-    output.text(this.requestLine);
+    output.text(this.methodText);
+    output.text(" ");
+    output.text(this.uri);
+    output.text(this.http11 ? " HTTP/1.1\r\n" : " HTTP/1.0\r\n");
     if (this.hostText !== "") {
       output.text("Host: ");
       output.text(this.hostText);

@@ -340,7 +340,8 @@ export class Request {
 
   /** The target as it was sent, from the path on. */
   get unparsedUri(): string {
-    return this.head.text(this.head.uriStart, this.head.uriEnd);
+    const { base, bytes, uriStart, uriEnd } = this.head;
+    return this.connection.worker.texts.get(bytes, base + uriStart, base + uriEnd);
   }
 
   get requestLine(): string {

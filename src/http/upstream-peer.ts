@@ -246,7 +246,7 @@ export abstract class PeerSide extends Timed implements PeerUser {
     this.keepable = false;
     this.paused = false;
     this.forgetHead();
-    this.unsent.length = 0;
+    if (this.unsent.length > 0) this.unsent.length = 0;
     if (upstream.sticky !== undefined) pick.hint = upstream.sticky.hintOf(this.stickyId);
     if (!upstream.balancer.next(pick, now)) {
       this.peerName = upstream.name;
@@ -488,7 +488,7 @@ export abstract class PeerSide extends Timed implements PeerUser {
     }
     this.stopTimer();
     if (attempt.responseMs === UNKNOWN) attempt.responseMs = this.now() - this.attemptMs;
-    this.unsent.length = 0;
+    if (this.unsent.length > 0) this.unsent.length = 0;
     this.release(SUCCESS);
   }
 }

@@ -112,7 +112,9 @@ export interface UpstreamRules {
   /** Set of IGNORE_ bits. */
   readonly ignoredHeaders: number;
   /** Lower-case names of lines that the client doesn't see. */
-  readonly hiddenHeaders: ReadonlySet<string>;
+  /** 1 for each known field of a response that is not passed on, and the lower-case names of others. */
+  readonly hiddenFields: Uint8Array;
+  readonly hiddenNames: ReadonlySet<string>;
   readonly rewriteRedirect: Rewrite | undefined;
   readonly rewriteCookie: Rewrite | undefined;
   /** The address that connections come from; undefined: the system's choice. */

@@ -141,6 +141,15 @@ export class Exchange extends PeerSide implements BodyTaker {
     const piece = { memory, bytes: memory.bytes, start, end };
     if (this.phase === ANSWERING) this.readBody(piece);
     else this.readHead(piece);
+    // These bytes are lent. An answer that came whole has been given by now, and nobody needs its head any more.
+    if (this.headRead && this.head.bytes === memory.bytes) this.ownHead();
+  }
+
+  /** Takes the head into memory of its own. */
+  private ownHead(): void {
+    const { head } = this;
+    if (this.headBytes.length < head.scanned) this.headBytes = new Uint8Array(Math.max(FIRST_HEAD_BYTES, head.scanned));
+    head.moveTo(this.headBytes);
   }
 
   // ---- the head of the answer
@@ -227,11 +236,6 @@ export class Exchange extends PeerSide implements BodyTaker {
 
   private answer(following: Piece): void {
     const { head, request, attempt, facts, rules } = this;
-    if (this.kept === 0) {
-      if (this.headBytes.length < head.scanned)
-        this.headBytes = new Uint8Array(Math.max(FIRST_HEAD_BYTES, head.scanned));
-      head.moveTo(this.headBytes);
-    }
     this.headRead = true;
     attempt.status = head.status;
     if (!readFacts(request, head, facts)) {

@@ -17,6 +17,7 @@ import {
   template,
 } from "../../conf/slots.ts";
 import { constantOf, literal, type Template } from "../../conf/template.ts";
+import { RESPONSE_FIELDS } from "../../wire/http1/response-head.ts";
 import type { Handler } from "../location.ts";
 import { httpModule, type Place } from "../module.ts";
 import type { Pattern } from "../pcre.ts";
@@ -410,6 +411,7 @@ function rulesOf(conf: ProxyConf, pass: Pass, place: Place): rules.UpstreamRules
   const replaced = replacedLength(place);
   const { proxy_buffers: memory } = conf;
   const next = conf.proxy_next_upstream;
+  const hidden = hiddenHeaders(conf);
   return {
     target: targetFinder(pass, place),
     uriOf: (request, { uri }) => proxiedUri(request, uri, replaced, pass.kind === "computed") || undefined,
@@ -417,7 +419,7 @@ function rulesOf(conf: ProxyConf, pass: Pass, place: Place): rules.UpstreamRules
     write: (request, output) => proxied.write(request, output),
     tunnels: false,
     sendsBody: proxied.sendsBody,
-    isHead: (request) => proxied.methodOf(request).toUpperCase() === "HEAD",
+    isHead: (request) => proxied.isHead(request),
     connectTimeoutMs: conf.proxy_connect_timeout,
     sendTimeoutMs: conf.proxy_send_timeout,
     readTimeoutMs: conf.proxy_read_timeout,
@@ -433,7 +435,8 @@ function rulesOf(conf: ProxyConf, pass: Pass, place: Place): rules.UpstreamRules
     ignoreClientAbort: conf.proxy_ignore_client_abort,
     forceRanges: conf.proxy_force_ranges,
     ignoredHeaders: sumBits(conf.proxy_ignore_headers, IGNORED_BITS),
-    hiddenHeaders: hiddenHeaders(conf),
+    hiddenFields: Uint8Array.from(RESPONSE_FIELDS, (name) => (hidden.has(name) ? 1 : 0)),
+    hiddenNames: hidden,
     rewriteRedirect: redirectRewrite(redirectsOf(conf, pass, place), place),
     rewriteCookie: cookieRewrite(
       {

@@ -300,6 +300,21 @@ export class ResponseHead {
     return latin1(this.bytes, this.nameStart(index), this.nameEnd(index));
   }
 
+  /** The value of line `index` holds this lower-case text, in whatever case. */
+  valueContains(index: number, text: Bytes): boolean {
+    const { bytes } = this;
+    const last = this.valueEnd(index) - text.length;
+    next: for (let at = this.valueStart(index); at <= last; at++) {
+      for (let i = 0; i < text.length; i++) {
+        let code = bytes[at + i] as number;
+        if (code >= 0x41 && code <= 0x5a) code |= 0x20;
+        if (code !== text[i]) continue next;
+      }
+      return true;
+    }
+    return false;
+  }
+
   value(index: number): string {
     return latin1(this.bytes, this.valueStart(index), this.valueEnd(index));
   }
