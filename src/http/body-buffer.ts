@@ -25,11 +25,14 @@ export class BodyBuffer implements BodyReader {
   private readonly taker: BodyTaker;
   private failure = 0;
 
-  constructor(request: Request, taker: BodyTaker) {
+  constructor(
+    request: Request,
+    taker: BodyTaker,
+    expected = request.chunkedBody ? FIRST_BYTES : request.contentLength,
+  ) {
     this.request = request;
     this.taker = taker;
     const { client_body_buffer_size: limit } = request.location.core;
-    const expected = request.chunkedBody ? FIRST_BYTES : request.contentLength;
     if (expected <= limit) this.bytes = new Uint8Array(expected);
   }
 
@@ -115,6 +118,13 @@ export class BodyBuffer implements BodyReader {
     if (this.request.location.core.client_body_in_file_only !== "on") file.unlink();
     file.close();
   }
+}
+
+const NOBODY: BodyTaker = { onBody: () => {} };
+
+/** What a subrequest has that shall not see the client's body. */
+export function emptyBody(request: Request): BodyBuffer {
+  return new BodyBuffer(request, NOBODY, 0);
 }
 
 /** Reads the body and tells the taker, perhaps within this call. A request without a body has no `body` afterwards. */

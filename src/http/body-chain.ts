@@ -31,6 +31,8 @@ export class BodyChain {
   private copyAt = 0;
   private postponeAt = 0;
   private takesPieces = false;
+  /** No filter ever stops. */
+  private isDirect = true;
   private readonly waiting: Chunk[] = [];
   private waitingMark: Mark = MORE;
   private pumping = false;
@@ -48,6 +50,7 @@ export class BodyChain {
     if (filter.order < ORDER_COPY) this.copyAt++;
     if (filter.order < ORDER_POSTPONE) this.postponeAt++;
     if (filter.takesPieces) this.takesPieces = true;
+    if (filter.takesPieces || filter.hasMore !== undefined) this.isDirect = false;
   }
 
   /** Something of the answer has not reached the client's connection. */
@@ -64,7 +67,7 @@ export class BodyChain {
     const { request, waiting } = this;
     let passed = chunks;
     for (let i = 0; i < this.copyAt; i++) passed = (this.filters[i] as BodyFilter).filter(request, passed, mark);
-    if (!this.takesPieces && request.main.children === undefined) {
+    if (this.isDirect && request.main.children === undefined) {
       this.run(this.copyAt, passed, mark, false);
       return;
     }

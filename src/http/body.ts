@@ -51,7 +51,10 @@ export interface BodyFilter {
   readonly takesPieces: boolean;
   /** What goes on to the next filter. */
   filter(request: Request, chunks: readonly Chunk[], mark: Mark): readonly Chunk[];
-  /** It has more to give for what it was given: it is called again, without chunks and with the same mark, when there is room. */
+  /**
+   * It has more to give for what it was given: it is called again, without chunks and with the same mark, when there is room.
+   * A filter that may ever say so has the property from the beginning.
+   */
   readonly hasMore?: boolean;
   /** The answer is over, or was given up. */
   release?(): void;

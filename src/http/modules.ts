@@ -2,6 +2,8 @@
 import { CORE_PREFIXES, CORE_VARIABLES } from "./core-variables.ts";
 import type { HttpModule } from "./module.ts";
 import { access } from "./modules/access.ts";
+import { addition } from "./modules/addition.ts";
+import { authRequest } from "./modules/auth_request.ts";
 import { autoindex } from "./modules/autoindex.ts";
 import { chunked } from "./modules/chunked.ts";
 import { core, coreServer, httpMain } from "./modules/core.ts";
@@ -10,6 +12,7 @@ import { headers } from "./modules/headers.ts";
 import { index } from "./modules/index.ts";
 import { log } from "./modules/log.ts";
 import { map } from "./modules/map.ts";
+import { mirror } from "./modules/mirror.ts";
 import { notModified } from "./modules/not_modified.ts";
 import { proxy } from "./modules/proxy.ts";
 import { range } from "./modules/range.ts";
@@ -37,17 +40,20 @@ export const httpModules: readonly HttpModule[] = [
   log,
   chunked,
   range,
+  addition,
   headers,
   notModified,
   staticFiles,
   autoindex,
   index,
+  mirror,
+  tryFiles,
+  authRequest,
   access,
   realip,
   geo,
   map,
   splitClients,
-  tryFiles,
   stubStatus,
   upstream,
   proxy,

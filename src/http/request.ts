@@ -109,7 +109,6 @@ export class Request {
   /** Of a main request: how many of them are not over. */
   openSubrequests = 0;
   background = false;
-  onEnd: ((subrequest: Request) => void) | undefined = undefined;
   /** A handler has said AGAIN: the phases go on when somebody posts the request. */
   parked = false;
   /** What modules remember about the request until it is redirected inside, by a key of their own. nginx: `ctx`. */
@@ -192,7 +191,6 @@ export class Request {
     this.expectTested = false;
     this.bodyDiscarded = false;
     this.bodyLeft = 0;
-    if (this.parent !== undefined) this.becomeMain();
     if (this.values.length > 0) this.values.length = 0;
     this.active = this;
     this.postponed = undefined;
@@ -218,14 +216,14 @@ export class Request {
     this.clearAnswer();
   }
 
-  private becomeMain(): void {
+  /** A subrequest that is over gives back what is its main request's. */
+  becomeMain(): void {
     this.head = this.ownHead;
     this.values = this.ownValues;
     this.main = this;
     this.parent = undefined;
     this.depth = 0;
     this.background = false;
-    this.onEnd = undefined;
   }
 
   /** Makes it a subrequest: what the client sent is its parent's, the rest begins anew. nginx: ngx_http_subrequest. */
@@ -316,6 +314,21 @@ export class Request {
 
   get etag(): string | undefined {
     return this.etagIndex < 0 ? undefined : this.headerValues[this.etagIndex];
+  }
+
+  /** The body will be another one: its length is not known, it has no ranges, and its tag is weak. */
+  changeEntity(): void {
+    this.answerLength = -1;
+    this.allowRanges = false;
+    this.dropHeader(this.acceptRangesIndex);
+    this.acceptRangesIndex = -1;
+    const { etag } = this;
+    if (etag === undefined || etag.startsWith("W/")) return;
+    if (etag.startsWith('"')) this.headerValues[this.etagIndex] = `W/${etag}`;
+    else {
+      this.dropHeader(this.etagIndex);
+      this.etagIndex = -1;
+    }
   }
 
   /** Takes back what describes a file: a generated answer takes its place. */

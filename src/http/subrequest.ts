@@ -18,8 +18,6 @@ export interface SubrequestOptions {
   readonly args?: string;
   /** It sends nothing, and its parent does not wait for it. */
   readonly background?: boolean;
-  /** Called once when it is over, with the status that it would have answered with. */
-  onEnd?(subrequest: Request): void;
 }
 
 /** Begins a subrequest, which runs when the current handler has returned. Undefined when there are too many, which has been logged. */
@@ -38,7 +36,6 @@ export function subrequest(parent: Request, uri: string, options: SubrequestOpti
   request.uri = uri;
   request.args = options.args ?? "";
   request.background = options.background ?? false;
-  request.onEnd = options.onEnd;
   request.phase = SERVER_REWRITE;
   request.parked = true;
   main.children ??= [];
@@ -84,6 +81,5 @@ export function endSubrequest(request: Request): void {
   request.complete = true;
   connection.logSubrequest(request);
   main.openSubrequests--;
-  request.onEnd?.(request);
   if (!request.background || (main.answerEnded && main.openSubrequests === 0)) connection.post(parent);
 }

@@ -69,7 +69,7 @@ export class Exchange extends PeerSide implements BodyTaker {
   run(rules: UpstreamRules): number {
     const { request } = this;
     this.rules = rules;
-    if (request.contentLength <= 0 && !request.chunkedBody) return this.start(rules);
+    if (request.parent !== undefined || (request.contentLength <= 0 && !request.chunkedBody)) return this.start(rules);
     this.starting = true;
     this.outcome = DONE;
     readRequestBody(request, this);

@@ -136,6 +136,7 @@ export class Worker {
       if (request.parent === undefined) request.body.release();
       request.body = undefined;
     }
+    if (request.parent !== undefined) request.becomeMain();
     if (this.pool.length < POOLED_REQUESTS) this.pool.push(request);
   }
 

@@ -528,7 +528,7 @@ export const core = httpModule({
     msie_padding: flag(true, { doc: "Pads error pages for some browsers." }),
     msie_refresh: flag(false, { doc: "Refreshes instead of redirects for MSIE." }),
     log_not_found: flag(true, { doc: "Logs missing files." }),
-    log_subrequest: flag(false, { doc: "Logs subrequests; there are none yet." }),
+    log_subrequest: flag(false, { doc: "Logs subrequests too." }),
     recursive_error_pages: flag(false, { doc: "Error pages may have error pages." }),
     server_tokens: choice("on", ["off", "on", "build"], { doc: "Whether the version is told." }),
     if_modified_since: choice("exact", ["off", "exact", "before"], { doc: "How If-Modified-Since is compared." }),
