@@ -13,7 +13,9 @@ function reply({ text }: Seen): Reply {
   const path = /^\S+ ([^ ?]*)/.exec(text)?.[1] ?? "";
   switch (path) {
     case "/challenge":
-      return "HTTP/1.1 401 No\r\nWWW-Authenticate: Basic realm=back\r\nWWW-Authenticate: Other\r\nContent-Length: 2\r\n\r\nno";
+      return "HTTP/1.1 401 No\r\nWWW-Authenticate: Basic realm=back\r\nContent-Length: 2\r\n\r\nno";
+    case "/challenges":
+      return "HTTP/1.1 401 No\r\nWWW-Authenticate: One\r\nWWW-Authenticate: Two\r\nContent-Length: 0\r\n\r\n";
     case "/late":
       return (socket) => setTimeout(() => socket.write(ok("[late]", "Content-Type: text/html")), 60);
     case "/dripping":
@@ -47,6 +49,7 @@ const configuration = (back: string): string => `
     location = /back { internal; proxy_pass http://${back}/user; }
     location = /challenge { proxy_pass http://${back}; proxy_pass_request_body off; proxy_set_header Content-Length ""; }
     location = /hidden { proxy_pass http://${back}/challenge; proxy_hide_header WWW-Authenticate; }
+    location = /challenges { proxy_pass http://${back}; }
     location = /refused { proxy_pass http://127.0.0.1:1; }
     location /page.html { }
     location /auth/ { add_header X-Who "$who" always; auth_request_set $who $upstream_http_x_user;
@@ -62,6 +65,7 @@ const configuration = (back: string): string => `
       location /auth/set { auth_request /back; }
       location /auth/args { auth_request /204; auth_request_set $args a=b; proxy_pass http://${back}/args; }
       location /auth/challenge { auth_request /challenge; }
+      location /auth/two { auth_request /challenges; }
       location /auth/hidden { auth_request /hidden; }
       location /auth/refused { auth_request /refused; }
       location /auth/off { auth_request off; }
@@ -169,6 +173,13 @@ describe("subrequests", { timeout: 60_000 }, () => {
     assert.equal(body(await ours.get("/add/late-file")), `[late]${LARGE}[late]`);
     assert.equal(body(await ours.get("/add/large")), LARGE.repeat(3));
     assert.match(await ours.get("/add/proxied"), /ETag: W\/"back"/);
+  });
+
+  test("a refusal shows every challenge of the subrequest", async () => {
+    assert.deepEqual((await ours.get("/auth/two")).match(/WWW-Authenticate: \w+/g), [
+      "WWW-Authenticate: One",
+      "WWW-Authenticate: Two",
+    ]);
   });
 
   test("a keep-alive client gets one chunked answer after the other", async () => {
