@@ -14,9 +14,7 @@ import { RoundRobin } from "./round_robin.ts";
 export class Hash extends RoundRobin {
   protected override choose(pick: Pick, nowMs: number): boolean {
     const { peers, key } = pick;
-    if (pick.misses > MAX_MISSES || peers.count < 2 || key.length === 0 || pick.generation !== this.group.generation) {
-      return super.choose(pick, nowMs);
-    }
+    if (pick.misses > MAX_MISSES || peers.count < 2 || key.length === 0) return super.choose(pick, nowMs);
     const nowS = Math.floor(nowMs / 1000);
     const sticky = this.hinted(pick, nowS);
     if (sticky >= 0) return this.take(pick, sticky, nowS) >= 0;
@@ -62,8 +60,7 @@ export class ConsistentHash extends RoundRobin {
 
   protected override choose(pick: Pick, nowMs: number): boolean {
     if (pick.misses > MAX_MISSES || pick.single || pick.key.length === 0) return super.choose(pick, nowMs);
-    const { group } = this;
-    if (group.primary.count === 0 || pick.generation !== group.generation) return false;
+    if (this.group.primary.count === 0) return false;
     const nowS = Math.floor(nowMs / 1000);
     const sticky = this.hinted(pick, nowS);
     if (sticky >= 0) return this.take(pick, sticky, nowS) >= 0;

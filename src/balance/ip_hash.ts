@@ -16,16 +16,14 @@ const IPV4_BYTES = 3;
 
 export class IpHash extends RoundRobin {
   override begin(pick: Pick, address: Bytes): void {
-    const key = address.length === 16 ? address : address.length === 4 ? address.subarray(0, IPV4_BYTES) : NO_ADDRESS;
+    const key = address.length === 16 ? address : address.length === 0 ? NO_ADDRESS : address.subarray(0, IPV4_BYTES);
     super.begin(pick, key);
     pick.hash = HASH_START;
   }
 
   protected override choose(pick: Pick, nowMs: number): boolean {
     const { peers, key } = pick;
-    if (pick.misses > MAX_MISSES || peers.count < 2 || pick.generation !== this.group.generation) {
-      return super.choose(pick, nowMs);
-    }
+    if (pick.misses > MAX_MISSES || peers.count < 2) return super.choose(pick, nowMs);
     const nowS = Math.floor(nowMs / 1000);
     const sticky = this.hinted(pick, nowS);
     if (sticky >= 0) return this.take(pick, sticky, nowS) >= 0;

@@ -127,29 +127,6 @@ test("many requests for one sticky peer do not push its weight down without end"
   assert.deepEqual([ask(balancer, 0), ask(balancer, 0), ask(balancer, 0)].includes("a"), true);
 });
 
-test("new members: those that stay keep their history, those that leave free their place when they are done", () => {
-  const group = localGroup("u", [peer("a", { maxFails: 1 }), peer("b")], [], 1);
-  const balancer = new RoundRobin(group);
-  const old = new Pick(group);
-  balancer.begin(old, NO_KEY);
-  balancer.next(old, 0);
-  assert.equal(old.name, "a");
-  group.primary.set(1, FAILS, 1);
-  group.replace([peer("b"), peer("c")], []);
-  assert.equal(group.primary.get(0, FAILS), 1, "b kept its failure");
-  assert.throws(
-    () => group.replace([peer("b"), peer("c"), peer("d")], []),
-    /room/,
-    "a's request still holds its place",
-  );
-  assert.equal(balancer.finish(old, FAILURE, -1, 1, 0), true);
-  assert.equal(balancer.next(old, 0), false, "a request that began with the old members gets no new ones");
-  const other = localGroup("u", [peer("a"), peer("b")], [], 1);
-  other.replace([peer("b"), peer("c")], []);
-  other.replace([peer("b"), peer("c"), peer("d")], []);
-  assert.equal(new Set(other.primary.slots).size, 3);
-});
-
 test("the healthy share counts what a request could be given", () => {
   const group = localGroup("u", [peer("a"), peer("b"), peer("c", { down: true })], [peer("d")]);
   assert.deepEqual(healthyPeers(group, 1000), { healthy: 3, total: 4 });

@@ -118,15 +118,15 @@ export function sharedPeerWords(slots: number): number {
   return 1 + slots * PEER_WORDS;
 }
 
-/** Takes a free slot for a peer that has no history, and returns its first word. Call with the lock held. */
-export function claimSlot(memory: PeerMemory, settings: PeerSettings): number {
+/** Takes a free slot for a peer that has no history: its first word, or undefined without room. Call with the lock held. */
+export function claimSlot(memory: PeerMemory, settings: PeerSettings): number | undefined {
   const { words } = memory;
   for (let at = 0; at + PEER_WORDS <= words.length; at += PEER_WORDS) {
     if (words[at + STATE] !== FREE) continue;
     beginSlot(words, at, settings);
     return at;
   }
-  assert(false, "a zone has room for the peers that it was made for");
+  return undefined;
 }
 
 function beginSlot(words: Int32Array, at: number, settings: PeerSettings): void {
@@ -285,8 +285,10 @@ export class Group {
   readonly memory: PeerMemory;
   primary: Peers;
   backup: Peers | undefined;
-  /** Counts replacements of its members: a request that began before one gets no further peer (nginx: peers->config). */
+  /** Counts changes of its members (nginx: peers->config). */
   generation = 0;
+  /** Who changes its members while it runs; undefined: nobody. */
+  membership: Membership | undefined = undefined;
 
   /** The memory is this group's alone. Workers that share it must make the group from the same peers in the same order. */
   constructor(name: string, memory: PeerMemory, primary: readonly PeerSettings[], backup: readonly PeerSettings[]) {
@@ -309,45 +311,32 @@ export class Group {
     return this.primary.tries + (this.backup === undefined ? 0 : this.backup.tries);
   }
 
-  /**
-   * New members (a name has new addresses). Peers that stay, by server and name, keep their history and connections. Only for
-   * memory of one process: others would not learn which slot is whose.
-   */
-  replace(primary: readonly PeerSettings[], backup: readonly PeerSettings[]): void {
-    this.memory.lock();
-    const leaving = new Map<string, number>();
-    for (const peers of this.backup === undefined ? [this.primary] : [this.primary, this.backup]) {
-      peers.settings.forEach((peer, index) => {
-        leaving.set(identity(peer), peers.slots[index] as number);
-      });
-    }
-    const slotOf = (peer: PeerSettings): number | undefined => {
-      const slot = leaving.get(identity(peer));
-      leaving.delete(identity(peer));
-      return slot;
-    };
-    this.primary = claimAll(this.memory, primary, slotOf);
-    this.backup = backup.length > 0 ? claimAll(this.memory, backup, slotOf) : undefined;
-    for (const slot of leaving.values()) releaseSlot(this.memory, slot);
+  /** New members in slots of their own: those that stay have kept theirs. */
+  adopt(primary: Peers, backup: Peers | undefined): void {
+    this.primary = primary;
+    this.backup = backup;
     this.generation++;
-    this.memory.unlock();
+  }
+
+  /** Sees to it that its members are those that they are by now. */
+  follow(): void {
+    const { membership, memory } = this;
+    if (membership?.isStale !== true) return;
+    memory.lock();
+    membership.follow();
+    memory.unlock();
   }
 }
 
-function identity(peer: PeerSettings): string {
-  return `${peer.server}\n${peer.name}\n${peer.weight}\n${peer.down}\n${peer.drain}`;
+/** Members that change at run time, for all workers at once. */
+export interface Membership {
+  /** Another worker has changed them. */
+  readonly isStale: boolean;
+  /** Makes the change in this worker's group. Call with the lock of its memory held. */
+  follow(): void;
 }
 
-function claimAll(
-  memory: PeerMemory,
-  settings: readonly PeerSettings[],
-  slotOf: (peer: PeerSettings) => number | undefined,
-): Peers {
-  const slots = settings.map((peer) => slotOf(peer) ?? claimSlot(memory, peer));
-  return new Peers(memory, settings, slots);
-}
-
-/** A group in memory of its own process. `spareSlots`: how many peers `replace` may add while old ones still serve. */
+/** A group in memory of its own process. `spareSlots`: room for so many peers that come later. */
 export function localGroup(
   name: string,
   primary: readonly PeerSettings[],

@@ -21,9 +21,7 @@ export class Random extends RoundRobin {
   }
 
   protected override choose(pick: Pick, nowMs: number): boolean {
-    if (pick.misses > MAX_MISSES || pick.peers.count < 2 || pick.generation !== this.group.generation) {
-      return super.choose(pick, nowMs);
-    }
+    if (pick.misses > MAX_MISSES || pick.peers.count < 2) return super.choose(pick, nowMs);
     const nowS = Math.floor(nowMs / 1000);
     let index = this.hinted(pick, nowS);
     if (index < 0) index = this.draw(pick, nowS);

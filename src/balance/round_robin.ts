@@ -49,16 +49,28 @@ export class RoundRobin implements Balancer {
   }
 
   begin(pick: Pick, key: Bytes): void {
+    this.group.follow();
     pick.begin(this.group);
     pick.key = key;
   }
 
   next(pick: Pick, nowMs: number): boolean {
     const now = Math.floor(nowMs);
-    this.group.memory.lock();
+    const { group } = this;
+    group.memory.lock();
+    if (group.membership?.isStale === true) group.membership.follow();
+    if (pick.generation !== group.generation) this.rejoin(pick);
     const found = this.choose(pick, now);
-    this.group.memory.unlock();
+    group.memory.unlock();
     return found;
+  }
+
+  /** The members have changed since the request began: it goes on among the new ones (nginx: gives up). */
+  private rejoin(pick: Pick): void {
+    const { tries, hint } = pick;
+    this.begin(pick, pick.key);
+    pick.tries = Math.min(tries, pick.tries);
+    pick.hint = hint;
   }
 
   gotHeader(_pick: Pick, _headerMs: number, _nowMs: number): void {}
@@ -72,7 +84,6 @@ export class RoundRobin implements Balancer {
 
   /** Chooses with the lock held: the only peer, the best primary, the best backup. */
   protected choose(pick: Pick, nowMs: number): boolean {
-    if (pick.generation !== this.group.generation) return false;
     const nowS = Math.floor(nowMs / 1000);
     const index = pick.single ? this.only(pick, nowS) : this.best(pick, nowMs, nowS);
     if (index >= 0) return true;
