@@ -124,6 +124,7 @@ class Worker {
         datagrams: new KernelDatagrams(),
         log: this.log,
         logging,
+        index: message.index,
         workerConnections: events.worker_connections,
         multiAccept: events.multi_accept,
       };
