@@ -5,6 +5,7 @@ import { after, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { exchange, TestServer } from "./http-server.ts";
 import { BackEnd, ok, type Reply, type Seen } from "./support/back-end.ts";
+import { childrenOf } from "./support/server-process.ts";
 
 const LARGE = 4 * 1024 * 1024;
 
@@ -33,6 +34,12 @@ const REPLIES: Readonly<Record<string, (seen: Seen) => Reply>> = {
   "/big-header": () => `HTTP/1.1 200 OK\r\nX: ${"x".repeat(5000)}\r\nContent-Length: 0\r\n\r\n`,
   "/silent": () => () => {},
   "/gone": () => (socket) => socket.destroy(),
+  "/leaves": () => (socket) => {
+    // The proxy sleeps until both the answer and the end are there.
+    workers("SIGSTOP");
+    socket.end(ok("bye"));
+    setTimeout(() => workers("SIGCONT"), 50);
+  },
   "/reset": () => (socket) => socket.resetAndDestroy(),
   "/hints": () => `HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n${ok("final")}`,
   "/redirect": ({ text }) => {
@@ -47,6 +54,8 @@ const REPLIES: Readonly<Record<string, (seen: Seen) => Reply>> = {
   "/from": () => (socket) => socket.write(ok(`from ${socket.remoteAddress}`)),
   "/large": () => ok("x".repeat(LARGE)),
 };
+
+let workers: (signal: NodeJS.Signals) => void = () => {};
 
 function reply(seen: Seen): Reply {
   const path = /^\S+ ([^ ?]*)/.exec(seen.text)?.[1] ?? "";
@@ -97,6 +106,11 @@ describe("proxy_pass", { timeout: 60_000 }, () => {
     await server.stop();
     back.close();
   });
+  before(() => {
+    workers = (signal) => {
+      for (const pid of childrenOf(server.pid)) process.kill(pid, signal);
+    };
+  });
 
   const logged = async (text: RegExp): Promise<void> => {
     for (let tries = 0; tries < 50 && !text.test(server.log("error.log")); tries++) await sleep(20);
@@ -124,6 +138,16 @@ describe("proxy_pass", { timeout: 60_000 }, () => {
   test("replaces the location by the URI of proxy_pass", async () => {
     await server.get("/uri/a%20b?c");
     assert.match(back.last, /^GET \/base\/a%20b\?c HTTP\/1.1\r\nHost: 127/);
+  });
+
+  test("a connection whose end came along with the answer is not kept for the next request of the same bytes", async () => {
+    const post = "POST /leaves HTTP/1.1\r\nHost: front\r\nContent-Length: 1\r\n\r\nx";
+    const { text } = await server.exchange(`${post}${post}GET /plain HTTP/1.0\r\n\r\n`);
+    assert.deepEqual(text.match(/HTTP\/1.1 \d+/g), ["HTTP/1.1 200", "HTTP/1.1 200", "HTTP/1.1 200"]);
+  });
+
+  test("a HEAD brings no bytes, also when the back end answers without a status line", async () => {
+    assert.equal((await server.exchange("HEAD /old HTTP/1.1\r\nHost: front\r\n\r\n")).text, "");
   });
 
   test("sets, replaces and removes lines of the request", async () => {

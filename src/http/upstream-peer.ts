@@ -310,6 +310,8 @@ export abstract class PeerSide extends Timed implements PeerUser {
   private mayKeep(connection: PeerConnection): boolean {
     const { keepAlive } = (this.target as Target).upstream;
     if (keepAlive === undefined || !this.keepable || !this.bodySent || connection.ended) return false;
+    // The next request may come within this very call, before the end behind the answer is told.
+    if (connection.stream.isEnding) return false;
     if (connection.requests >= keepAlive.requests) return false;
     if (this.now() - connection.startMs > keepAlive.timeMs) return false;
     return !this.request.connection.worker.quiescing;

@@ -231,6 +231,8 @@ export class Exchange extends PeerSide implements BodyTaker {
     this.facts.connectionClose = true;
     request.version = 9;
     request.keepAlive = false;
+    // Bytes that nobody asked for would be read as the answer to something else.
+    request.headerOnly = this.rules.isHead(request);
     this.sendAnswer(following);
   }
 

@@ -28,6 +28,11 @@ export interface Stream {
   owner: StreamOwner;
   readonly local: Endpoint;
   readonly remote: Endpoint;
+  /**
+   * True when the peer is known to send nothing more, also while bytes ahead of its end are still to be told. A connection with an end in
+   * sight is of no use to a next request. An implementation that learns of the end only in its place says so only then.
+   */
+  readonly isEnding: boolean;
   /** Offers bytes; returns how many were taken (0 … size), or -errno when the stream is dead. */
   write(memory: Memory, offset: number, sizeBytes: number, more: boolean): number;
   /** Offers a part of a file; returns how many bytes were taken, or -errno when the stream is dead; -ENODATA (61) when the file ends before `position` (truncated). */

@@ -95,6 +95,7 @@ class Network {
       owner,
       local: { path: "" },
       remote: { path: server },
+      isEnding: false,
       write: (memory, offset, size) => {
         // Takes a message at a time: what is left is offered again.
         const length = ((memory.bytes[offset] as number) << 8) | (memory.bytes[offset + 1] as number);

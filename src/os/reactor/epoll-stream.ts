@@ -79,6 +79,10 @@ export class EpollStream implements Stream {
     return this.knownLocal;
   }
 
+  get isEnding(): boolean {
+    return this.halfClosed || this.drained;
+  }
+
   /** An epoll event for this stream; the reactor has checked that it isn't a stale one. */
   onEvents(events: number): void {
     if (this.connecting) {
