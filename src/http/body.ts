@@ -77,6 +77,8 @@ export const ORDER_CHUNKED = 90;
 export interface BodyReader {
   /** 0, or the status to answer instead of reading on. The bytes are lent. */
   onBody(bytes: Bytes, start: number, end: number): number;
+  /** What one read has brought has been given: what was lent goes back. Not called when `onBodyEnd` follows at once. */
+  onBodyPart?(): void;
   /** The body is whole, or the status to answer instead. */
   onBodyEnd(status: number): void;
 }

@@ -88,6 +88,7 @@ export class Connection extends ConnectionOutput implements StreamOwner {
   waitingFor = WAITING_FOR_REQUEST;
   private ended = false;
   private noDelay = false;
+  private bodyPaused = false;
   private linger: Linger | undefined = undefined;
   /** The subrequest on whose behalf things happen, for the log. */
   speaker: Request | undefined = undefined;
@@ -306,8 +307,37 @@ export class Connection extends ConnectionOutput implements StreamOwner {
       return;
     }
     this.state = BODY;
-    this.worker.timers.arm(this, request.location.core.client_body_timeout);
+    if (!this.bodyPaused) this.worker.timers.arm(this, request.location.core.client_body_timeout);
     if (!this.looping) this.resumeInput();
+  }
+
+  /** Whoever reads the body takes no more for the moment: the client is not read, and its time does not run. */
+  pauseBody(): void {
+    if (this.bodyPaused) return;
+    this.bodyPaused = true;
+    this.stream.pauseReading();
+    if (this.queue === undefined) this.stopTimer();
+  }
+
+  resumeBody(): void {
+    if (!this.bodyPaused) return;
+    this.bodyPaused = false;
+    if (this.state !== BODY) return;
+    this.worker.timers.arm(this, (this.request as Request).location.core.client_body_timeout);
+    this.stream.resumeReading();
+  }
+
+  /** Nobody wants the rest of the body: the connection ends behind the answer. nginx: `reading_body` in ngx_http_finalize_connection. */
+  abandonBody(request: Request): void {
+    if (this.request !== request) return;
+    request.bodyReader = undefined;
+    request.bodyLeft = 0;
+    request.keepAlive = false;
+    request.lingeringClose = true;
+    this.bodyPaused = false;
+    if (this.state !== BODY) return;
+    this.state = ACTIVE;
+    if (this.queue === undefined) this.stopTimer();
   }
 
   /** Goes on with input that was held back while nobody read the body. */
@@ -315,16 +345,18 @@ export class Connection extends ConnectionOutput implements StreamOwner {
     const { held } = this;
     this.held = undefined;
     if (held !== undefined) this.feed(held, 0, held.length);
-    if (this.held === undefined) this.stream.resumeReading();
+    if (this.held === undefined && !this.bodyPaused) this.stream.resumeReading();
   }
 
   private endBody(request: Request, status: number): void {
     const reader = request.bodyReader;
     request.bodyReader = undefined;
     if (status === 0) request.lingeringClose = false;
+    this.bodyPaused = false;
     if (this.state === BODY) {
       this.state = ACTIVE;
-      this.stopTimer();
+      if (this.queue === undefined) this.stopTimer();
+      else this.armSend();
     }
     reader?.onBodyEnd(status);
   }
@@ -340,7 +372,10 @@ export class Connection extends ConnectionOutput implements StreamOwner {
     input.clear();
     if (this.state === BODY) {
       if (status !== 0 || request.bodyLeft === 0) this.endBody(request, status);
-      else this.worker.timers.arm(this, request.location.core.client_body_timeout);
+      else {
+        if (!this.bodyPaused) this.worker.timers.arm(this, request.location.core.client_body_timeout);
+        request.bodyReader?.onBodyPart?.();
+      }
     } else if (status !== 0) this.terminate(status);
     else if (request.bodyLeft === 0) {
       request.lingeringClose = false;
@@ -367,6 +402,8 @@ export class Connection extends ConnectionOutput implements StreamOwner {
   protected drained(): void {
     const { request } = this;
     if (request !== undefined && this.state !== DISCARDING) this.goOn(request);
+    if (this.state === BODY && request !== undefined && !this.bodyPaused)
+      this.worker.timers.arm(this, request.location.core.client_body_timeout);
     this.proceed();
   }
 
@@ -546,6 +583,8 @@ export class Connection extends ConnectionOutput implements StreamOwner {
         this.abandonHead(400, "client prematurely closed connection");
         return;
       case BODY:
+        // While the body waits this is a hint only: it comes again behind the last byte.
+        if (this.bodyPaused) return;
         this.logError("info", "client prematurely closed connection");
         this.terminate(400);
         return;

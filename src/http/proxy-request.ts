@@ -10,6 +10,7 @@ import { escapeUri } from "../wire/http1/uri.ts";
 import type { Place } from "./module.ts";
 import type { Output } from "./output.ts";
 import type { Request } from "./request.ts";
+import type { Upload } from "./upload.ts";
 import type { Target } from "./upstream-rules.ts";
 import type { Text } from "./variables.ts";
 
@@ -59,6 +60,7 @@ export class ProxyRequest {
   private readonly http11: boolean;
   private readonly passHeaders: boolean;
   private readonly sendsLength: boolean;
+  private readonly sendsCoding: boolean;
   readonly sendsBody: boolean;
   /** Known fields, and other names, that the client's lines with them are left out for. */
   private readonly skipKnown: Uint8Array;
@@ -69,6 +71,7 @@ export class ProxyRequest {
   private uri = "";
   private hostText = "";
   private lengthText = "";
+  private isChunked = false;
   private bodyText = "";
   private readonly values: string[] = [];
 
@@ -85,6 +88,7 @@ export class ProxyRequest {
     const own = options.headers.filter((header) => !isHost(header));
     const names = new Set(own.map(({ name }) => name.toLowerCase()));
     this.sendsLength = !names.has("content-length");
+    this.sendsCoding = !names.has("transfer-encoding");
     for (const [name] of STANDARD) names.add(name.toLowerCase());
     this.lines = own
       .filter(({ value }) => constantOf(value) !== "")
@@ -114,7 +118,9 @@ export class ProxyRequest {
     if (host === undefined || (host === "" && this.http11)) host = target.hostHeader;
     this.hostText = host;
     this.bodyText = this.body === undefined ? "" : this.body(request);
-    const length = this.sendsLength ? this.lengthOf(request) : -1;
+    const upload = request.exchange?.upload;
+    this.isChunked = upload?.chunked === true && this.sendsCoding;
+    const length = this.sendsLength ? this.lengthOf(request, upload) : -1;
     this.lengthText = length < 0 ? "" : String(length);
     let size = FIXED_BYTES + this.methodText.length + uri.length + host.length + head.scanned + 2 * head.fieldCount;
     size += this.bodyText.length;
@@ -128,9 +134,10 @@ export class ProxyRequest {
     return size;
   }
 
-  /** What `Content-Length` says, -1 for nothing. A chunked body has been read whole, so its length is known. */
-  private lengthOf(request: Request): number {
+  /** What `Content-Length` says, -1 for nothing. A chunked body that has been read whole has a known length. */
+  private lengthOf(request: Request, upload: Upload | undefined): number {
     if (this.body !== undefined) return this.bodyText.length;
+    if (upload !== undefined) return upload.chunked ? -1 : request.contentLength;
     if (request.body !== undefined) return request.body.length;
     return request.bodyDiscarded ? 0 : request.contentLength;
   }
@@ -158,6 +165,7 @@ export class ProxyRequest {
       output.text(this.lengthText);
       output.text("\r\n");
     }
+    if (this.isChunked) output.text("Transfer-Encoding: chunked\r\n");
     if (this.passHeaders) this.copyFields(request.head, output);
     output.text("\r\n");
     if (this.bodyText !== "") output.text(this.bodyText);

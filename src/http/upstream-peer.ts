@@ -27,6 +27,7 @@ import { OK } from "./outcome.ts";
 import type { Output } from "./output.ts";
 import { PeerConnection, type PeerUser } from "./peer-connection.ts";
 import type { Request } from "./request.ts";
+import type { Upload, UploadUser } from "./upload.ts";
 import {
   type Destination,
   type NamedDestination,
@@ -98,7 +99,7 @@ const STATUS_OF: ReadonlyMap<number, number> = new Map([
   [NEXT_HTTP_429, 429],
 ]);
 
-export abstract class PeerSide extends Timed implements PeerUser {
+export abstract class PeerSide extends Timed implements PeerUser, UploadUser {
   readonly tries = new Tries();
   /** `$proxy_host` and its like; undefined before the first request has got that far. */
   destination: Destination | undefined = undefined;
@@ -125,6 +126,8 @@ export abstract class PeerSide extends Timed implements PeerUser {
   protected keepable = false;
   /** Reading from the peer is paused, because the client is slow. */
   protected paused = false;
+  /** The request's body, while it is passed on as it comes. */
+  upload: Upload | undefined = undefined;
   /** Parts of the request that the socket has not taken. */
   private readonly unsent: Chunk[] = [];
   private beganMs = 0;
@@ -327,12 +330,17 @@ export abstract class PeerSide extends Timed implements PeerUser {
     const status = STATUS_OF.get(reason) ?? 502;
     attempt.status = status;
     const wanted = this.requestSent && isNonIdempotent(request) ? reason | NEXT_NON_IDEMPOTENT : reason;
-    if (pick.tries === 0 || (rules.next & wanted) !== wanted || this.isLate()) {
+    if (pick.tries === 0 || (rules.next & wanted) !== wanted || this.isSpent || this.isLate()) {
       this.finalize(status);
       return;
     }
     if (attempt.responseMs === UNKNOWN) attempt.responseMs = this.now() - this.attemptMs;
     this.connect();
+  }
+
+  /** A part of the body has been sent and is not kept: the request can't be repeated. */
+  protected get isSpent(): boolean {
+    return this.requestSent && this.upload !== undefined;
   }
 
   protected isLate(): boolean {
@@ -353,9 +361,15 @@ export abstract class PeerSide extends Timed implements PeerUser {
       return;
     }
     const { worker } = request.connection;
-    const output = worker.scratchFor(rules.prepare(request, this.uri, this.target as Target));
+    const { upload } = this;
+    const size = rules.prepare(request, this.uri, this.target as Target);
+    const output = worker.scratchFor(upload === undefined ? size : size + upload.pendingSize);
     output.used = 0;
     rules.write(request, output);
+    if (upload !== undefined) {
+      upload.open(output, (this.connection as PeerConnection).stream);
+      return;
+    }
     const rest = this.composeBody(output);
     const taken = this.write(output, output.used);
     if (taken < 0) return;
@@ -423,6 +437,33 @@ export abstract class PeerSide extends Timed implements PeerUser {
     return this.write(scratch, size);
   }
 
+  // ---- a body that is passed on as it comes
+
+  countSent(sizeBytes: number): void {
+    this.attempt.sentBytes += sizeBytes;
+  }
+
+  onUploadBlocked(blocked: boolean): void {
+    if (this.phase !== SENDING) return;
+    if (blocked) this.request.connection.worker.timers.arm(this, this.rules.sendTimeoutMs);
+    else this.stopTimer();
+  }
+
+  onUploadDone(): void {
+    this.requestDone();
+  }
+
+  onUploadError(errno: number): void {
+    (this.connection as PeerConnection).ended = true;
+    this.failed("send() failed", errno);
+    if (this.phase === ANSWERING) this.finalize(502);
+    else this.nextPeer(NEXT_ERROR);
+  }
+
+  onUploadRefused(status: number): void {
+    if (this.active) this.finalize(status);
+  }
+
   private requestDone(): void {
     this.bodySent = true;
     if (this.phase !== SENDING) return;
@@ -435,6 +476,7 @@ export abstract class PeerSide extends Timed implements PeerUser {
 
   onPeerWritable(): void {
     if (this.phase === CONNECTING) this.sendRequest();
+    else if (this.upload !== undefined) this.upload.onWritable();
     else if (this.phase === SENDING) this.sendMore();
   }
 
@@ -491,6 +533,10 @@ export abstract class PeerSide extends Timed implements PeerUser {
     this.stopTimer();
     if (attempt.responseMs === UNKNOWN) attempt.responseMs = this.now() - this.attemptMs;
     if (this.unsent.length > 0) this.unsent.length = 0;
+    if (this.upload !== undefined) {
+      this.upload.close();
+      this.upload = undefined;
+    }
     this.release(SUCCESS);
   }
 }

@@ -87,6 +87,8 @@ export interface UpstreamRules {
   readonly tunnels: boolean;
   /** The client's body follows the head. */
   readonly sendsBody: boolean;
+  /** The body of this request is passed on as it comes. */
+  streamsBody(request: Request): boolean;
   /** The answer to this request has no body. */
   isHead(request: Request): boolean;
   readonly connectTimeoutMs: number;

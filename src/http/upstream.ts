@@ -18,10 +18,11 @@ import {
 } from "../wire/http1/response-head.ts";
 import { LAST } from "./body.ts";
 import { type BodyTaker, readRequestBody } from "./body-buffer.ts";
-import { internalRedirect, namedLocation, sendBody, sendHeader, splitUri } from "./engine.ts";
+import { internalRedirect, namedLocation, sendBody, sendHeader, splitUri, testExpect } from "./engine.ts";
 import { CLIENT_CLOSED, DECLINED, DONE, ERROR, OK } from "./outcome.ts";
 import type { PeerConnection } from "./peer-connection.ts";
 import type { Request } from "./request.ts";
+import { Upload } from "./upload.ts";
 import { AnswerFacts, accelRedirect, fillAnswer, fillRedirected, readFacts } from "./upstream-answer.ts";
 import { AnswerBody, BODY_EXCESS, BODY_FAILED, BODY_INVALID, BODY_MORE, type Piece } from "./upstream-body.ts";
 import { ANSWERING, isNonIdempotent, PeerSide, TUNNELLING, WHILE_READING_HEAD } from "./upstream-peer.ts";
@@ -70,11 +71,32 @@ export class Exchange extends PeerSide implements BodyTaker {
     const { request } = this;
     this.rules = rules;
     if (request.parent !== undefined || (request.contentLength <= 0 && !request.chunkedBody)) return this.start(rules);
+    if (rules.streamsBody(request) && !request.bodyDiscarded) return this.stream(rules);
     this.starting = true;
     this.outcome = DONE;
     readRequestBody(request, this);
     this.starting = false;
     return this.outcome;
+  }
+
+  /** Begins before the body is there. */
+  private stream(rules: UpstreamRules): number {
+    const { request } = this;
+    testExpect(request);
+    const upload = new Upload(request, this);
+    this.upload = upload;
+    const refused = upload.begin();
+    request.body = refused === 0 ? upload.takeWhole() : undefined;
+    if (request.body !== undefined) {
+      this.upload = undefined;
+      return this.start(rules);
+    }
+    const rc = refused === 0 ? this.start(rules) : refused;
+    if (rc !== DONE) {
+      upload.close();
+      this.upload = undefined;
+    }
+    return rc;
   }
 
   onBody(request: Request, status: number): void {
@@ -270,7 +292,8 @@ export class Exchange extends PeerSide implements BodyTaker {
     const reason = NEXT_BY_STATUS.get(status);
     if (reason === undefined) return false;
     const wanted = this.requestSent && isNonIdempotent(this.request) ? reason | NEXT_NON_IDEMPOTENT : reason;
-    if ((this.pick as Pick).tries <= 1 || (this.rules.next & wanted) !== wanted || this.isLate()) return false;
+    if ((this.pick as Pick).tries <= 1 || (this.rules.next & wanted) !== wanted) return false;
+    if (this.isSpent || this.isLate()) return false;
     this.nextPeer(reason);
     return true;
   }

@@ -444,6 +444,7 @@ export const core = httpModule({
     client_max_body_size: offset("1m", { doc: "Largest body of a request; 0 for any." }),
     client_body_buffer_size: size("16k", { doc: "Body that is kept in memory; more goes to a file." }),
     client_body_timeout: msec("60s", { doc: "Time between two reads of a request's body." }),
+    client_body_in_single_buffer: flag(false, { doc: "Accepted: a body in memory is always in one piece." }),
     client_body_in_file_only: choice("off", ["off", "on", "clean"], {
       doc: "Puts every body of a request into a file; `clean` removes it afterwards.",
     }),

@@ -253,6 +253,7 @@ const directives = {
     doc: "Lines of answers that have no effect.",
   }),
   proxy_intercept_errors: flag(false, { doc: "Answers errors of the server with `error_page`." }),
+  proxy_request_buffering: flag(true, { doc: "Reads the whole body of a request before a server is asked." }),
   proxy_buffering: flag(true, { doc: "Reads answers as fast as the server sends them." }),
   proxy_buffer_size: size(PAGE, { doc: "Largest head of an answer." }),
   proxy_buffers: buffers(`8 ${PAGE}`, { doc: "Memory for an answer that a slow client has not taken." }),
@@ -419,6 +420,8 @@ function rulesOf(conf: ProxyConf, pass: Pass, place: Place): rules.UpstreamRules
     write: (request, output) => proxied.write(request, output),
     tunnels: false,
     sendsBody: proxied.sendsBody,
+    streamsBody: (request) =>
+      !conf.proxy_request_buffering && proxied.sendsBody && (!request.chunkedBody || conf.proxy_http_version === "1.1"),
     isHead: (request) => proxied.isHead(request),
     connectTimeoutMs: conf.proxy_connect_timeout,
     sendTimeoutMs: conf.proxy_send_timeout,

@@ -1,0 +1,212 @@
+/**
+ * A request's body that is passed on to the upstream as it comes, without being read whole before. Counterpart in nginx:
+ * ngx_http_read_unbuffered_request_body and ngx_http_proxy_body_output_filter.
+ *
+ * Bounded by one read: while the upstream has not taken what has come, the client is not read.
+ */
+import { type Bytes, concatBytes } from "../base/bytes.ts";
+import type { Stream } from "../io/stream.ts";
+import type { BodyReader } from "./body.ts";
+import { BodyBuffer } from "./body-buffer.ts";
+import type { Output } from "./output.ts";
+import type { Request } from "./request.ts";
+
+const NOTHING: Bytes = new Uint8Array(0);
+/** Room for the size of a chunk, the line ends around it and the last chunk. */
+const FRAME_BYTES = 32;
+const LAST_CHUNK = "0\r\n\r\n";
+
+/** Who sends the request. */
+export interface UploadUser {
+  countSent(sizeBytes: number): void;
+  /** The upstream takes no more for the moment; or it does again, and it is the client that is awaited. */
+  onUploadBlocked(blocked: boolean): void;
+  /** The upstream has everything. */
+  onUploadDone(): void;
+  /** The upstream's connection has failed. */
+  onUploadError(errno: number): void;
+  /** The body can't be had: the status to answer. */
+  onUploadRefused(status: number): void;
+}
+
+export class Upload implements BodyReader {
+  /** Its length is not known: it is sent in chunks. */
+  chunked = false;
+  private readonly request: Request;
+  private readonly user: UploadUser;
+  /** The connection that the head of the request has been written to. */
+  private stream: Stream | undefined = undefined;
+  /** What has come and was not sent; with a stream, as it goes to the upstream. */
+  private pending = NOTHING;
+  private totalBytes = 0;
+  /** What one read has brought. */
+  private readonly lent: Bytes[] = [];
+  private lentBytes = 0;
+  private ended = false;
+  private isDone = false;
+  private errno = 0;
+
+  constructor(request: Request, user: UploadUser) {
+    this.request = request;
+    this.user = user;
+  }
+
+  /** Begins to read: 0, or the status to answer. What is there already is looked at within this call. */
+  begin(): number {
+    const { request } = this;
+    let refused = 0;
+    request.connection.readBody(request, {
+      onBody: (bytes, start, end) => this.onBody(bytes, start, end),
+      onBodyEnd: (status) => {
+        refused = status;
+        this.ended = true;
+      },
+    });
+    if (refused !== 0) return refused;
+    if (this.ended) request.contentLength = this.totalBytes;
+    else request.bodyReader = this;
+    this.chunked = request.chunkedBody && !this.ended;
+    return 0;
+  }
+
+  /** A body that was there at once and has room in memory, as one that was read whole: it can be repeated. Undefined when it was not. */
+  takeWhole(): BodyBuffer | undefined {
+    const { pending, request } = this;
+    if (!this.ended || pending.length > request.location.core.client_body_buffer_size) return undefined;
+    const body = new BodyBuffer(request, { onBody: () => {} });
+    if (body.onBody(pending, 0, pending.length) !== 0) return undefined;
+    body.onBodyEnd(0);
+    return body;
+  }
+
+  onBody(bytes: Bytes, start: number, end: number): number {
+    const { request } = this;
+    const { client_max_body_size: limit } = request.location.core;
+    const size = end - start;
+    if (request.chunkedBody && limit > 0 && this.totalBytes + size > limit) {
+      const message = `client intended to send too large chunked body: ${this.totalBytes}+${size} bytes`;
+      request.connection.logError("error", message);
+      request.lingeringClose = true;
+      return 413;
+    }
+    this.totalBytes += size;
+    if (this.stream === undefined) this.keep(bytes.slice(start, end));
+    else {
+      this.lent.push(bytes.subarray(start, end));
+      this.lentBytes += size;
+    }
+    return 0;
+  }
+
+  onBodyPart(): void {
+    if (this.stream === undefined) return;
+    this.sendLent();
+    if (this.errno !== 0) this.report();
+  }
+
+  onBodyEnd(status: number): void {
+    if (status !== 0) {
+      this.user.onUploadRefused(status);
+      return;
+    }
+    this.ended = true;
+    if (this.stream === undefined) return;
+    this.sendLent();
+    this.report();
+  }
+
+  /** Sends what one read has brought, as one chunk. */
+  private sendLent(): void {
+    const output = this.request.connection.worker.scratchFor(this.lentBytes + FRAME_BYTES);
+    output.used = 0;
+    if (this.lentBytes > 0) {
+      if (this.chunked) output.text(`${this.lentBytes.toString(16)}\r\n`);
+      for (const piece of this.lent) output.copy(piece, 0, piece.length);
+      if (this.chunked) output.text("\r\n");
+      this.lent.length = 0;
+      this.lentBytes = 0;
+    }
+    if (this.chunked && this.ended) output.text(LAST_CHUNK);
+    this.write(output);
+  }
+
+  /** Bytes that `open` needs behind the head of the request. */
+  get pendingSize(): number {
+    return this.pending.length + FRAME_BYTES;
+  }
+
+  /** Sends the head that was composed and what there is of the body behind it. */
+  open(output: Output, stream: Stream): void {
+    const { pending } = this;
+    if (pending.length > 0) {
+      if (this.chunked) output.text(`${pending.length.toString(16)}\r\n`);
+      output.copy(pending, 0, pending.length);
+      if (this.chunked) output.text("\r\n");
+    }
+    if (this.chunked && this.ended) output.text(LAST_CHUNK);
+    this.pending = NOTHING;
+    this.stream = stream;
+    if (this.request.location.core.tcp_nodelay) stream.setNoDelay(true);
+    this.write(output);
+    this.report();
+  }
+
+  /** The upstream takes more. */
+  onWritable(): void {
+    const { worker } = this.request.connection;
+    while (this.pending.length > 0) {
+      const size = Math.min(this.pending.length, worker.scratch.size);
+      worker.scratch.bytes.set(this.pending.subarray(0, size), 0);
+      const taken = this.offer(worker.scratch, size);
+      if (taken < 0) break;
+      this.pending = this.pending.subarray(taken);
+      if (taken < size) break;
+    }
+    this.report();
+  }
+
+  /** The exchange is over: what is still to come of the body is no use to anybody. */
+  close(): void {
+    this.stream = undefined;
+    this.pending = NOTHING;
+    if (!this.ended) this.request.connection.abandonBody(this.request);
+  }
+
+  /** Sends what was composed; what is not taken waits. */
+  private write(output: Output): void {
+    if (output.used === 0) return;
+    // A reactor may have had more in hand when it was told to pause.
+    const taken = this.pending.length > 0 ? 0 : this.offer(output, output.used);
+    if (taken >= 0 && taken < output.used) this.keep(output.bytes.slice(taken, output.used));
+  }
+
+  /** Bytes that the upstream has taken; -1 when it has failed. */
+  private offer(output: Output, size: number): number {
+    const taken = (this.stream as Stream).write(output.memory, 0, size, false);
+    if (taken >= 0) {
+      this.user.countSent(taken);
+      return taken;
+    }
+    this.errno = -taken;
+    return -1;
+  }
+
+  private keep(bytes: Bytes): void {
+    this.pending = this.pending.length === 0 ? bytes : concatBytes([this.pending, bytes]);
+    this.request.connection.pauseBody();
+    if (this.stream !== undefined) this.user.onUploadBlocked(true);
+  }
+
+  /** What follows from what was sent. */
+  private report(): void {
+    if (this.errno !== 0) this.user.onUploadError(this.errno);
+    else if (this.pending.length > 0 || this.isDone) return;
+    else if (this.ended) {
+      this.isDone = true;
+      this.user.onUploadDone();
+    } else {
+      this.user.onUploadBlocked(false);
+      this.request.connection.resumeBody();
+    }
+  }
+}
