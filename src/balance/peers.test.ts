@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { Zone } from "../base/zone.ts";
 import {
   CONNS,
   DRAINING,
@@ -11,12 +12,11 @@ import {
   PEER_DEFAULTS,
   type PeerSettings,
   setDown,
-  sharedPeerMemory,
-  sharedPeerWords,
   UNHEALTHY,
 } from "./peers.ts";
 import { Pick } from "./pick.ts";
 import { FAILURE, NEXT, type PeerOutcome, RoundRobin, SUCCESS } from "./round_robin.ts";
+import { type ZonePeers, zonePeers } from "./zone.ts";
 
 const NO_KEY = new Uint8Array(0);
 
@@ -136,11 +136,12 @@ test("the healthy share counts what a request could be given", () => {
 
 test("workers that share memory take turns as one, and count connections together", () => {
   const settings = [peer("a", { maxConns: 1 }), peer("b", { weight: 2 })];
-  const words = new Int32Array(sharedPeerWords(2));
+  const words = new Int32Array(1024);
   const host = { isAlive: () => true, rest: () => {} };
-  const workers = [101, 102].map(
-    (id) => new RoundRobin(new Group("u", sharedPeerMemory(words, id, host), settings, [])),
-  );
+  const workers = [101, 102].map((processId) => {
+    const zone = new Zone("z", words, { processId, host });
+    return new RoundRobin(new Group("u", (zonePeers(zone, "u", 4) as ZonePeers).memory, settings, []));
+  });
   const [first, second] = workers as [RoundRobin, RoundRobin];
   assert.equal(Array.from({ length: 6 }, (_, i) => ask(i % 2 === 0 ? first : second, 0)).join(""), "babbab");
   const pick = new Pick(first.group);

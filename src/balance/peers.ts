@@ -6,7 +6,6 @@
 import { assert } from "../base/assert.ts";
 import { fromLatin1 } from "../base/bytes.ts";
 import { md5Hex } from "../base/hash-md5.ts";
-import { SharedLock, type SharedLockHost } from "../base/shared-lock.ts";
 
 /** A `server` of an upstream, or one address of it. */
 export interface PeerSettings {
@@ -96,26 +95,6 @@ const NEVER = -(2 ** 30);
 /** Memory of one process: no lock is needed, since nothing here waits. */
 export function localPeerMemory(slots: number): PeerMemory {
   return { words: new Int32Array(slots * PEER_WORDS), lock: () => {}, unlock: () => {} };
-}
-
-/**
- * Memory that workers share: the words begin with the lock's own, zero at first. `isAlive` and `rest` are those of `SharedLock`.
- * A worker that dies while it holds the lock leaves counters that are off by one at worst: every word stands for itself.
- */
-export function sharedPeerMemory(words: Int32Array, processId: number, host: SharedLockHost): PeerMemory {
-  const lock = new SharedLock(words, 0, processId, host);
-  return {
-    words: words.subarray(1),
-    lock: () => {
-      lock.acquire();
-    },
-    unlock: () => lock.release(),
-  };
-}
-
-/** Words that `sharedPeerMemory` needs for so many peers. */
-export function sharedPeerWords(slots: number): number {
-  return 1 + slots * PEER_WORDS;
 }
 
 /** Takes a free slot for a peer that has no history: its first word, or undefined without room. Call with the lock held. */

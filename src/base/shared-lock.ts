@@ -14,6 +14,8 @@ export interface SharedLockHost {
 }
 
 const FREE = 0;
+/** Freed by somebody else than its holder, who has died. */
+const ABANDONED = -1;
 /** Looks at the word before other processes are let run. */
 const SPINS = 1024;
 /** Rests before the holder is suspected to be dead. */
@@ -40,8 +42,9 @@ export class SharedLock {
     if (Atomics.compareExchange(words, index, FREE, id) === FREE) return false;
     for (let rests = 1; ; rests++) {
       for (let spins = 0; spins < SPINS; spins++) {
-        const free = Atomics.load(words, index) === FREE;
-        if (free && Atomics.compareExchange(words, index, FREE, id) === FREE) return false;
+        const holder = Atomics.load(words, index);
+        if (holder > FREE || Atomics.compareExchange(words, index, holder, id) !== holder) continue;
+        return holder === ABANDONED;
       }
       if (rests % RESTS_BEFORE_DOUBT === 0 && this.takeFromDead()) return true;
       this.host.rest();
@@ -51,7 +54,7 @@ export class SharedLock {
   private takeFromDead(): boolean {
     const holder = Atomics.load(this.words, this.index);
     assert(holder !== this.id, "a process does not take a lock twice");
-    if (holder === FREE || this.host.isAlive(holder)) return false;
+    if (holder <= FREE || this.host.isAlive(holder)) return false;
     // Several may have noticed: one of them gets it.
     return Atomics.compareExchange(this.words, this.index, holder, this.id) === holder;
   }
@@ -61,8 +64,11 @@ export class SharedLock {
     assert(holder === this.id, "a lock is released by its holder");
   }
 
-  /** Frees it if the process `id`, which is known to have died, had it. For a parent that hears of the death. */
+  /**
+   * Frees it if the process `id`, which is known to have died, had it; whoever takes it next is told. For a parent that hears
+   * of the death: its id may be another process' before anybody asks.
+   */
   releaseFor(id: number): boolean {
-    return Atomics.compareExchange(this.words, this.index, id, FREE) === id;
+    return Atomics.compareExchange(this.words, this.index, id, ABANDONED) === id;
   }
 }

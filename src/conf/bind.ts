@@ -10,12 +10,15 @@ import { checkScope, checkScopes, mergeScopes } from "./merge.ts";
 import { Scope } from "./scope.ts";
 import type { Context, Environment } from "./slot.ts";
 import { type Binding, DirectiveUse } from "./use.ts";
+import { type ZoneDeclaration, ZoneDeclarations } from "./zones.ts";
 
 /** A configuration with its findings; the scopes hold merged values even when there are fatal findings. */
 export interface Bound {
   readonly main: Scope;
   readonly diagnostics: readonly Diagnostic[];
   readonly isUsable: boolean;
+  /** Memory that workers are to share. One without a size has only been referred to. */
+  readonly zones: readonly ZoneDeclaration[];
 }
 
 /** Binds loaded sources in this order (nginx reads `-g` before the main file), merges and checks. */
@@ -35,6 +38,7 @@ interface Segment {
 class Binder implements Binding {
   readonly main = new Scope("main");
   readonly environment: Environment;
+  readonly zones = new ZoneDeclarations();
   readonly #catalog: Catalog;
   readonly #defined = new Set<string>();
   readonly #segments: Segment[] = [];
@@ -157,7 +161,7 @@ class Binder implements Binding {
     const all = new Diagnostics();
     for (const { found } of this.#segments) for (const diagnostic of found.list) all.add(diagnostic);
     if (all.fatalCount === 0) checkScope(this.main, this.#catalog.modules, this.environment, all);
-    return { main: this.main, diagnostics: all.list, isUsable: all.fatalCount === 0 };
+    return { main: this.main, diagnostics: all.list, isUsable: all.fatalCount === 0, zones: this.zones.all };
   }
 
   #check({ found, references, scope }: Segment): void {

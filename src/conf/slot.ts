@@ -8,6 +8,7 @@ import type { Position } from "./diagnostics.ts";
 import type { Word } from "./directive.ts";
 import type { Scope } from "./scope.ts";
 import type { Template } from "./template.ts";
+import type { ZoneDeclaration } from "./zones.ts";
 
 /** Where a directive can stand, named as nginx's documentation names it; a service other than http names its own blocks. */
 export const CONTEXTS = [
@@ -79,6 +80,11 @@ export interface Use {
   warn(message: string): void;
   /** Declares a variable (without `$`) that this configuration defines: `set`, `map`, named captures. Some are refused. */
   define(variable: string): void;
+  /**
+   * Declares a zone, or refers to one (`sizeBytes` 0), which may be declared later. Undefined when it contradicts what was
+   * said of that name before, which has been reported.
+   */
+  zone(name: string, sizeBytes: number, purpose: string): ZoneDeclaration | undefined;
   /** Parses a text with variables, whose names are checked at the end. */
   template(text: string): Template | undefined;
 }

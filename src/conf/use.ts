@@ -5,10 +5,12 @@ import type { Directive, Word } from "./directive.ts";
 import type { Scope } from "./scope.ts";
 import type { Context, Directives, Environment, Use } from "./slot.ts";
 import { parseTemplate, type Template } from "./template.ts";
+import type { ZoneDeclaration, ZoneDeclarations } from "./zones.ts";
 
 /** What a use needs of the binding that it is part of. */
 export interface Binding {
   readonly environment: Environment;
+  readonly zones: ZoneDeclarations;
   nextOrder(): number;
   add(diagnostic: Diagnostic): void;
   define(variable: string): void;
@@ -90,6 +92,11 @@ export class DirectiveUse implements Use {
     const name = variable.toLowerCase();
     if (this.environment.isConstant?.(name) === true) this.fail(`the duplicate "${variable}" variable`);
     this.#binding.define(name);
+  }
+
+  zone(name: string, sizeBytes: number, purpose: string): ZoneDeclaration | undefined {
+    const zone = this.#binding.zones.declare(name, sizeBytes, purpose);
+    return typeof zone === "string" ? this.fail(zone) : zone;
   }
 
   template(text: string): Template | undefined {

@@ -63,7 +63,7 @@ export class Builder {
     this.defineVariables(plan.http);
     const upstreams = new Upstreams();
     this.worker.upstreams = upstreams;
-    upstreams.define(plan.http, (scope) => this.upstreamParts(scope));
+    upstreams.define(plan.http, this.worker.ports.shared, (scope) => this.upstreamParts(scope));
     const servers = new Map<Scope, VirtualServer>();
     for (const { scope } of plan.http.conf(httpMain).server) servers.set(scope, this.buildServer(scope));
     return plan.addresses.map((address) => this.buildPoint(address, servers));

@@ -103,7 +103,7 @@ export class Connection extends ConnectionOutput implements StreamOwner {
     this.remote = stream.remote;
     this.number = worker.nextConnection++;
     this.startMs = Math.floor(worker.ports.reactor.clock.now());
-    worker.connections.add(this);
+    worker.adopt(this);
     worker.timers.arm(this, point.defaultServer.conf.client_header_timeout);
   }
 
@@ -223,6 +223,7 @@ export class Connection extends ConnectionOutput implements StreamOwner {
     const { head } = request;
     if (this.state === WAITING) {
       this.state = READING;
+      this.worker.countReading(1);
       this.worker.timers.arm(this, this.point.defaultServer.conf.client_header_timeout);
     }
     if (head.empty) {
@@ -256,8 +257,8 @@ export class Connection extends ConnectionOutput implements StreamOwner {
     request.pipelined = this.state === WAITING && this.looping && this.requests > 0 && worker.output.used > 0;
     this.request = request;
     this.requests++;
-    worker.requests++;
-    worker.writing++;
+    worker.countRequest();
+    if (this.state === READING) worker.countReading(-1);
     this.state = ACTIVE;
     this.stopTimer();
     if (result === COMPLETE) begin(request, this.point);
@@ -496,7 +497,7 @@ export class Connection extends ConnectionOutput implements StreamOwner {
     // nginx has forgotten by now that the connection stays, and $sent_http_connection says so in logs.
     request.keepAlive = false;
     this.logRequest(request);
-    worker.writing--;
+    worker.countAnswered();
     this.request = undefined;
     if (keepAlive) this.keepAlive(request);
     else {
@@ -701,7 +702,7 @@ export class Connection extends ConnectionOutput implements StreamOwner {
       request.sentBytes -= this.queuedBytes();
       if (status > 0 && (request.status === 0 || request.sentBytes === 0)) request.status = status;
       this.request = undefined;
-      this.worker.writing--;
+      this.worker.countAnswered();
       this.logRequest(request);
       this.close();
       this.worker.releaseRequest(request);
@@ -724,6 +725,7 @@ export class Connection extends ConnectionOutput implements StreamOwner {
 
   private close(): void {
     if (this.state === CLOSED) return;
+    if (this.state === READING) this.worker.countReading(-1);
     this.state = CLOSED;
     this.queue = undefined;
     this.held = undefined;

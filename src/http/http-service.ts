@@ -43,14 +43,13 @@ class HttpService implements Service {
 
   private accepted(stream: Stream, socket: SocketPlan): void {
     const { worker } = this;
-    worker.accepted++;
+    worker.countAccepted();
     const { maxConnections } = worker.ports;
     if (worker.connections.size >= maxConnections && !this.makeRoom()) {
       worker.log.write("alert", `${maxConnections} worker_connections are not enough`);
       stream.close();
       return;
     }
-    worker.handled++;
     const point = this.pointOf(stream, socket);
     const connection = new Connection(worker, stream, point);
     stream.owner = point.proxyProtocol ? new ProxyHeaderReader(connection) : connection;
@@ -107,7 +106,8 @@ class HttpService implements Service {
   }
 
   counters(): ServiceCounters {
-    return this.worker.counters();
+    const { counters, slot } = this.worker.ports;
+    return counters.of(slot);
   }
 }
 

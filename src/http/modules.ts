@@ -29,6 +29,7 @@ import { leastConn } from "./modules/upstream_least_conn.ts";
 import { leastTime } from "./modules/upstream_least_time.ts";
 import { random } from "./modules/upstream_random.ts";
 import { sticky } from "./modules/upstream_sticky.ts";
+import { upstreamZone } from "./modules/upstream_zone.ts";
 import type { Request } from "./request.ts";
 import { Variables } from "./variables.ts";
 
@@ -63,6 +64,7 @@ export const httpModules: readonly HttpModule[] = [
   leastTime,
   random,
   sticky,
+  upstreamZone,
   rewrite,
 ] as unknown as readonly HttpModule[];
 

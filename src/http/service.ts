@@ -10,12 +10,18 @@ import type { Files } from "../io/files.ts";
 import type { Logging } from "../io/logging.ts";
 import type { MemorySource } from "../io/memory.ts";
 import type { Reactor } from "../io/reactor.ts";
+import type { SharedMemory } from "../io/shared-memory.ts";
+import type { CounterBoard } from "../net/counters.ts";
 
 /** What the service needs of the world. */
 export interface HttpPorts {
   readonly reactor: Reactor;
   readonly files: Files;
   readonly memory: MemorySource;
+  readonly shared: SharedMemory;
+  /** Counters of all workers; `slot` is this worker's line. */
+  readonly counters: CounterBoard;
+  readonly slot: number;
   /** Host names as the configuration was loaded with. */
   readonly lookUp: HostLookup;
   /** For questions to name servers. */

@@ -1,11 +1,21 @@
 /** All upstreams of a configuration: those with a block, and those that a proxied address alone makes. nginx: ngx_http_upstream_add. */
-import { localGroup, PEER_DEFAULTS, type PeerSettings } from "../balance/peers.ts";
+import {
+  Group,
+  localGroup,
+  localPeerMemory,
+  PEER_DEFAULTS,
+  type PeerMemory,
+  type PeerSettings,
+} from "../balance/peers.ts";
 import { type Balancer, RoundRobin } from "../balance/round_robin.ts";
+import { zonePeers, zoneSlots } from "../balance/zone.ts";
 import type { Bytes } from "../base/bytes.ts";
 import type { IpAddress } from "../base/ip.ts";
 import type { Scope } from "../conf/scope.ts";
+import type { SharedMemory } from "../io/shared-memory.ts";
 import type { Endpoint } from "../io/stream.ts";
 import { keepAliveOf, type UpstreamServer, upstream } from "./modules/upstream.ts";
+import { upstreamZone } from "./modules/upstream_zone.ts";
 import type { Request } from "./request.ts";
 import type { Sticky } from "./sticky.ts";
 import { peerName, type UpstreamAddress } from "./upstream-address.ts";
@@ -15,7 +25,7 @@ import { type Member, noKey, Upstream } from "./upstream-group.ts";
 export interface BalancerRules {
   /** Of its directive; the last one wins. */
   readonly order: number;
-  create(group: ReturnType<typeof localGroup>): Balancer;
+  create(group: Group): Balancer;
   /** What requests are hashed by. */
   readonly keyOf?: (request: Request) => Bytes;
 }
@@ -36,7 +46,8 @@ export class Upstreams {
   private computed = new Map<string, Upstream>();
 
   /** Makes the upstreams that have blocks. `partsOf` asks the modules. */
-  define(http: Scope, partsOf: (scope: Scope) => UpstreamParts): void {
+  define(http: Scope, shared: SharedMemory, partsOf: (scope: Scope) => UpstreamParts): void {
+    const zones = new ZoneRooms(http, shared);
     for (const { header, scope } of http.conf(upstream).upstream) {
       const { server } = scope.conf(upstream);
       const members = server.flatMap(membersOf);
@@ -45,7 +56,8 @@ export class Upstreams {
       const backup = members.filter(({ endpoint }) => isBackup.has(endpoint));
       const { balancers, sticky } = partsOf(scope);
       const rules = [...balancers].sort((a, b) => b.order - a.order)[0];
-      const group = localGroup(header, settingsOf(primary), settingsOf(backup));
+      const memory = zones.memoryFor(header, scope) ?? localPeerMemory(members.length);
+      const group = new Group(header, memory, settingsOf(primary), settingsOf(backup));
       const balancer = rules === undefined ? new RoundRobin(group) : rules.create(group);
       const options = { keyOf: rules?.keyOf ?? noKey, keepAlive: keepAliveOf(scope.conf(upstream)), sticky };
       this.named.set(header.toLowerCase(), new Upstream(balancer, members, options));
@@ -91,6 +103,36 @@ export class Upstreams {
 
   closeIdle(): void {
     for (const one of this.named.values()) one.closeIdle();
+  }
+}
+
+/** The zones that upstreams live in, and how these share them. */
+class ZoneRooms {
+  private readonly shared: SharedMemory;
+  /** Peers of each upstream by zone. */
+  private readonly counts = new Map<string, Map<Scope, number>>();
+
+  constructor(http: Scope, shared: SharedMemory) {
+    this.shared = shared;
+    for (const { scope } of http.conf(upstream).upstream) {
+      const { zone } = scope.conf(upstreamZone);
+      if (zone === undefined) continue;
+      const counts = this.counts.get(zone.name) ?? new Map<Scope, number>();
+      this.counts.set(zone.name, counts);
+      counts.set(scope, scope.conf(upstream).server.flatMap(membersOf).length);
+    }
+  }
+
+  /** Where the peers of an upstream live; undefined when it has no zone. Throws when the zone is too small. */
+  memoryFor(name: string, scope: Scope): PeerMemory | undefined {
+    const { zone: declared } = scope.conf(upstreamZone);
+    const counts = declared && this.counts.get(declared.name);
+    if (counts === undefined) return undefined;
+    const zone = this.shared.zone(declared?.name as string);
+    const slots = zoneSlots(zone.sizeWords, [...counts.values()])?.[[...counts.keys()].indexOf(scope)];
+    const peers = slots === undefined ? undefined : zonePeers(zone, name, slots);
+    if (peers === undefined) throw new RangeError(`no memory in upstream zone "${zone.name}"`);
+    return peers.memory;
   }
 }
 

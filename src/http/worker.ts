@@ -4,13 +4,13 @@ import { Interner } from "../base/interner.ts";
 import { printIp } from "../base/ip.ts";
 import type { Log } from "../base/log.ts";
 import type { Memory } from "../io/memory.ts";
-import type { ServiceCounters } from "../io/service.ts";
+import { ACCEPTED, ACTIVE, HANDLED, READING, REQUESTS, WRITING } from "../net/counters.ts";
 import { Timers } from "../net/timers.ts";
 import { parseHost } from "../wire/http1/host.ts";
 import { AccessLogs } from "./access-logs.ts";
 import { AnswerHeads } from "./answer-head.ts";
 import { PIECE_BYTES } from "./body.ts";
-import { type Connection, READING } from "./connection.ts";
+import type { Connection } from "./connection.ts";
 import type { ConnectionOutput } from "./connection-output.ts";
 import { Connections } from "./connections.ts";
 import { Dates } from "./dates.ts";
@@ -63,10 +63,8 @@ export class Worker {
   /** No new connections, and every answer closes. */
   quiescing = false;
   onIdle: (() => void) | undefined = undefined;
-  accepted = 0;
-  handled = 0;
-  requests = 0;
-  writing = 0;
+  /** This worker's line of the counters that all workers share. */
+  private readonly line: Float64Array;
   nextConnection = 1;
   private readonly pool: Request[] = [];
   private pieces: Memory | undefined = undefined;
@@ -74,6 +72,7 @@ export class Worker {
 
   constructor(ports: HttpPorts) {
     this.ports = ports;
+    this.line = ports.counters.line(ports.slot);
     const { reactor } = ports;
     this.timers = new Timers(reactor.clock, (ring) => reactor.alarm(ring));
     this.dates = new Dates(reactor.clock, ports.timezoneOffset);
@@ -155,17 +154,42 @@ export class Worker {
     return this.output;
   }
 
-  counters(): ServiceCounters {
-    let reading = 0;
-    for (const connection of this.connections.list()) if (connection.state === READING) reading++;
-    const { accepted, handled, requests, writing } = this;
-    const active = this.connections.size;
-    return { accepted, handled, requests, active, reading, writing, waiting: active - reading - writing };
+  private count(index: number, by: number): void {
+    this.line[index] = (this.line[index] as number) + by;
+  }
+
+  /** A client has connected. */
+  countAccepted(): void {
+    this.count(ACCEPTED, 1);
+  }
+
+  /** Its connection begins. */
+  adopt(connection: Connection): void {
+    this.connections.add(connection);
+    this.count(HANDLED, 1);
+    this.count(ACTIVE, 1);
+  }
+
+  /** The head of a request has begun to come (1), or is no longer awaited (-1). */
+  countReading(by: 1 | -1): void {
+    this.count(READING, by);
+  }
+
+  /** A request begins. */
+  countRequest(): void {
+    this.count(REQUESTS, 1);
+    this.count(WRITING, 1);
+  }
+
+  /** A request has ended. */
+  countAnswered(): void {
+    this.count(WRITING, -1);
   }
 
   /** A connection has gone. */
   forget(connection: Connection): void {
     this.connections.remove(connection);
+    this.count(ACTIVE, -1);
     if (this.outputOwner === connection) {
       this.outputOwner = undefined;
       this.output.used = 0;

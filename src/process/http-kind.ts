@@ -60,11 +60,14 @@ function randomSource(): (sizeBytes: number) => Uint8Array {
 }
 
 function httpPorts(ports: ServicePorts): HttpPorts {
-  const { reactor, files, memory, lookUp, datagrams, log, logging } = ports;
+  const { reactor, files, memory, shared, counters, slot, lookUp, datagrams, log, logging } = ports;
   return {
     reactor,
     files,
     memory,
+    shared,
+    counters,
+    slot,
     lookUp,
     datagrams,
     log,

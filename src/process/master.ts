@@ -19,16 +19,17 @@ import { printPosition } from "../conf/diagnostics.ts";
 import type { ServiceCounters } from "../io/service.ts";
 import { ListeningSet, type PreparedSockets } from "./listening-set.ts";
 import { renewLogFile } from "./log-rotation.ts";
-import { addCounters, NO_COUNTERS } from "./messages.ts";
 import { type Invocation, startNewBinary } from "./new-binary.ts";
 import type { ConfigurationRequest, NginxConfiguration } from "./nginx-configuration.ts";
 import { deletePidFile, OLD_SUFFIX, renamePidFile, writePidFile } from "./pid-file.ts";
 import type { RecordedFiles } from "./recorded-files.ts";
 import { type MasterSignal, SIGNAL_NUMBERS } from "./signals.ts";
 import type { SpareWorkers } from "./spare-workers.ts";
+import { WorkerBoard } from "./worker-board.ts";
 import { environmentOf } from "./worker-environment.ts";
 import { WorkerPool, type WorkerStatus } from "./worker-pool.ts";
 import type { WorkerSpec } from "./worker-process.ts";
+import { type PreparedZones, ZoneSet } from "./zone-set.ts";
 
 /** A configuration and the files that it was read from. */
 export interface RunnableConfiguration {
@@ -99,11 +100,16 @@ export class Master {
   private readonly options: MasterOptions;
   private readonly log: Log;
   private readonly listening: ListeningSet;
+  private readonly zoneSet: ZoneSet;
+  private readonly board = new WorkerBoard();
   private readonly pool: WorkerPool;
+  /** Where the clock begins that all workers of this master share. */
+  private readonly clockOriginMs = monotonicMs();
   private readonly startedAtMs = Date.now();
   private state: MasterState = "starting";
   private running: RunnableConfiguration;
   private sockets: PreparedSockets | undefined = undefined;
+  private zones: PreparedZones | undefined = undefined;
   private generation = 1;
   /** Numbers are never used twice: workers of a generation that failed may still be ending. */
   private lastGeneration = 1;
@@ -121,12 +127,13 @@ export class Master {
     this.log = options.log;
     this.running = options.initial;
     this.listening = new ListeningSet(options.log);
-    this.pool = new WorkerPool(
-      options.log,
-      options.spare,
-      (worker) => (worker.generation === this.generation ? this.specOf(worker.index, this.generation) : undefined),
-      () => this.workersGone(),
-    );
+    this.zoneSet = new ZoneSet(options.log);
+    this.pool = new WorkerPool(options.log, options.spare, this.board, {
+      respawn: ({ index, generation }) =>
+        generation === this.generation ? this.specOf(index, this.generation) : undefined,
+      onGone: ({ pid }) => this.zoneSet.release(pid),
+      onEmpty: () => this.workersGone(),
+    });
   }
 
   /** Opens sockets, starts workers, writes the pid file. False when that failed: the log says why, nothing is left behind. */
@@ -136,8 +143,12 @@ export class Master {
     const { configuration } = this.running;
     const sockets = await this.prepareSockets(configuration);
     if (sockets === undefined) return this.failStart();
+    const zones = this.zoneSet.prepare(configuration.zones);
+    if (zones === undefined) return this.failStart();
     this.sockets = sockets;
+    this.zones = zones;
     sockets.commit();
+    zones.commit();
     this.options.onConfiguration(configuration);
     if (!(await this.startWorkers(this.generation))) return this.failStart();
     if (this.state !== "starting") return false;
@@ -197,7 +208,7 @@ export class Master {
       generation: this.generation,
       startedAtMs: this.startedAtMs,
       workers,
-      counters: workers.reduce((sum, { counters }) => addCounters(sum, counters ?? NO_COUNTERS), NO_COUNTERS),
+      counters: this.board.counters.total(),
     };
   }
 
@@ -229,6 +240,11 @@ export class Master {
       generation,
       index,
       fds: configuration.plans.map((plan) => plan.listens.map((spec) => sockets.fdFor(spec, index))),
+      shared: {
+        board: this.board.fd,
+        zones: (this.zones as PreparedZones).descriptors,
+        clockOriginMs: this.clockOriginMs,
+      },
     };
   }
 
@@ -278,9 +294,15 @@ export class Master {
     if (runnable === undefined) return;
     const sockets = await this.prepareSockets(runnable.configuration);
     if (sockets === undefined) return;
-    const before = { running: this.running, sockets: this.sockets, generation: this.generation };
+    const zones = this.zoneSet.prepare(runnable.configuration.zones);
+    if (zones === undefined) {
+      sockets.abandon();
+      return;
+    }
+    const before = { running: this.running, sockets: this.sockets, zones: this.zones, generation: this.generation };
     this.running = runnable;
     this.sockets = sockets;
+    this.zones = zones;
     this.generation = ++this.lastGeneration;
     let isUp = false;
     try {
@@ -291,14 +313,16 @@ export class Master {
     }
     if (this.state !== "running") {
       sockets.abandon();
+      zones.abandon();
       return;
     }
     if (!isUp) {
       const failed = this.generation;
-      ({ running: this.running, sockets: this.sockets } = before);
+      ({ running: this.running, sockets: this.sockets, zones: this.zones } = before);
       this.generation = before.generation;
       this.pool.terminateGeneration(failed);
       sockets.abandon();
+      zones.abandon();
       this.options.onConfiguration(this.running.configuration);
       this.log.write("emerg", "the new worker processes failed, the previous configuration stays in force");
       return;
@@ -307,6 +331,7 @@ export class Master {
     this.isPaused = false;
     this.pool.quit(this.generation);
     sockets.commit();
+    zones.commit();
     this.keepSpare();
   }
 
@@ -438,4 +463,9 @@ export class Master {
     if (failure !== undefined) this.log.write("alert", `${failure} after the new binary process has exited`);
     if (this.isPaused && this.state === "running") this.resume();
   }
+}
+
+/** CLOCK_MONOTONIC, the same for all processes of the machine. */
+function monotonicMs(): number {
+  return Number(process.hrtime.bigint()) / 1e6;
 }

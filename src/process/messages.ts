@@ -21,6 +21,44 @@ export interface StartMessage {
   readonly descriptorCount: number;
   /** `listening[kind][i]` says which of the descriptors listens for the kind's `plan.listens[i]`. */
   readonly listening: readonly (readonly number[])[];
+  /** Which of the descriptors are the shared memory. */
+  readonly shared: SharedDescriptors;
+  /** The worker's line on the board of counters. */
+  readonly slot: number;
+}
+
+/** Memory that a worker shares with its master and the other workers. */
+export interface SharedDescriptors {
+  readonly board: number;
+  readonly zones: readonly ZoneDescriptor[];
+  /** Where the common clock of all workers begins: CLOCK_MONOTONIC, ms. */
+  readonly clockOriginMs: number;
+}
+
+/** A zone. */
+export interface ZoneDescriptor {
+  readonly name: string;
+  readonly sizeBytes: number;
+  readonly fd: number;
+  /** The zone of this name before the reload, when it was not the same memory. */
+  readonly previous: { readonly sizeBytes: number; readonly fd: number } | undefined;
+}
+
+export function descriptorsOf({ board, zones }: SharedDescriptors): readonly number[] {
+  return [board, ...zones.flatMap(({ fd, previous }) => (previous === undefined ? [fd] : [fd, previous.fd]))];
+}
+
+/** The same with other numbers for the descriptors. */
+export function withDescriptors(shared: SharedDescriptors, renumber: (fd: number) => number): SharedDescriptors {
+  return {
+    ...shared,
+    board: renumber(shared.board),
+    zones: shared.zones.map((zone) => ({
+      ...zone,
+      fd: renumber(zone.fd),
+      previous: zone.previous && { ...zone.previous, fd: renumber(zone.previous.fd) },
+    })),
+  };
 }
 
 export type ToWorker = PrepareMessage | StartMessage | { readonly type: "quit" | "terminate" | "reopen" | "report" };

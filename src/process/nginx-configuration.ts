@@ -1,6 +1,6 @@
 /** nginx.conf (and `-g`) → what the master and the workers run: loaded, bound, checked, with its findings. */
 import os from "node:os";
-import { bind } from "../conf/bind.ts";
+import { type Bound, bind } from "../conf/bind.ts";
 import { catalog } from "../conf/catalog.ts";
 import { COMMAND_LINE, type Diagnostic, Diagnostics } from "../conf/diagnostics.ts";
 import type { Source } from "../conf/directive.ts";
@@ -8,6 +8,7 @@ import { folderOf, load, sourcesOf, withIncludes } from "../conf/nginx/load.ts";
 import { parse } from "../conf/nginx/parser.ts";
 import type { Scope } from "../conf/scope.ts";
 import { fullName } from "../conf/slots.ts";
+import type { ZoneDeclaration } from "../conf/zones.ts";
 import type { LogTarget } from "../io/logging.ts";
 import { errorLogModule } from "../net/error-log.ts";
 import { findGroup, findUser } from "../os/accounts.ts";
@@ -51,6 +52,8 @@ export interface NginxConfiguration {
   readonly logTargets: readonly LogTarget[];
   /** Of each service, in the order of the kinds. */
   readonly plans: readonly ServicePlan[];
+  /** Memory that the workers share; every zone has its size. */
+  readonly zones: readonly ZoneDeclaration[];
 }
 
 export interface LoadedConfiguration {
@@ -96,7 +99,14 @@ export function loadNginxConfiguration(
   if (bound.isUsable && bound.main.conf(eventsModule).events === undefined) {
     lateDiagnostics.push({ severity: "emerg", message: 'no "events" section in configuration' });
   }
-  const configuration = bound.isUsable ? finish(bound.main, request, kinds, diagnostics) : undefined;
+  if (bound.isUsable && lateDiagnostics.length === 0) {
+    const empty = bound.zones.find(({ sizeBytes }) => sizeBytes === 0);
+    if (empty !== undefined) {
+      lateDiagnostics.push({ severity: "emerg", message: `zero size shared memory zone "${empty.name}"` });
+    }
+  }
+  const found = bound.isUsable ? finish(bound, request, kinds, diagnostics) : undefined;
+  const configuration = lateDiagnostics.length === 0 ? found : undefined;
   return { configuration, diagnostics: diagnostics.list, lateDiagnostics, sources: sourcesOf(main) };
 }
 
@@ -106,7 +116,7 @@ export function nginxCatalog(kinds: readonly ServiceKind[]) {
 }
 
 function finish(
-  main: Scope,
+  { main, zones }: Bound,
   { layout }: ConfigurationRequest,
   kinds: readonly ServiceKind[],
   diagnostics: Diagnostics,
@@ -136,6 +146,7 @@ function finish(
     workerUser: user,
     logTargets: targets.length > 0 ? targets : [defaultLogTarget(layout)],
     plans,
+    zones,
   };
 }
 

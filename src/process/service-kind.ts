@@ -13,6 +13,8 @@ import type { Logging } from "../io/logging.ts";
 import type { MemorySource } from "../io/memory.ts";
 import type { Reactor } from "../io/reactor.ts";
 import type { Service } from "../io/service.ts";
+import type { SharedMemory } from "../io/shared-memory.ts";
+import type { CounterBoard } from "../net/counters.ts";
 
 /** What a worker lends to its services. */
 export interface ServicePorts {
@@ -22,6 +24,10 @@ export interface ServicePorts {
   readonly reactor: Reactor;
   readonly files: Files;
   readonly memory: MemorySource;
+  readonly shared: SharedMemory;
+  /** Counters of all workers; `slot` is this worker's line. */
+  readonly counters: CounterBoard;
+  readonly slot: number;
   /** The error log of the main context. */
   readonly log: Log;
   readonly logging: Logging;

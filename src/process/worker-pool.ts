@@ -4,6 +4,7 @@ import type { ServiceCounters } from "../io/service.ts";
 import { DescriptorMessages } from "../os/descriptor-channel.ts";
 import { SIGNAL_NUMBERS } from "./signals.ts";
 import type { SpareWorkers } from "./spare-workers.ts";
+import type { WorkerBoard } from "./worker-board.ts";
 import {
   type OnWorkerExit,
   type WorkerExit,
@@ -33,24 +34,32 @@ export interface WorkerStatus {
 /** Makes the spec of a worker's successor; undefined when it shall have none. */
 export type Respawn = (worker: WorkerProcess) => WorkerSpec | undefined;
 
+/** What happens to workers matters to somebody else. */
+export interface WorkerPoolEvents {
+  readonly respawn: Respawn;
+  /** One has ended; before it is replaced. */
+  readonly onGone: (worker: WorkerProcess) => void;
+  /** The last one has ended; the spare doesn't count. */
+  readonly onEmpty: () => void;
+}
+
 export class WorkerPool {
   private readonly workers = new Set<WorkerProcess>();
   private readonly log: Log;
-  private readonly respawn: Respawn;
-  private readonly onEmpty: () => void;
+  private readonly events: WorkerPoolEvents;
   private readonly spare: SpareWorkers;
+  private readonly board: WorkerBoard;
   private readonly messages = new DescriptorMessages();
   /** By the worker's index: how many in a row have died young. */
   private readonly shortLives = new Map<number, number>();
   private readonly pending = new Set<NodeJS.Timeout>();
   private killTimer: NodeJS.Timeout | undefined = undefined;
 
-  /** `onEmpty` is called whenever the last worker has gone; the spare doesn't count. */
-  constructor(log: Log, spare: SpareWorkers, respawn: Respawn, onEmpty: () => void) {
+  constructor(log: Log, spare: SpareWorkers, board: WorkerBoard, events: WorkerPoolEvents) {
     this.log = log;
     this.spare = spare;
-    this.respawn = respawn;
-    this.onEmpty = onEmpty;
+    this.board = board;
+    this.events = events;
   }
 
   get size(): number {
@@ -66,7 +75,7 @@ export class WorkerPool {
       worker.prepare(spec.configuration);
     } else worker.onExit = onExit;
     this.workers.add(worker);
-    worker.start(spec, this.messages);
+    worker.start(spec, this.board.take(), this.messages);
     if (worker.pid > 0) this.log.write("notice", `start worker process ${worker.pid}`);
     else this.log.write("alert", 'fork() failed while spawning "worker process"');
     return worker;
@@ -122,6 +131,8 @@ export class WorkerPool {
 
   private reap(worker: WorkerProcess, { code, signal }: WorkerExit): void {
     this.workers.delete(worker);
+    this.board.release(worker.slot);
+    this.events.onGone(worker);
     const name = `worker process ${worker.pid}`;
     if (signal !== null) this.log.write("alert", `${name} exited on signal ${SIGNAL_NUMBERS[signal] ?? signal}`);
     else this.log.write("notice", `${name} exited with code ${code ?? 0}`);
@@ -133,7 +144,7 @@ export class WorkerPool {
     if (this.workers.size > 0) return;
     clearTimeout(this.killTimer);
     this.killTimer = undefined;
-    this.onEmpty();
+    this.events.onEmpty();
   }
 
   private replace(worker: WorkerProcess): void {
@@ -143,7 +154,7 @@ export class WorkerPool {
     const delayMs = shortLives < 2 ? 0 : Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** (shortLives - 2));
     const timer = setTimeout(() => {
       this.pending.delete(timer);
-      const spec = this.respawn(worker);
+      const spec = this.events.respawn(worker);
       if (spec !== undefined) void this.startSuccessor(spec);
     }, delayMs);
     this.pending.add(timer);

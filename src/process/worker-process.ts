@@ -6,7 +6,14 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync } from "node:fs";
 import type { ServiceCounters } from "../io/service.ts";
 import { type DescriptorMessages, descriptorChannel } from "../os/descriptor-channel.ts";
-import type { FromWorker, PrepareMessage, ToWorker } from "./messages.ts";
+import {
+  descriptorsOf,
+  type FromWorker,
+  type PrepareMessage,
+  type SharedDescriptors,
+  type ToWorker,
+  withDescriptors,
+} from "./messages.ts";
 
 /** A worker that is too busy to answer counts nothing. */
 const REPORT_TIMEOUT_MS = 500;
@@ -35,6 +42,7 @@ export interface WorkerSpec {
   readonly index: number;
   /** `fds[kind][i]`, a descriptor of this process, listens for the kind's `plan.listens[i]`. */
   readonly fds: readonly (readonly number[])[];
+  readonly shared: SharedDescriptors;
 }
 
 /** Whoever has a worker is told of its end, once. */
@@ -42,6 +50,8 @@ export type OnWorkerExit = (worker: WorkerProcess, exit: WorkerExit) => void;
 
 export class WorkerProcess {
   index = -1;
+  /** Its line on the board of counters; 0 before it works. */
+  slot = 0;
   generation = 0;
   startedAtMs = performance.now();
   state: WorkerState = "spare";
@@ -100,19 +110,28 @@ export class WorkerProcess {
   }
 
   /** Lets it work. It must have been prepared. */
-  start({ index, generation, fds }: WorkerSpec, messages: DescriptorMessages): void {
+  start({ index, generation, fds, shared }: WorkerSpec, slot: number, messages: DescriptorMessages): void {
     this.index = index;
+    this.slot = slot;
     this.generation = generation;
     this.startedAtMs = performance.now();
     this.state = "starting";
     // A worker that waited has the standard error of the time when it was made: the log file may have been renewed since.
-    const descriptors = [STDERR_FD, ...new Set(fds.flat())];
+    const descriptors = [STDERR_FD, ...new Set([...fds.flat(), ...descriptorsOf(shared)])];
     const error = messages.send(this.#channel, descriptors);
     this.#closeChannel();
     // Only a worker that is dead can't take them, or one that this process has no descriptors for: it ends by itself.
     const descriptorCount = error === 0 ? descriptors.length : 0;
-    const listening = fds.map((kind) => kind.map((fd) => descriptors.lastIndexOf(fd)));
-    this.#send({ type: "start", index, descriptorCount, listening });
+    const indexOf = (fd: number): number => descriptors.lastIndexOf(fd);
+    const listening = fds.map((kind) => kind.map(indexOf));
+    this.#send({
+      type: "start",
+      index,
+      descriptorCount,
+      listening,
+      shared: withDescriptors(shared, indexOf),
+      slot,
+    });
   }
 
   /** Finish what is going on, then end. */

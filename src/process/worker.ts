@@ -33,11 +33,13 @@ import {
   type PrepareMessage,
   type StartMessage,
   type ToWorker,
+  withDescriptors,
 } from "./messages.ts";
 import { loadNginxConfiguration, type NginxConfiguration } from "./nginx-configuration.ts";
 import { ReplayingReader } from "./recorded-files.ts";
 import type { ServiceKind } from "./service-kind.ts";
 import { SIGNAL_NUMBERS } from "./signals.ts";
+import { openWorkerMemory } from "./worker-memory.ts";
 
 /** Where a worker finds the channel that brings it descriptors: behind the standard ones and Node's own channel. */
 const CHANNEL_FD = 4;
@@ -87,13 +89,14 @@ function load({ request, files, isDaemon }: PrepareMessage, kinds: readonly Serv
   return { configuration, lookUp: source.lookUp, isDaemon };
 }
 
-/** Takes standard error and the listening sockets out of the channel, which is closed then: `fds[kind][i]` as in the message. */
-function takeDescriptors({ descriptorCount, listening }: StartMessage): number[][] {
-  const [standardError = -1, ...sockets] = new DescriptorMessages().receive(CHANNEL_FD, descriptorCount);
+/** Takes standard error, the listening sockets (`fds[kind][i]`) and the shared memory out of the channel, which is closed then. */
+function takeDescriptors({ descriptorCount, listening, shared }: StartMessage) {
+  const [standardError = -1, ...others] = new DescriptorMessages().receive(CHANNEL_FD, descriptorCount);
   closeDescriptor(CHANNEL_FD);
   dup2(standardError, STDERR_FD);
   closeDescriptor(standardError);
-  return listening.map((kind) => kind.map((index) => sockets[index - 1] as number));
+  const fdOf = (index: number): number => others[index - 1] as number;
+  return { fds: listening.map((kind) => kind.map(fdOf)), shared: withDescriptors(shared, fdOf) };
 }
 
 class Worker {
@@ -108,9 +111,10 @@ class Worker {
   constructor(message: StartMessage, { configuration, lookUp, isDaemon }: Configured, kinds: readonly ServiceKind[]) {
     this.configuration = configuration;
     this.isDaemon = isDaemon;
-    const fds = takeDescriptors(message);
+    const { fds, shared } = takeDescriptors(message);
+    const memory = openWorkerMemory(shared);
     this.listeningFds = new Set(fds.flat());
-    const reactor = new EpollReactor();
+    const reactor = new EpollReactor(shared.clockOriginMs);
     const logging = new ProcessLogging(this.logFiles, reactor.clock);
     this.log = logging.openLog(this.configuration.logTargets);
     this.watchForDefects();
@@ -120,6 +124,8 @@ class Worker {
         reactor,
         files: new SystemFiles(),
         memory: kernelMemory,
+        ...memory,
+        slot: message.slot,
         lookUp,
         datagrams: new KernelDatagrams(),
         log: this.log,

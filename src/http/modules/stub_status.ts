@@ -1,5 +1,6 @@
 /** A page with a few counters, and variables for them. nginx: ngx_http_stub_status_module. */
 import { fold } from "../../conf/slots.ts";
+import type { ServiceCounters } from "../../io/service.ts";
 import { GET, HEAD } from "../../wire/http1/methods.ts";
 import { textChunk } from "../body.ts";
 import { answer, discardBody } from "../engine.ts";
@@ -12,14 +13,19 @@ const directives = {
     inherit: "conditions",
     args: [0, 1],
     syntax: "",
-    doc: "Answers with counters of this worker.",
+    doc: "Answers with counters of all workers.",
   }),
 };
+
+/** Of all workers. */
+function total(request: Request): ServiceCounters {
+  return request.connection.worker.ports.counters.total();
+}
 
 function serve(request: Request): number {
   if (request.method !== GET && request.method !== HEAD) return 405;
   if (!discardBody(request)) return 400;
-  const { active, accepted, handled, requests, reading, writing, waiting } = request.connection.worker.counters();
+  const { active, accepted, handled, requests, reading, writing, waiting } = total(request);
   const text =
     `Active connections: ${active} \nserver accepts handled requests\n ${accepted} ${handled} ${requests} \n` +
     `Reading: ${reading} Writing: ${writing} Waiting: ${waiting} \n`;
@@ -33,10 +39,10 @@ export const stubStatus = httpModule({
   name: "stub_status",
   directives,
   variables: [
-    { name: "connections_active", get: (r) => String(r.connection.worker.counters().active) },
-    { name: "connections_reading", get: (r) => String(r.connection.worker.counters().reading) },
-    { name: "connections_writing", get: (r) => String(r.connection.worker.counters().writing) },
-    { name: "connections_waiting", get: (r) => String(r.connection.worker.counters().waiting) },
+    { name: "connections_active", get: (r) => String(total(r).active) },
+    { name: "connections_reading", get: (r) => String(total(r).reading) },
+    { name: "connections_writing", get: (r) => String(total(r).writing) },
+    { name: "connections_waiting", get: (r) => String(total(r).waiting) },
   ],
   contentHandler: (conf) => (conf.stub_status ? serve : undefined),
 });

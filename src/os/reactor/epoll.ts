@@ -58,7 +58,7 @@ export class EpollReactor implements Reactor, StreamHost, AcceptorHost {
   readonly socketOptions: SocketOptions;
   readonly fileOffset: { readonly address: number; readonly word: BigInt64Array };
 
-  private readonly turnClock = new TurnClock();
+  private readonly turnClock: TurnClock;
   private readonly epfd: number;
   private readonly watch: FdWatch;
   private readonly alarms: Alarms;
@@ -79,7 +79,9 @@ export class EpollReactor implements Reactor, StreamHost, AcceptorHost {
   private wakeScheduled = false;
   private closed = false;
 
-  constructor() {
+  /** The clock begins at `clockOriginMs` of CLOCK_MONOTONIC, so that processes can share it; without it at the process' start. */
+  constructor(clockOriginMs?: number) {
+    this.turnClock = new TurnClock(clockOriginMs);
     this.clock = this.turnClock;
     this.readBuffer = allocateMemory(READ_BUFFER_BYTES);
     this.addressMemory = allocateMemory(1);

@@ -6,9 +6,17 @@ export class TurnClock implements Clock {
   private frozen = false;
   private nowMs = 0;
   private wallMs = 0;
+  /** From the process' own origin to the one that was asked for. */
+  private readonly shiftMs: number;
+
+  /** Begins at `originMs` of CLOCK_MONOTONIC; without it when the process began. */
+  constructor(originMs?: number) {
+    const own = Number(process.hrtime.bigint()) / 1e6 - performance.now();
+    this.shiftMs = originMs === undefined ? 0 : own - originMs;
+  }
 
   now(): number {
-    return this.frozen ? this.nowMs : performance.now();
+    return this.frozen ? this.nowMs : performance.now() + this.shiftMs;
   }
 
   wall(): number {
@@ -18,7 +26,7 @@ export class TurnClock implements Clock {
   /** Reads the time for the turn that begins. */
   freeze(): void {
     this.frozen = true;
-    this.nowMs = performance.now();
+    this.nowMs = performance.now() + this.shiftMs;
     this.wallMs = Date.now();
   }
 

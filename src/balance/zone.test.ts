@@ -1,0 +1,42 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Zone, type ZoneUser } from "../base/zone.ts";
+import { CONNS, Group, PEER_DEFAULTS } from "./peers.ts";
+import { formerPeers, type ZonePeers, zonePeers, zoneSlots } from "./zone.ts";
+
+const user: ZoneUser = { processId: 7, host: { isAlive: () => true, rest: () => {} } };
+
+test("upstreams of one zone have their own peers each, and equal parts of what is left", () => {
+  const words = new Int32Array(8192);
+  const slots = zoneSlots(words.length, [3, 100]) as readonly number[];
+  assert.equal((slots[0] as number) - 3, (slots[1] as number) - 100);
+  assert.ok((slots[0] as number) > 10);
+  for (const processId of [7, 8]) {
+    const zone = new Zone("z", words, { ...user, processId });
+    const peers = ["one", "two"].map((name, i) => zonePeers(zone, name, slots[i] as number) as ZonePeers);
+    assert.ok(peers.every((one) => one !== undefined));
+    const first = new Group("one", (peers[0] as ZonePeers).memory, [{ ...PEER_DEFAULTS, name: "a", server: "a" }], []);
+    if (processId === 7) first.primary.set(0, CONNS, 5);
+    else assert.equal(first.primary.get(0, CONNS), 5);
+    (peers[1] as ZonePeers).memory.words.fill(9);
+    assert.equal(first.primary.get(0, CONNS), 5);
+  }
+});
+
+test("more peers than fit are refused", () => {
+  assert.equal(zoneSlots(8192, [200]), undefined);
+  const zone = new Zone("z", new Int32Array(1024), user);
+  assert.equal(zonePeers(zone, "u", 100), undefined);
+});
+
+test("what was known before a reload can be looked up", () => {
+  const before = new Zone("z", new Int32Array(1024), user);
+  const old = zonePeers(before, "u", 4) as ZonePeers;
+  old.roster.write("peers of then");
+  old.memory.words[3] = 4;
+  const zone = new Zone("z", new Int32Array(1024), user, before);
+  assert.equal(formerPeers(zone, "u")?.roster.read(), "peers of then");
+  assert.equal(formerPeers(zone, "u")?.memory.words[3], 4);
+  assert.equal(formerPeers(zone, "v"), undefined);
+  assert.equal(formerPeers(before, "u"), undefined);
+});

@@ -1,0 +1,62 @@
+/**
+ * The peers of an upstream in a zone, so that all workers share their weights, failures and connections. A zone may have several
+ * upstreams; each has a region for the words of its peers and one for a text that tells which peers there are, for upstreams
+ * whose peers change at run time. Counterpart in nginx: ngx_http_upstream_zone_copy_peers.
+ */
+import { SharedText } from "../base/shared-text.ts";
+import type { Zone } from "../base/zone.ts";
+import { PEER_WORDS, type PeerMemory } from "./peers.ts";
+
+/** What a peer takes of the text: names of services have up to 255 bytes, most have a fraction of that. */
+const ROSTER_WORDS = 32;
+/** Left for what stands in front of an upstream's regions. */
+const OVERHEAD_WORDS = 128;
+
+/** What an upstream has in its zone. */
+export interface ZonePeers {
+  readonly memory: PeerMemory;
+  /** Which peers there are, in the words of who resolves names; under the lock of the memory. */
+  readonly roster: SharedText;
+}
+
+/**
+ * How many slots each upstream of a zone has: its own peers, and an equal part of what is left. `counts`: their peers by
+ * configuration. Undefined when they do not fit.
+ */
+export function zoneSlots(sizeWords: number, counts: readonly number[]): readonly number[] | undefined {
+  const room = Math.floor((sizeWords - OVERHEAD_WORDS * (counts.length + 1)) / (PEER_WORDS + ROSTER_WORDS));
+  const spare = room - counts.reduce((sum, count) => sum + count, 0);
+  if (spare < 0) return undefined;
+  return counts.map((count) => count + Math.floor(spare / counts.length));
+}
+
+/**
+ * The peers of upstream `name`, `slots` of them as `zoneSlots` has it; as before when another worker has made them.
+ * Undefined when there is no room.
+ */
+export function zonePeers(zone: Zone, name: string, slots: number): ZonePeers | undefined {
+  const words = zone.region(`peers ${name}`, slots * PEER_WORDS);
+  const text = zone.region(`roster ${name}`, slots * ROSTER_WORDS);
+  return words === undefined || text === undefined ? undefined : over(zone, words, text);
+}
+
+/** The peers of upstream `name` before the configuration was read again, if they were in a zone of the same name. */
+export function formerPeers({ previous }: Zone, name: string): ZonePeers | undefined {
+  const words = previous?.find(`peers ${name}`);
+  const text = previous?.find(`roster ${name}`);
+  return previous === undefined || words === undefined || text === undefined ? undefined : over(previous, words, text);
+}
+
+function over({ lock }: Zone, words: Int32Array, text: Int32Array): ZonePeers {
+  return {
+    memory: {
+      words,
+      // A worker that died in here leaves counters that are off by one at worst: every word stands for itself.
+      lock: () => {
+        lock.acquire();
+      },
+      unlock: () => lock.release(),
+    },
+    roster: new SharedText(text),
+  };
+}

@@ -1,0 +1,59 @@
+/**
+ * Counters of all workers on one page that they share: each writes its own line without a lock, readers add up. When a worker
+ * has gone, its sums move to line 0 and what was going on in it is no more. nginx: ngx_stat_accepted and its like.
+ */
+import type { ServiceCounters } from "../io/service.ts";
+
+// Offsets in a line.
+export const ACCEPTED = 0;
+export const HANDLED = 1;
+export const REQUESTS = 2;
+export const ACTIVE = 3;
+export const READING = 4;
+export const WRITING = 5;
+/** Values a line takes: one cache line, so that workers do not disturb each other. */
+export const COUNTER_VALUES = 8;
+/** Those that stay when the worker has gone. */
+const SUMS = [ACCEPTED, HANDLED, REQUESTS] as const;
+
+export class CounterBoard {
+  private readonly values: Float64Array;
+
+  /** `values`, zeros at first, has `COUNTER_VALUES` for each line; workers have the lines from 1. */
+  constructor(values: Float64Array) {
+    this.values = values;
+  }
+
+  /** A worker's own values. */
+  line(slot: number): Float64Array {
+    return this.values.subarray(slot * COUNTER_VALUES, (slot + 1) * COUNTER_VALUES);
+  }
+
+  of(slot: number): ServiceCounters {
+    return countersOf(this.line(slot));
+  }
+
+  /** Of all workers since the master began. */
+  total(): ServiceCounters {
+    const sum = new Float64Array(COUNTER_VALUES);
+    const { values } = this;
+    for (let i = 0; i < values.length; i++) {
+      const value = values[i] as number;
+      if (value !== 0) sum[i % COUNTER_VALUES] = (sum[i % COUNTER_VALUES] as number) + value;
+    }
+    return countersOf(sum);
+  }
+
+  /** The worker of this line has gone. */
+  retire(slot: number): void {
+    const line = this.line(slot);
+    const past = this.line(0);
+    for (const index of SUMS) past[index] = (past[index] as number) + (line[index] as number);
+    line.fill(0);
+  }
+}
+
+function countersOf(line: Float64Array): ServiceCounters {
+  const [accepted = 0, handled = 0, requests = 0, active = 0, reading = 0, writing = 0] = line;
+  return { accepted, handled, requests, active, reading, writing, waiting: Math.max(0, active - reading - writing) };
+}
