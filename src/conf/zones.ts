@@ -1,5 +1,7 @@
 /** Zones (memory that workers share) as directives declare them, by name. nginx: ngx_shared_memory_add. */
 
+import type { Diagnostic } from "./diagnostics.ts";
+
 /** What the master is to make. Complete when the whole configuration has been read. */
 export interface ZoneDeclaration {
   readonly name: string;
@@ -36,6 +38,12 @@ export class ZoneDeclarations {
     }
     return known;
   }
+}
+
+/** What is found when the zones are made: one that directives have only referred to. */
+export function zoneFault(zones: readonly ZoneDeclaration[]): Diagnostic | undefined {
+  const empty = zones.find(({ sizeBytes }) => sizeBytes === 0);
+  return empty && { severity: "emerg", message: `zero size shared memory zone "${empty.name}"` };
 }
 
 /** Smallest size of a zone that directives take: eight pages. */

@@ -8,7 +8,7 @@ import { folderOf, load, sourcesOf, withIncludes } from "../conf/nginx/load.ts";
 import { parse } from "../conf/nginx/parser.ts";
 import type { Scope } from "../conf/scope.ts";
 import { fullName } from "../conf/slots.ts";
-import type { ZoneDeclaration } from "../conf/zones.ts";
+import { type ZoneDeclaration, zoneFault } from "../conf/zones.ts";
 import type { LogTarget } from "../io/logging.ts";
 import { errorLogModule } from "../net/error-log.ts";
 import { findGroup, findUser } from "../os/accounts.ts";
@@ -99,12 +99,8 @@ export function loadNginxConfiguration(
   if (bound.isUsable && bound.main.conf(eventsModule).events === undefined) {
     lateDiagnostics.push({ severity: "emerg", message: 'no "events" section in configuration' });
   }
-  if (bound.isUsable && lateDiagnostics.length === 0) {
-    const empty = bound.zones.find(({ sizeBytes }) => sizeBytes === 0);
-    if (empty !== undefined) {
-      lateDiagnostics.push({ severity: "emerg", message: `zero size shared memory zone "${empty.name}"` });
-    }
-  }
+  const zoneless = bound.isUsable ? zoneFault(bound.zones) : undefined;
+  if (zoneless !== undefined) lateDiagnostics.push(zoneless);
   const found = bound.isUsable ? finish(bound, request, kinds, diagnostics) : undefined;
   const configuration = lateDiagnostics.length === 0 ? found : undefined;
   return { configuration, diagnostics: diagnostics.list, lateDiagnostics, sources: sourcesOf(main) };

@@ -2,6 +2,7 @@
 import { bind } from "../../src/conf/bind.ts";
 import { isFatal, printDiagnostic } from "../../src/conf/diagnostics.ts";
 import { parse } from "../../src/conf/nginx/parser.ts";
+import { zoneFault } from "../../src/conf/zones.ts";
 import { lookUpHost } from "../../src/os/host-names.ts";
 import type { NginxCheck } from "./nginx-binary.ts";
 import { testCatalog } from "./nginx-catalog.ts";
@@ -39,8 +40,9 @@ export interface Verdicts {
 /** What Tandem alone says; `folder` is the prefix, with `nginx.conf` in it. */
 export function tandemVerdict(text: string, folder: string): string {
   const environment = { prefix: `${folder}/`, confPrefix: `${folder}/`, lookUp: lookUpHost, ...variables };
-  const { diagnostics } = bind([parse(text, { file: `${folder}/nginx.conf` })], catalog, environment);
-  return firstError(diagnostics.filter(isFatal).map(printDiagnostic));
+  const { diagnostics, zones, isUsable } = bind([parse(text, { file: `${folder}/nginx.conf` })], catalog, environment);
+  const late = isUsable ? zoneFault(zones) : undefined;
+  return firstError([...diagnostics, ...(late === undefined ? [] : [late])].filter(isFatal).map(printDiagnostic));
 }
 
 /** Asks both. */
