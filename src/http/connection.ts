@@ -165,7 +165,8 @@ export class Connection extends ConnectionOutput implements StreamOwner {
       if (this.queue !== undefined) break;
       if (this.worker.output.room < COMFORTABLE_ROOM_BYTES) {
         this.flush();
-        if (this.queue !== undefined) break;
+        // The client may have gone: then this has closed the connection.
+        if (this.queue !== undefined || this.closed) break;
       }
       this.readHead();
     }

@@ -2,6 +2,7 @@
  * From a parsed head to a request that can be served: path, host, virtual server, length of the body, keep-alive. Says
  * what nginx says when a head breaks a rule. Counterpart in nginx: ngx_http_process_request_line and _headers.
  */
+import { type Bytes, latin1 } from "../base/bytes.ts";
 import { parseDecimal } from "../wire/http1/digits.ts";
 import { CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING, USER_AGENT } from "../wire/http1/fields.ts";
 import * as wire from "../wire/http1/head-results.ts";
@@ -211,11 +212,20 @@ function readTransferEncoding(request: Request, value: string): number {
 function readConnection(request: Request, first: number): void {
   request.keepAlive = request.version > 1000;
   const { head } = request;
+  const { bytes, base, fields } = head;
+  const { persistences } = request.connection.worker;
   for (let index = first; index >= 0; index = head.find("connection", index + 1)) {
-    const value = head.value(index).toLowerCase();
-    if (value.includes("close")) request.keepAlive = false;
-    else if (value.includes("keep-alive")) request.keepAlive = true;
+    const at = index * FIELD_STRIDE;
+    const persistent = persistences.get(bytes, base + (fields[at + 2] as number), base + (fields[at + 3] as number));
+    if (persistent !== undefined) request.keepAlive = persistent;
   }
+}
+
+/** What a Connection line wants: that the connection stays, that it ends, or nothing of the kind. RFC 9112, 9.3. */
+export function persistence(bytes: Bytes, start: number, end: number): boolean | undefined {
+  const value = latin1(bytes, start, end).toLowerCase();
+  if (value.includes("close")) return false;
+  return value.includes("keep-alive") ? true : undefined;
 }
 
 /** Recognises the browsers that some directives are about. Only asked where it matters. */

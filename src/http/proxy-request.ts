@@ -35,6 +35,8 @@ const STANDARD: readonly (readonly [name: string, value: "" | "length" | "chunke
 
 /** Room for spaces, the version, line ends, lengths. */
 const FIXED_BYTES = 128;
+const CR = 0x0d;
+const LF = 0x0a;
 /** `findField` knows no longer names. */
 const LONGEST_TABLE_NAME = 31;
 
@@ -171,8 +173,11 @@ export class ProxyRequest {
     if (this.bodyText !== "") output.text(this.bodyText);
   }
 
+  /** Lines that are written as we would write them are copied together with their neighbours. */
   private copyFields(head: RequestHead, output: Output): void {
     const { bytes, base, fields, fieldCount } = head;
+    let runStart = 0;
+    let runEnd = 0;
     for (let at = 0; at < fieldCount * FIELD_STRIDE; at += FIELD_STRIDE) {
       const nameStart = base + (fields[at] as number);
       const nameEnd = base + (fields[at + 1] as number);
@@ -180,15 +185,21 @@ export class ProxyRequest {
       if (field >= 0 ? this.skipKnown[field] === 1 : this.skips(head, nameStart, nameEnd)) continue;
       const valueStart = base + (fields[at + 2] as number);
       const valueEnd = base + (fields[at + 3] as number);
-      // Nearly always exactly ": " stands between.
-      if (valueStart === nameEnd + 2) output.copy(bytes, nameStart, valueEnd);
-      else {
-        output.copy(bytes, nameStart, nameEnd);
-        output.text(": ");
-        output.copy(bytes, valueStart, valueEnd);
+      const tidy = valueStart === nameEnd + 2 && bytes[valueEnd] === CR && bytes[valueEnd + 1] === LF;
+      if (tidy && nameStart === runEnd) {
+        runEnd = valueEnd + 2;
+        continue;
       }
+      if (runEnd > runStart) output.copy(bytes, runStart, runEnd);
+      runStart = tidy ? nameStart : 0;
+      runEnd = tidy ? valueEnd + 2 : 0;
+      if (tidy) continue;
+      output.copy(bytes, nameStart, nameEnd);
+      output.text(": ");
+      output.copy(bytes, valueStart, valueEnd);
       output.text("\r\n");
     }
+    if (runEnd > runStart) output.copy(bytes, runStart, runEnd);
   }
 
   private skips(head: RequestHead, start: number, end: number): boolean {

@@ -15,6 +15,7 @@ import type { ConnectionOutput } from "./connection-output.ts";
 import { Connections } from "./connections.ts";
 import { Dates } from "./dates.ts";
 import { Etags } from "./etags.ts";
+import { persistence } from "./head-rules.ts";
 import { Input } from "./input.ts";
 import { OpenFiles } from "./open-files.ts";
 import { OUTPUT_BYTES, Output } from "./output.ts";
@@ -51,6 +52,8 @@ export class Worker {
   /** Plain paths and hosts that were seen before. */
   readonly paths = new Interner(latin1);
   readonly hosts = new Interner(parseHost);
+  /** What lines of Connection ask for. */
+  readonly persistences = new Interner(persistence);
   /** Clients' addresses as text. */
   readonly addresses = new Interner((bytes, start, end) => printIp(bytes.subarray(start, end)));
   /** Names of header lines and short texts of upstreams' answers. */
