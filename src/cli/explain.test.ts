@@ -29,7 +29,10 @@ const known: Known = {
     },
     { name: "virtual_server", blocks: [], documented: { syntax: "…", doc: "A service.", isImplemented: false } },
   ],
-  isVariable: (name) => name === "uri",
+  variables: [
+    { name: "uri", isFamily: false, canBeSet: false, module: "test", doc: "A path." },
+    { name: "arg_", isFamily: true, canBeSet: false, module: "test", doc: "An argument." },
+  ],
 };
 
 function loaded(text: string): LoadedFiles {
@@ -91,7 +94,8 @@ test("the lines of a keepalived.conf that use a keyword are found in their block
 
 test("a variable is known, or defined and mentioned by the configuration", () => {
   const file = loaded("note $uri;\nhttp {\n note a${mine}b;\n note $mineral; note '$MINE';\n}");
-  assert.match(explain("$uri", known)!, /A variable that every request has\.\n$/);
+  assert.equal(explain("$uri", known), "$uri\n\n  A path.\n\n  file    nginx.conf\n  module  test\n");
+  assert.match(explain("$ARG_name", known)!, /^\$arg_NAME\n/);
   assert.match(
     explain("$uri", known, file)!,
     /Mentioned in this configuration:\n {2}\/n\.conf:1 {2}main: note \$uri;\n$/,
@@ -114,8 +118,11 @@ test("an unknown name gets its neighbours", () => {
 });
 
 test("there is a reference page for each module, one for keepalived.conf, and an index", () => {
-  const pages = renderReference(known.catalog, known.keywords);
-  assert.deepEqual([...pages.keys()], ["nginx-test.md", "keepalived.md", "nginx-not-implemented.md", "README.md"]);
+  const pages = renderReference(known.catalog, known.keywords, known.variables);
+  assert.deepEqual(
+    [...pages.keys()],
+    ["nginx-test.md", "keepalived.md", "nginx-variables.md", "nginx-not-implemented.md", "README.md"],
+  );
   assert.match(
     pages.get("nginx-test.md")!,
     /## buffer\n\nA buffer\.\n\n\* syntax: `buffer size;`\n\* default: `buffer 8k;`\n\* context: main, http\n/,
@@ -125,6 +132,7 @@ test("there is a reference page for each module, one for keepalived.conf, and an
     /## vrrp_instance\n\n\* `advert_int SECONDS`: An interval\. Default: 1\.\n/,
   );
   assert.match(pages.get("keepalived.md")!, /Refused, because not implemented: `virtual_server`/);
+  assert.match(pages.get("nginx-variables.md")!, /## test\n\n\* `\$arg_NAME`: An argument\.\n\* `\$uri`: A path\.\n/);
   assert.match(pages.get("nginx-not-implemented.md")!, /\* http_proxy: .*`proxy_pass`/);
   assert.match(pages.get("README.md")!, /\[buffer\]\(nginx-test\.md#buffer\)/);
 });

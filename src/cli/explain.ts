@@ -5,7 +5,16 @@
 import { parseArgs } from "node:util";
 import { bind } from "../conf/bind.ts";
 import type { Catalog } from "../conf/catalog.ts";
-import { type Description, describeName, mentionsOf, type Place, placesOf, similarNames } from "../conf/describe.ts";
+import {
+  type Description,
+  describeName,
+  findVariable,
+  mentionsOf,
+  type Place,
+  placesOf,
+  similarNames,
+  type VariableWords,
+} from "../conf/describe.ts";
 import { printDiagnostic } from "../conf/diagnostics.ts";
 import type { Source } from "../conf/directive.ts";
 import type { Piece } from "../conf/keepalived/lines.ts";
@@ -20,8 +29,7 @@ import { printError } from "./standard-error.ts";
 export interface Known {
   readonly catalog: Catalog;
   readonly keywords: readonly KeywordEntry[];
-  /** Whether a variable (lower case, without `$`) needs no definition. */
-  isVariable(name: string): boolean;
+  readonly variables: readonly VariableWords[];
 }
 
 /** Configurations in which to look for uses. */
@@ -46,11 +54,18 @@ export function explain(name: string, known: Known, { nginx, keepalived }: Loade
 
 function explainVariable(name: string, known: Known, source: Source | undefined): string | undefined {
   const mentions = source === undefined ? [] : mentionsOf(name, source);
-  const isKnown = known.isVariable(name);
-  if (!isKnown && mentions.length === 0) return undefined;
-  const what = isKnown ? "A variable that every request has." : "A variable that only this configuration defines.";
-  const text = `$${name}\n\n  ${what}\n`;
+  const words = findVariable(name, known.variables);
+  if (words === undefined && mentions.length === 0) return undefined;
+  const text =
+    words === undefined ? `$${name}\n\n  A variable that only this configuration defines.\n` : printVariable(words);
   return source === undefined ? text : `${text}\n${printPlaces(mentions, "Mentioned", "Not mentioned")}`;
+}
+
+function printVariable({ name, isFamily, canBeSet, module, doc }: VariableWords): string {
+  return printEntry(`$${name}${isFamily ? "NAME" : ""}`, canBeSet ? [doc, "Can be set."] : [doc], [
+    ["file", "nginx.conf"],
+    ["module", module],
+  ]);
 }
 
 function printEntry(head: string, sentences: readonly string[], facts: readonly (readonly [string, string])[]): string {
@@ -164,7 +179,7 @@ async function knownNames(): Promise<Known> {
   return {
     catalog: nginxCatalog(nginxKinds),
     keywords: flattenKeywords(keywordReference()),
-    isVariable: (name) => nginxKinds.some((kind) => kind.isVariable?.(name) ?? false),
+    variables: nginxKinds.flatMap((kind) => kind.variables ?? []),
   };
 }
 
@@ -179,7 +194,7 @@ async function loadNginx(path: string, prefix: string | undefined, known: Known)
     prefix: prefix === undefined ? confPrefix : `${fullName(prefix, `${process.cwd()}/`).replace(/\/+$/, "")}/`,
     confPrefix,
     lookUp: reader.lookUp,
-    isVariable: known.isVariable,
+    isVariable: (name) => findVariable(name, known.variables) !== undefined,
   });
   for (const diagnostic of diagnostics) printError(`tandem: ${printDiagnostic(diagnostic)}`);
   return source.text === undefined ? null : { main, source };

@@ -6,12 +6,13 @@ import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { parseArgs } from "node:util";
 import type { Catalog } from "../conf/catalog.ts";
-import { type Description, describeName } from "../conf/describe.ts";
+import { type Description, describeName, type VariableWords } from "../conf/describe.ts";
 import { NGINX_DIRECTIVES } from "../conf/nginx/directive-names.ts";
 import { type KeywordEntry, keywordSyntax } from "./keepalived-keywords.ts";
 
 const GENERATED = "<!-- Written by `npm run reference`; edit the declarations of the directives instead. -->\n";
 const KEEPALIVED_PAGE = "keepalived.md";
+const VARIABLES_PAGE = "nginx-variables.md";
 const MISSING_PAGE = "nginx-not-implemented.md";
 
 function printDirective({ name, syntax, standard, contexts, doc, notes }: Description): string {
@@ -26,7 +27,11 @@ function printDirective({ name, syntax, standard, contexts, doc, notes }: Descri
 }
 
 /** File names and texts of all pages, an index among them. */
-export function renderReference(catalog: Catalog, keywords: readonly KeywordEntry[]): ReadonlyMap<string, string> {
+export function renderReference(
+  catalog: Catalog,
+  keywords: readonly KeywordEntry[],
+  variables: readonly VariableWords[],
+): ReadonlyMap<string, string> {
   const pages = new Map<string, string>();
   const index: string[] = [];
   for (const { name, directives } of catalog.modules) {
@@ -40,6 +45,8 @@ export function renderReference(catalog: Catalog, keywords: readonly KeywordEntr
     index.push(`* [${name}](${file}): ${links.join(" · ")}`);
   }
   pages.set(KEEPALIVED_PAGE, renderKeywords(keywords));
+  pages.set(VARIABLES_PAGE, renderVariables(variables));
+  index.push(`* [variables](${VARIABLES_PAGE}): what requests have by themselves`);
   pages.set(MISSING_PAGE, renderMissing(catalog));
   index.push(`* [not implemented](${MISSING_PAGE}): directives of nginx that are refused`);
   const keepalived = `[All keywords](${KEEPALIVED_PAGE})`;
@@ -49,6 +56,21 @@ export function renderReference(catalog: Catalog, keywords: readonly KeywordEntr
   );
   return pages;
 }
+
+/** One line per variable, by modules. */
+function renderVariables(variables: readonly VariableWords[]): string {
+  const sections = new Map<string, string[]>();
+  for (const { name, isFamily, canBeSet, module, doc } of variables) {
+    const lines = sections.get(module) ?? [];
+    sections.set(module, lines);
+    lines.push(`* \`$${name}${isFamily ? "NAME" : ""}\`: ${doc}${canBeSet ? " Can be set." : ""}`);
+  }
+  const text = [...sections].map(([module, lines]) => `## ${module}\n\n${lines.sort().join("\n")}\n`).join("\n");
+  return `${GENERATED}\n# nginx.conf: variables\n\n${VARIABLES_TEXT}\n\n${text}`;
+}
+
+const VARIABLES_TEXT =
+  "A configuration defines others with `set`, `map`, `geo`, `split_clients` and named captures. Families take a name.";
 
 /** nginx's directives without a declaration, by nginx's modules. */
 function renderMissing({ declarations }: Catalog): string {
@@ -96,7 +118,8 @@ export async function referencePages(): Promise<ReadonlyMap<string, string>> {
     import("../conf/keepalived/root.ts"),
     import("./keepalived-keywords.ts"),
   ]);
-  return renderReference(nginxCatalog(nginxKinds), flattenKeywords(keywordReference()));
+  const variables = nginxKinds.flatMap((kind) => kind.variables ?? []);
+  return renderReference(nginxCatalog(nginxKinds), flattenKeywords(keywordReference()), variables);
 }
 
 const USAGE = `usage: tandem reference [FOLDER]

@@ -20,6 +20,25 @@ export interface Description {
   readonly notes: readonly string[];
 }
 
+/** A variable that needs no definition. */
+export interface VariableWords {
+  /** Lower case, without `$`; a family ends with an underscore: `arg_` of `$arg_name`. */
+  readonly name: string;
+  readonly isFamily: boolean;
+  /** `set` may change it. */
+  readonly canBeSet: boolean;
+  readonly module: string;
+  readonly doc: string;
+}
+
+/** The words about a variable, undefined when it needs a definition. */
+export function findVariable(name: string, known: readonly VariableWords[]): VariableWords | undefined {
+  return (
+    known.find((one) => !one.isFamily && one.name === name) ??
+    known.find((one) => one.isFamily && name.startsWith(one.name))
+  );
+}
+
 const INHERIT_NOTES: Readonly<Record<Inherit, string | undefined>> = {
   all: undefined,
   conditions: "Inherited only into `if` and `limit_except`.",

@@ -2,6 +2,7 @@
 import { latin1 } from "../base/bytes.ts";
 import { NGINX_VERSION } from "../base/version.ts";
 import { parseOffset } from "../conf/units.ts";
+import type { TcpInfo } from "../io/stream.ts";
 import { printHttpDate } from "../wire/http1/date.ts";
 import { AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HOST, REFERER, USER_AGENT } from "../wire/http1/fields.ts";
 import { findArg } from "../wire/http1/uri.ts";
@@ -68,6 +69,14 @@ function setLimitRate(request: Request, value: string): void {
   else request.limitRate = rate;
 }
 
+/** A number that the kernel knows of the connection; none for a unix socket. */
+function tcpInfo(pick: (info: TcpInfo) => number): Getter {
+  return ({ connection }) => {
+    const info = connection.stream.tcpInfo();
+    return info === undefined ? undefined : String(pick(info));
+  };
+}
+
 /** None while the request line isn't whole; "" when it was refused. */
 function uriOf({ uri, head }: Request): string | undefined {
   return uri === "" && head.inRequestLine ? undefined : uri;
@@ -97,82 +106,177 @@ function proxyTlv(name: string): Getter {
 
 /** Variables with names of their own. */
 export const CORE_VARIABLES: readonly Variable[] = [
-  { name: "http_host", get: (r) => r.head.knownValue(HOST) },
-  { name: "http_user_agent", get: (r) => r.head.knownValue(USER_AGENT) },
-  { name: "http_referer", get: (r) => r.head.knownValue(REFERER) },
-  { name: "content_length", get: (r) => (r.chunkedBody ? undefined : r.head.knownValue(CONTENT_LENGTH)) },
-  { name: "content_type", get: (r) => r.head.knownValue(CONTENT_TYPE) },
-  { name: "host", get: hostOf },
-  { name: "request_port", get: (r) => (r.port === 0 ? "" : String(r.port)) },
-  { name: "is_request_port", get: (r) => (r.port === 0 ? "" : ":") },
-  { name: "binary_remote_addr", get: binaryAddress },
-  { name: "remote_addr", get: (r) => r.connection.remoteAddress },
-  { name: "remote_port", get: remotePort },
-  { name: "proxy_protocol_addr", get: proxyEnd(({ source }) => source.address) },
-  { name: "proxy_protocol_port", get: proxyEnd(({ source }) => source.port) },
-  { name: "proxy_protocol_server_addr", get: proxyEnd(({ destination }) => destination.address) },
-  { name: "proxy_protocol_server_port", get: proxyEnd(({ destination }) => destination.port) },
-  { name: "server_addr", get: (r) => r.connection.localAddress },
-  { name: "server_port", get: serverPort },
+  { name: "http_host", doc: "The Host line as it was sent.", get: (r) => r.head.knownValue(HOST) },
+  { name: "http_user_agent", doc: "The User-Agent line.", get: (r) => r.head.knownValue(USER_AGENT) },
+  { name: "http_referer", doc: "The Referer line.", get: (r) => r.head.knownValue(REFERER) },
+  {
+    name: "content_length",
+    doc: "The Content-Length line.",
+    get: (r) => (r.chunkedBody ? undefined : r.head.knownValue(CONTENT_LENGTH)),
+  },
+  { name: "content_type", doc: "The Content-Type line of the request.", get: (r) => r.head.knownValue(CONTENT_TYPE) },
+  {
+    name: "host",
+    doc: "Host of the request line or the Host line, in lower case and without port; else the server's first name.",
+    get: hostOf,
+  },
+  { name: "request_port", doc: "The port that the request names.", get: (r) => (r.port === 0 ? "" : String(r.port)) },
+  { name: "is_request_port", doc: "`:` when the request names a port.", get: (r) => (r.port === 0 ? "" : ":") },
+  {
+    name: "binary_remote_addr",
+    doc: "The client's address in 4 or 16 bytes: a short key for zones.",
+    get: binaryAddress,
+  },
+  { name: "remote_addr", doc: "The client's address.", get: (r) => r.connection.remoteAddress },
+  { name: "remote_port", doc: "The client's port.", get: remotePort },
+  {
+    name: "proxy_protocol_addr",
+    doc: "The client's address that a PROXY protocol header tells.",
+    get: proxyEnd(({ source }) => source.address),
+  },
+  {
+    name: "proxy_protocol_port",
+    doc: "The client's port that a PROXY protocol header tells.",
+    get: proxyEnd(({ source }) => source.port),
+  },
+  {
+    name: "proxy_protocol_server_addr",
+    doc: "The server's address that a PROXY protocol header tells.",
+    get: proxyEnd(({ destination }) => destination.address),
+  },
+  {
+    name: "proxy_protocol_server_port",
+    doc: "The server's port that a PROXY protocol header tells.",
+    get: proxyEnd(({ destination }) => destination.port),
+  },
+  { name: "server_addr", doc: "The address that the client has connected to.", get: (r) => r.connection.localAddress },
+  { name: "server_port", doc: "The port that the client has connected to.", get: serverPort },
   {
     name: "server_protocol",
-    get: (r) => (r.head.protocolStart < 0 ? "" : r.head.text(r.head.protocolStart, r.head.lineEnd).trimEnd()),
+    doc: "`HTTP/1.0` or `HTTP/1.1`.",
+    get: (r) =>
+      r.head.protocolStart < 0 || r.head.inRequestLine
+        ? ""
+        : r.head.text(r.head.protocolStart, r.head.lineEnd).trimEnd(),
   },
-  { name: "scheme", get: () => "http" },
-  { name: "https", get: () => "" },
-  { name: "request_uri", get: (r) => r.unparsedUri },
-  { name: "uri", get: uriOf },
-  { name: "document_uri", get: uriOf },
-  { name: "request", get: (r) => (r.head.lineEnd === 0 ? undefined : r.requestLine) },
-  { name: "document_root", get: documentRoot },
-  { name: "realpath_root", get: (r) => realPath(r, documentRoot(r)) },
-  { name: "query_string", get: argsOf },
+  { name: "scheme", doc: "`http`.", get: () => "http" },
+  { name: "https", doc: "Empty without TLS.", get: () => "" },
+  {
+    name: "request_uri",
+    doc: "The URI with its arguments, as it was sent.",
+    get: (r) => (r.uri === "" ? "" : r.unparsedUri),
+  },
+  { name: "uri", doc: "The path as it is now, decoded and normalised.", get: uriOf },
+  { name: "document_uri", doc: "The same as $uri.", get: uriOf },
+  { name: "request", doc: "The request line.", get: (r) => (r.head.lineEnd === 0 ? undefined : r.requestLine) },
+  { name: "document_root", doc: "`root` or `alias` of the location.", get: documentRoot },
+  {
+    name: "realpath_root",
+    doc: "`root` or `alias` of the location, without symbolic links.",
+    get: (r) => realPath(r, documentRoot(r)),
+  },
+  { name: "query_string", doc: "The same as $args.", get: argsOf },
   {
     name: "args",
+    doc: "The arguments behind the question mark.",
     get: argsOf,
     set: (r, value) => {
       r.args = value;
       r.validUnparsedUri = false;
     },
   },
-  { name: "is_args", get: (r) => (r.args === "" ? "" : "?") },
-  { name: "request_filename", get: (r) => mapPath(r, r.uri) },
-  { name: "server_name", get: (r) => r.server.name },
-  { name: "request_method", get: (r) => (r.method === 0 && r.head.methodEnd === 0 ? undefined : r.methodName) },
-  { name: "remote_user", get: remoteUser },
-  { name: "bytes_sent", get: (r) => String(r.sentBytes) },
-  { name: "body_bytes_sent", get: (r) => String(Math.max(0, r.sentBytes - r.headerBytes)) },
-  { name: "pipe", get: (r) => (r.pipelined ? "p" : ".") },
-  { name: "request_body", get: (r) => r.body?.text },
-  { name: "request_body_file", get: (r) => r.body?.file?.path },
-  { name: "request_completion", get: (r) => (r.complete ? "OK" : "") },
-  { name: "request_length", get: (r) => String(r.requestLength) },
-  { name: "request_time", get: (r) => seconds(r.connection.worker.ports.reactor.clock.now() - r.startMs) },
-  { name: "request_id", get: requestId },
-  { name: "status", get: statusOf },
+  { name: "is_args", doc: "`?` when there are arguments.", get: (r) => (r.args === "" ? "" : "?") },
+  { name: "request_filename", doc: "The path of the file that the request names.", get: (r) => mapPath(r, r.uri) },
+  { name: "server_name", doc: "The first name of the server.", get: (r) => r.server.name },
+  { name: "request_method", doc: "The method.", get: (r) => (r.head.inRequestLine ? undefined : r.methodName) },
+  { name: "remote_user", doc: "The user name of Basic authentication.", get: remoteUser },
+  { name: "bytes_sent", doc: "Bytes that were sent to the client, header and body.", get: (r) => String(r.sentBytes) },
+  {
+    name: "body_bytes_sent",
+    doc: "Bytes of the answer's body that were sent to the client.",
+    get: (r) => String(Math.max(0, r.sentBytes - r.headerBytes)),
+  },
+  { name: "pipe", doc: "`p` for a pipelined request, else `.`.", get: (r) => (r.pipelined ? "p" : ".") },
+  { name: "request_body", doc: "The request's body, when it was read into memory.", get: (r) => r.body?.text },
+  {
+    name: "request_body_file",
+    doc: "Path of the temporary file with the request's body.",
+    get: (r) => r.body?.file?.path,
+  },
+  { name: "request_completion", doc: "`OK` when the whole answer was sent.", get: (r) => (r.complete ? "OK" : "") },
+  { name: "request_length", doc: "Bytes of the request, header and body.", get: (r) => String(r.requestLength) },
+  {
+    name: "request_time",
+    doc: "Seconds since the first byte of the request.",
+    get: (r) => seconds(r.connection.worker.ports.reactor.clock.now() - r.startMs),
+  },
+  { name: "request_id", doc: "16 random bytes in hexadecimal digits.", get: requestId },
+  { name: "status", doc: "The status of the answer.", get: statusOf },
   {
     name: "sent_http_content_type",
+    doc: "The Content-Type line of the answer.",
     get: (r) => (r.contentType === "" ? undefined : r.contentType + (r.charset === "" ? "" : `; charset=${r.charset}`)),
   },
-  { name: "sent_http_content_length", get: (r) => (r.answerLength >= 0 ? String(r.answerLength) : undefined) },
-  { name: "sent_http_location", get: (r) => (r.locationIndex < 0 ? undefined : r.headerValues[r.locationIndex]) },
-  { name: "sent_http_last_modified", get: (r) => (r.lastModified >= 0 ? printHttpDate(r.lastModified) : undefined) },
-  { name: "sent_http_connection", get: sentConnection },
-  { name: "sent_http_keep_alive", get: sentKeepAlive },
-  { name: "sent_http_transfer_encoding", get: (r) => (r.chunkedAnswer ? "chunked" : undefined) },
-  { name: "limit_rate", get: limitRate, set: setLimitRate },
-  { name: "connection", get: (r) => String(r.connection.number) },
-  { name: "connection_requests", get: (r) => String(r.connection.requests) },
+  {
+    name: "sent_http_content_length",
+    doc: "The Content-Length line of the answer.",
+    get: (r) => (r.answerLength >= 0 ? String(r.answerLength) : undefined),
+  },
+  {
+    name: "sent_http_location",
+    doc: "The Location line of the answer.",
+    get: (r) => (r.locationIndex < 0 ? undefined : r.headerValues[r.locationIndex]),
+  },
+  {
+    name: "sent_http_last_modified",
+    doc: "The Last-Modified line of the answer.",
+    get: (r) => (r.lastModified >= 0 ? printHttpDate(r.lastModified) : undefined),
+  },
+  { name: "sent_http_connection", doc: "The Connection line of the answer.", get: sentConnection },
+  { name: "sent_http_keep_alive", doc: "The Keep-Alive line of the answer.", get: sentKeepAlive },
+  {
+    name: "sent_http_transfer_encoding",
+    doc: "The Transfer-Encoding line of the answer.",
+    get: (r) => (r.chunkedAnswer ? "chunked" : undefined),
+  },
+  { name: "limit_rate", doc: "Bytes a second of the answer; 0 for any.", get: limitRate, set: setLimitRate },
+  { name: "connection", doc: "Number of the connection.", get: (r) => String(r.connection.number) },
+  {
+    name: "connection_requests",
+    doc: "Number of the request within its connection.",
+    get: (r) => String(r.connection.requests),
+  },
   {
     name: "connection_time",
+    doc: "Seconds since the connection was accepted.",
     get: (r) => seconds(r.connection.worker.ports.reactor.clock.now() - r.connection.startMs),
   },
-  { name: "nginx_version", get: () => NGINX_VERSION },
-  { name: "hostname", get: (r) => r.connection.worker.ports.hostName },
-  { name: "pid", get: (r) => String(r.connection.worker.ports.processId) },
-  { name: "msec", get: (r) => seconds(r.connection.worker.ports.reactor.clock.wall()) },
-  { name: "time_iso8601", get: (r) => r.connection.worker.dates.iso() },
-  { name: "time_local", get: (r) => r.connection.worker.dates.log() },
+  { name: "nginx_version", doc: "The version of nginx that is spoken.", get: () => NGINX_VERSION },
+  { name: "hostname", doc: "The machine's name.", get: (r) => r.connection.worker.ports.hostName },
+  { name: "pid", doc: "Number of the worker process.", get: (r) => String(r.connection.worker.ports.processId) },
+  {
+    name: "msec",
+    doc: "Seconds since 1970, with milliseconds.",
+    get: (r) => seconds(r.connection.worker.ports.reactor.clock.wall()),
+  },
+  { name: "time_iso8601", doc: "Local time as ISO 8601 has it.", get: (r) => r.connection.worker.dates.iso() },
+  {
+    name: "tcpinfo_rtt",
+    doc: "The client's round-trip time in microseconds, as the kernel measures it.",
+    get: tcpInfo((info) => info.rttUs),
+  },
+  {
+    name: "tcpinfo_rttvar",
+    doc: "Variance of the round-trip time in microseconds.",
+    get: tcpInfo((info) => info.rttVarianceUs),
+  },
+  {
+    name: "tcpinfo_snd_cwnd",
+    doc: "The congestion window in segments.",
+    get: tcpInfo((info) => info.congestionWindow),
+  },
+  { name: "tcpinfo_rcv_space", doc: "The receive window in bytes.", get: tcpInfo((info) => info.receiveSpaceBytes) },
+  { name: "time_local", doc: "Local time as access logs have it.", get: (r) => r.connection.worker.dates.log() },
 ];
 
 function sentConnection(request: Request): string {
@@ -249,10 +353,18 @@ function sentTrailer(rest: string): Getter {
 
 /** Families of variables. */
 export const CORE_PREFIXES: readonly VariablePrefix[] = [
-  { prefix: "http_", bind: requestHeader },
-  { prefix: "sent_http_", bind: sentHeader },
-  { prefix: "sent_trailer_", bind: sentTrailer },
-  { prefix: "proxy_protocol_tlv_", bind: proxyTlv },
-  { prefix: "cookie_", bind: (rest) => (request) => request.cookie(rest) },
-  { prefix: "arg_", bind: (rest) => (request) => findArg(request.args, rest) },
+  {
+    prefix: "http_",
+    doc: "A line of the request's header, by its name in lower case with underscores.",
+    bind: requestHeader,
+  },
+  { prefix: "sent_http_", doc: "A line of the answer's header.", bind: sentHeader },
+  { prefix: "sent_trailer_", doc: "A line of the answer's trailer.", bind: sentTrailer },
+  {
+    prefix: "proxy_protocol_tlv_",
+    doc: "A field of a PROXY protocol header: `alpn`, `authority`, `unique_id`, `ssl`, `netns`, `ssl_verify`, `ssl_version`, `ssl_cn`, `ssl_cipher`, `ssl_sig_alg`, `ssl_key_alg`, `0xHH`.",
+    bind: proxyTlv,
+  },
+  { prefix: "cookie_", doc: "A cookie.", bind: (rest) => (request) => request.cookie(rest) },
+  { prefix: "arg_", doc: "An argument of the request line.", bind: (rest) => (request) => findArg(request.args, rest) },
 ];

@@ -88,6 +88,9 @@ export function applyHead(request: Request, point: ListeningPoint): number {
   request.requestLength = head.scanned;
   if (!setUri(request)) {
     request.connection.logError("info", "client sent invalid request", undefined, READING_LINE);
+    // To nginx the header lines behind such a line have not come yet.
+    head.forgetFields();
+    request.requestLength = head.lineSize;
     return 400;
   }
   if (head.hostEnd >= 0) {

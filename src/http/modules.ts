@@ -1,4 +1,5 @@
 /** All modules in the order that nginx registers them: filters of the header run from the last to the first, and so do handlers of a phase. */
+import type { VariableWords } from "../conf/describe.ts";
 import { CORE_PREFIXES, CORE_VARIABLES } from "./core-variables.ts";
 import type { HttpModule } from "./module.ts";
 import { access } from "./modules/access.ts";
@@ -67,6 +68,15 @@ export const httpModules: readonly HttpModule[] = [
   upstreamZone,
   rewrite,
 ] as unknown as readonly HttpModule[];
+
+/** All variables for people, by the modules that bring them. */
+export function describeVariables(): readonly VariableWords[] {
+  const core = { name: "http core", variables: CORE_VARIABLES, prefixes: CORE_PREFIXES };
+  return [core, ...httpModules].flatMap(({ name: module, variables = [], prefixes = [] }) => [
+    ...variables.map(({ name, doc, set }) => ({ name, isFamily: false, canBeSet: set !== undefined, module, doc })),
+    ...prefixes.map(({ prefix, doc }) => ({ name: prefix, isFamily: true, canBeSet: false, module, doc })),
+  ]);
+}
 
 /** A fresh set of all variables, for one configuration. */
 export function httpVariables(): Variables {

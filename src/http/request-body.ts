@@ -17,6 +17,14 @@ export function beginBody(request: Request): void {
 
 /** Uses the part of the body that lies in the input. 0, or the status to answer when it is malformed or not wanted. */
 export function consumeBody(request: Request, input: Input): number {
+  const start = input.at;
+  const status = consume(request, input);
+  // nginx does not count what it throws away.
+  if (request.bodyReader !== undefined) request.requestLength += input.at - start;
+  return status;
+}
+
+function consume(request: Request, input: Input): number {
   const reader = request.bodyReader;
   while (input.at < input.end && request.bodyLeft !== 0) {
     if (request.bodyLeft > 0) {

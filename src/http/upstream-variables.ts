@@ -43,18 +43,30 @@ function cookie(rest: string): Getter {
 
 /** Variables with names of their own. */
 export const UPSTREAM_VARIABLES: readonly Variable[] = [
-  { name: "upstream_addr", get: list((one) => one.peer) },
-  { name: "upstream_status", get: list((one) => (one.status === 0 ? "-" : String(one.status))) },
-  { name: "upstream_connect_time", get: list((one) => time(one.connectMs)) },
-  { name: "upstream_header_time", get: list((one) => time(one.headerMs)) },
-  { name: "upstream_response_time", get: list((one) => time(one.responseMs)) },
-  { name: "upstream_response_length", get: list((one) => String(one.bodyBytes)) },
-  { name: "upstream_bytes_received", get: list((one) => String(one.receivedBytes)) },
-  { name: "upstream_bytes_sent", get: list((one) => String(one.sentBytes)) },
+  { name: "upstream_addr", doc: "Addresses of the peers that were asked.", get: list((one) => one.peer) },
+  {
+    name: "upstream_status",
+    doc: "Statuses of their answers.",
+    get: list((one) => (one.status === 0 ? "-" : String(one.status))),
+  },
+  { name: "upstream_connect_time", doc: "Seconds until each was connected.", get: list((one) => time(one.connectMs)) },
+  {
+    name: "upstream_header_time",
+    doc: "Seconds until each had sent its header.",
+    get: list((one) => time(one.headerMs)),
+  },
+  {
+    name: "upstream_response_time",
+    doc: "Seconds until each had sent everything.",
+    get: list((one) => time(one.responseMs)),
+  },
+  { name: "upstream_response_length", doc: "Bytes of each answer's body.", get: list((one) => String(one.bodyBytes)) },
+  { name: "upstream_bytes_received", doc: "Bytes received from each.", get: list((one) => String(one.receivedBytes)) },
+  { name: "upstream_bytes_sent", doc: "Bytes sent to each.", get: list((one) => String(one.sentBytes)) },
 ];
 
 /** Families of variables. */
 export const UPSTREAM_PREFIXES: readonly VariablePrefix[] = [
-  { prefix: "upstream_http_", bind: header },
-  { prefix: "upstream_cookie_", bind: cookie },
+  { prefix: "upstream_http_", doc: "A line of the upstream's header.", bind: header },
+  { prefix: "upstream_cookie_", doc: "A cookie that the upstream sets.", bind: cookie },
 ];

@@ -13,8 +13,10 @@ export type Setter = (request: Request, value: string) => void;
 
 /** A variable that a module brings. */
 export interface Variable {
-  /** Lower case, without `$`. A name that ends with `_` is a prefix (`arg_`): `get` is made for the rest of the name. */
+  /** Lower case, without `$`. */
   readonly name: string;
+  /** One sentence for `tandem explain` and the reference. */
+  readonly doc: string;
   readonly get: Getter;
   /** For `set $name value`. */
   readonly set?: Setter;
@@ -23,6 +25,7 @@ export interface Variable {
 /** A family of variables with a common prefix: `$arg_x`, `$http_x`. */
 export interface VariablePrefix {
   readonly prefix: string;
+  readonly doc: string;
   /** The getter for one name, given what follows the prefix. */
   bind(rest: string): Getter;
 }

@@ -9,6 +9,15 @@ import type { Memory } from "./memory.ts";
 /** An end of a connection: an address and port, or the path of a unix socket ("" for an unnamed one). */
 export type Endpoint = { readonly ip: IpAddress; readonly port: number } | { readonly path: string };
 
+/** What the kernel knows of a TCP connection (TCP_INFO). */
+export interface TcpInfo {
+  readonly rttUs: number;
+  readonly rttVarianceUs: number;
+  /** Segments. */
+  readonly congestionWindow: number;
+  readonly receiveSpaceBytes: number;
+}
+
 /** What a stream tells whoever owns it. No function of it may throw. */
 export interface StreamOwner {
   /** `memory.bytes[start, end)` has arrived. Lent: copy what must outlive this call. */
@@ -47,6 +56,8 @@ export interface Stream {
   setNoDelay(on: boolean): void;
   setCork(on: boolean): void;
   setResetOnClose(): void;
+  /** Undefined for a unix socket. */
+  tcpInfo(): TcpInfo | undefined;
   /** Releases the socket; the owner hears nothing more. Safe to call once, also from inside a callback. */
   close(): void;
 }

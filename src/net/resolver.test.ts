@@ -109,6 +109,7 @@ class Network {
       setNoDelay: () => {},
       setCork: () => {},
       setResetOnClose: () => {},
+      tcpInfo: () => undefined,
       close: () => {
         state.closed = true;
       },

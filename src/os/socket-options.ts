@@ -1,9 +1,25 @@
 /** Options of sockets that are one int, and SO_LINGER: the value travels through a page of its owner's, not through the heap. */
 import type { Memory } from "../io/memory.ts";
-import type { Endpoint } from "../io/stream.ts";
+import type { Endpoint, TcpInfo } from "../io/stream.ts";
 import { errno } from "./ffi/native.ts";
-import { getsockname, getsockopt, SO_ERROR, SO_LINGER, SOL_SOCKET, setsockopt } from "./ffi/sockets.ts";
+import {
+  getsockname,
+  getsockopt,
+  IPPROTO_TCP,
+  SO_ERROR,
+  SO_LINGER,
+  SOL_SOCKET,
+  setsockopt,
+  TCP_INFO,
+} from "./ffi/sockets.ts";
 import { decodeEndpoint, SOCKADDR_BYTES } from "./sockaddr.ts";
+
+/** Words of `struct tcp_info` (linux/tcp.h), and as many bytes of it as are asked for. */
+const TCP_INFO_BYTES = 104;
+const TCP_INFO_RTT = 17;
+const TCP_INFO_RTT_VARIANCE = 18;
+const TCP_INFO_CONGESTION_WINDOW = 20;
+const TCP_INFO_RECEIVE_SPACE = 24;
 
 /** Reads and sets options and addresses of sockets. One per thread of execution; costs one page of memory. */
 export class SocketOptions {
@@ -39,6 +55,21 @@ export class SocketOptions {
     this.#words[0] = 1;
     this.#words[1] = 0;
     setsockopt(fd, SOL_SOCKET, SO_LINGER, this.#memory.address, 8);
+  }
+
+  /** Undefined when it is no TCP socket. */
+  tcpInfo(fd: number): TcpInfo | undefined {
+    const words = this.#words;
+    const { address } = this.#memory;
+    words[0] = TCP_INFO_BYTES;
+    if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, address + 4, address) < 0) return undefined;
+    const word = (index: number): number => (words[1 + index] as number) >>> 0;
+    return {
+      rttUs: word(TCP_INFO_RTT),
+      rttVarianceUs: word(TCP_INFO_RTT_VARIANCE),
+      congestionWindow: word(TCP_INFO_CONGESTION_WINDOW),
+      receiveSpaceBytes: word(TCP_INFO_RECEIVE_SPACE),
+    };
   }
 
   /** Where a socket is bound to; an unnamed unix socket when the call fails. */

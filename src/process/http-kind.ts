@@ -7,7 +7,7 @@ import { createHttpService } from "../http/http-service.ts";
 import { core } from "../http/modules/core.ts";
 import { accessLogFiles, log } from "../http/modules/log.ts";
 import { proxy } from "../http/modules/proxy.ts";
-import { httpModules, httpVariables } from "../http/modules.ts";
+import { describeVariables, httpModules, httpVariables } from "../http/modules.ts";
 import { planHttp } from "../http/plan.ts";
 import type { HttpPorts } from "../http/service.ts";
 import type { Service } from "../io/service.ts";
@@ -88,6 +88,7 @@ export function httpKind(): ServiceKind {
   return {
     name: "http",
     modules: httpModules as readonly ConfModule<Directives>[],
+    variables: describeVariables(),
     isVariable: (name) => variables.has(name),
     isConstant: (name) => variables.isConstant(name),
     plan(main, report): ServicePlan {

@@ -2,8 +2,10 @@
  * What the processes know of a service: which directives it has, what a configuration needs of the master, and how a worker
  * runs it. One `ServiceKind` per service (http; later stream, mail); the master and the workers are given a list of them.
  */
+
 import type { HostLookup } from "../base/ip.ts";
 import type { Log } from "../base/log.ts";
+import type { VariableWords } from "../conf/describe.ts";
 import type { Scope } from "../conf/scope.ts";
 import type { ConfModule, Directives, Report } from "../conf/slot.ts";
 import type { Datagrams } from "../io/datagram.ts";
@@ -49,6 +51,8 @@ export interface ServicePlan {
 export interface ServiceKind {
   readonly name: string;
   readonly modules: readonly ConfModule<Directives>[];
+  /** Variables that need no definition, for people. */
+  readonly variables?: readonly VariableWords[];
   /** Whether a variable (lower case) exists that no directive of the configuration defines. */
   isVariable?(name: string): boolean;
   /** Whether a variable (lower case) is one that a configuration may not define or set. */

@@ -485,9 +485,17 @@ function forwardedFor({ head, connection }: Request): string {
 }
 
 const variables: readonly Variable[] = [
-  { name: "proxy_host", get: (request) => request.exchange?.destination?.hostHeader },
-  { name: "proxy_port", get: (request) => request.exchange?.destination?.port },
-  { name: "proxy_add_x_forwarded_for", get: forwardedFor },
+  {
+    name: "proxy_host",
+    doc: "Name and port of `proxy_pass`.",
+    get: (request) => request.exchange?.destination?.hostHeader,
+  },
+  { name: "proxy_port", doc: "Port of `proxy_pass`.", get: (request) => request.exchange?.destination?.port },
+  {
+    name: "proxy_add_x_forwarded_for",
+    doc: "X-Forwarded-For of the request with the client's address behind it.",
+    get: forwardedFor,
+  },
 ];
 
 export const proxy = httpModule({

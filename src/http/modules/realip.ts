@@ -92,9 +92,14 @@ function portOf(remote: Endpoint): string {
 const variables: readonly Variable[] = [
   {
     name: "realip_remote_addr",
+    doc: "The other end's address, whatever client it names.",
     get: ({ connection: { stream } }) => ("ip" in stream.remote ? printIp(stream.remote.ip) : "unix:"),
   },
-  { name: "realip_remote_port", get: ({ connection: { stream } }) => portOf(stream.remote) },
+  {
+    name: "realip_remote_port",
+    doc: "The other end's port.",
+    get: ({ connection: { stream } }) => portOf(stream.remote),
+  },
 ];
 
 export const realip = httpModule({

@@ -39,10 +39,14 @@ export const stubStatus = httpModule({
   name: "stub_status",
   directives,
   variables: [
-    { name: "connections_active", get: (r) => String(total(r).active) },
-    { name: "connections_reading", get: (r) => String(total(r).reading) },
-    { name: "connections_writing", get: (r) => String(total(r).writing) },
-    { name: "connections_waiting", get: (r) => String(total(r).waiting) },
+    { name: "connections_active", doc: "Connections with clients.", get: (r) => String(total(r).active) },
+    {
+      name: "connections_reading",
+      doc: "Connections whose request is being read.",
+      get: (r) => String(total(r).reading),
+    },
+    { name: "connections_writing", doc: "Connections that are being answered.", get: (r) => String(total(r).writing) },
+    { name: "connections_waiting", doc: "Idle connections.", get: (r) => String(total(r).waiting) },
   ],
   contentHandler: (conf) => (conf.stub_status ? serve : undefined),
 });

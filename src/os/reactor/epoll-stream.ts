@@ -10,7 +10,7 @@
  * | writeBlocked | a write took less than it was offered: OUT has to be passed on                              |
  */
 import type { Memory } from "../../io/memory.ts";
-import type { Endpoint, Stream, StreamOwner } from "../../io/stream.ts";
+import type { Endpoint, Stream, StreamOwner, TcpInfo } from "../../io/stream.ts";
 import { EAGAIN, EINTR, ENODATA, EPIPE } from "../errno.ts";
 import { EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, EPOLLRDHUP } from "../ffi/epoll.ts";
 import { close } from "../ffi/files.ts";
@@ -260,6 +260,10 @@ export class EpollStream implements Stream {
 
   setResetOnClose(): void {
     if (!this.closed) this.host.socketOptions.setResetOnClose(this.fd);
+  }
+
+  tcpInfo(): TcpInfo | undefined {
+    return this.closed ? undefined : this.host.socketOptions.tcpInfo(this.fd);
   }
 
   close(): void {

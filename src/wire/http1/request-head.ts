@@ -140,16 +140,26 @@ export class RequestHead {
     this.complexUri = false;
     this.quotedUri = false;
     this.emptyPath = false;
+    this.forgetFields();
+    this.lineEnd = 0;
+    this.lineStart = 0;
+    this.bufferEnd = 0;
+    this.buffersUsed = 0;
+  }
+
+  /** As if there were no header lines. */
+  forgetFields(): void {
     // Faster than a fill: heads are short, and most of the known fields are absent.
     for (let at = this.fieldCount * FIELD_STRIDE - 1; at >= 0; at -= FIELD_STRIDE) {
       const field = this.fields[at] as number;
       if (field >= 0) this.known[field] = -1;
     }
     this.fieldCount = 0;
-    this.lineEnd = 0;
-    this.lineStart = 0;
-    this.bufferEnd = 0;
-    this.buffersUsed = 0;
+  }
+
+  /** Bytes of the request line with its end; it must be whole. */
+  get lineSize(): number {
+    return this.lineEnd + (this.bytes[this.base + this.lineEnd] === CR ? 2 : 1);
   }
 
   /** True until the first byte of a request line has been seen. */
