@@ -3,7 +3,6 @@
  * always its end: a peer has nothing to say before it is asked.
  */
 import type { Memory } from "../io/memory.ts";
-import type { ConnectSettings } from "../io/reactor.ts";
 import type { Endpoint, Stream, StreamOwner } from "../io/stream.ts";
 import { Timed } from "../net/timers.ts";
 import type { KeepAliveSettings, Upstream } from "./upstream-group.ts";
@@ -39,11 +38,7 @@ export class PeerConnection extends Timed implements StreamOwner {
   constructor(
     worker: Worker,
     upstream: Upstream,
-    remote: {
-      readonly endpoint: Endpoint;
-      readonly local: Endpoint | undefined;
-      readonly settings: ConnectSettings | undefined;
-    },
+    remote: { readonly endpoint: Endpoint; readonly local: Endpoint | undefined },
     exchange: PeerUser,
   ) {
     super();
@@ -53,7 +48,7 @@ export class PeerConnection extends Timed implements StreamOwner {
     this.exchange = exchange;
     const { reactor } = worker.ports;
     this.startMs = reactor.clock.now();
-    this.stream = reactor.connect(remote.endpoint, remote.local, this, remote.settings);
+    this.stream = reactor.connect(remote.endpoint, remote.local, this);
   }
 
   /** An exchange begins to use it. */

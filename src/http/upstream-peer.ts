@@ -62,6 +62,8 @@ const EPERM = 1;
 const ENOENT = 2;
 const EACCES = 13;
 const EINVAL = 22;
+const ENFILE = 23;
+const EMFILE = 24;
 const EPIPE = 32;
 const ENETDOWN = 100;
 const ENETUNREACH = 101;
@@ -278,7 +280,7 @@ export abstract class PeerSide extends Timed implements PeerUser, UploadUser {
       return;
     }
     const { worker } = request.connection;
-    this.connection = new PeerConnection(worker, upstream, { endpoint, local, settings: rules.connectSettings }, this);
+    this.connection = new PeerConnection(worker, upstream, { endpoint, local }, this);
     this.connection.requests++;
     worker.timers.arm(this, rules.connectTimeoutMs);
   }
@@ -495,6 +497,12 @@ export abstract class PeerSide extends Timed implements PeerUser, UploadUser {
 
   onPeerError(errno: number): void {
     if (this.phase === CONNECTING) {
+      // Our own want, which no other peer can help with.
+      if (errno === EMFILE || errno === ENFILE) {
+        this.log("alert", "socket() failed", errno);
+        this.finalize(500);
+        return;
+      }
       const { endpoint } = this;
       const atOnce = (endpoint !== undefined && "path" in endpoint) || AT_ONCE.has(errno);
       const level = PEER_FAILURES.has(errno) ? "error" : errno === ENOENT || atOnce ? "crit" : "alert";

@@ -26,13 +26,8 @@ export function reasonFor(one: ProxyCase, theirs: View, ours: View): string | un
     return "a fault in a head that stays incomplete is not seen";
   if (theirs.client.replaceAll("HTTP/1.1 100 Continue\r\n\r\n", "") === ours.client && /^expect:/im.test(client))
     return "a request without a body is not told to continue";
-  // Which comes first, the back end's end or the next request, is chance, in nginx too.
-  if (one.answers.some(({ isLast }) => isLast) && errorsIn(ours) !== errorsIn(theirs))
-    return "a back end that closes behind its answer meets the next request";
   return undefined;
 }
-
-const errorsIn = ({ client }: View): number => client.split("HTTP/1.1 502 Bad Gateway").length;
 
 function sameList(one: readonly string[], other: readonly string[]): boolean {
   return one.length === other.length && one.every((text, i) => text === other[i]);

@@ -21,15 +21,18 @@ const KINDS = [
 const LANES_OF_A_KIND = 4;
 export const LANES = KINDS.length * LANES_OF_A_KIND;
 
-const CLIENT_TIMEOUT_MS = 3_000;
+/** Every other group of lanes keeps connections to its back end, which then never closes: who comes first would be chance. */
+const isKeeping = (lane: number): boolean => (lane >> 2) % 2 === 0;
+
+const CLIENT_TIMEOUT_MS = 5_000;
 const PAUSE_MS = 15;
 
 /** Short times: what a server waits for in vain is a part of its answer. */
 const http = (sockets: string): string => `
   server_tokens off; access_log off; proxy_temp_path %DIR%/proxy;
-  client_header_timeout 400ms; client_body_timeout 400ms; keepalive_timeout 400ms; send_timeout 2s; lingering_timeout 200ms;
-  proxy_read_timeout 500ms; proxy_send_timeout 500ms; proxy_connect_timeout 2s; proxy_set_header Connection "";
-  ${Array.from({ length: LANES }, (_, i) => `upstream back${i} { server unix:${sockets}/${i}; keepalive 4; }`).join("\n")}
+  client_header_timeout 800ms; client_body_timeout 800ms; keepalive_timeout 800ms; send_timeout 2s; lingering_timeout 200ms;
+  proxy_read_timeout 800ms; proxy_send_timeout 800ms; proxy_connect_timeout 2s; proxy_set_header Connection "";
+  ${Array.from({ length: LANES }, (_, i) => `upstream back${i} { server unix:${sockets}/${i}; keepalive ${isKeeping(i) ? 4 : 0}; }`).join("\n")}
   server { listen 127.0.0.1:%PORT%; return 204; }
   ${Array.from(
     { length: LANES },
@@ -59,7 +62,7 @@ export class ProxyLanes {
 
   static async start(binary?: string): Promise<ProxyLanes> {
     const sockets = mkdtempSync(path.join(os.tmpdir(), "tandem-fuzz-"));
-    const lanes = Array.from({ length: LANES }, () => makeLane());
+    const lanes = Array.from({ length: LANES }, (_, i) => makeLane(!isKeeping(i)));
     await Promise.all(
       lanes.map((lane, i) => new Promise<void>((resolve) => lane.server.listen(path.join(sockets, `${i}`), resolve))),
     );
@@ -95,7 +98,7 @@ export class ProxyLanes {
   }
 }
 
-function makeLane(): Lane {
+function makeLane(closes: boolean): Lane {
   const lane: Lane = { server: net.createServer({ allowHalfOpen: true }), current: undefined, seen: [], answered: 0 };
   lane.server.on("connection", (socket) => {
     let text = "";
@@ -116,7 +119,7 @@ function makeLane(): Lane {
         lane.seen.push(taken.request);
         const answer = lane.current?.answers[lane.answered++];
         socket.write(answer?.bytes ?? usual(taken.request), "latin1");
-        if (answer?.isLast !== true) continue;
+        if (answer?.isLast !== true || !closes) continue;
         isOver = true;
         text = "";
         socket.end();

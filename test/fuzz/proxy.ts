@@ -72,15 +72,18 @@ export async function agreedViews(nginx: string, first: number, count: number): 
 
 /** Seeds of these whose conversation through Tandem is another one than was agreed upon, time after time. */
 export async function departures(agreed: ReadonlyMap<number, string>): Promise<readonly ProxyCase[]> {
-  const departed: ProxyCase[] = [];
+  let departed: ProxyCase[] = [];
   const ours = await ProxyLanes.start();
   try {
     await eachLane(0, 1 + Math.max(...agreed.keys()), async (one) => {
       const hash = agreed.get(one.seed);
-      if (hash === undefined) return;
-      for (let tries = 0; tries < TRIES; tries++) if (hashOf(await ours.run(one)) === hash) return;
-      departed.push(one);
+      if (hash !== undefined && hashOf(await ours.run(one)) !== hash) departed.push(one);
     });
+    for (let tries = 0; tries < TRIES; tries++) {
+      const still: ProxyCase[] = [];
+      for (const one of departed) if (hashOf(await ours.run(one)) !== agreed.get(one.seed)) still.push(one);
+      departed = still;
+    }
     return departed;
   } finally {
     await ours.stop();

@@ -59,6 +59,16 @@ export class BackEnd {
     return this.seen.at(-1)?.text ?? "";
   }
 
+  /** Connections that are open now. */
+  get openConnections(): number {
+    return this.sockets.size;
+  }
+
+  /** Closes every connection; listens on. */
+  dropConnections(): void {
+    for (const socket of this.sockets) socket.destroy();
+  }
+
   close(): void {
     for (const socket of this.sockets) socket.destroy();
     this.server.close();
