@@ -1,7 +1,7 @@
 /** Upgraded connections: bytes both ways, their ends, their time limits, and what is counted. */
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import type net from "node:net";
+import net from "node:net";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { TestServer } from "./http-server.ts";
@@ -208,5 +208,98 @@ describe("an upgraded connection", { timeout: 60_000 }, () => {
     talker.send("GET /plain/not-passed HTTP/1.1\r\nHost: x\r\n\r\n");
     await talker.closed;
     assert.doesNotMatch(talker.text, /not-passed/);
+  });
+});
+
+describe("tunnel_pass", { timeout: 60_000 }, () => {
+  let back: net.Server;
+  let server: TestServer;
+  let port = 0;
+
+  before(async () => {
+    back = net.createServer((socket) => {
+      socket.on("error", () => {});
+      socket.write("hello ");
+      socket.pipe(socket);
+    });
+    await new Promise<void>((resolve) => back.listen(0, "127.0.0.1", resolve));
+    port = (back.address() as net.AddressInfo).port;
+    server = await TestServer.start(
+      `log_format t '$request|$status|$bytes_sent|$upstream_addr|$upstream_bytes_sent|$upstream_bytes_received|$host|$request_port'; access_log logs/t.log t;
+      upstream fixed { server 127.0.0.1:1; server 127.0.0.1:${port}; }
+      server { listen 127.0.0.1:%PORT%; server_name _;
+        tunnel_connect_timeout 2s; tunnel_read_timeout 300ms;
+        location / { if ($request_method = CONNECT) { tunnel_pass; break; } return 200 plain; }
+        error_page 502 /gone; location /gone { return 200 "gone"; } }
+      server { listen 127.0.0.1:%PORT%; server_name fixed.example; tunnel_pass fixed; }
+      server { listen 127.0.0.1:%PORT%; server_name named.example; location / { tunnel_pass $host; } }
+      server { listen 127.0.0.1:%PORT%; server_name none.example; location / { return 200; } }`,
+    );
+  });
+  after(async () => {
+    await server.stop();
+    back.close();
+  });
+
+  const connect = async (target: string, { version = "1.1", lines = "" } = {}): Promise<Talker> => {
+    const talker = await Talker.connect(server.port);
+    talker.send(`CONNECT ${target} HTTP/${version}\r\nHost: ${target}\r\n${lines}\r\n`);
+    return talker;
+  };
+
+  test("connects the client with the address that it names, and answers 200 without a body", async () => {
+    const talker = await connect(`127.0.0.1:${port}`);
+    const text = await talker.until(/hello $/);
+    assert.match(text, /^HTTP\/1\.1 200 OK\r\nServer: [^\r]*\r\nDate: [^\r]*\r\nConnection: close\r\n\r\nhello $/);
+    talker.send("ping");
+    await talker.until(/hello ping$/);
+    talker.end();
+    await talker.closed;
+    for (let tries = 0; tries < 50 && !/CONNECT/.test(server.log("t.log")); tries++) await sleep(20);
+    const size = talker.text.length;
+    assert.match(
+      server.log("t.log"),
+      new RegExp(
+        `^CONNECT 127.0.0.1:${port} HTTP/1.1\\|200\\|${size}\\|127.0.0.1:${port}\\|4\\|10\\|127.0.0.1\\|${port}$`,
+        "m",
+      ),
+    );
+  });
+
+  test("passes on what the client sends ahead of the answer", async () => {
+    const talker = await Talker.connect(server.port);
+    talker.send(`CONNECT 127.0.0.1:${port} HTTP/1.1\r\nHost: x\r\n\r\nearly`);
+    await talker.until(/hello early$/);
+    talker.socket.destroy();
+  });
+
+  test("goes on to the next server of an upstream", async () => {
+    const talker = await connect("fixed.example:80");
+    await talker.until(/200 OK[\s\S]*hello $/);
+    talker.socket.destroy();
+  });
+
+  test("ends when nothing passes for tunnel_read_timeout", async () => {
+    const talker = await connect(`127.0.0.1:${port}`);
+    await talker.until(/hello $/);
+    await talker.closed;
+  });
+
+  test("answers errors as HTTP: nobody there, no port, a body, HTTP/1.0, a server without it, another method", async () => {
+    for (const [target, expected, options] of [
+      ["127.0.0.1:1", /^HTTP\/1\.1 502 [\s\S]*gone$/, {}],
+      ["named.example:80", /^HTTP\/1\.1 500 /, {}],
+      [`127.0.0.1:${port}`, /^HTTP\/1\.1 400 /, { lines: "Content-Length: 1\r\n" }],
+      [`127.0.0.1:${port}`, /^HTTP\/1\.1 405 /, { version: "1.0" }],
+      ["none.example:80", /^HTTP\/1\.1 405 /, {}],
+      ["127.0.0.1", /^HTTP\/1\.1 400 /, {}],
+      ["127.0.0.1:65536", /^HTTP\/1\.1 400 /, {}],
+    ] as const) {
+      const talker = await connect(target, options);
+      await talker.until(expected);
+      talker.socket.destroy();
+    }
+    assert.match((await server.exchange("GET / HTTP/1.1\r\nHost: fixed.example\r\n\r\n")).text, /^HTTP\/1\.1 405 /);
+    assert.match(await server.get("/"), /plain$/);
   });
 });

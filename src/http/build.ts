@@ -51,6 +51,8 @@ export class Builder {
   private readonly variables: Variables;
   private readonly worker: Worker;
   private readonly logs = new Map<unknown, Log>();
+  /** Of the server that is being built. */
+  private takesConnect = false;
 
   constructor(modules: readonly HttpModule[], variables: Variables, worker: Worker) {
     this.modules = modules;
@@ -125,10 +127,11 @@ export class Builder {
   private buildServer(scope: Scope): VirtualServer {
     const conf = scope.conf(coreServer);
     const named = new Map<string, Location>();
+    this.takesConnect = false;
     const first = conf.server_name[0];
     const name = first === undefined ? "" : displayName(first.name);
     const location = this.buildLocation(scope, { name: "", header: undefined }, undefined, named);
-    return { name, conf, location, named };
+    return { name, conf, location, named, takesConnect: this.takesConnect };
   }
 
   private buildLocation(scope: Scope, naming: Naming, outer: Root | undefined, named: Map<string, Location>): Location {
@@ -193,6 +196,9 @@ export class Builder {
       setter: (variable) => variables.setter(variable),
       declareSet: (variable) => variables.declareSet(variable),
       matcher: (regexp, names) => this.matcher(regexp, names),
+      allowConnect: () => {
+        this.takesConnect = true;
+      },
       conditional: (inner) => this.buildLocation(inner, { name, header: undefined }, root, named),
     };
   }

@@ -184,8 +184,14 @@ function applyFields(request: Request): number {
   if (head.known[CONNECTION] !== -1) readConnection(request, head.known[CONNECTION] as number);
   else request.keepAlive = request.version > 1000;
   if (request.method === CONNECT) {
-    complain(request, "client sent CONNECT method");
-    return 405;
+    if (request.version !== 1001 || !request.server.takesConnect) {
+      complain(request, "client sent CONNECT method");
+      return 405;
+    }
+    if (request.contentLength > 0 || request.chunkedBody) {
+      complain(request, "client sent CONNECT request with body");
+      return 400;
+    }
   }
   if (request.method === TRACE) {
     complain(request, "client sent TRACE method");

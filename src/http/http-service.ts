@@ -29,6 +29,10 @@ class HttpService implements Service {
     this.points = new Builder(httpModules, httpVariables(), this.worker).build(plan);
   }
 
+  get bindsForeign(): boolean {
+    return this.worker.bindsForeign;
+  }
+
   start(fds: readonly number[]): void {
     const { ports } = this.worker;
     this.acceptors = this.plan.sockets.map((socket, index) =>

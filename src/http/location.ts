@@ -109,6 +109,8 @@ export interface VirtualServer {
   /** The server's own level: what holds where no location matches. */
   readonly location: Location;
   readonly named: ReadonlyMap<string, Location>;
+  /** Some location has `tunnel_pass`. */
+  readonly takesConnect: boolean;
 }
 
 /** One address that connections arrive at. */

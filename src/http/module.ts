@@ -27,6 +27,8 @@ export interface Place {
   declareSet(variable: string): void;
   /** A test that keeps its captures in the request. */
   matcher(regexp: RegExp, names: readonly string[]): Matcher;
+  /** The server of this place takes CONNECT. */
+  allowConnect(): void;
   /** The location that an `if` of this place leads to. */
   conditional(scope: Scope): Location;
 }

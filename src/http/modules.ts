@@ -23,6 +23,7 @@ import { splitClients } from "./modules/split_clients.ts";
 import { staticFiles } from "./modules/static.ts";
 import { stubStatus } from "./modules/stub_status.ts";
 import { tryFiles } from "./modules/try_files.ts";
+import { tunnel } from "./modules/tunnel.ts";
 import { upstream } from "./modules/upstream.ts";
 import { hash } from "./modules/upstream_hash.ts";
 import { ipHash } from "./modules/upstream_ip_hash.ts";
@@ -59,6 +60,7 @@ export const httpModules: readonly HttpModule[] = [
   stubStatus,
   upstream,
   proxy,
+  tunnel,
   hash,
   ipHash,
   leastConn,

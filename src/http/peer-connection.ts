@@ -3,6 +3,7 @@
  * always its end: a peer has nothing to say before it is asked.
  */
 import type { Memory } from "../io/memory.ts";
+import type { ConnectSettings } from "../io/reactor.ts";
 import type { Endpoint, Stream, StreamOwner } from "../io/stream.ts";
 import { Timed } from "../net/timers.ts";
 import type { KeepAliveSettings, Upstream } from "./upstream-group.ts";
@@ -38,7 +39,11 @@ export class PeerConnection extends Timed implements StreamOwner {
   constructor(
     worker: Worker,
     upstream: Upstream,
-    remote: { readonly endpoint: Endpoint; readonly local: Endpoint | undefined },
+    remote: {
+      readonly endpoint: Endpoint;
+      readonly local: Endpoint | undefined;
+      readonly settings: ConnectSettings | undefined;
+    },
     exchange: PeerUser,
   ) {
     super();
@@ -48,7 +53,7 @@ export class PeerConnection extends Timed implements StreamOwner {
     this.exchange = exchange;
     const { reactor } = worker.ports;
     this.startMs = reactor.clock.now();
-    this.stream = reactor.connect(remote.endpoint, remote.local, this);
+    this.stream = reactor.connect(remote.endpoint, remote.local, this, remote.settings);
   }
 
   /** An exchange begins to use it. */

@@ -280,7 +280,7 @@ export abstract class PeerSide extends Timed implements PeerUser, UploadUser {
       return;
     }
     const { worker } = request.connection;
-    this.connection = new PeerConnection(worker, upstream, { endpoint, local }, this);
+    this.connection = new PeerConnection(worker, upstream, { endpoint, local, settings: rules.connectSettings }, this);
     this.connection.requests++;
     worker.timers.arm(this, rules.connectTimeoutMs);
   }

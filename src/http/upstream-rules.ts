@@ -1,4 +1,5 @@
 /** How a location deals with an upstream, whatever protocol it speaks: what `proxy_*` (and later `fastcgi_*` …) say. nginx: ngx_http_upstream_conf_t. */
+import type { ConnectSettings } from "../io/reactor.ts";
 import type { Endpoint } from "../io/stream.ts";
 import type { Output } from "./output.ts";
 import type { Request } from "./request.ts";
@@ -121,4 +122,6 @@ export interface UpstreamRules {
   readonly rewriteCookie: Rewrite | undefined;
   /** The address that connections come from; undefined: the system's choice. */
   readonly localAddress: ((request: Request) => Endpoint | undefined) | undefined;
+  /** Undefined: no options. */
+  readonly connectSettings: ConnectSettings | undefined;
 }

@@ -59,6 +59,8 @@ export class Worker {
   /** Names of header lines and short texts of upstreams' answers. */
   readonly lineNames = new Interner(lineName);
   readonly texts = new Interner(latin1);
+  /** Connections to upstreams come from addresses of others (`proxy_bind … transparent`). */
+  bindsForeign = false;
   /** The upstreams of the configuration. */
   upstreams!: Upstreams;
   readonly resolvers: Resolvers;

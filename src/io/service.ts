@@ -13,6 +13,8 @@ export interface ServiceCounters {
 
 /** A service inside a worker. */
 export interface Service {
+  /** It connects from addresses that are not of this machine, for which its process keeps CAP_NET_RAW. */
+  readonly bindsForeign?: boolean;
   /** Accepts on these sockets: `fds[i]` listens for the i-th address of the service's plan. */
   start(fds: readonly number[]): void;
   /**

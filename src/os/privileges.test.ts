@@ -12,7 +12,7 @@ function inChild(code: string): string {
   const script = `${imports}
 import { readFileSync } from "node:fs";
 import { execFileSync } from "node:child_process";
-const { setOpenFilesLimit, setCoreLimit, setPriority, setAffinity, becomeUser, openFilesLimit, setProcessTitle } = { ...m0, ...m1 };
+const { setOpenFilesLimit, setCoreLimit, setPriority, setAffinity, becomeUser, keepCapabilities, onlyNetRaw, openFilesLimit, setProcessTitle } = { ...m0, ...m1 };
 ${code}`;
   const child = spawnSync(process.execPath, ["--input-type=module", "-e", script], { encoding: "utf8" });
   assert.equal(child.stderr, "");
@@ -51,6 +51,17 @@ test("becomeUser leaves nothing of root", { skip }, () => {
       console.log(process.getuid(), process.geteuid(), process.getgid(), process.getgroups().join(), back);`),
     `${user.userId} ${user.userId} ${user.groupId} ${user.groupId}`,
   );
+});
+
+test("a worker that binds foreign addresses keeps CAP_NET_RAW and nothing else of root", { skip }, () => {
+  const user = findUser("nobody");
+  assert.ok(user !== undefined);
+  const rights = `console.log(/CapPrm:\\t(\\w+)\\nCapEff:\\t(\\w+)/.exec(readFileSync("/proc/self/status", "utf8")).slice(1).join());`;
+  const become = `becomeUser("nobody", ${user.userId}, ${user.groupId});`;
+  const netRaw = "0000000000002000";
+  assert.equal(inChild(`keepCapabilities(); ${become} onlyNetRaw(); ${rights}`), `${netRaw},${netRaw}`);
+  const none = "0000000000000000";
+  assert.equal(inChild(`${become} ${rights}`), `${none},${none}`);
 });
 
 test("accounts are found by name", () => {

@@ -3,9 +3,13 @@ import os from "node:os";
 import { SystemError, systemError } from "./errno.ts";
 import { errno } from "./ffi/native.ts";
 import {
+  CAP_NET_RAW,
+  capset,
   getrlimit,
   initgroups,
+  LINUX_CAPABILITY_VERSION_3,
   PR_SET_DUMPABLE,
+  PR_SET_KEEPCAPS,
   prctl,
   RLIM_INFINITY,
   RLIMIT_CORE,
@@ -66,6 +70,22 @@ export function becomeUser(userName: string, userId: number, groupId: number): n
   const failure = initgroups(userName, groupId) < 0 ? errno() : 0;
   process.setuid?.(userId);
   return failure;
+}
+
+/** After this a change of user leaves this thread's capabilities permitted. 0, or the errno. */
+export function keepCapabilities(): number {
+  return prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0 ? errno() : 0;
+}
+
+/** Gives up every capability but CAP_NET_RAW, which sockets with IP_TRANSPARENT need. 0, or the errno. */
+export function onlyNetRaw(): number {
+  const memory = allocateMemory(64);
+  const words = new Uint32Array(memory.bytes.buffer, memory.bytes.byteOffset, 8);
+  words[0] = LINUX_CAPABILITY_VERSION_3;
+  // Effective and permitted; the upper 32 capabilities have words of their own behind.
+  words[2] = 1 << CAP_NET_RAW;
+  words[3] = 1 << CAP_NET_RAW;
+  return capset(memory.address, memory.address + 8) < 0 ? errno() : 0;
 }
 
 /** Permits core files again, which a change of user forbids. */

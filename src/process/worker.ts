@@ -16,6 +16,8 @@ import { kernelMemory } from "../os/memory.ts";
 import {
   allowCoreDump,
   becomeUser,
+  keepCapabilities,
+  onlyNetRaw,
   setAffinity,
   setCoreLimit,
   setOpenFilesLimit,
@@ -161,9 +163,13 @@ class Worker {
     if (files !== undefined) attempt(() => setOpenFilesLimit(files));
     if (core_bytes !== undefined) attempt(() => setCoreLimit(core_bytes));
     if (workerUser !== undefined) {
+      // Its sockets may bear addresses of others; the rest of root's rights goes. nginx: `transparent` of ngx_core_conf_t.
+      const keepsRaw = this.services.some(({ bindsForeign }) => bindsForeign === true);
+      if (keepsRaw) this.complain("prctl(PR_SET_KEEPCAPS)", keepCapabilities());
       const failed = becomeUser(workerUser.name, workerUser.userId, workerUser.groupId);
       if (failed !== 0)
         this.log.write("emerg", `initgroups(${workerUser.name}, ${workerUser.groupId}) failed`, { errno: failed });
+      if (keepsRaw) this.complain("capset()", onlyNetRaw());
     }
     const processors = processorsOf(core.worker_cpu_affinity, index);
     if (processors !== undefined) attempt(() => setAffinity(processors));
@@ -176,6 +182,10 @@ class Worker {
         throw new Error(`chdir("${core.working_directory}") failed ${printErrno(code)}`);
       }
     }
+  }
+
+  private complain(call: string, errno: number): void {
+    if (errno !== 0) this.log.write("emerg", `${call} failed`, { errno });
   }
 
   /** A defect of this program costs this worker's connections only: it is logged, and the master starts another. */

@@ -1,7 +1,6 @@
 /** Passes requests to HTTP servers. nginx: ngx_http_proxy_module. */
-import type { HostLookup } from "../../base/ip.ts";
 import type { Scope } from "../../conf/scope.ts";
-import type { ConfOf, Report, Use } from "../../conf/slot.ts";
+import type { ConfOf, Use } from "../../conf/slot.ts";
 import {
   type Buffers,
   bits,
@@ -26,11 +25,12 @@ import { type CookieFlags, cookieRewrite, type Replacement, redirectRewrite } fr
 import type { Request } from "../request.ts";
 import type { TemporaryFolder } from "../temporary-file.ts";
 import { Exchange } from "../upstream.ts";
-import { endpointsOf, parseLocalAddress, parseUpstreamAddress, type UpstreamAddress } from "../upstream-address.ts";
+import { endpointsOf, parseUpstreamAddress, type UpstreamAddress } from "../upstream-address.ts";
+import { checkAddress } from "../upstream-destination.ts";
 import * as rules from "../upstream-rules.ts";
+import { type Bind, connectSettingsOf, localAddressOf, parseBind } from "../upstream-socket.ts";
 import type { Variable } from "../variables.ts";
 import { headerOf, parsePattern, parseTemporaryPath } from "./core.ts";
-import { upstream } from "./upstream.ts";
 
 const SCHEME = "http://";
 const HTTP_PORT = 80;
@@ -131,30 +131,6 @@ function parseCookieFlags(use: Use, current: readonly CookieFlags[] | undefined)
   const flags = words.map((word) => use.template(word));
   if (cookie === undefined || flags.includes(undefined)) return undefined;
   return [...(current ?? []), { cookie, flags: flags as readonly Template[] }];
-}
-
-/** `proxy_bind`: undefined where nothing is said, an empty text for `off`. */
-function parseBind(use: Use): Template | undefined {
-  const [text = "", word] = use.args;
-  if (text === "off" && word === undefined) return literal("");
-  const local = use.template(text);
-  if (local === undefined) return undefined;
-  const constant = constantOf(local);
-  const isWrong = constant !== undefined && parseLocalAddress(constant) === undefined;
-  if (isWrong) return use.fail(`invalid address "${text}"`);
-  if (word === "transparent") return use.fail('the parameter "transparent" of "proxy_bind" is not supported');
-  return word === undefined ? local : use.fail(`invalid parameter "${word}"`);
-}
-
-function localAddress(bind: Template | undefined, place: Place): rules.UpstreamRules["localAddress"] {
-  if (bind === undefined) return undefined;
-  const text = place.compile(bind);
-  return (request) => {
-    const value = text(request);
-    const local = parseLocalAddress(value);
-    if (local === undefined && value !== "") request.connection.logError("error", `invalid local address "${value}"`);
-    return local;
-  };
 }
 
 const NEXT_BITS = {
@@ -269,11 +245,14 @@ const directives = {
   proxy_connect_timeout: msec("60s", { doc: "Time for a connection to a server." }),
   proxy_send_timeout: msec("60s", { doc: "Time between two writes to a server." }),
   proxy_read_timeout: msec("60s", { doc: "Time between two reads from a server." }),
-  proxy_bind: raw<Template, undefined>(undefined, parseBind, {
+  proxy_bind: raw<Bind, undefined>(undefined, parseBind, {
     args: [1, 2],
-    syntax: "address | off",
-    doc: "The address that connections to servers come from.",
+    syntax: "address [transparent] | off",
+    doc: "The address that connections to servers come from; `transparent`: also one that is not of this machine.",
   }),
+  proxy_socket_keepalive: flag(false, { doc: "Has TCP probe connections to servers (SO_KEEPALIVE)." }),
+  proxy_socket_rcvbuf: size("0", { doc: "Receive buffer of connections to servers; 0 for the system's." }),
+  proxy_socket_sndbuf: size("0", { doc: "Send buffer of connections to servers; 0 for the system's." }),
   proxy_send_lowat: size("0", { doc: "Accepted for compatibility: no effect on Linux." }),
   proxy_next_upstream: bits(["error", "timeout"], Object.keys(NEXT_BITS) as NextWord[], {
     doc: "What makes a request go on to the next server.",
@@ -311,23 +290,6 @@ function checkSizes(conf: ProxyConf, report: (message: string) => void): void {
       '"proxy_max_temp_file_size" must be equal to zero to disable temporary files usage or must be equal to or ' +
         `greater than ${PART_WORDS}`,
     );
-}
-
-/** Fixed addresses must be known when the configuration is read. */
-function checkPass(scope: Scope, lookUp: HostLookup | undefined, report: Report): void {
-  const pass = scope.own(proxy).proxy_pass;
-  if (pass?.kind !== "fixed") return;
-  const { address } = pass;
-  const position = scope.origin(proxy, "proxy_pass")?.positions[0];
-  let http: Scope | undefined = scope;
-  while (http !== undefined && http.context !== "http") http = http.parent;
-  const isNamed = http
-    ?.conf(upstream)
-    .upstream.some(({ header }) => header.toLowerCase() === address.host.toLowerCase());
-  if (isNamed === true && !address.noPort)
-    report("emerg", `upstream "${address.host}" may not have port ${address.port}`, position);
-  else if (isNamed !== true && endpointsOf(address, lookUp) === undefined)
-    report("emerg", `host not found in upstream "${address.host}"`, position);
 }
 
 /** The Host of requests and `$proxy_port` for an address. */
@@ -449,7 +411,12 @@ function rulesOf(conf: ProxyConf, pass: Pass, place: Place): rules.UpstreamRules
       },
       place,
     ),
-    localAddress: localAddress(conf.proxy_bind, place),
+    localAddress: localAddressOf(conf.proxy_bind, place),
+    connectSettings: connectSettingsOf(conf.proxy_bind, {
+      keepAlive: conf.proxy_socket_keepalive,
+      receiveBuffer: conf.proxy_socket_rcvbuf,
+      sendBuffer: conf.proxy_socket_sndbuf,
+    }),
   };
 }
 
@@ -509,7 +476,11 @@ export const proxy = httpModule({
     return { ...merged, proxy_temp_path: { path: `${prefix}proxy_temp`, levels: [1, 2] } };
   },
   check(conf, { scope, own, environment }, report) {
-    checkPass(scope, environment.lookUp, report);
+    const pass = own.proxy_pass;
+    if (pass?.kind === "fixed") {
+      const position = scope.origin(proxy, "proxy_pass")?.positions[0];
+      checkAddress(scope, pass.address, environment.lookUp, { report, position, needsPort: false });
+    }
     if (Object.keys(own).some((name) => /buffer|temp_file/.test(name)))
       checkSizes(conf, (message) => report("emerg", message, scope.directive?.end));
   },

@@ -2,6 +2,7 @@
 import { native } from "./native.ts";
 
 export const PR_SET_DUMPABLE = 4;
+export const PR_SET_KEEPCAPS = 8;
 export const PR_SET_NAME = 15;
 export const RLIMIT_CORE = 4;
 export const RLIMIT_NOFILE = 7;
@@ -28,3 +29,7 @@ export const getgrnam = native<(name: string) => number | bigint>("uint64_t getg
 export const initgroups = native<(user: string, group: number) => number>(
   "int initgroups(const char *user, uint32_t group)",
 );
+/** `header` is the address of a `struct __user_cap_header_struct`, `data` that of its two `__user_cap_data_struct`. */
+export const capset = native<(header: number, data: number) => number>("int capset(uint64_t header, uint64_t data)");
+export const CAP_NET_RAW = 13;
+export const LINUX_CAPABILITY_VERSION_3 = 0x20080522;

@@ -1,0 +1,170 @@
+/** Connects clients that ask with CONNECT to where they want to go. nginx: ngx_http_tunnel_module. */
+import type { ConfOf, Use } from "../../conf/slot.ts";
+import { bits, flag, msec, num, raw, size } from "../../conf/slots.ts";
+import { constantOf, type Template } from "../../conf/template.ts";
+import { CONNECT } from "../../wire/http1/methods.ts";
+import type { Handler } from "../location.ts";
+import { httpModule, type Place } from "../module.ts";
+import type { Request } from "../request.ts";
+import { Exchange } from "../upstream.ts";
+import { endpointsOf, parseUpstreamAddress, type UpstreamAddress } from "../upstream-address.ts";
+import { checkAddress } from "../upstream-destination.ts";
+import * as rules from "../upstream-rules.ts";
+import { type Bind, connectSettingsOf, localAddressOf, parseBind } from "../upstream-socket.ts";
+
+const DEFAULT_TARGET = "$host:$request_port";
+/** There is no usual port: an address without one is told apart by `noPort`. */
+const ANY_PORT = 1;
+
+/** `tunnel_pass`: an address, or a text that makes one for each request. */
+type Pass =
+  | { readonly kind: "fixed"; readonly address: UpstreamAddress }
+  | { readonly kind: "computed"; readonly target: Template };
+
+function parsePass(use: Use): Pass | undefined {
+  const text = use.args[0] ?? DEFAULT_TARGET;
+  const target = use.template(text);
+  if (target === undefined) return undefined;
+  if (constantOf(target) === undefined) return { kind: "computed", target };
+  const address = parseUpstreamAddress(text, ANY_PORT, false);
+  return typeof address === "string" ? use.fail(`${address} in upstream "${text}"`) : { kind: "fixed", address };
+}
+
+const NEXT_BITS = { error: rules.NEXT_ERROR, timeout: rules.NEXT_TIMEOUT, off: 0 } as const;
+
+const directives = {
+  tunnel_pass: raw<Pass, undefined>(undefined, parsePass, {
+    in: "server, location, if in location",
+    args: [0, 1],
+    inherit: "conditions",
+    syntax: "[address]",
+    doc: "Lets CONNECT requests through to an address; without one, to the host and port that the client names.",
+  }),
+  tunnel_bind: raw<Bind, undefined>(undefined, parseBind, {
+    args: [1, 2],
+    syntax: "address [transparent] | off",
+    doc: "The address that connections come from.",
+  }),
+  tunnel_socket_keepalive: flag(false, { doc: "Has TCP probe the connections (SO_KEEPALIVE)." }),
+  tunnel_socket_rcvbuf: size("0", { doc: "Receive buffer of the connections; 0 for the system's." }),
+  tunnel_socket_sndbuf: size("0", { doc: "Send buffer of the connections; 0 for the system's." }),
+  tunnel_connect_timeout: msec("60s", { doc: "Time for a connection." }),
+  tunnel_send_timeout: msec("60s", { doc: "Time in which the other side takes nothing." }),
+  tunnel_read_timeout: msec("60s", { doc: "Time in which nothing passes." }),
+  tunnel_send_lowat: size("0", { doc: "Accepted for compatibility: no effect on Linux." }),
+  tunnel_buffer_size: size("4k", {
+    doc: "Accepted for compatibility: bytes pass through the worker's own buffer, and only what a socket does not take is kept.",
+  }),
+  tunnel_next_upstream: bits(["error", "timeout"], ["error", "timeout", "off"], {
+    doc: "What makes a request go on to the next server.",
+  }),
+  tunnel_next_upstream_tries: num(0, { doc: "Servers that are tried; 0 for all." }),
+  tunnel_next_upstream_timeout: msec("0", { doc: "Time in which another server may be tried; 0 for any." }),
+};
+
+type TunnelConf = ConfOf<typeof directives>;
+
+function destinationOf(address: UpstreamAddress): rules.Destination {
+  return { scheme: "", hostHeader: address.host, port: String(address.port), uri: "" };
+}
+
+/** Finds what a request's own text names. nginx: ngx_http_tunnel_eval. */
+function computeTarget(request: Request, text: string, place: Place): rules.Target | rules.NamedDestination | number {
+  const { connection } = request;
+  const address = parseUpstreamAddress(text, ANY_PORT, false);
+  if (typeof address === "string") {
+    connection.logError("info", `${address} in upstream "${text}"`);
+    return 500;
+  }
+  const found = place.worker.upstreams.find(address);
+  if (address.noPort && found === undefined) {
+    connection.logError("error", `no port in upstream "${address.host}"`);
+    return 500;
+  }
+  const destination = destinationOf(address);
+  return found === undefined ? new rules.NamedDestination(address, destination) : { upstream: found, ...destination };
+}
+
+function targetFinder(pass: Pass, place: Place): rules.UpstreamRules["target"] {
+  if (pass.kind === "computed") {
+    const text = place.compile(pass.target);
+    return (request) => computeTarget(request, text(request), place);
+  }
+  const { ports, upstreams } = place.worker;
+  const { address } = pass;
+  const target = {
+    upstream: upstreams.fixed(address, endpointsOf(address, ports.lookUp) ?? []),
+    ...destinationOf(address),
+  };
+  return () => target;
+}
+
+/** Neither a request nor an answer of HTTP passes. */
+const NO_HTTP = {
+  tunnels: true,
+  uriOf: () => "",
+  prepare: () => 0,
+  write: () => {},
+  sendsBody: false,
+  streamsBody: () => false,
+  isHead: () => false,
+  bufferSize: 0,
+  memoryBytes: 0,
+  maxTempFileSize: 0,
+  temporaryFolder: { path: "", levels: [] },
+  buffering: false,
+  interceptErrors: false,
+  ignoreClientAbort: false,
+  forceRanges: false,
+  ignoredHeaders: 0,
+  hiddenFields: new Uint8Array(0),
+  hiddenNames: new Set<string>(),
+  rewriteRedirect: undefined,
+  rewriteCookie: undefined,
+} as const;
+
+function rulesOf(conf: TunnelConf, pass: Pass, place: Place): rules.UpstreamRules {
+  const { tunnel_next_upstream: next } = conf;
+  const nextBits = [...next].reduce((sum, word) => sum | NEXT_BITS[word], 0);
+  return {
+    ...NO_HTTP,
+    target: targetFinder(pass, place),
+    connectTimeoutMs: conf.tunnel_connect_timeout,
+    sendTimeoutMs: conf.tunnel_send_timeout,
+    readTimeoutMs: conf.tunnel_read_timeout,
+    next: next.has("off") ? 0 : nextBits,
+    nextTries: conf.tunnel_next_upstream_tries,
+    nextTimeoutMs: conf.tunnel_next_upstream_timeout,
+    localAddress: localAddressOf(conf.tunnel_bind, place),
+    connectSettings: connectSettingsOf(conf.tunnel_bind, {
+      keepAlive: conf.tunnel_socket_keepalive,
+      receiveBuffer: conf.tunnel_socket_rcvbuf,
+      sendBuffer: conf.tunnel_socket_sndbuf,
+    }),
+  };
+}
+
+function build(conf: TunnelConf, place: Place): Handler | undefined {
+  const pass = conf.tunnel_pass;
+  if (pass === undefined) return undefined;
+  place.allowConnect();
+  const built = rulesOf(conf, pass, place);
+  return (request) => {
+    if (request.method !== CONNECT) return 405;
+    request.exchange ??= new Exchange(request);
+    return request.exchange.run(built);
+  };
+}
+
+export const tunnel = httpModule({
+  name: "tunnel",
+  contexts: "http, server, location",
+  directives,
+  check(_conf, { scope, own, environment }, report) {
+    const pass = own.tunnel_pass;
+    if (pass?.kind !== "fixed") return;
+    const position = scope.origin(tunnel, "tunnel_pass")?.positions[0];
+    checkAddress(scope, pass.address, environment.lookUp, { report, position, needsPort: true });
+  },
+  contentHandler: build,
+});
