@@ -1,6 +1,6 @@
 /**
  * Writes the header of an answer in nginx's order: status line, Server, Date, Content-Type, Content-Length,
- * Last-Modified, Location, Transfer-Encoding, Connection, Keep-Alive, then the other lines as they were added.
+ * Last-Modified, Location, Transfer-Encoding, Connection, Keep-Alive, Vary, then the other lines as they were added.
  * Counterpart in nginx: ngx_http_header_filter.
  *
  * Fast path: servers answer the same header again and again, so the last one of a location is kept as bytes and only
@@ -29,6 +29,7 @@ export interface Written {
   readonly charset: string;
   readonly keepAlive: boolean;
   readonly chunked: boolean;
+  readonly varies: boolean;
   readonly names: readonly string[];
   readonly values: readonly string[];
   readonly bytes: Bytes;
@@ -123,6 +124,7 @@ export class AnswerHeads {
       const { header } = core.keepalive_timeout;
       if (header > 0) output.text(`\r\nKeep-Alive: timeout=${header}`);
     } else output.text("\r\nConnection: close");
+    if (request.varies) output.text("\r\nVary: Accept-Encoding");
     for (let i = 0; i < request.headerCount; i++) {
       const name = request.headerNames[i] as string;
       if (name === "" || (redirect !== undefined && i === request.locationIndex)) continue;
@@ -162,6 +164,7 @@ function matches(last: Written, request: Request): boolean {
     last.lastModified !== request.lastModified ||
     last.keepAlive !== request.keepAlive ||
     last.chunked !== request.chunkedAnswer ||
+    last.varies !== request.varies ||
     last.contentType !== request.contentType ||
     last.charset !== request.charset ||
     last.names.length !== request.headerCount
@@ -184,6 +187,7 @@ function remember(request: Request, bytes: Bytes, dateAt: number, second: number
     charset: request.charset,
     keepAlive: request.keepAlive,
     chunked: request.chunkedAnswer,
+    varies: request.varies,
     names: request.headerNames.slice(0, request.headerCount),
     values: request.headerValues.slice(0, request.headerCount),
     bytes,

@@ -53,6 +53,11 @@ export class BodyChain {
     if (filter.takesPieces || filter.hasMore !== undefined) this.isDirect = false;
   }
 
+  /** The filter at one of the positions. */
+  find(order: number): BodyFilter | undefined {
+    return this.filters.find((filter) => filter.order === order);
+  }
+
   /** Something of the answer has not reached the client's connection. */
   get holds(): boolean {
     const { request, waiting } = this;

@@ -9,6 +9,7 @@ import { autoindex } from "./modules/autoindex.ts";
 import { chunked } from "./modules/chunked.ts";
 import { core, coreServer, httpMain } from "./modules/core.ts";
 import { geo } from "./modules/geo.ts";
+import { gzip } from "./modules/gzip.ts";
 import { headers } from "./modules/headers.ts";
 import { index } from "./modules/index.ts";
 import { log } from "./modules/log.ts";
@@ -43,6 +44,7 @@ export const httpModules: readonly HttpModule[] = [
   log,
   chunked,
   range,
+  gzip,
   addition,
   headers,
   notModified,

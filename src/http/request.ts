@@ -131,6 +131,8 @@ export class Request {
   singleRange = false;
   headerOnly = false;
   chunkedAnswer = false;
+  /** The body depends on Accept-Encoding; whether `Vary` says so is up to gzip_vary. */
+  varies = false;
   headerSent = false;
   expectTrailers = false;
   headerCount = 0;
@@ -141,6 +143,7 @@ export class Request {
   locationIndex = -1;
   etagIndex = -1;
   acceptRangesIndex = -1;
+  contentEncodingIndex = -1;
   /** A Last-Modified line that was added stands for the one that is made. */
   lastModifiedIndex = -1;
   /** Lines that stand for Server and Date: -1 for our own, -2 for none. */
@@ -271,6 +274,7 @@ export class Request {
     this.allowRanges = false;
     this.singleRange = false;
     this.chunkedAnswer = false;
+    this.varies = false;
     this.expectTrailers = false;
     if (this.headerCount > 0) {
       this.headerCount = 0;
@@ -280,6 +284,7 @@ export class Request {
     this.locationIndex = -1;
     this.etagIndex = -1;
     this.acceptRangesIndex = -1;
+    this.contentEncodingIndex = -1;
     this.lastModifiedIndex = -1;
     this.serverIndex = -1;
     this.dateIndex = -1;

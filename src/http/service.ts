@@ -5,6 +5,7 @@
 import type { Bytes } from "../base/bytes.ts";
 import type { HostLookup } from "../base/ip.ts";
 import type { Log } from "../base/log.ts";
+import type { Compression } from "../io/compression.ts";
 import type { Datagrams } from "../io/datagram.ts";
 import type { Files } from "../io/files.ts";
 import type { Logging } from "../io/logging.ts";
@@ -30,6 +31,7 @@ export interface HttpPorts {
   readonly log: Log;
   /** Opens the error logs that http has of its own. */
   readonly logging: Logging;
+  readonly compression: Compression;
   /** So many bytes from the kernel's generator. */
   random(sizeBytes: number): Bytes;
   /** Minutes east of UTC at an instant. */

@@ -212,6 +212,9 @@ function copyLine(
       request.lastModified = parseHttpDate(value) ?? -1;
       return;
     }
+    case wire.CONTENT_ENCODING_FIELD:
+      request.contentEncodingIndex = request.addHeader(name, head.value(index));
+      return;
     case wire.ETAG_FIELD:
       request.etagIndex = request.addHeader(name, head.value(index));
       return;

@@ -11,6 +11,7 @@ import { describeVariables, httpModules, httpVariables } from "../http/modules.t
 import { planHttp } from "../http/plan.ts";
 import type { HttpPorts } from "../http/service.ts";
 import type { Service } from "../io/service.ts";
+import { openCompression } from "../os/compression.ts";
 import type { ServiceKind, ServicePlan, ServicePorts } from "./service-kind.ts";
 
 const RANDOM_POOL_BYTES = 4096;
@@ -72,6 +73,7 @@ function httpPorts(ports: ServicePorts): HttpPorts {
     datagrams,
     log,
     logging,
+    compression: openCompression(),
     random: randomSource(),
     timezoneOffset: (epochS) => -new Date(epochS * 1000).getTimezoneOffset(),
     processId: process.pid,

@@ -1,0 +1,42 @@
+/**
+ * Compression of bodies, piece by piece and synchronously: what goes in comes out in the same call, so that a slow client can
+ * hold it back without a promise. Counterpart in C: the z_stream of zlib.
+ */
+import type { Bytes } from "../base/bytes.ts";
+
+/** What a call shall bring out, by zlib's numbers: what it likes, all that it was given, the end of the stream. */
+export const NO_FLUSH = 0;
+export const SYNC_FLUSH = 2;
+export const FINISH = 4;
+export type Flush = number;
+
+export interface DeflateSettings {
+  /** 1 fast … 9 small. */
+  readonly level: number;
+  /** 9 … 15: a window of two to the power of that. */
+  readonly windowBits: number;
+  /** 1 … 9 */
+  readonly memoryLevel: number;
+}
+
+/** One gzip stream (RFC 1952) that is being written. */
+export interface Deflater {
+  /**
+   * Compresses `bytes[start, end)` as far as there is room in `output`. Returns how many bytes are there now, or a negative
+   * number of zlib's when it has failed.
+   */
+  run(bytes: Bytes, start: number, end: number, flush: Flush): number;
+  /** Lent: the next call of any stream overwrites it. */
+  readonly output: Bytes;
+  /** How much of the bytes the last call took. */
+  readonly taken: number;
+  /** The output is full: call again with the rest and the same flush. */
+  readonly isFull: boolean;
+  /** Gives its memory back, whether or not the stream has come to its end. */
+  release(): void;
+}
+
+export interface Compression {
+  /** Begins a stream; undefined when there is no memory. */
+  deflater(settings: DeflateSettings): Deflater | undefined;
+}
