@@ -222,7 +222,7 @@ function ratio(request: Request): string | undefined {
 export const gzip = httpModule({
   name: "gzip",
   directives,
-  variables: [{ name: "gzip_ratio", get: ratio }],
+  variables: [{ name: "gzip_ratio", get: ratio, doc: "How many times smaller the body became by compression." }],
   headerFilter: (conf) => {
     if (!conf.gzip) return undefined;
     const settings = {
