@@ -9,6 +9,7 @@ import type { Endpoint } from "../io/stream.ts";
 import type { PeerConnection } from "./peer-connection.ts";
 import type { Request } from "./request.ts";
 import type { Sticky } from "./sticky.ts";
+import { parseLocalAddress } from "./upstream-address.ts";
 
 /** When connections are kept. */
 export interface KeepAliveSettings {
@@ -39,6 +40,8 @@ export class Upstream {
   readonly keepAlive: KeepAliveSettings | undefined;
   readonly sticky: Sticky | undefined;
   private readonly endpoints: ReadonlyMap<PeerSettings, Endpoint>;
+  /** Of peers that have come since. */
+  private readonly found = new WeakMap<PeerSettings, Endpoint>();
   /** Idle connections, the one that was used last in front. */
   private first: PeerConnection | undefined = undefined;
   private last: PeerConnection | undefined = undefined;
@@ -61,8 +64,13 @@ export class Upstream {
     this.endpoints = new Map(members.map(({ settings, endpoint }) => [settings, endpoint]));
   }
 
+  /** Where a peer is: the same object each time, which idle connections are known by. */
   endpointOf(peer: PeerSettings): Endpoint {
-    return this.endpoints.get(peer) as Endpoint;
+    const known = this.endpoints.get(peer) ?? this.found.get(peer);
+    if (known !== undefined) return known;
+    const endpoint = parseLocalAddress(peer.name) as Endpoint;
+    this.found.set(peer, endpoint);
+    return endpoint;
   }
 
   /** An idle connection to this endpoint, taken out; undefined when there is none. `owner` is the location's settings. */

@@ -21,6 +21,20 @@ export interface ResolvedAddress {
   readonly name: string;
 }
 
+/** A target whose addresses could not be found. */
+export interface FailedTarget {
+  readonly name: string;
+  readonly code: number;
+}
+
+/** `addresses` undefined: there are none, for the reason `code`. */
+export interface ServiceResult {
+  readonly addresses: readonly ResolvedAddress[] | undefined;
+  readonly code: number;
+  readonly validUntilMs: number;
+  readonly failed: readonly FailedTarget[];
+}
+
 type Found =
   | { readonly ok: true; readonly value: readonly IpAddress[]; readonly validUntilMs: number }
   | { readonly ok: false; readonly code: number };
@@ -29,13 +43,9 @@ type Found =
 export class ServiceLookup {
   private readonly services: readonly ResolvedService[];
   private readonly random: () => number;
-  private readonly done: (
-    addresses: readonly ResolvedAddress[] | undefined,
-    code: number,
-    validUntilMs: number,
-  ) => void;
+  private readonly done: (result: ServiceResult) => void;
   private readonly found: (readonly IpAddress[])[];
-  private readonly codes: number[] = [];
+  private readonly failed: FailedTarget[] = [];
   private lookups: { cancel(): void }[] = [];
   private left: number;
   private validUntilMs: number;
@@ -46,7 +56,7 @@ export class ServiceLookup {
     services: readonly ResolvedService[],
     validUntilMs: number,
     random: () => number,
-    done: (addresses: readonly ResolvedAddress[] | undefined, code: number, validUntilMs: number) => void,
+    done: (result: ServiceResult) => void,
   ) {
     this.services = services;
     this.validUntilMs = validUntilMs;
@@ -74,11 +84,16 @@ export class ServiceLookup {
     if (result.ok) {
       this.found[index] = result.value;
       this.validUntilMs = Math.min(this.validUntilMs, result.validUntilMs);
-    } else this.codes.push(result.code);
+    } else this.failed.push({ name: (this.services[index] as ResolvedService).target, code: result.code });
     if (--this.left > 0 || this.cancelled) return;
+    const { failed, validUntilMs } = this;
     const addresses = this.inOrder();
-    if (addresses.length > 0) this.done(addresses, 0, this.validUntilMs);
-    else this.done(undefined, this.codes.includes(NAME_ERROR) ? NAME_ERROR : (this.codes[0] as number), 0);
+    if (addresses.length > 0) {
+      this.done({ addresses, code: 0, validUntilMs, failed });
+      return;
+    }
+    const code = failed.some((one) => one.code === NAME_ERROR) ? NAME_ERROR : (failed[0]?.code ?? NAME_ERROR);
+    this.done({ addresses: undefined, code, validUntilMs, failed });
   }
 
   /** By priority; within one, the servers in turn, beginning with one that is drawn by weight. */

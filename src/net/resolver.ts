@@ -28,7 +28,7 @@ import {
 import { reverseName } from "../wire/dns/name.ts";
 import { NameServer, type NameServerPorts } from "./name-server.ts";
 import { addressesOf, type Family, KnownName, Waiter } from "./resolver-names.ts";
-import { type ResolvedAddress, ServiceLookup } from "./resolver-services.ts";
+import { type FailedTarget, type ResolvedAddress, ServiceLookup } from "./resolver-services.ts";
 
 /** Codes of failed lookups besides those of DNS: nobody answered in time (errno ETIMEDOUT, which is what nginx prints). */
 export const TIMED_OUT = 110;
@@ -134,30 +134,25 @@ export class Resolver {
 
   /**
    * Finds the servers of a service by SRV records and then their addresses, in the order of priority. `service` with a dot is
-   * the whole prefix (`_http._tcp`), without one it is `_SERVICE._tcp`.
+   * the whole prefix (`_http._tcp`), without one it is `_SERVICE._tcp`. `failed`: targets of it that were not found.
    */
   resolveService(
     service: string,
     name: string,
     timeoutMs: number,
-    done: (result: Resolution<readonly ResolvedAddress[]>) => void,
+    done: (result: Resolution<readonly ResolvedAddress[]>, failed: readonly FailedTarget[]) => void,
   ): Lookup {
     const prefix = service.includes(".") ? service : `_${service}._tcp`;
     let current: Lookup = NOTHING;
     const waiting = this.wait("service", tidy(`${prefix}.${name}`), timeoutMs, (known, code) => {
       if (known === undefined) {
-        done(this.failure(code));
+        done(this.failure(code), []);
         return;
       }
-      const lookup = new ServiceLookup(
-        known.services,
-        known.validUntilMs,
-        this.ports.random,
-        (addresses, failed, validUntilMs) => {
-          if (addresses === undefined) done(this.failure(failed));
-          else done({ ok: true, value: addresses, validUntilMs });
-        },
-      );
+      const lookup = new ServiceLookup(known.services, known.validUntilMs, this.ports.random, (result) => {
+        const { addresses, code: reason, validUntilMs, failed } = result;
+        done(addresses === undefined ? this.failure(reason) : { ok: true, value: addresses, validUntilMs }, failed);
+      });
       current = lookup;
       lookup.start((target, found) => this.resolveName(target, timeoutMs, found));
     });

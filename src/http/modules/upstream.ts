@@ -8,7 +8,9 @@ import { blocks, list, msec, num, raw } from "../../conf/slots.ts";
 import { parseNumber } from "../../conf/units.ts";
 import { milliseconds, number, seconds } from "../../conf/values.ts";
 import type { Endpoint } from "../../io/stream.ts";
+import type { ResolverSettings } from "../../net/resolver.ts";
 import { httpModule } from "../module.ts";
+import { parseResolver } from "../resolver-directive.ts";
 import { endpointsOf, parseUpstreamAddress } from "../upstream-address.ts";
 import type { KeepAliveSettings } from "../upstream-group.ts";
 import { UPSTREAM_PREFIXES, UPSTREAM_VARIABLES } from "../upstream-variables.ts";
@@ -17,11 +19,21 @@ const HTTP_PORT = 80;
 /** nginx's answer to a file that says nothing of keep-alive. */
 const STANDARD_IDLE = 32;
 
+/** A name that is resolved at run time: `resolve`. */
+export interface NamedHost {
+  readonly host: string;
+  readonly port: number;
+  /** `service=`: its SRV records say which hosts and ports; "" for an ordinary name. */
+  readonly service: string;
+}
+
 /** One `server` of an upstream. */
 export interface UpstreamServer {
   /** Address as it was written. */
   readonly name: string;
+  /** None when its name is resolved at run time. */
   readonly endpoints: readonly Endpoint[];
+  readonly resolve: NamedHost | undefined;
   readonly settings: Omit<PeerSettings, "name" | "server">;
   readonly backup: boolean;
   readonly order: number;
@@ -45,6 +57,13 @@ const route: Parameter<string> = {
   complain: (text) => (text === "" ? "route is empty" : `route is longer than ${MAX_ROUTE}`),
 };
 
+const service: Parameter<string> = {
+  hasValue: true,
+  fallback: "",
+  parse: (text) => (text === "" ? undefined : text),
+  complain: () => "service is empty",
+};
+
 const PARAMETERS = {
   weight: positive,
   max_conns: valued(number, undefined, 0),
@@ -52,6 +71,8 @@ const PARAMETERS = {
   fail_timeout: valued(seconds, undefined, 10),
   slow_start: valued(milliseconds, undefined, 0),
   route,
+  resolve: present,
+  service,
   backup: present,
   down: present,
   drain: present,
@@ -61,13 +82,11 @@ function parseServer(use: Use): UpstreamServer | undefined {
   const name = use.args[0] as string;
   const values = readParameters(use, PARAMETERS, { from: 1 });
   if (values === undefined) return undefined;
-  const address = parseUpstreamAddress(name, HTTP_PORT, false);
-  if (typeof address === "string") return use.fail(`${address} in upstream "${name}"`);
-  const endpoints = endpointsOf(address, use.environment.lookUp);
-  if (endpoints === undefined) return use.fail(`host not found in upstream "${name}"`);
+  const address = serverAddress(use, values);
+  if (address === undefined) return undefined;
   return {
     name,
-    endpoints,
+    ...address,
     settings: {
       weight: values.weight,
       maxConns: values.max_conns,
@@ -80,6 +99,25 @@ function parseServer(use: Use): UpstreamServer | undefined {
     backup: values.backup,
     order: use.order,
   };
+}
+
+/** Where the server is: at addresses that are known now, or at those that its name has from time to time. */
+function serverAddress(
+  use: Use,
+  { resolve, service }: { readonly resolve: boolean; readonly service: string },
+): Pick<UpstreamServer, "endpoints" | "resolve"> | undefined {
+  const name = use.args[0] as string;
+  if (service !== "" && !resolve) return use.fail(`service upstream "${name}" requires "resolve" parameter`);
+  const address = parseUpstreamAddress(name, HTTP_PORT, false);
+  if (typeof address === "string") return use.fail(`${address} in upstream "${name}"`);
+  const { host, port, noPort } = address;
+  if (service !== "" && !noPort) return use.fail(`service upstream "${name}" may not have port`);
+  if (service !== "" && address.endpoints !== undefined)
+    return use.fail(`service upstream "${name}" requires domain name`);
+  if (resolve && address.endpoints === undefined) return { endpoints: [], resolve: { host, port, service } };
+  const endpoints = endpointsOf(address, use.environment.lookUp);
+  if (endpoints === undefined) return use.fail(`host not found in upstream "${name}"`);
+  return { endpoints, resolve: undefined };
 }
 
 /** Of `down` and `drain` the last one counts. */
@@ -115,6 +153,13 @@ const directives = {
     syntax: "address [parameters]",
     doc: "A server of the group, and what is special about it.",
   }),
+  resolver: raw<ResolverSettings, undefined>(undefined, parseResolver, {
+    in: "upstream",
+    args: [1, Number.POSITIVE_INFINITY],
+    syntax: "address ... [valid=time] [ipv4=on|off] [ipv6=on|off]",
+    doc: "Name servers that are asked for the names of its servers; without it those of the http block.",
+  }),
+  resolver_timeout: msec(undefined, { in: "upstream", doc: "Time for the answer to a name." }),
   keepalive: raw<KeepAliveLine, KeepAliveLine>({ maxIdle: STANDARD_IDLE, local: true }, parseKeepAlive, {
     in: "upstream",
     args: [1, 2],
