@@ -30,6 +30,7 @@ import {
 } from "./modules/core.ts";
 import type { AddressPlan, HttpPlan } from "./plan.ts";
 import { ServerNames } from "./server-names.ts";
+import { defineUpstreams } from "./upstream-blocks.ts";
 import { type UpstreamParts, Upstreams } from "./upstreams.ts";
 import type { Text, Variables } from "./variables.ts";
 import type { Worker } from "./worker.ts";
@@ -63,9 +64,8 @@ export class Builder {
   /** The points of every address, in the order of `plan.addresses`. */
   build(plan: HttpPlan): readonly ListeningPoint[] {
     this.defineVariables(plan.http);
-    const upstreams = new Upstreams();
-    this.worker.upstreams = upstreams;
-    upstreams.define(plan.http, this.worker.ports.shared, (scope) => this.upstreamParts(scope));
+    const named = defineUpstreams(plan.http, this.worker, (scope) => this.upstreamParts(scope));
+    this.worker.upstreams = new Upstreams(named);
     const servers = new Map<Scope, VirtualServer>();
     for (const { scope } of plan.http.conf(httpMain).server) servers.set(scope, this.buildServer(scope));
     return plan.addresses.map((address) => this.buildPoint(address, servers));

@@ -1,5 +1,6 @@
 /** `upstream` blocks: their servers and the connections that are kept to them. nginx: ngx_http_upstream_module, ngx_http_upstream_keepalive_module. */
 import type { PeerSettings } from "../../balance/peers.ts";
+import { type Position, printPosition } from "../../conf/diagnostics.ts";
 import type { Directive } from "../../conf/directive.ts";
 import { type Parameter, present, readParameters, valued } from "../../conf/parameters.ts";
 import type { Scope } from "../../conf/scope.ts";
@@ -14,6 +15,8 @@ import { parseResolver } from "../resolver-directive.ts";
 import { endpointsOf, parseUpstreamAddress } from "../upstream-address.ts";
 import type { KeepAliveSettings } from "../upstream-group.ts";
 import { UPSTREAM_PREFIXES, UPSTREAM_VARIABLES } from "../upstream-variables.ts";
+import { core } from "./core.ts";
+import { upstreamZone } from "./upstream_zone.ts";
 
 const HTTP_PORT = 80;
 /** nginx's answer to a file that says nothing of keep-alive. */
@@ -216,6 +219,20 @@ function warnRedefined(directives: readonly Directive[], isSet: boolean, report:
   return set;
 }
 
+/** What nginx finds when it sets up the upstream. */
+function checkServers(name: string, block: Scope, report: Report): void {
+  const { server, resolver } = block.conf(upstream);
+  const position = block.directive?.end as Position;
+  if (server.some(({ resolve }) => resolve !== undefined)) {
+    if (block.conf(upstreamZone).zone === undefined) {
+      const place = `upstream "${name}" in ${printPosition(position)}`;
+      report("emerg", `resolving names at run time requires ${place} to be in shared memory`);
+    } else if ((resolver ?? block.parent?.conf(core).resolver) === undefined)
+      report("emerg", `no resolver defined to resolve names at run time in upstream "${name}"`, position);
+  }
+  if (server.every(({ backup }) => backup)) report("emerg", `no servers in upstream "${name}"`, position);
+}
+
 export const upstream = httpModule({
   name: "upstream",
   directives,
@@ -230,6 +247,7 @@ export const upstream = httpModule({
       seen.add(name);
       if (block.own(upstream).server === undefined)
         report("emerg", "no servers are inside upstream", block.directive?.block?.end);
+      else checkServers(header, block, report);
     }
   },
 });

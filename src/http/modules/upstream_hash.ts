@@ -39,6 +39,7 @@ export const hash = httpModule({
     const key = place.compile(line.key);
     return {
       order: line.order,
+      withoutBackup: true,
       create: (group) => (line.consistent ? new ConsistentHash(group) : new Hash(group)),
       keyOf: (request) => fromLatin1(key(request)),
     };

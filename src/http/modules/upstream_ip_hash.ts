@@ -24,6 +24,7 @@ export const ipHash = httpModule({
       ? undefined
       : {
           order: line.order,
+          withoutBackup: true,
           create: (group) => new IpHash(group),
           keyOf: (request) => {
             const { remote } = request.connection;

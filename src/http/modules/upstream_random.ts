@@ -48,6 +48,7 @@ export const random = httpModule({
       ports.random(RANDOM_BYTES).reduce((sum, byte) => (sum * 256 + byte) % 2 ** 32, 0) % bound;
     return {
       order: line.order,
+      withoutBackup: true,
       create: (group) => (line.two ? new RandomTwo(group, below, line.mode) : new Random(group, below)),
     };
   },

@@ -1,0 +1,136 @@
+/** `upstream` blocks become groups of peers: in memory of their zone or of their own, with the names that are resolved at run time. */
+import { NamedMembers, type NamedServer } from "../balance/membership.ts";
+import { Group, localPeerMemory, PEER_DEFAULTS, type PeerSettings } from "../balance/peers.ts";
+import { RoundRobin } from "../balance/round_robin.ts";
+import { formerPeers, type ZonePeers, zonePeers, zoneSlots } from "../balance/zone.ts";
+import type { Zone } from "../base/zone.ts";
+import type { Scope } from "../conf/scope.ts";
+import type { SharedMemory } from "../io/shared-memory.ts";
+import type { ResolverSettings } from "../net/resolver.ts";
+import { core } from "./modules/core.ts";
+import { keepAliveOf, type UpstreamServer, upstream } from "./modules/upstream.ts";
+import { upstreamZone } from "./modules/upstream_zone.ts";
+import { peerName } from "./upstream-address.ts";
+import { type Member, noKey, Upstream } from "./upstream-group.ts";
+import { watchNames } from "./upstream-names.ts";
+import type { UpstreamParts } from "./upstreams.ts";
+import type { Worker } from "./worker.ts";
+
+/** Makes the upstreams of an http block, by name in lower case. `partsOf` asks the modules. */
+export function defineUpstreams(
+  http: Scope,
+  worker: Worker,
+  partsOf: (scope: Scope) => UpstreamParts,
+): Map<string, Upstream> {
+  const rooms = new ZoneRooms(http, worker.ports.shared);
+  const defined = new Map<string, Upstream>();
+  for (const { header, scope } of http.conf(upstream).upstream) {
+    const room = rooms.roomOf(header, scope);
+    defined.set(header.toLowerCase(), defineUpstream({ name: header, scope, room, parts: partsOf(scope) }, worker));
+  }
+  return defined;
+}
+
+interface Block {
+  readonly name: string;
+  readonly scope: Scope;
+  readonly room: Room | undefined;
+  readonly parts: UpstreamParts;
+}
+
+function defineUpstream({ name, scope, room, parts }: Block, worker: Worker): Upstream {
+  const conf = scope.conf(upstream);
+  const primary = conf.server.filter(({ backup }) => !backup).flatMap(membersOf);
+  const backup = conf.server.filter(({ backup }) => backup).flatMap(membersOf);
+  const rules = [...parts.balancers].sort((a, b) => b.order - a.order)[0];
+  const memory = room?.peers.memory ?? localPeerMemory(primary.length + backup.length);
+  const group = new Group(name, memory, settingsOf(primary), settingsOf(backup));
+  const balancer = rules === undefined ? new RoundRobin(group) : rules.create(group);
+  const named = conf.server.filter(({ resolve }) => resolve !== undefined);
+  if (named.length > 0 && room !== undefined) {
+    const members = new NamedMembers(group, room.peers.roster, named.map(namedServer), room.formerRoster());
+    if (worker.ports.isFirst) {
+      const http = (scope.parent as Scope).conf(core);
+      watchNames({
+        upstream: name,
+        members,
+        servers: named,
+        // The configuration was checked for one.
+        resolver: worker.resolvers.of((conf.resolver ?? http.resolver) as ResolverSettings),
+        timeoutMs: conf.resolver_timeout ?? http.resolver_timeout,
+        hasBackup: rules?.withoutBackup !== true,
+        timers: worker.timers,
+        now: () => worker.ports.reactor.clock.now(),
+        log: worker.log,
+      });
+    }
+  }
+  const { sticky } = parts;
+  return new Upstream(balancer, [...primary, ...backup], {
+    keyOf: rules?.keyOf ?? noKey,
+    keepAlive: keepAliveOf(conf),
+    sticky,
+  });
+}
+
+function membersOf(server: UpstreamServer): readonly Member[] {
+  return server.endpoints.map((endpoint) => ({
+    endpoint,
+    settings: { ...PEER_DEFAULTS, ...server.settings, name: peerName(endpoint), server: server.name },
+  }));
+}
+
+function settingsOf(members: readonly Member[]): readonly PeerSettings[] {
+  return members.map(({ settings }) => settings);
+}
+
+function namedServer({ name, resolve, settings, backup }: UpstreamServer): NamedServer {
+  const key = `${backup ? "backup " : ""}${resolve?.service} ${resolve?.host}`;
+  return { key, backup, settings: { ...PEER_DEFAULTS, ...settings, server: name } };
+}
+
+/** What an upstream has of its zone. */
+interface Room {
+  readonly peers: ZonePeers;
+  /** Its names' peers before the last reload. */
+  formerRoster(): string | undefined;
+}
+
+/** The zones that upstreams live in, and how these share them. */
+class ZoneRooms {
+  private readonly shared: SharedMemory;
+  /** Peers of each upstream by zone. */
+  private readonly counts = new Map<string, Map<Scope, number>>();
+
+  constructor(http: Scope, shared: SharedMemory) {
+    this.shared = shared;
+    for (const { scope } of http.conf(upstream).upstream) {
+      const { zone } = scope.conf(upstreamZone);
+      if (zone === undefined) continue;
+      const counts = this.counts.get(zone.name) ?? new Map<Scope, number>();
+      this.counts.set(zone.name, counts);
+      counts.set(scope, scope.conf(upstream).server.flatMap(membersOf).length);
+    }
+  }
+
+  /** Where the peers of an upstream live; undefined when it has no zone. Throws when the zone is too small. */
+  roomOf(name: string, scope: Scope): Room | undefined {
+    const { zone: declared } = scope.conf(upstreamZone);
+    const counts = declared && this.counts.get(declared.name);
+    if (counts === undefined) return undefined;
+    const zone = this.shared.zone(declared?.name as string);
+    const slots = zoneSlots(zone.sizeWords, [...counts.values()])?.[[...counts.keys()].indexOf(scope)];
+    const peers = slots === undefined ? undefined : zonePeers(zone, name, slots);
+    if (peers === undefined) throw new RangeError(`no memory in upstream zone "${zone.name}"`);
+    return { peers, formerRoster: () => formerRoster(zone, name) };
+  }
+}
+
+function formerRoster(zone: Zone, name: string): string | undefined {
+  const former = formerPeers(zone, name);
+  if (former === undefined) return undefined;
+  former.memory.lock();
+  const text = former.roster.read();
+  former.memory.unlock();
+  return text;
+}
