@@ -38,10 +38,10 @@ function peer(name: string): PeerSettings {
   return { ...PEER_DEFAULTS, name, server: name };
 }
 
-const named = (key: string, backup = false): NamedServer => ({
+const named = (key: string): NamedServer => ({
   key,
   settings: { ...PEER_DEFAULTS, server: key },
-  backup,
+  renew: ({ name, server, backup }) => ({ name, server, backup, weight: 3 }),
 });
 
 const found = (name: string, more: Partial<FoundPeer> = {}): FoundPeer => ({
@@ -66,7 +66,7 @@ function worker(
   former?: string,
 ): Worker {
   const group = new Group("u", memory, own, []);
-  const members = new NamedMembers(group, roster, [named("x"), named("y", true)], former);
+  const members = new NamedMembers(group, roster, [named("x"), named("y")], former);
   return { group, members, balancer: new RoundRobin(group) };
 }
 
@@ -220,5 +220,6 @@ test("after a reload the addresses that were known serve on", () => {
   worker(localPeerMemory(4), before).members.update(0, [found("a"), found("b")], 5000);
   const after = worker(localPeerMemory(4), new Paper(), [peer("s1")], before.read());
   assert.equal(names(after.group.primary), "s1 a b");
+  assert.equal(after.group.primary.weight(1), 3, "as the new configuration has them");
   assert.deepEqual([after.members.validUntilMs(0), after.members.validUntilMs(1)], [5000, 0]);
 });

@@ -28,7 +28,8 @@ export interface NamedServer {
   readonly key: string;
   /** Of its peers; those of a service have a `server` and a weight of their own. */
   readonly settings: Omit<PeerSettings, "name">;
-  readonly backup: boolean;
+  /** A peer that was found for the same key under an earlier configuration, as this one would have it. */
+  readonly renew: (former: FoundPeer) => FoundPeer;
 }
 
 /** A peer that a name has led to. */
@@ -137,9 +138,9 @@ export class NamedMembers implements Membership {
 
   /** Begins with what was known before the reload. */
   private inherit(former: readonly Known[]): void {
-    this.servers.forEach(({ key }, index) => {
+    this.servers.forEach(({ key, renew }, index) => {
       const before = former.find((known) => known.key === key);
-      if (before !== undefined) this.replace(index, before.members, before.validUntilMs);
+      if (before !== undefined) this.replace(index, before.members.map(renew), before.validUntilMs);
     });
   }
 

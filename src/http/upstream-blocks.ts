@@ -12,7 +12,7 @@ import { keepAliveOf, type UpstreamServer, upstream } from "./modules/upstream.t
 import { upstreamZone } from "./modules/upstream_zone.ts";
 import { peerName } from "./upstream-address.ts";
 import { type Member, noKey, Upstream } from "./upstream-group.ts";
-import { watchNames } from "./upstream-names.ts";
+import { renewed, watchNames } from "./upstream-names.ts";
 import type { UpstreamParts } from "./upstreams.ts";
 import type { Worker } from "./worker.ts";
 
@@ -84,9 +84,13 @@ function settingsOf(members: readonly Member[]): readonly PeerSettings[] {
   return members.map(({ settings }) => settings);
 }
 
-function namedServer({ name, resolve, settings, backup }: UpstreamServer): NamedServer {
-  const key = `${backup ? "backup " : ""}${resolve?.service} ${resolve?.host}`;
-  return { key, backup, settings: { ...PEER_DEFAULTS, ...settings, server: name } };
+function namedServer(server: UpstreamServer): NamedServer {
+  const { name, resolve, settings, backup } = server;
+  return {
+    key: `${backup ? "backup " : ""}${resolve?.service} ${resolve?.host}`,
+    settings: { ...PEER_DEFAULTS, ...settings, server: name },
+    renew: (former) => renewed(server, former),
+  };
 }
 
 /** What an upstream has of its zone. */

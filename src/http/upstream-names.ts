@@ -10,7 +10,8 @@ import { type Resolution, type Resolver, resolverCodeText } from "../net/resolve
 import type { FailedTarget, ResolvedAddress } from "../net/resolver-services.ts";
 import { Timed, type Timers } from "../net/timers.ts";
 import { NAME_ERROR } from "../wire/dns/message.ts";
-import type { UpstreamServer } from "./modules/upstream.ts";
+import type { NamedHost, UpstreamServer } from "./modules/upstream.ts";
+import { parseLocalAddress } from "./upstream-address.ts";
 
 /** A name is asked for so often at most. */
 const MIN_INTERVAL_MS = 1000;
@@ -35,6 +36,19 @@ export function watchNames(options: UpstreamNamesOptions): void {
   options.servers.forEach((server, index) => {
     new NameWatch(options, server, index).start();
   });
+}
+
+/** A peer that a name had before a reload, with the port and the weight that its server has now. */
+export function renewed({ settings, resolve }: UpstreamServer, former: FoundPeer): FoundPeer {
+  const host = resolve as NamedHost;
+  if (host.service !== "") return { ...former, weight: weightOf(settings, former.weight) };
+  const endpoint = parseLocalAddress(former.name) as { readonly ip: IpAddress };
+  return { ...former, name: printEndpoint({ ip: endpoint.ip, port: host.port }), weight: settings.weight };
+}
+
+/** A service's own weights count where the server has none. */
+function weightOf({ weight }: UpstreamServer["settings"], own: number): number {
+  return weight === 1 ? own : weight;
 }
 
 /** One name; its timer is the next question. */
@@ -63,8 +77,8 @@ class NameWatch extends Timed {
     else resolver.resolveService(service, host, timeoutMs, (result, failed) => this.onService(result, failed));
   }
 
-  private get host(): NonNullable<UpstreamServer["resolve"]> {
-    return this.server.resolve as NonNullable<UpstreamServer["resolve"]>;
+  private get host(): NamedHost {
+    return this.server.resolve as NamedHost;
   }
 
   private onAddresses(result: Resolution<readonly IpAddress[]>): void {
@@ -104,7 +118,7 @@ class NameWatch extends Timed {
       .map(({ address, port, priority, weight, name }) => ({
         name: printEndpoint({ ip: address, port }),
         server: name,
-        weight: settings.weight === 1 ? weight : settings.weight,
+        weight: weightOf(settings, weight),
         backup: backup || priority !== first,
       }));
   }
