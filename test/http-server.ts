@@ -62,6 +62,8 @@ export interface ServerOptions {
   readonly binary?: string;
   /** Directives beside `http`. */
   readonly main?: string;
+  /** 1 without. */
+  readonly workers?: number;
   /** Files to create, by path below the server's folder. */
   readonly files?: Readonly<Record<string, string>>;
 }
@@ -80,7 +82,7 @@ export class TestServer {
 
   static async start(
     http: string,
-    { binary = UNDER_TEST, main = "", files = {} }: ServerOptions = {},
+    { binary = UNDER_TEST, main = "", workers = 1, files = {} }: ServerOptions = {},
   ): Promise<TestServer> {
     const port = await freePort();
     const folder = mkdtempSync(path.join(os.tmpdir(), "tandem-http-"));
@@ -91,7 +93,7 @@ export class TestServer {
       writeFileSync(file, text, "latin1");
     }
     const user = process.getuid?.() === 0 ? "user root;" : "";
-    const text = `daemon off; worker_processes 1; ${user} pid %DIR%/nginx.pid; error_log %DIR%/logs/error.log info; ${main}
+    const text = `daemon off; worker_processes ${workers}; ${user} pid %DIR%/nginx.pid; error_log %DIR%/logs/error.log info; ${main}
 events { worker_connections 1024; }
 http { ${TEMPORARY} ${http} }`;
     const filled = text.replaceAll("%PORT%", String(port)).replaceAll("%DIR%", folder);

@@ -217,7 +217,9 @@ test("a roster that is full keeps what fits", () => {
 
 test("after a reload the addresses that were known serve on", () => {
   const before = new Paper();
-  worker(localPeerMemory(4), before).members.update(0, [found("a"), found("b")], 5000);
+  const { members } = worker(localPeerMemory(4), before);
+  members.update(0, [found("a"), found("b")], 5000);
+  members.update(1, [], 9000);
   const after = worker(localPeerMemory(4), new Paper(), [peer("s1")], before.read());
   assert.equal(names(after.group.primary), "s1 a b");
   assert.equal(after.group.primary.weight(1), 3, "as the new configuration has them");

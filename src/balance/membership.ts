@@ -140,7 +140,9 @@ export class NamedMembers implements Membership {
   private inherit(former: readonly Known[]): void {
     this.servers.forEach(({ key, renew }, index) => {
       const before = former.find((known) => known.key === key);
-      if (before !== undefined) this.replace(index, before.members.map(renew), before.validUntilMs);
+      // One without an address is asked for at once.
+      if (before !== undefined && before.members.length > 0)
+        this.replace(index, before.members.map(renew), before.validUntilMs);
     });
   }
 
