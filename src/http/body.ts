@@ -47,7 +47,7 @@ export type Mark = number;
 export interface BodyFilter {
   /** Position among the filters, see below. */
   readonly order: number;
-  /** Bytes in memory, at most `PIECE_BYTES` at once, and nothing while the client is slow. A filter that doesn't care sees parts of files too. */
+  /** Wants bytes in memory, chunks of at most `PIECE_BYTES`, and nothing while the client is slow; one that doesn't care may see parts of files. */
   readonly takesPieces: boolean;
   /** What goes on to the next filter. */
   filter(request: Request, chunks: readonly Chunk[], mark: Mark): readonly Chunk[];

@@ -36,7 +36,6 @@ import type { Request } from "./request.ts";
 import { beginBody, consumeBody } from "./request-body.ts";
 import { resumeAnswer } from "./subrequest.ts";
 import type { TunnelStart } from "./tunnel.ts";
-import type { Exchange } from "./upstream.ts";
 import type { Worker } from "./worker.ts";
 
 export const WAITING = 0;
@@ -605,16 +604,17 @@ export class Connection extends ConnectionOutput implements StreamOwner {
 
   /** The client went away in the middle of its request. An exchange with an upstream may go on without it. */
   private clientGone(errno: number | undefined): void {
-    const exchange = this.request === undefined ? undefined : activeExchange(this.request);
-    if (exchange?.active !== true) this.logError("info", "client prematurely closed connection", errno);
-    else if (exchange.outlivesClient) return;
-    else this.logError("info", CLIENT_AND_UPSTREAM, errno);
+    const waiting = this.request === undefined ? undefined : waitingRequest(this.request);
+    if (waiting?.exchange?.outlivesClient === true) return;
+    if (waiting !== undefined && waiting !== this.request) this.speaker = waiting;
+    this.logError("info", waiting === undefined ? "client prematurely closed connection" : CLIENT_AND_UPSTREAM, errno);
+    this.speaker = undefined;
     this.terminate(CLIENT_CLOSED);
   }
 
   onError(errno: number): void {
     if (this.state === WAITING && errno === ECONNRESET) this.close();
-    else if (this.state === ACTIVE && this.request !== undefined && activeExchange(this.request) !== undefined)
+    else if (this.state === ACTIVE && this.request !== undefined && waitingRequest(this.request) !== undefined)
       this.clientGone(errno);
     else this.failed(errno, "recv()");
   }
@@ -752,10 +752,10 @@ export class Connection extends ConnectionOutput implements StreamOwner {
   }
 }
 
-/** The exchange that a request or one of its subrequests has under way. */
-function activeExchange(request: Request): Exchange | undefined {
-  if (request.exchange?.active === true) return request.exchange;
-  return request.children?.find(({ exchange }) => exchange?.active === true)?.exchange;
+/** The request itself, or one of its subrequests, that waits for an upstream. */
+function waitingRequest(request: Request): Request | undefined {
+  if (request.exchange?.active === true) return request;
+  return request.children?.find(({ exchange }) => exchange?.active === true);
 }
 
 /** The lingering close that a request asks for. */
