@@ -34,7 +34,7 @@ test("what was known before a reload can be looked up", () => {
   const old = zonePeers(before, "u", 4) as ZonePeers;
   old.roster.write("peers of then");
   old.memory.words[3] = 4;
-  const zone = new Zone("z", new Int32Array(1024), user, before);
+  const zone = new Zone("z", new Int32Array(1024), user, { previous: before });
   assert.equal(formerPeers(zone, "u")?.roster.read(), "peers of then");
   assert.equal(formerPeers(zone, "u")?.memory.words[3], 4);
   assert.equal(formerPeers(zone, "v"), undefined);

@@ -6,6 +6,7 @@
 import { assert } from "./assert.ts";
 import { type Bytes, equalBytes, fromUtf8 } from "./bytes.ts";
 import { SharedLock, type SharedLockHost } from "./shared-lock.ts";
+import type { Debtor, ZoneLedger } from "./zone-ledger.ts";
 
 /** Words in front of the regions. */
 const HEADER_WORDS = 16;
@@ -35,13 +36,15 @@ export class Zone {
   /** The zone of this name that the configuration before this one used, when the two are not the same memory: to copy from. */
   readonly previous: Zone | undefined;
   private readonly words: Int32Array;
+  private readonly ledger: ZoneLedger | undefined;
 
-  /** `words` are zeros in a new zone; 64-byte aligned. */
-  constructor(name: string, words: Int32Array, user: ZoneUser, previous?: Zone) {
+  /** `words` are zeros in a new zone; 64-byte aligned. Without a ledger what a killed process has counted stays. */
+  constructor(name: string, words: Int32Array, user: ZoneUser, beside: { previous?: Zone; ledger?: ZoneLedger } = {}) {
     assert(words.length >= HEADER_WORDS, "a zone has room for its header");
     this.name = name;
     this.words = words;
-    this.previous = previous;
+    this.previous = beside.previous;
+    this.ledger = beside.ledger;
     this.lock = new SharedLock(words, LOCK, user.processId, user.host);
   }
 
@@ -82,6 +85,20 @@ export class Zone {
       at = begin + roundUp(sizeWords);
     }
     return undefined;
+  }
+
+  /** This process changes a counter, word `at` of a region, by so much. With the lock held. */
+  hold(region: Int32Array, at: number, by: number): void {
+    this.ledger?.add(this.indexOf(region, at), by);
+  }
+
+  /** What a dead process has counted there, see `ZoneLedger.take`. With the lock held. */
+  takeDebt(region: Int32Array, at: number, debtor: Debtor | undefined): number {
+    return this.ledger === undefined ? 0 : this.ledger.take(debtor, this.indexOf(region, at));
+  }
+
+  private indexOf(region: Int32Array, at: number): number {
+    return (region.byteOffset - this.words.byteOffset) / 4 + at;
   }
 
   private make(name: Bytes, sizeWords: number): Int32Array | undefined {

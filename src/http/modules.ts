@@ -12,6 +12,8 @@ import { geo } from "./modules/geo.ts";
 import { gzip } from "./modules/gzip.ts";
 import { headers } from "./modules/headers.ts";
 import { index } from "./modules/index.ts";
+import { limitConn } from "./modules/limit_conn.ts";
+import { limitReq } from "./modules/limit_req.ts";
 import { log } from "./modules/log.ts";
 import { map } from "./modules/map.ts";
 import { mirror } from "./modules/mirror.ts";
@@ -55,6 +57,8 @@ export const httpModules: readonly HttpModule[] = [
   tryFiles,
   authRequest,
   access,
+  limitConn,
+  limitReq,
   realip,
   geo,
   map,

@@ -12,6 +12,7 @@ import type { BodyFilter, BodyReader } from "./body.ts";
 import type { BodyBuffer } from "./body-buffer.ts";
 import { BodyChain } from "./body-chain.ts";
 import type { Connection } from "./connection.ts";
+import type { RequestLimits } from "./limits.ts";
 import type { Location, VirtualServer } from "./location.ts";
 import type { OpenFile } from "./open-files.ts";
 import type { Postponed } from "./postpone.ts";
@@ -113,6 +114,8 @@ export class Request {
   parked = false;
   /** What modules remember about the request until it is redirected inside, by a key of their own. nginx: `ctx`. */
   notes: Map<object, unknown> | undefined = undefined;
+  /** Of limit_req and limit_conn, if this or an earlier request that this object was has met one. */
+  limits: RequestLimits | undefined = undefined;
 
   // The answer.
   status = 0;

@@ -17,6 +17,7 @@ import { Dates } from "./dates.ts";
 import { Etags } from "./etags.ts";
 import { persistence } from "./head-rules.ts";
 import { Input } from "./input.ts";
+import { Limits } from "./limits.ts";
 import { OpenFiles } from "./open-files.ts";
 import { OUTPUT_BYTES, Output } from "./output.ts";
 import { Request } from "./request.ts";
@@ -70,6 +71,7 @@ export class Worker {
   onIdle: (() => void) | undefined = undefined;
   /** This worker's line of the counters that all workers share. */
   private readonly line: Float64Array;
+  readonly limits: Limits;
   nextConnection = 1;
   private readonly pool: Request[] = [];
   private pieces: Memory | undefined = undefined;
@@ -78,6 +80,10 @@ export class Worker {
   constructor(ports: HttpPorts) {
     this.ports = ports;
     this.line = ports.counters.line(ports.slot);
+    this.limits = new Limits(
+      ports.shared,
+      ports.random(4).reduce((sum, byte) => sum * 256 + byte, 0),
+    );
     const { reactor } = ports;
     this.timers = new Timers(reactor.clock, (ring) => reactor.alarm(ring));
     this.dates = new Dates(reactor.clock, ports.timezoneOffset);
@@ -136,6 +142,7 @@ export class Worker {
       request.file = undefined;
     }
     request.exchange?.forget();
+    request.limits?.release();
     if (request.body !== undefined) {
       if (request.parent === undefined) request.body.release();
       request.body = undefined;

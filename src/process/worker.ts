@@ -114,7 +114,7 @@ class Worker {
     this.configuration = configuration;
     this.isDaemon = isDaemon;
     const { fds, shared } = takeDescriptors(message);
-    const memory = openWorkerMemory(shared);
+    const memory = openWorkerMemory(shared, message.slot);
     this.listeningFds = new Set(fds.flat());
     const reactor = new EpollReactor(shared.clockOriginMs);
     const logging = new ProcessLogging(this.logFiles, reactor.clock);

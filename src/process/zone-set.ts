@@ -7,13 +7,14 @@ import { Zone } from "../base/zone.ts";
 import type { ZoneDeclaration } from "../conf/zones.ts";
 import { SystemError } from "../os/errno.ts";
 import { close } from "../os/ffi/files.ts";
-import { createSharedMemory, kernelLockHost, mapSharedMemory, type SharedMapping } from "../os/shared-memory.ts";
+import { kernelLockHost } from "../os/shared-memory.ts";
 import type { ZoneDescriptor } from "./messages.ts";
+import { createZoneMemory, mapZone, type ZoneMemory } from "./zone-memory.ts";
 
 interface OpenZone {
   readonly declaration: ZoneDeclaration;
   readonly fd: number;
-  readonly mapping: SharedMapping;
+  readonly memory: ZoneMemory;
   readonly zone: Zone;
 }
 
@@ -101,10 +102,10 @@ export class ZoneSet {
   private make(declaration: ZoneDeclaration): OpenZone | undefined {
     const { name, sizeBytes } = declaration;
     try {
-      const fd = createSharedMemory(name, sizeBytes);
-      const mapping = mapSharedMemory(fd, sizeBytes);
+      const fd = createZoneMemory(name, sizeBytes);
+      const memory = mapZone(fd, sizeBytes);
       const user = { processId: process.pid, host: kernelLockHost };
-      return { declaration, fd, mapping, zone: new Zone(name, mapping.words, user) };
+      return { declaration, fd, memory, zone: new Zone(name, memory.words, user) };
     } catch (error) {
       if (!(error instanceof SystemError)) throw error;
       this.log.write("emerg", error.message);
@@ -117,7 +118,7 @@ function survives(old: ZoneDeclaration, { purpose, sizeBytes, isRenewed }: ZoneD
   return !isRenewed && old.purpose === purpose && old.sizeBytes === sizeBytes;
 }
 
-function closeZone({ fd, mapping }: OpenZone): void {
-  mapping.unmap();
+function closeZone({ fd, memory }: OpenZone): void {
+  memory.unmap();
   close(fd);
 }
