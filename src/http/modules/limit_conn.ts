@@ -145,6 +145,12 @@ function build(conf: LimitConnConf, place: Place): Handler | undefined {
 export const limitConn = httpModule({
   name: "limit_conn",
   directives,
-  variables: [{ name: "limit_conn_status", get: ({ main }) => STATUSES[main.limits?.connStatus ?? 0] || undefined }],
+  variables: [
+    {
+      name: "limit_conn_status",
+      doc: "What limits of connections did: PASSED, REJECTED, REJECTED_DRY_RUN.",
+      get: ({ main }) => STATUSES[main.limits?.connStatus ?? 0] || undefined,
+    },
+  ],
   phases: { preaccess: build },
 });

@@ -229,6 +229,12 @@ function build(conf: LimitReqConf, place: Place): Handler | undefined {
 export const limitReq = httpModule({
   name: "limit_req",
   directives,
-  variables: [{ name: "limit_req_status", get: ({ main }) => STATUSES[main.limits?.reqStatus ?? 0] || undefined }],
+  variables: [
+    {
+      name: "limit_req_status",
+      doc: "What limits of the rate did: PASSED, DELAYED, REJECTED, and the last two with _DRY_RUN.",
+      get: ({ main }) => STATUSES[main.limits?.reqStatus ?? 0] || undefined,
+    },
+  ],
   phases: { preaccess: build },
 });
