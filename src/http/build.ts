@@ -166,6 +166,7 @@ export class Builder {
       lastHead: { written: undefined },
       keepAliveRules: keepAliveRules(conf),
       limitRate: conf.limit_rate === undefined ? undefined : this.variables.compile(conf.limit_rate),
+      earlyHints: conf.early_hints?.map((text) => this.variables.compile(text)),
       limitRateAfter: conf.limit_rate_after === undefined ? undefined : this.variables.compile(conf.limit_rate_after),
     };
     const except = scope.own(core).limit_except?.[0];

@@ -88,6 +88,7 @@ export class Connection extends ConnectionOutput implements StreamOwner {
   private ended = false;
   private noDelay = false;
   private bodyPaused = false;
+  private mute = false;
   private linger: Linger | undefined = undefined;
   /** The subrequest on whose behalf things happen, for the log. */
   speaker: Request | undefined = undefined;
@@ -389,7 +390,16 @@ export class Connection extends ConnectionOutput implements StreamOwner {
   // ---- output
 
   protected get closed(): boolean {
-    return this.state === CLOSED;
+    return this.state === CLOSED || this.mute;
+  }
+
+  /** The client hears nothing any more, but its answer is still wanted. */
+  private goMute(request: Request): void {
+    this.mute = true;
+    this.queue = undefined;
+    this.stopTimer();
+    request.keepAlive = false;
+    request.exchange?.onClientDrained();
   }
 
   /** Every way into this connection ends here: composed bytes go out, and an ended connection is closed. */
@@ -620,6 +630,10 @@ export class Connection extends ConnectionOutput implements StreamOwner {
   }
 
   protected failed(errno: number, call: string): void {
+    if (this.state === ACTIVE && this.request?.exchange?.isStored === true) {
+      this.goMute(this.request);
+      return;
+    }
     const level: Level = errno === ECONNRESET || errno === 32 || errno === ETIMEDOUT ? "info" : "alert";
     this.logError(level, `${call} failed`, errno);
     if (this.state === READING) this.abandonHead(400);

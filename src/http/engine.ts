@@ -386,7 +386,7 @@ export function sendHeader(request: Request): number {
 }
 
 /** A size that the configuration makes for this request; 0 when it is none. */
-function sizeFrom(request: Request, text: Text | undefined): number {
+export function sizeFrom(request: Request, text: Text | undefined): number {
   if (text === undefined) return 0;
   const value = text(request);
   const size = parseOffset(value);

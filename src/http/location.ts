@@ -100,6 +100,8 @@ export interface Location {
   readonly keepAliveRules: KeepAliveRules;
   readonly limitRate: Text | undefined;
   readonly limitRateAfter: Text | undefined;
+  /** 103 answers of upstreams are passed on when one of them is neither empty nor `0`. */
+  readonly earlyHints: readonly Text[] | undefined;
 }
 
 export interface VirtualServer {

@@ -9,6 +9,8 @@ import { bytesChunk, type Chunk, FLUSH, fileChunk, MORE } from "./body.ts";
 import type { Request } from "./request.ts";
 import { TemporaryFile } from "./temporary-file.ts";
 import type { UpstreamRules } from "./upstream-rules.ts";
+import type { StoredAnswer } from "./upstream-store.ts";
+import { AnswerTrailers, TRAILERS_BAD, TRAILERS_MORE } from "./upstream-trailers.ts";
 
 /** What `consume` says: more is to come, it is whole, it is whole and more came behind it, or it is malformed. */
 export const BODY_MORE = 0;
@@ -17,6 +19,8 @@ export const BODY_EXCESS = 2;
 export const BODY_INVALID = 3;
 /** A file of ours can't be written. */
 export const BODY_FAILED = 4;
+/** Its trailers are not what they should be; `trailers` says why. */
+export const BODY_BAD_TRAILERS = 5;
 export type BodyResult = number;
 
 const UNTIL_CLOSE = -1;
@@ -42,9 +46,16 @@ export class AnswerBody {
   private waitingBytes = 0;
   private file: TemporaryFile | undefined = undefined;
   private decoder: ChunkedDecoder | undefined = undefined;
+  /** Trailers behind a chunked body, where they are passed on. */
+  trailers: AnswerTrailers | undefined = undefined;
+  private passesTrailers = false;
+  /** A copy is kept, too. */
+  store: StoredAnswer | undefined = undefined;
 
   /** A new body: chunked, of so many bytes, or until the end (-1). */
-  begin(length: number, chunked: boolean, buffered: boolean): void {
+  begin(length: number, chunked: boolean, buffered: boolean, passesTrailers: boolean): void {
+    this.passesTrailers = passesTrailers;
+    this.trailers = undefined;
     this.chunked = chunked;
     this.left = length;
     this.buffered = buffered;
@@ -53,7 +64,7 @@ export class AnswerBody {
     this.waitingBytes = 0;
     if (!chunked) return;
     this.decoder ??= new ChunkedDecoder();
-    this.decoder.reset();
+    this.decoder.reset(passesTrailers);
   }
 
   /** Nothing is to come. */
@@ -86,6 +97,7 @@ export class AnswerBody {
     const decoder = this.decoder as ChunkedDecoder;
     const { exchange } = request;
     let at = start;
+    if (this.trailers !== undefined) return this.readTrailers(this.trailers, bytes, start, end);
     while (at < end) {
       const result = decoder.next(bytes, at, end);
       at = decoder.position;
@@ -93,6 +105,9 @@ export class AnswerBody {
         this.deliver(request, rules, memory, bytes, decoder.dataStart, at);
         if (this.failed) return BODY_FAILED;
         if (exchange?.active !== true) return BODY_MORE;
+      } else if (result === CHUNK_DONE && this.passesTrailers) {
+        this.trailers = new AnswerTrailers(rules.bufferSize);
+        return this.readTrailers(this.trailers, bytes, at, end);
       } else if (result === CHUNK_DONE) {
         this.chunked = false;
         this.left = 0;
@@ -100,6 +115,15 @@ export class AnswerBody {
       } else if (result !== CHUNK_MORE) return BODY_INVALID;
     }
     return BODY_MORE;
+  }
+
+  private readTrailers(trailers: AnswerTrailers, bytes: Bytes, start: number, end: number): BodyResult {
+    const { result, position } = trailers.read(bytes, start, end);
+    if (result === TRAILERS_MORE) return BODY_MORE;
+    if (result === TRAILERS_BAD) return BODY_BAD_TRAILERS;
+    this.chunked = false;
+    this.left = 0;
+    return position < end ? BODY_EXCESS : BODY_DONE;
   }
 
   private deliver(
@@ -112,6 +136,10 @@ export class AnswerBody {
   ): void {
     const { connection } = request;
     const size = end - start;
+    if (this.store !== undefined && !this.store.append(memory, bytes, start, end)) {
+      this.failed = true;
+      return;
+    }
     if (!connection.isBlocked(request)) {
       emit(request, bytesChunk(bytes, start, end), this.buffered);
       if (!connection.isBlocked(request)) return;
@@ -169,8 +197,14 @@ export class AnswerBody {
     this.full = false;
   }
 
+  dropCopy(): void {
+    this.store?.drop();
+    this.store = undefined;
+  }
+
   /** The request is over. */
   release(): void {
+    this.trailers = undefined;
     this.file?.close();
     this.file = undefined;
   }

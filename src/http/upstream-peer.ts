@@ -159,7 +159,12 @@ export abstract class PeerSide extends Timed implements PeerUser, UploadUser {
 
   /** It goes on when the client has gone. */
   get outlivesClient(): boolean {
-    return this.rules.ignoreClientAbort;
+    return this.rules.ignoreClientAbort || this.rules.store !== undefined;
+  }
+
+  /** It goes on even when nothing can be sent any more: a copy is kept. */
+  get isStored(): boolean {
+    return this.active && this.rules.store !== undefined;
   }
 
   /** Where the request is, as the log names it. */

@@ -6,6 +6,8 @@ import type { Request } from "./request.ts";
 import type { TemporaryFolder } from "./temporary-file.ts";
 import type { UpstreamAddress } from "./upstream-address.ts";
 import type { Upstream } from "./upstream-group.ts";
+import type { StoreRules } from "./upstream-store.ts";
+import type { Text } from "./variables.ts";
 
 /** Reasons to try the next peer, as bits. */
 export const NEXT_ERROR = 1;
@@ -112,6 +114,10 @@ export interface UpstreamRules {
   readonly interceptErrors: boolean;
   readonly ignoreClientAbort: boolean;
   readonly forceRanges: boolean;
+  readonly passTrailers: boolean;
+  readonly store: StoreRules | undefined;
+  /** Bytes a second that are taken from the upstream, as a text; undefined: any. */
+  readonly limitRate: Text | undefined;
   /** Set of IGNORE_ bits. */
   readonly ignoredHeaders: number;
   /** Lower-case names of lines that the client doesn't see. */

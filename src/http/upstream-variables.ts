@@ -28,6 +28,10 @@ function header(rest: string): Getter {
   };
 }
 
+function trailer(rest: string): Getter {
+  return (request) => request.exchange?.answeredTrailers?.valueOf(rest);
+}
+
 function cookie(rest: string): Getter {
   return (request: Request) => {
     const head = request.exchange?.answeredHead;
@@ -68,5 +72,6 @@ export const UPSTREAM_VARIABLES: readonly Variable[] = [
 /** Families of variables. */
 export const UPSTREAM_PREFIXES: readonly VariablePrefix[] = [
   { prefix: "upstream_http_", doc: "A line of the upstream's header.", bind: header },
+  { prefix: "upstream_trailer_", doc: "A line of the upstream's trailer.", bind: trailer },
   { prefix: "upstream_cookie_", doc: "A cookie that the upstream sets.", bind: cookie },
 ];

@@ -1,6 +1,6 @@
 /**
  * An exchange with an upstream: the answer's head is read, judged and made ours, its body passes through, and the engine is
- * told how it has ended. The way to the peer is upstream-peer.ts. Counterpart in nginx: ngx_http_upstream.c.
+ * told how it has ended. The way to the peer is upstream-peer.ts, the body upstream-delivery.ts. Counterpart in nginx: ngx_http_upstream.c.
  *
  * One object per request object, used again and again: a request that goes well allocates next to nothing (`npm run bench`).
  */
@@ -13,19 +13,20 @@ import {
   HEAD_INCOMPLETE,
   HEAD_INVALID_LINE,
   HEAD_NO_STATUS,
-  ResponseHead,
+  type ResponseHead,
   WWW_AUTHENTICATE_FIELD,
 } from "../wire/http1/response-head.ts";
 import { LAST } from "./body.ts";
 import { type BodyTaker, readRequestBody } from "./body-buffer.ts";
-import { internalRedirect, namedLocation, sendBody, sendHeader, splitUri, testExpect } from "./engine.ts";
+import { passEarlyHints } from "./early-hints.ts";
+import { internalRedirect, namedLocation, sendBody, splitUri, testExpect } from "./engine.ts";
 import { CLIENT_CLOSED, DECLINED, DONE, ERROR, OK } from "./outcome.ts";
-import type { PeerConnection } from "./peer-connection.ts";
 import type { Request } from "./request.ts";
 import { Upload } from "./upload.ts";
-import { AnswerFacts, accelRedirect, fillAnswer, fillRedirected, readFacts } from "./upstream-answer.ts";
-import { AnswerBody, BODY_EXCESS, BODY_FAILED, BODY_INVALID, BODY_MORE, type Piece } from "./upstream-body.ts";
-import { ANSWERING, isNonIdempotent, PeerSide, TUNNELLING, WHILE_READING_HEAD } from "./upstream-peer.ts";
+import { accelRedirect, fillAnswer, fillRedirected, readFacts } from "./upstream-answer.ts";
+import type { Piece } from "./upstream-body.ts";
+import { DeliverySide, WHILE_ANSWERING } from "./upstream-delivery.ts";
+import { ANSWERING, isNonIdempotent, WHILE_READING_HEAD } from "./upstream-peer.ts";
 import {
   NamedDestination,
   NEXT_BY_STATUS,
@@ -34,36 +35,33 @@ import {
   type Target,
   type UpstreamRules,
 } from "./upstream-rules.ts";
-import { Upgrade } from "./upstream-upgrade.ts";
-
-const WHILE_READING = "while reading upstream";
-const WHILE_ANSWERING = "while sending to client";
-const WHILE_TUNNELLING = "while proxying upgraded connection";
+import type { AnswerTrailers } from "./upstream-trailers.ts";
 
 const SWITCHING_PROTOCOLS = 101;
 const EARLY_HINTS = 103;
 const NO_CONTENT = 204;
 const NOT_MODIFIED = 304;
 const FIRST_HEAD_BYTES = 1024;
-const NOTHING: Piece = { memory: undefined, bytes: new Uint8Array(0), start: 0, end: 0 };
 
 /** What a request has with an upstream. */
-export class Exchange extends PeerSide implements BodyTaker {
+export class Exchange extends DeliverySide implements BodyTaker {
   /** `start` is running: the outcome is returned instead of told. */
   private starting = false;
   private outcome = DONE;
-  private readonly head = new ResponseHead();
   private headRead = false;
   private headBytes: Bytes = new Uint8Array(0);
   /** Bytes of an incomplete head in `headBytes`. */
   private kept = 0;
-  private readonly facts = new AnswerFacts();
-  private readonly body = new AnswerBody();
-  private upgrade: Upgrade | undefined = undefined;
+  /** Bytes of 103 heads that came ahead of the answer's. */
+  private hintBytes = 0;
 
   /** The last head that an upstream has answered with. */
   get answeredHead(): ResponseHead | undefined {
     return this.headRead ? this.head : undefined;
+  }
+
+  get answeredTrailers(): AnswerTrailers | undefined {
+    return this.body.trailers;
   }
 
   /** Reads the request's body, then begins. DONE, or what came of it at once. */
@@ -142,6 +140,7 @@ export class Exchange extends PeerSide implements BodyTaker {
 
   protected forgetHead(): void {
     this.kept = 0;
+    this.hintBytes = 0;
     this.headRead = false;
   }
 
@@ -161,7 +160,7 @@ export class Exchange extends PeerSide implements BodyTaker {
   onPeerData(memory: Memory, start: number, end: number): void {
     this.attempt.receivedBytes += end - start;
     const piece = { memory, bytes: memory.bytes, start, end };
-    if (this.phase === ANSWERING) this.readBody(piece);
+    if (this.phase === ANSWERING) this.takeBody(piece);
     else this.readHead(piece);
     // These bytes are lent. An answer that came whole has been given by now, and nobody needs its head any more.
     if (this.headRead && this.head.bytes === memory.bytes) this.ownHead();
@@ -211,7 +210,7 @@ export class Exchange extends PeerSide implements BodyTaker {
       following = { memory: undefined, bytes, start: 0, end: bytes.length };
     }
     if (result === HEAD_NO_STATUS) this.answerWithoutHead(following);
-    else if (head.status === EARLY_HINTS) this.skipHints(following);
+    else if (head.status === EARLY_HINTS) this.takeHints(following);
     else this.answer(following);
   }
 
@@ -232,15 +231,19 @@ export class Exchange extends PeerSide implements BodyTaker {
     this.kept = length;
   }
 
-  /** 103: the answer itself follows. Clients are not told of hints. */
-  private skipHints(following: Piece): void {
-    if (this.head.version < 1001) {
+  /** 103: the answer itself follows. */
+  private takeHints(following: Piece): void {
+    const { head, request, rules } = this;
+    if (head.version < 1001) {
       this.log("error", "upstream sent HTTP/1.0 response with early hints");
       this.nextPeer(NEXT_INVALID_HEADER);
       return;
     }
+    this.hintBytes += head.scanned;
+    if (this.hintBytes > rules.bufferSize) this.log("info", "upstream sent too big early hints");
+    else passEarlyHints(request, head, rules);
     this.kept = 0;
-    if (following.start < following.end) this.readHead(following);
+    if (this.active && following.start < following.end) this.readHead(following);
   }
 
   /** Something that is no HTTP/1: passed as it is, as an answer of HTTP/0.9. */
@@ -333,138 +336,12 @@ export class Exchange extends PeerSide implements BodyTaker {
     this.settle(internalRedirect(request, parts.uri, parts.args));
   }
 
-  // ---- the answer to the client
-
-  private sendAnswer(following: Piece, bodiless = false): void {
-    const { request, facts, rules, body } = this;
-    const { connection } = request;
-    const buffered = facts.buffering < 0 ? rules.buffering : facts.buffering === 1;
-    if (!buffered) request.limitRate = 0;
-    this.action = WHILE_ANSWERING;
-    const rc = sendHeader(request);
-    if (!this.active) return;
-    if (rc !== OK) {
-      this.finalize(rc);
-      return;
-    }
-    if (request.headerOnly) {
-      this.finalize(OK);
-      return;
-    }
-    this.phase = ANSWERING;
-    this.action = WHILE_READING;
-    body.begin(bodiless ? 0 : facts.contentLength, facts.chunked && !bodiless, buffered);
-    if (following.start < following.end) {
-      this.readBody(following);
-      return;
-    }
-    if (body.whole) {
-      this.keepable = !facts.connectionClose;
-      this.finalize(OK);
-      return;
-    }
-    connection.worker.timers.arm(this, rules.readTimeoutMs);
-    connection.flush();
-  }
-
-  private readBody(piece: Piece): void {
-    const { body, request, rules, attempt } = this;
-    const { connection } = request;
-    attempt.bodyBytes += piece.end - piece.start;
-    const { chunked } = body;
-    const result = body.consume(request, rules, piece);
-    if (!this.active) return;
-    if (result !== BODY_MORE) {
-      this.endBody(result, chunked);
-      return;
-    }
-    connection.flush();
-    if (!this.active) return;
-    if (body.full && !this.paused) {
-      this.paused = true;
-      this.stopTimer();
-      this.connection?.stream.pauseReading();
-    } else if (!this.paused) connection.worker.timers.arm(this, rules.readTimeoutMs);
-  }
-
-  private endBody(result: number, chunked: boolean): void {
-    if (result === BODY_INVALID || result === BODY_FAILED) {
-      if (result === BODY_INVALID) this.log("error", "upstream sent invalid chunked response");
-      this.finalize(ERROR);
-      return;
-    }
-    this.keepable = !this.facts.connectionClose;
-    if (result === BODY_EXCESS) {
-      const what = chunked ? "data after final chunk" : 'more data than specified in "Content-Length" header';
-      this.log("warn", `upstream sent ${what}`);
-      this.keepable = false;
-    }
-    this.finalize(OK);
-  }
-
-  /** The client has taken everything that was waiting for it. */
-  onClientDrained(): void {
-    if (this.phase !== ANSWERING) return;
-    this.body.drained();
-    if (!this.paused) return;
-    this.paused = false;
-    this.request.connection.worker.timers.arm(this, this.rules.readTimeoutMs);
-    this.connection?.stream.resumeReading();
-  }
-
-  // ---- a tunnel
-
-  protected onTunnelReady(): void {
-    const { request, attempt } = this;
-    const now = this.now();
-    attempt.status = 200;
-    attempt.headerMs = now - this.attemptMs;
-    (this.target as Target).upstream.balancer.gotHeader(this.pick as Pick, attempt.headerMs, now);
-    request.status = 200;
-    request.skipConditions = true;
-    request.keepAlive = false;
-    this.openTunnel(NOTHING);
-  }
-
-  /** The answer's head is the last of HTTP here. */
-  private openTunnel(following: Piece): void {
-    const { request, rules } = this;
-    this.keepable = false;
-    request.limitRate = 0;
-    this.action = WHILE_ANSWERING;
-    const rc = sendHeader(request);
-    if (!this.active) return;
-    if (rc !== OK) {
-      this.finalize(rc);
-      return;
-    }
-    if (request.parent !== undefined) {
-      this.log("error", "connection upgrade in subrequest");
-      this.finalize(ERROR);
-      return;
-    }
-    request.keepAlive = false;
-    this.phase = TUNNELLING;
-    this.action = WHILE_TUNNELLING;
-    this.stopTimer();
-    const { stream } = this.connection as PeerConnection;
-    this.upgrade = new Upgrade(request, this.attempt, (outcome) => this.finalize(outcome));
-    this.upgrade.open(stream, following, rules);
-  }
-
-  protected override leave(): void {
-    if (this.upgrade !== undefined) {
-      this.upgrade.close();
-      this.upgrade = undefined;
-    }
-    super.leave();
-  }
-
   // ---- the end
 
   /** nginx: ngx_http_upstream_finalize_request. OK, ERROR or a status. */
   protected finalize(rc: number): void {
     const { request } = this;
+    if (rc === OK) this.keepCopy();
     this.leave();
     this.action = WHILE_ANSWERING;
     if (!request.headerSent || rc === 408 || rc === CLIENT_CLOSED) {
@@ -483,7 +360,11 @@ export class Exchange extends PeerSide implements BodyTaker {
       this.settle(ERROR);
       return;
     }
-    if (request.chain !== undefined) sendBody(request, [], LAST);
+    if (request.chain !== undefined) {
+      const trailers = this.body.trailers?.visible(this.rules);
+      if (trailers !== undefined) request.trailers = trailers;
+      sendBody(request, [], LAST);
+    }
     this.settle(rc);
   }
 

@@ -62,8 +62,14 @@ export interface Files {
   write(fd: number, memory: Memory, offset: number, sizeBytes: number): number;
   /** Bytes written at `position`, or -errno. */
   writeAt(fd: number, memory: Memory, offset: number, sizeBytes: number, position: number): number;
-  /** Mode 0700. 0 or -errno. */
-  makeFolder(path: string): number;
+  /** With mode 0700 unless told otherwise. 0 or -errno. */
+  makeFolder(path: string, mode?: number): number;
+  /** Moves a file over another one of the same file system. 0 or -errno. */
+  rename(from: string, to: string): number;
+  /** 0 or -errno. */
+  changeMode(fd: number, mode: number): number;
+  /** Sets when it was modified, in whole seconds since the epoch. 0 or -errno. */
+  changeTime(fd: number, mtimeS: number): number;
   /** 0 or -errno. */
   unlink(path: string): number;
   /** The entries of a directory without `.` and `..`, in no order; or -errno. */

@@ -1,5 +1,5 @@
 /** The files port on system calls. Paths are byte strings (one character a byte), as requests and configuration hold them. */
-import { readdirSync, realpathSync } from "node:fs";
+import { fchmodSync, futimesSync, readdirSync, realpathSync, renameSync } from "node:fs";
 import { writeLatin1 } from "../base/bytes.ts";
 import type { DirectoryEntry, FileInfo, Files } from "../io/files.ts";
 import type { Memory } from "../io/memory.ts";
@@ -119,10 +119,22 @@ export class SystemFiles implements Files {
     }
   }
 
-  makeFolder(path: string): number {
+  makeFolder(path: string, mode = 0o700): number {
     const error = this.setPath(path);
     if (error < 0) return error;
-    return mkdir(this.path.address, 0o700) < 0 ? -errno() : 0;
+    return mkdir(this.path.address, mode) < 0 ? -errno() : 0;
+  }
+
+  rename(from: string, to: string): number {
+    return attempt(() => renameSync(Buffer.from(from, "latin1"), Buffer.from(to, "latin1")));
+  }
+
+  changeMode(fd: number, mode: number): number {
+    return attempt(() => fchmodSync(fd, mode));
+  }
+
+  changeTime(fd: number, mtimeS: number): number {
+    return attempt(() => futimesSync(fd, mtimeS, mtimeS));
   }
 
   unlink(path: string): number {
@@ -188,4 +200,14 @@ function nodeErrno(error: unknown): number {
   const code = (error as { errno?: unknown }).errno;
   if (typeof code !== "number") throw error;
   return code;
+}
+
+/** What is rare goes through node: 0 or -errno. */
+function attempt(call: () => void): number {
+  try {
+    call();
+    return 0;
+  } catch (error) {
+    return (error as { readonly errno?: number }).errno ?? -EINVAL;
+  }
 }

@@ -262,6 +262,12 @@ function parseKeepaliveTimeout(use: Use): { readonly timeout: number; readonly h
   return header === undefined ? use.invalid("invalid value") : { timeout, header };
 }
 
+/** Texts of which one that is neither empty nor `0` is enough. nginx: ngx_http_set_predicate_slot. */
+function parsePredicates(use: Use, current: readonly Template[] | undefined): readonly Template[] | undefined {
+  const texts = use.args.map((text) => use.template(text));
+  return texts.includes(undefined) ? undefined : [...(current ?? []), ...(texts as readonly Template[])];
+}
+
 function parseErrorPage(use: Use): ErrorPageLine | undefined {
   const words = use.args;
   const uri = use.template(words.at(-1) as string);
@@ -489,6 +495,11 @@ export const core = httpModule({
     tcp_nopush: flag(false, { doc: "Sends the header and the beginning of a file in one packet; always done." }),
     tcp_nodelay: flag(true, { doc: "Sets TCP_NODELAY on keep-alive connections." }),
     send_timeout: msec("60s", { doc: "Time between two successful writes to a client." }),
+    early_hints: fold<readonly Template[], undefined>(undefined, parsePredicates, {
+      args: [1, MANY],
+      syntax: "string ...",
+      doc: "Passes 103 answers of servers on when one of the strings is neither empty nor `0`.",
+    }),
     limit_rate: template(undefined, {
       constant: sizeBytes,
       in: `${EVERYWHERE}, if in location`,

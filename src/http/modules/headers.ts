@@ -162,7 +162,7 @@ class Trailers implements BodyFilter {
 
   filter(request: Request, chunks: readonly Chunk[], mark: Mark): readonly Chunk[] {
     if (mark !== LAST) return chunks;
-    request.trailers = [];
+    request.trailers ??= [];
     const safe = SAFE.has(request.status);
     for (const { name, value, always } of this.lines) {
       if (!safe && !always) continue;

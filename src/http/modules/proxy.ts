@@ -16,6 +16,7 @@ import {
   template,
 } from "../../conf/slots.ts";
 import { constantOf, literal, type Template } from "../../conf/template.ts";
+import { sizeBytes } from "../../conf/values.ts";
 import { RESPONSE_FIELDS } from "../../wire/http1/response-head.ts";
 import type { Handler } from "../location.ts";
 import { httpModule, type Place } from "../module.ts";
@@ -29,6 +30,7 @@ import { endpointsOf, parseUpstreamAddress, type UpstreamAddress } from "../upst
 import { checkAddress } from "../upstream-destination.ts";
 import * as rules from "../upstream-rules.ts";
 import { type Bind, connectSettingsOf, localAddressOf, parseBind } from "../upstream-socket.ts";
+import { parseStore, parseStoreAccess, type StoreRules } from "../upstream-store.ts";
 import type { Variable } from "../variables.ts";
 import { headerOf, parsePattern, parseTemporaryPath } from "./core.ts";
 
@@ -230,6 +232,22 @@ const directives = {
   }),
   proxy_intercept_errors: flag(false, { doc: "Answers errors of the server with `error_page`." }),
   proxy_request_buffering: flag(true, { doc: "Reads the whole body of a request before a server is asked." }),
+  proxy_store: raw<Template | "on" | "off", undefined>(undefined, parseStore, {
+    syntax: "on | off | string",
+    defaultText: "off",
+    doc: "Keeps a copy of each answer with status 200 as a file: where `root` or `alias` has it, or at the path that the string makes.",
+  }),
+  proxy_store_access: raw<number, number>(0o600, parseStoreAccess, {
+    args: [1, 3],
+    syntax: "users:permissions ...",
+    defaultText: "user:rw",
+    doc: "Who may do what with files of `proxy_store`.",
+  }),
+  proxy_limit_rate: template(undefined, {
+    constant: sizeBytes,
+    doc: "Bytes a second that are taken of a buffered answer; 0 for any.",
+  }),
+  proxy_pass_trailers: flag(false, { doc: "Passes the trailers of answers." }),
   proxy_buffering: flag(true, { doc: "Reads answers as fast as the server sends them." }),
   proxy_buffer_size: size(PAGE, { doc: "Largest head of an answer." }),
   proxy_buffers: buffers(`8 ${PAGE}`, { doc: "Memory for an answer that a slow client has not taken." }),
@@ -359,6 +377,12 @@ function hiddenHeaders(conf: ProxyConf): ReadonlySet<string> {
   return hidden;
 }
 
+function storeOf(conf: ProxyConf, place: Place): StoreRules | undefined {
+  const { proxy_store: store, proxy_store_access: mode } = conf;
+  if (store === undefined || store === "off") return undefined;
+  return { path: store === "on" ? undefined : place.compile(store), mode };
+}
+
 function rulesOf(conf: ProxyConf, pass: Pass, place: Place): rules.UpstreamRules {
   const proxied = new ProxyRequest(
     {
@@ -399,6 +423,9 @@ function rulesOf(conf: ProxyConf, pass: Pass, place: Place): rules.UpstreamRules
     interceptErrors: conf.proxy_intercept_errors,
     ignoreClientAbort: conf.proxy_ignore_client_abort,
     forceRanges: conf.proxy_force_ranges,
+    passTrailers: conf.proxy_pass_trailers,
+    store: storeOf(conf, place),
+    limitRate: conf.proxy_limit_rate === undefined ? undefined : place.compile(conf.proxy_limit_rate),
     ignoredHeaders: sumBits(conf.proxy_ignore_headers, IGNORED_BITS),
     hiddenFields: Uint8Array.from(RESPONSE_FIELDS, (name) => (hidden.has(name) ? 1 : 0)),
     hiddenNames: hidden,

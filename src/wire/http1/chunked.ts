@@ -40,8 +40,11 @@ export class ChunkedDecoder {
   private state = SIZE_FIRST;
   private left = 0;
   private overhead = 0;
+  private stopsAtTrailers = false;
 
-  reset(): void {
+  /** `stopsAtTrailers`: the body is done when its last chunk is, and trailers are the caller's. */
+  reset(stopsAtTrailers = false): void {
+    this.stopsAtTrailers = stopsAtTrailers;
     this.state = SIZE_FIRST;
     this.left = 0;
     this.overhead = 0;
@@ -98,6 +101,8 @@ export class ChunkedDecoder {
       case DATA_LF:
         return this.expect(code, LF, SIZE_FIRST);
       case LAST_LF:
+        if (this.stopsAtTrailers && code === LF) return CHUNK_DONE;
+        return this.expect(code, LF, TRAILER_START);
       case TRAILER_LF:
         return this.expect(code, LF, TRAILER_START);
       case TRAILER_START:

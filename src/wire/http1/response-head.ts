@@ -89,6 +89,9 @@ const STATUS_DIGITS = 3;
 /** Major and minor versions have at most three digits. */
 const MAX_VERSION = 999;
 
+/** Stands for the status where there is none to come. */
+const NO_STATUS = -1;
+
 /** Integers a header line takes in `fields`: name start, name end, value start, value end, number of a known field or -1. */
 export const RESPONSE_STRIDE = 5;
 const FIRST_FIELDS = 16;
@@ -118,6 +121,12 @@ export class ResponseHead {
     this.status = 0;
     this.version = 0;
     this.fieldCount = 0;
+  }
+
+  /** The same for lines without a status line: trailers. */
+  beginFields(bytes: Bytes, base: number): void {
+    this.begin(bytes, base);
+    this.status = NO_STATUS;
   }
 
   /** Goes on up to `bytes[end)`. */
