@@ -40,6 +40,7 @@ const settings: fc.Arbitrary<Omit<PeerSettings, "name" | "server">> = fc.record(
     down: fc.boolean(),
     drain: fc.boolean(),
     route: fc.constant(""),
+    health: fc.constant(0),
   },
   { noNullPrototype: true },
 );
@@ -136,6 +137,7 @@ test("over a cycle each peer is chosen as often as its weight says", () => {
           down: false,
           drain: false,
           route: "",
+          health: 0,
           server: "s",
         },
         name: String(i),

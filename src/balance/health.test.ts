@@ -1,11 +1,18 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { beginHealth, HEALTH_DEFAULTS, type HealthSettings, type HealthState, stepHealth } from "./health.ts";
+import {
+  beginHealth,
+  HEALTH_DEFAULTS,
+  type HealthSettings,
+  type HealthState,
+  initialStatus,
+  stepHealth,
+} from "./health.ts";
 
 function run(settings: Partial<HealthSettings>, probes: string, before?: "healthy" | "unhealthy"): string {
   const all = { ...HEALTH_DEFAULTS, ...settings };
-  let state = beginHealth(all, before, 0, 0);
+  let state = beginHealth(all, initialStatus(all, before), 0, 0);
   let way = state.status[0] as string;
   for (const probe of probes) {
     const due = stepHealth(all, state, { kind: "due" }, state.probeAtMs as number, 0);
@@ -34,7 +41,7 @@ test("persistent keeps what was known before a reload, mandatory alone does not"
 
 test("the next probe comes an interval after the last, later by the jitter", () => {
   const settings = { ...HEALTH_DEFAULTS, intervalMs: 200, jitterMs: 100 };
-  const begun = beginHealth(settings, undefined, 50, 0.5);
+  const begun = beginHealth(settings, "healthy", 50, 0.5);
   assert.equal(begun.probeAtMs, 100);
   assert.deepEqual(stepHealth(settings, begun, { kind: "due" }, 99, 0).effects, [], "not yet");
   const probing = stepHealth(settings, begun, { kind: "due" }, 100, 0).state;
@@ -50,7 +57,7 @@ test("every change of status is told once, and the counters count", () => {
       fc.integer({ min: 1, max: 3 }),
       (probes, fails, passes) => {
         const settings = { ...HEALTH_DEFAULTS, fails, passes };
-        let state: HealthState = beginHealth(settings, undefined, 0, 0);
+        let state: HealthState = beginHealth(settings, "healthy", 0, 0);
         let told: string = state.status;
         for (const passed of probes) {
           state = stepHealth(settings, state, { kind: "due" }, 1e9, 0).state;

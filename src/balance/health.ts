@@ -9,6 +9,7 @@
  *
  * "checking" is where `mandatory` begins: no traffic before the first check. "healthy" is where all others begin.
  */
+import { UNCHECKED, UNHEALTHY } from "./peers.ts";
 
 export interface HealthSettings {
   /** Between the end of one probe and the start of the next, ms (`interval`, 5 s). */
@@ -59,15 +60,25 @@ export type HealthEffect =
   /** The peer's bits of DOWN follow: UNHEALTHY while unhealthy, UNCHECKED while checking; slow start begins with healthy. */
   | { readonly kind: "status"; readonly from: HealthStatus; readonly to: HealthStatus };
 
-/** The state in which a peer's checks begin, and the first probe at once (within the jitter). `before`: its status before a reload. */
+/**
+ * The status that a peer begins with. `before`: what a configuration before this one had found out, undefined for a new peer.
+ * nginx Plus forgets an unhealthy peer at a reload unless `mandatory` is set; here it stays what it was.
+ */
+export function initialStatus(
+  { mandatory, persistent }: Pick<HealthSettings, "mandatory" | "persistent">,
+  before: HealthStatus | undefined,
+): HealthStatus {
+  const remembered = persistent || !mandatory ? before : undefined;
+  return remembered ?? (mandatory ? "checking" : "healthy");
+}
+
+/** The state in which a peer's checks begin, with the first probe at once (within the jitter). */
 export function beginHealth(
   settings: HealthSettings,
-  before: HealthStatus | undefined,
+  status: HealthStatus,
   nowMs: number,
   random: number,
 ): HealthState {
-  const remembered = settings.persistent || !settings.mandatory ? before : undefined;
-  const status = remembered ?? (settings.mandatory ? "checking" : "healthy");
   return {
     status,
     streak: 0,
@@ -114,4 +125,14 @@ function nextStatus(settings: HealthSettings, status: HealthStatus, passed: bool
   if (passed) return streak >= settings.passes ? "healthy" : status;
   if (status === "checking") return "unhealthy";
   return streak >= settings.fails ? "unhealthy" : status;
+}
+
+/** The status that a peer's bits of DOWN stand for. */
+export function statusOfBits(down: number): HealthStatus {
+  return (down & UNHEALTHY) !== 0 ? "unhealthy" : (down & UNCHECKED) !== 0 ? "checking" : "healthy";
+}
+
+/** The bit of DOWN that stands for a status. */
+export function bitOfStatus(status: HealthStatus): number {
+  return status === "unhealthy" ? UNHEALTHY : status === "checking" ? UNCHECKED : 0;
 }

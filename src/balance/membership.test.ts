@@ -41,6 +41,7 @@ function peer(name: string): PeerSettings {
 const named = (key: string): NamedServer => ({
   key,
   settings: { ...PEER_DEFAULTS, server: key },
+  healthOf: () => 0,
   renew: ({ name, server, backup }) => ({ name, server, backup, weight: 3 }),
 });
 

@@ -28,6 +28,8 @@ export interface NamedServer {
   readonly key: string;
   /** Of its peers; those of a service have a `server` and a weight of their own. */
   readonly settings: Omit<PeerSettings, "name">;
+  /** The bit of DOWN that a new peer's health checks begin with. */
+  readonly healthOf: (settings: PeerSettings) => number;
   /** A peer that was found for the same key under an earlier configuration, as this one would have it. */
   readonly renew: (former: FoundPeer) => FoundPeer;
 }
@@ -175,8 +177,9 @@ export class NamedMembers implements Membership {
   }
 
   private settingsOf(index: number, { name, server, weight }: FoundPeer): PeerSettings {
-    const { settings } = this.servers[index] as NamedServer;
-    return { ...settings, name, weight, server: server === "" ? settings.server : server };
+    const { settings, healthOf } = this.servers[index] as NamedServer;
+    const found = { ...settings, name, weight, server: server === "" ? settings.server : server };
+    return { ...found, health: healthOf(found) };
   }
 }
 

@@ -5,6 +5,7 @@
  */
 import { assert } from "../base/assert.ts";
 import { fromLatin1 } from "../base/bytes.ts";
+import { crc32 } from "../base/hash-crc32.ts";
 import { md5Hex } from "../base/hash-md5.ts";
 
 /** A `server` of an upstream, or one address of it. */
@@ -27,6 +28,8 @@ export interface PeerSettings {
   readonly drain: boolean;
   /** `route=` of the server; "": the digest of its name. What a sticky cookie carries. */
   readonly route: string;
+  /** The bit of DOWN that health checks begin with: UNHEALTHY, UNCHECKED or 0. */
+  readonly health: number;
 }
 
 /** What `server` means without parameters. */
@@ -39,6 +42,7 @@ export const PEER_DEFAULTS: Omit<PeerSettings, "name" | "server"> = {
   down: false,
   drain: false,
   route: "",
+  health: 0,
 };
 
 /**
@@ -52,7 +56,7 @@ export interface PeerMemory {
 }
 
 /** Words a slot takes. */
-export const PEER_WORDS = 17;
+export const PEER_WORDS = 18;
 // Offsets in a slot. Times in seconds, or in milliseconds modulo 2³², of the clock that `next` is given.
 const STATE = 0;
 export const REFS = 1;
@@ -77,6 +81,8 @@ export const INFLIGHT_LAST = 14;
 export const INFLIGHT = 15;
 /** Millisecond in which INFLIGHT last changed. */
 export const INFLIGHT_CHANGED = 16;
+/** A digest of what names the peer, for whoever looks for it in the memory of an earlier configuration. */
+const KEY = 17;
 
 /** Bits of DOWN: by configuration or order; by a health check; not checked yet (mandatory); being emptied (sticky sessions only). */
 export const BY_ORDER = 1;
@@ -114,7 +120,26 @@ function beginSlot(words: Int32Array, at: number, settings: PeerSettings): void 
   words[at + EFFECTIVE_WEIGHT] = settings.weight;
   words[at + ACCESSED] = NEVER;
   words[at + CHECKED] = NEVER;
-  words[at + DOWN] = settings.down ? BY_ORDER : settings.drain ? DRAINING : 0;
+  words[at + DOWN] = (settings.down ? BY_ORDER : settings.drain ? DRAINING : 0) | settings.health;
+  words[at + KEY] = keyOf(settings);
+}
+
+function keyOf(settings: PeerSettings): number {
+  return crc32(fromLatin1(peerKey(settings))) | 0;
+}
+
+/** What names a peer across reloads and changes of membership. */
+export function peerKey({ server, name }: Pick<PeerSettings, "server" | "name">): string {
+  return `${server}\n${name}`;
+}
+
+/** The bits of DOWN that a peer has in this memory; undefined when it isn't there. */
+export function formerDown({ words }: PeerMemory, settings: PeerSettings): number | undefined {
+  const key = keyOf(settings);
+  for (let at = 0; at + PEER_WORDS <= words.length; at += PEER_WORDS) {
+    if (words[at + STATE] === IN_USE && words[at + KEY] === key) return words[at + DOWN];
+  }
+  return undefined;
 }
 
 /** Slots in the order of the configuration: the worker that comes first begins them, the others find them begun. */

@@ -7,6 +7,8 @@ import type { Scope } from "../conf/scope.ts";
 import { constantOf } from "../conf/template.ts";
 import type { HeadLimits } from "../wire/http1/head-results.ts";
 import { Captures } from "./captures.ts";
+import { type HealthCheck, HealthChecks } from "./health-checks.ts";
+import { healthCheckOf } from "./health-rules.ts";
 import {
   type ErrorPage,
   type Handler,
@@ -28,6 +30,7 @@ import {
   type LocationHeader,
   type RootPath,
 } from "./modules/core.ts";
+import { checksOf, healthCheck } from "./modules/upstream_hc.ts";
 import type { AddressPlan, HttpPlan } from "./plan.ts";
 import { ServerNames } from "./server-names.ts";
 import { defineUpstreams } from "./upstream-blocks.ts";
@@ -54,6 +57,8 @@ export class Builder {
   private readonly logs = new Map<unknown, Log>();
   /** Of the server that is being built. */
   private takesConnect = false;
+  /** Locations with health checks. */
+  private readonly checked: { readonly place: Place; readonly location: Location }[] = [];
 
   constructor(modules: readonly HttpModule[], variables: Variables, worker: Worker) {
     this.modules = modules;
@@ -68,6 +73,7 @@ export class Builder {
     this.worker.upstreams = new Upstreams(named);
     const servers = new Map<Scope, VirtualServer>();
     for (const { scope } of plan.http.conf(httpMain).server) servers.set(scope, this.buildServer(scope));
+    this.worker.health = new HealthChecks(this.worker, this.healthPlans(servers));
     return plan.addresses.map((address) => this.buildPoint(address, servers));
   }
 
@@ -82,11 +88,22 @@ export class Builder {
     return this.place(scope, "", { path: scope.conf(core).root as RootPath, alias: 0 }, new Map());
   }
 
+  private healthPlans(servers: ReadonlyMap<Scope, VirtualServer>): readonly (() => HealthCheck)[] {
+    return this.checked.flatMap(({ place, location }) => {
+      let { scope } = place;
+      while (scope.context !== "server" && scope.parent !== undefined) scope = scope.parent;
+      const server = servers.get(scope) as VirtualServer;
+      const { health_check: lines } = place.scope.conf(healthCheck);
+      return lines.map((line) => () => healthCheckOf(line, { place, server, location }));
+    });
+  }
+
   private upstreamParts(scope: Scope): UpstreamParts {
     const place = this.outerPlace(scope);
     return {
       balancers: this.collect((module) => module.balancer?.(scope.conf(module), place)),
       sticky: this.first((module) => module.sticky?.(scope.conf(module), place)),
+      health: checksOf(scope),
     };
   }
 
@@ -169,6 +186,7 @@ export class Builder {
       earlyHints: conf.early_hints?.map((text) => this.variables.compile(text)),
       limitRateAfter: conf.limit_rate_after === undefined ? undefined : this.variables.compile(conf.limit_rate_after),
     };
+    if (scope.own(healthCheck).health_check !== undefined) this.checked.push({ place, location });
     const except = scope.own(core).limit_except?.[0];
     if (except === undefined) return location;
     const other = this.buildLocation(except.scope, { name: naming.name, header: undefined }, root, named);

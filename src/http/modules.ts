@@ -29,6 +29,7 @@ import { tryFiles } from "./modules/try_files.ts";
 import { tunnel } from "./modules/tunnel.ts";
 import { upstream } from "./modules/upstream.ts";
 import { hash } from "./modules/upstream_hash.ts";
+import { healthCheck } from "./modules/upstream_hc.ts";
 import { ipHash } from "./modules/upstream_ip_hash.ts";
 import { leastConn } from "./modules/upstream_least_conn.ts";
 import { leastTime } from "./modules/upstream_least_time.ts";
@@ -74,6 +75,7 @@ export const httpModules: readonly HttpModule[] = [
   random,
   sticky,
   upstreamZone,
+  healthCheck,
   rewrite,
 ] as unknown as readonly HttpModule[];
 

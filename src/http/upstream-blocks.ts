@@ -1,6 +1,15 @@
 /** `upstream` blocks become groups of peers: in memory of their zone or of their own, with the names that are resolved at run time. */
+
+import { bitOfStatus, initialStatus, statusOfBits } from "../balance/health.ts";
 import { NamedMembers, type NamedServer } from "../balance/membership.ts";
-import { Group, localPeerMemory, PEER_DEFAULTS, type PeerSettings } from "../balance/peers.ts";
+import {
+  formerDown,
+  Group,
+  localPeerMemory,
+  PEER_DEFAULTS,
+  type PeerMemory,
+  type PeerSettings,
+} from "../balance/peers.ts";
 import { RoundRobin } from "../balance/round_robin.ts";
 import { formerPeers, type ZonePeers, zonePeers, zoneSlots } from "../balance/zone.ts";
 import type { Zone } from "../base/zone.ts";
@@ -40,15 +49,31 @@ interface Block {
 
 function defineUpstream({ name, scope, room, parts }: Block, worker: Worker): Upstream {
   const conf = scope.conf(upstream);
-  const primary = conf.server.filter(({ backup }) => !backup).flatMap(membersOf);
-  const backup = conf.server.filter(({ backup }) => backup).flatMap(membersOf);
+  const healthOf = initialHealth(parts.health, room?.formerMemory());
+  const withHealth = ({ endpoint, settings }: Member): Member => ({
+    endpoint,
+    settings: { ...settings, health: healthOf(settings) },
+  });
+  const primary = conf.server
+    .filter(({ backup }) => !backup)
+    .flatMap(membersOf)
+    .map(withHealth);
+  const backup = conf.server
+    .filter(({ backup }) => backup)
+    .flatMap(membersOf)
+    .map(withHealth);
   const rules = [...parts.balancers].sort((a, b) => b.order - a.order)[0];
   const memory = room?.peers.memory ?? localPeerMemory(primary.length + backup.length);
   const group = new Group(name, memory, settingsOf(primary), settingsOf(backup));
   const balancer = rules === undefined ? new RoundRobin(group) : rules.create(group);
   const named = conf.server.filter(({ resolve }) => resolve !== undefined);
   if (named.length > 0 && room !== undefined) {
-    const members = new NamedMembers(group, room.peers.roster, named.map(namedServer), room.formerRoster());
+    const members = new NamedMembers(
+      group,
+      room.peers.roster,
+      named.map((server) => namedServer(server, healthOf)),
+      room.formerRoster(),
+    );
     if (worker.ports.isFirst) {
       const http = (scope.parent as Scope).conf(core);
       watchNames({
@@ -84,11 +109,24 @@ function settingsOf(members: readonly Member[]): readonly PeerSettings[] {
   return members.map(({ settings }) => settings);
 }
 
-function namedServer(server: UpstreamServer): NamedServer {
+/** The bit of DOWN that health checks begin with. `former`: where a peer may have lived before the last reload. */
+function initialHealth(
+  health: UpstreamParts["health"],
+  former: PeerMemory | undefined,
+): (settings: PeerSettings) => number {
+  if (health === undefined) return () => 0;
+  return (settings) => {
+    const down = former && formerDown(former, settings);
+    return bitOfStatus(initialStatus(health, down === undefined ? undefined : statusOfBits(down)));
+  };
+}
+
+function namedServer(server: UpstreamServer, healthOf: NamedServer["healthOf"]): NamedServer {
   const { name, resolve, settings, backup } = server;
   return {
     key: `${backup ? "backup " : ""}${resolve?.service} ${resolve?.host}`,
     settings: { ...PEER_DEFAULTS, ...settings, server: name },
+    healthOf,
     renew: (former) => renewed(server, former),
   };
 }
@@ -96,6 +134,8 @@ function namedServer(server: UpstreamServer): NamedServer {
 /** What an upstream has of its zone. */
 interface Room {
   readonly peers: ZonePeers;
+  /** Where its peers lived before the last reload. */
+  formerMemory(): PeerMemory | undefined;
   /** Its names' peers before the last reload. */
   formerRoster(): string | undefined;
 }
@@ -126,7 +166,7 @@ class ZoneRooms {
     const slots = zoneSlots(zone.sizeWords, [...counts.values()])?.[[...counts.keys()].indexOf(scope)];
     const peers = slots === undefined ? undefined : zonePeers(zone, name, slots);
     if (peers === undefined) throw new RangeError(`no memory in upstream zone "${zone.name}"`);
-    return { peers, formerRoster: () => formerRoster(zone, name) };
+    return { peers, formerMemory: () => formerPeers(zone, name)?.memory, formerRoster: () => formerRoster(zone, name) };
   }
 }
 

@@ -1,4 +1,5 @@
 /** All upstreams of a configuration: those with a block, and those that a proxied address alone makes. nginx: ngx_http_upstream_add. */
+import type { HealthSettings } from "../balance/health.ts";
 import { type Group, localGroup, PEER_DEFAULTS } from "../balance/peers.ts";
 import { type Balancer, RoundRobin } from "../balance/round_robin.ts";
 import type { Bytes } from "../base/bytes.ts";
@@ -24,6 +25,8 @@ export interface BalancerRules {
 export interface UpstreamParts {
   readonly balancers: readonly BalancerRules[];
   readonly sticky: Sticky | undefined;
+  /** What its active health checks begin with; undefined when it has none. */
+  readonly health: Pick<HealthSettings, "mandatory" | "persistent"> | undefined;
 }
 
 /** Upstreams that requests have named (`proxy_pass http://$host`) and that are remembered; then they are forgotten. */
@@ -75,6 +78,11 @@ export class Upstreams {
       this.computed.set(key, found);
     }
     return found;
+  }
+
+  /** Those that have blocks. */
+  get all(): Iterable<Upstream> {
+    return this.named.values();
   }
 
   closeIdle(): void {

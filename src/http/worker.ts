@@ -16,6 +16,7 @@ import { Connections } from "./connections.ts";
 import { Dates } from "./dates.ts";
 import { Etags } from "./etags.ts";
 import { persistence } from "./head-rules.ts";
+import type { HealthChecks } from "./health-checks.ts";
 import { Input } from "./input.ts";
 import { Limits } from "./limits.ts";
 import { OpenFiles } from "./open-files.ts";
@@ -64,6 +65,8 @@ export class Worker {
   bindsForeign = false;
   /** The upstreams of the configuration. */
   upstreams!: Upstreams;
+  /** Their active health checks. */
+  health!: HealthChecks;
   readonly resolvers: Resolvers;
   readonly connections = new Connections();
   /** No new connections, and every answer closes. */

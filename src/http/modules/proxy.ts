@@ -317,7 +317,8 @@ function hostHeader(address: UpstreamAddress): { readonly hostHeader: string; re
   return { hostHeader: plain ? address.host : address.authority, port: String(address.port) };
 }
 
-function destinationOf(address: UpstreamAddress): rules.Destination {
+/** What an address of `proxy_pass` says of the requests that go there. */
+export function destinationOf(address: UpstreamAddress): rules.Destination {
   return { scheme: SCHEME, uri: address.uri, ...hostHeader(address) };
 }
 

@@ -37,7 +37,7 @@ export interface UpstreamServer {
   /** None when its name is resolved at run time. */
   readonly endpoints: readonly Endpoint[];
   readonly resolve: NamedHost | undefined;
-  readonly settings: Omit<PeerSettings, "name" | "server">;
+  readonly settings: Omit<PeerSettings, "name" | "server" | "health">;
   readonly backup: boolean;
   readonly order: number;
 }

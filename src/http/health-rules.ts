@@ -1,0 +1,102 @@
+/** A `health_check` line as the probes of a location follow it: what is asked, of whom, and what is read of the location's `proxy_*`. */
+import type { ResponseHead } from "../wire/http1/response-head.ts";
+import type { HealthCheck } from "./health-checks.ts";
+import { type MatchTests, USUAL_TESTS } from "./health-match.ts";
+import type { ProbeRules } from "./health-probe.ts";
+import type { Location, VirtualServer } from "./location.ts";
+import type { Place } from "./module.ts";
+import { destinationOf, proxy } from "./modules/proxy.ts";
+import { type HealthCheckLine, testsOf } from "./modules/upstream_hc.ts";
+import type { Output } from "./output.ts";
+import { ProxyRequest } from "./proxy-request.ts";
+import type { Request } from "./request.ts";
+import { standInRequest } from "./stand-in.ts";
+import { Exchange } from "./upstream.ts";
+import type { UpstreamAddress } from "./upstream-address.ts";
+import type { Target } from "./upstream-rules.ts";
+import { connectSettingsOf, localAddressOf } from "./upstream-socket.ts";
+
+/** An exchange that a probe has had: what `$upstream_*` tell while it is judged. */
+class ProbedExchange extends Exchange {
+  probed: ResponseHead | undefined = undefined;
+
+  override get answeredHead(): ResponseHead | undefined {
+    return this.probed;
+  }
+}
+
+/** Where a line stands, with what has been built of it. */
+export interface HealthPlace {
+  readonly place: Place;
+  readonly server: VirtualServer;
+  readonly location: Location;
+}
+
+/** The check that a line asks for. Its location passes requests to an upstream: that has been checked. */
+export function healthCheckOf(line: HealthCheckLine, { place, server, location }: HealthPlace): HealthCheck {
+  const { match, uri } = line;
+  const pass = place.scope.own(proxy).proxy_pass;
+  const { address } = pass as { readonly address: UpstreamAddress };
+  const { worker } = place;
+  const target: Target = { ...destinationOf(address), upstream: worker.upstreams.fixed(address, []) };
+  const request = standInRequest(worker, uri, server, location);
+  const exchange = new ProbedExchange(request);
+  exchange.destination = target;
+  request.exchange = exchange;
+  const rules = probeRules(line, place, target, request, exchange);
+  return { settings: line, rules, matchName: match ?? "", log: location.log };
+}
+
+function probeRules(
+  line: HealthCheckLine,
+  place: Place,
+  target: Target,
+  request: Request,
+  exchange: ProbedExchange,
+): ProbeRules {
+  const conf = place.scope.conf(proxy);
+  const proxied = new ProxyRequest(
+    {
+      headers: conf.proxy_set_header,
+      method: undefined,
+      body: undefined,
+      http11: conf.proxy_http_version === "1.1",
+      passHeaders: false,
+      passBody: false,
+    },
+    place,
+  );
+  const tests: MatchTests = (line.match === undefined ? undefined : testsOf(place.scope, line.match)) ?? USUAL_TESTS;
+  const getters = new Map(tests.requires.map((name) => [name, place.getter(name)]));
+  const local = localAddressOf(conf.proxy_bind, place);
+  return {
+    upstream: target.upstream,
+    connectOnly: line.connectOnly,
+    port: line.port,
+    tests,
+    keepAliveMs: line.keepAliveMs,
+    connectTimeoutMs: conf.proxy_connect_timeout,
+    sendTimeoutMs: conf.proxy_send_timeout,
+    readTimeoutMs: conf.proxy_read_timeout,
+    headBytes: conf.proxy_buffer_size,
+    local: () => local?.(request),
+    connectSettings: connectSettingsOf(conf.proxy_bind, {
+      keepAlive: conf.proxy_socket_keepalive,
+      receiveBuffer: conf.proxy_socket_rcvbuf,
+      sendBuffer: conf.proxy_socket_sndbuf,
+    }),
+    compose: (): Output => {
+      request.values.length = 0;
+      const output = place.worker.scratchFor(proxied.prepare(request, line.uri, target));
+      output.used = 0;
+      proxied.write(request, output);
+      return output;
+    },
+    valueOf: (name, head) => {
+      exchange.probed = head;
+      exchange.tries.clear();
+      exchange.tries.add().status = head.status;
+      return getters.get(name)?.(request);
+    },
+  };
+}
