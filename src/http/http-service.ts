@@ -1,7 +1,7 @@
 /** The HTTP service of a worker: accepts on the sockets of a plan and gives each connection to its listening point. */
 import { printIp } from "../base/ip.ts";
 import type { Acceptor } from "../io/reactor.ts";
-import type { Service, ServiceCounters } from "../io/service.ts";
+import type { Service, ServiceCounters, UpstreamState } from "../io/service.ts";
 import type { Stream } from "../io/stream.ts";
 import { Builder } from "./build.ts";
 import { Connection } from "./connection.ts";
@@ -10,6 +10,7 @@ import { httpModules, httpVariables } from "./modules.ts";
 import type { HttpPlan, SocketPlan } from "./plan.ts";
 import { ProxyHeaderReader } from "./proxy-header-reader.ts";
 import type { HttpPorts } from "./service.ts";
+import { UpstreamStates } from "./upstream-states.ts";
 import { Worker } from "./worker.ts";
 
 /** Builds the service. Log files are opened now. */
@@ -22,6 +23,7 @@ class HttpService implements Service {
   private readonly worker: Worker;
   private readonly points: readonly ListeningPoint[];
   private acceptors: Acceptor[] = [];
+  private states: UpstreamStates | undefined = undefined;
 
   constructor(plan: HttpPlan, ports: HttpPorts) {
     this.plan = plan;
@@ -43,6 +45,22 @@ class HttpService implements Service {
           ports.log.write(errno === EMFILE || errno === ENFILE ? "crit" : "alert", "accept4() failed", { errno }),
       }),
     );
+  }
+
+  supervise(onChange: () => void): void {
+    this.worker.health.start();
+    this.states = new UpstreamStates(this.worker, onChange);
+  }
+
+  upstreams(): readonly UpstreamState[] | undefined {
+    return this.states?.states();
+  }
+
+  /** Another worker has taken over, or nobody needs it any more. */
+  private stopSupervision(): void {
+    this.worker.health.stop();
+    this.states?.stop();
+    this.states = undefined;
   }
 
   private accepted(stream: Stream, socket: SocketPlan): void {
@@ -86,6 +104,7 @@ class HttpService implements Service {
     const { worker } = this;
     for (const acceptor of this.acceptors) acceptor.close();
     this.acceptors = [];
+    this.stopSupervision();
     worker.quiescing = true;
     worker.upstreams.closeIdle();
     worker.onIdle = () => {
@@ -100,6 +119,7 @@ class HttpService implements Service {
   terminate(): void {
     for (const acceptor of this.acceptors) acceptor.close();
     this.acceptors = [];
+    this.stopSupervision();
     for (const connection of this.worker.connections.list()) connection.terminate(0);
     this.worker.upstreams.closeIdle();
     this.worker.accessLogs.flush();

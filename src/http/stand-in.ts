@@ -48,7 +48,7 @@ class NoStream implements Stream {
 
 /** `GET uri` at a location, from nobody. */
 export function standInRequest(worker: Worker, uri: string, server: VirtualServer, location: Location): Request {
-  const point = { name: "", defaultServer: server, names: undefined, limits: LIMITS };
+  const point = { name: "", defaultServer: server, names: undefined, limits: LIMITS, proxyProtocol: false };
   const connection = new Connection(worker, new NoStream(), point);
   // It is none of the worker's connections: nobody has made it, and it has no time limit.
   worker.timers.discard(connection);

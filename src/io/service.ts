@@ -11,12 +11,55 @@ export interface ServiceCounters {
   readonly waiting: number;
 }
 
+/** What a peer of an upstream is, in the words of nginx Plus' API. */
+export type PeerStateName = "up" | "draining" | "down" | "unavail" | "checking" | "unhealthy";
+
+/** What active health checks say of a peer. */
+export interface CheckState {
+  readonly checks: number;
+  readonly failures: number;
+  /** How often it has become unhealthy. */
+  readonly unhealthyTimes: number;
+  /** Of the last check, ms since the epoch; undefined before the first. */
+  readonly atMs: number | undefined;
+  /** What the last check failed at; "" when it has passed. */
+  readonly why: string;
+}
+
+export interface PeerState {
+  readonly name: string;
+  /** As it was written. */
+  readonly server: string;
+  readonly isBackup: boolean;
+  readonly state: PeerStateName;
+  readonly connections: number;
+  /** Failures of requests that count at present. */
+  readonly fails: number;
+  /** Undefined when nobody checks it actively. */
+  readonly check: CheckState | undefined;
+}
+
+/** An upstream as the worker sees it that watches over upstreams. */
+export interface UpstreamState {
+  readonly name: string;
+  /** It has active health checks. */
+  readonly isChecked: boolean;
+  readonly peers: readonly PeerState[];
+}
+
 /** A service inside a worker. */
 export interface Service {
   /** It connects from addresses that are not of this machine, for which its process keeps CAP_NET_RAW. */
   readonly bindsForeign?: boolean;
   /** Accepts on these sockets: `fds[i]` listens for the i-th address of the service's plan. */
   start(fds: readonly number[]): void;
+  /**
+   * This worker does what one of all workers has to do: active health checks. `onChange` is called whenever
+   * the state of an upstream has changed, never inside this call. Called once, behind `start`.
+   */
+  supervise?(onChange: () => void): void;
+  /** How the upstreams are, when this worker supervises them. */
+  upstreams?(): readonly UpstreamState[] | undefined;
   /**
    * Stops accepting and lets what is going on come to its end; calls `onIdle` once, when the last connection has gone. HTTP:
    * every answer says `Connection: close`, and an idle keep-alive connection may still bring one request, for

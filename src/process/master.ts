@@ -16,7 +16,7 @@ import type { ChildProcess } from "node:child_process";
 import type { Log } from "../base/log.ts";
 import type { Diagnostic } from "../conf/diagnostics.ts";
 import { printPosition } from "../conf/diagnostics.ts";
-import type { ServiceCounters } from "../io/service.ts";
+import type { ServiceCounters, UpstreamState } from "../io/service.ts";
 import { ListeningSet, type PreparedSockets } from "./listening-set.ts";
 import { renewLogFile } from "./log-rotation.ts";
 import { type Invocation, startNewBinary } from "./new-binary.ts";
@@ -63,6 +63,8 @@ export interface MasterOptions {
   readonly inherited: { readonly fds: readonly number[]; readonly oldBinaryPid: number } | undefined;
   /** A configuration comes into force: the caller may point its log and its standard error elsewhere. Throws when it can't. */
   readonly onConfiguration: (configuration: NginxConfiguration) => void;
+  /** How the upstreams are, when that has changed. */
+  readonly onUpstreams?: (upstreams: readonly UpstreamState[]) => void;
   /** The log files of this process are to be opened anew. */
   readonly onReopen: () => void;
   /** The master has come to its end, with this exit code. */
@@ -79,6 +81,7 @@ export interface MasterStatus {
   readonly startedAtMs: number;
   readonly workers: readonly WorkerStatus[];
   readonly counters: ServiceCounters;
+  readonly upstreams: readonly UpstreamState[];
 }
 
 export type MasterState = "starting" | "running" | "quitting" | "terminating" | "ended";
@@ -118,6 +121,7 @@ export class Master {
   private isReloading = false;
   private isReloadWanted = false;
   private isPaused = false;
+  private upstreams: readonly UpstreamState[] = [];
   private newBinary: ChildProcess | undefined = undefined;
   /** A master without workers (WINCH, all of them failed) has nothing else that keeps its process alive. */
   private readonly presence = setInterval(() => {}, LONGEST_INTERVAL_MS);
@@ -133,6 +137,7 @@ export class Master {
         generation === this.generation ? this.specOf(index, this.generation) : undefined,
       onGone: ({ pid }) => this.zoneSet.release(pid),
       onEmpty: () => this.workersGone(),
+      onUpstreams: (generation, upstreams) => this.takeUpstreams(generation, upstreams),
     });
   }
 
@@ -208,8 +213,16 @@ export class Master {
       generation: this.generation,
       startedAtMs: this.startedAtMs,
       workers,
+      upstreams: this.upstreams,
       counters: this.board.counters.total(),
     };
+  }
+
+  /** Workers of an older generation have nothing to tell any more. */
+  private takeUpstreams(generation: number, upstreams: readonly UpstreamState[]): void {
+    if (generation !== this.generation) return;
+    this.upstreams = upstreams;
+    this.options.onUpstreams?.(upstreams);
   }
 
   // Starting.

@@ -1,6 +1,6 @@
 /** What master and workers say to each other over the IPC channel (JSON). */
 
-import type { ServiceCounters } from "../io/service.ts";
+import type { ServiceCounters, UpstreamState } from "../io/service.ts";
 import type { ConfigurationRequest } from "./nginx-configuration.ts";
 import type { RecordedFiles } from "./recorded-files.ts";
 
@@ -65,7 +65,10 @@ export type ToWorker = PrepareMessage | StartMessage | { readonly type: "quit" |
 
 export type FromWorker =
   /** The worker accepts. */
-  { readonly type: "ready" } | { readonly type: "counters"; readonly counters: ServiceCounters };
+  | { readonly type: "ready" }
+  | { readonly type: "counters"; readonly counters: ServiceCounters }
+  /** From the one worker that supervises them: how the upstreams are, when that has changed and before counters. */
+  | { readonly type: "upstreams"; readonly upstreams: readonly UpstreamState[] };
 
 /** The sum of two workers' counters. */
 export function addCounters(a: ServiceCounters, b: ServiceCounters): ServiceCounters {

@@ -7,6 +7,7 @@ import os from "node:os";
 import type { Log } from "../base/log.ts";
 import { NGINX_VERSION, TANDEM_VERSION } from "../base/version.ts";
 import { type Diagnostic, printPosition } from "../conf/diagnostics.ts";
+import type { UpstreamState } from "../io/service.ts";
 import { dup2, F_DUPFD_CLOEXEC, fcntl } from "../os/ffi/files.ts";
 import { openFilesLimit } from "../os/privileges.ts";
 import { LogFiles } from "./error-log.ts";
@@ -46,6 +47,8 @@ export interface NginxServerOptions {
   readonly ownsStandardError: boolean;
   /** A reload has changed nothing, because the configuration can't be used; the error log says why. */
   readonly onReloadRefused?: () => void;
+  /** How the upstreams are, when that has changed. */
+  readonly onUpstreams?: (upstreams: readonly UpstreamState[]) => void;
   /** Writes a line to a descriptor: standard error, or a copy of it. Must not throw. */
   readonly printError: (line: string, fd: number) => void;
 }
@@ -90,7 +93,7 @@ export class NginxServer {
     onEnd: (code: number) => void,
     inherited?: { readonly fds: readonly number[]; readonly oldBinaryPid: number },
   ): Promise<boolean> {
-    const { request, workerProgram, spare, invocation, environment, isDaemon } = this.options;
+    const { request, workerProgram, spare, invocation, environment, isDaemon, onUpstreams } = this.options;
     this.master = new Master({
       request,
       initial: { configuration, files: this.files as RunnableConfiguration["files"] },
@@ -103,6 +106,7 @@ export class NginxServer {
       isDaemon,
       inherited,
       onConfiguration: (next) => this.putInForce(next),
+      ...(onUpstreams === undefined ? {} : { onUpstreams }),
       onReopen: () => {
         this.logFiles.reopen((sentence) => this.log.write("emerg", sentence));
         this.redirectStandardError();

@@ -1,6 +1,6 @@
 /** The workers of a master: started by generation, counted, replaced when they die, told to end. nginx: ngx_reap_children. */
 import type { Log } from "../base/log.ts";
-import type { ServiceCounters } from "../io/service.ts";
+import type { ServiceCounters, UpstreamState } from "../io/service.ts";
 import { DescriptorMessages } from "../os/descriptor-channel.ts";
 import { SIGNAL_NUMBERS } from "./signals.ts";
 import type { SpareWorkers } from "./spare-workers.ts";
@@ -41,6 +41,8 @@ export interface WorkerPoolEvents {
   readonly onGone: (worker: WorkerProcess) => void;
   /** The last one has ended; the spare doesn't count. */
   readonly onEmpty: () => void;
+  /** The worker of a generation that supervises upstreams tells how they are. */
+  readonly onUpstreams: (generation: number, upstreams: readonly UpstreamState[]) => void;
 }
 
 export class WorkerPool {
@@ -75,6 +77,8 @@ export class WorkerPool {
       worker.prepare(spec.configuration);
     } else worker.onExit = onExit;
     this.workers.add(worker);
+    const { generation } = spec;
+    worker.onUpstreams = (upstreams) => this.events.onUpstreams(generation, upstreams);
     worker.start(spec, this.board.take(), this.messages);
     if (worker.pid > 0) this.log.write("notice", `start worker process ${worker.pid}`);
     else this.log.write("alert", 'fork() failed while spawning "worker process"');

@@ -4,7 +4,7 @@
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync } from "node:fs";
-import type { ServiceCounters } from "../io/service.ts";
+import type { ServiceCounters, UpstreamState } from "../io/service.ts";
 import { type DescriptorMessages, descriptorChannel } from "../os/descriptor-channel.ts";
 import {
   descriptorsOf,
@@ -56,6 +56,7 @@ export class WorkerProcess {
   startedAtMs = performance.now();
   state: WorkerState = "spare";
   onExit: OnWorkerExit;
+  onUpstreams: (upstreams: readonly UpstreamState[]) => void = () => {};
   /** False when the worker ended without having accepted. */
   readonly ready: Promise<boolean>;
   readonly #child: ChildProcess;
@@ -77,7 +78,8 @@ export class WorkerProcess {
         if (message.type === "ready") {
           if (this.state === "starting") this.state = "ready";
           resolve(true);
-        } else for (const report of this.#reportTo.splice(0)) report(message.counters);
+        } else if (message.type === "upstreams") this.onUpstreams(message.upstreams);
+        else for (const report of this.#reportTo.splice(0)) report(message.counters);
       });
       let isGone = false;
       const gone = (exit: WorkerExit): void => {

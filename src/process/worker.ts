@@ -48,6 +48,8 @@ const CHANNEL_FD = 4;
 const STDERR_FD = 2;
 /** The exit code that tells the master not to start the worker again. */
 const FATAL = 2;
+/** The worker that does what only one of them has to do. */
+const SUPERVISOR_INDEX = 0;
 
 /** Runs the worker until the process ends. */
 export function runWorker(kinds: readonly ServiceKind[]): void {
@@ -144,6 +146,7 @@ class Worker {
       process.exit(FATAL);
     }
     setProcessTitle("nginx: worker process", "nginx");
+    if (message.index === SUPERVISOR_INDEX) this.supervise();
     this.tell({ type: "ready" });
   }
 
@@ -209,6 +212,7 @@ class Worker {
         this.reopen();
         return;
       case "report":
+        this.tellUpstreams();
         this.tell({
           type: "counters",
           counters: this.services.map((service) => service.counters()).reduce(addCounters, NO_COUNTERS),
@@ -261,6 +265,15 @@ class Worker {
     for (const service of this.services) service.quiesce(idle);
     // The last one that has a socket open keeps it listening: whoever connects then would wait for nobody.
     for (const fd of this.listeningFds) closeDescriptor(fd);
+  }
+
+  private supervise(): void {
+    for (const service of this.services) service.supervise?.(() => this.tellUpstreams());
+  }
+
+  private tellUpstreams(): void {
+    const upstreams = this.services.flatMap((service) => service.upstreams?.() ?? []);
+    if (upstreams.length > 0) this.tell({ type: "upstreams", upstreams });
   }
 
   private reopen(): void {
