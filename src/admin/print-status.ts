@@ -1,5 +1,13 @@
 /** The status document as a person reads it. */
-import type { CheckStatus, HttpStatus, RouterStatus, StatusDocument, VrrpStatus } from "./status.ts";
+import type {
+  CheckStatus,
+  HttpStatus,
+  PeerStatus,
+  RouterStatus,
+  StatusDocument,
+  UpstreamStatus,
+  VrrpStatus,
+} from "./status.ts";
 
 /** `3 d 4 h`, `5 min 6 s`, `7 s`: the two largest units. */
 export function printDuration(ms: number): string {
@@ -53,12 +61,30 @@ function vrrpLines(vrrp: VrrpStatus, now: number): string[] {
   return lines;
 }
 
-function httpLines(http: HttpStatus): string[] {
+function httpLines(http: HttpStatus, now: number): string[] {
   const workers = http.workers.map(({ pid, connections }) => `${pid} (${connections})`).join(", ");
   return [
     `HTTP: ${http.requests} requests, ${http.connections} open connections, ${http.accepted} accepted`,
     `  workers (connections): ${workers || "none"}`,
+    ...http.upstreams.flatMap((upstream) => upstreamLines(upstream, now)),
   ];
+}
+
+function upstreamLines({ name, peers }: UpstreamStatus, now: number): string[] {
+  const up = peers.filter(({ state }) => state === "up").length;
+  return [`upstream ${name}: ${up} of ${peers.length} peers up`, ...peers.map((peer) => `  ${peerLine(peer, now)}`)];
+}
+
+function peerLine({ name, backup, state, connections, check }: PeerStatus, now: number): string {
+  const words = [`${name}${backup ? " (backup)" : ""}: ${state}, ${connections} connections`];
+  if (check === null) words.push("not checked");
+  else if (check.at === null) words.push("no check yet");
+  else {
+    const verdict = check.why === "" ? "passed" : `failed while ${check.why}`;
+    const counts = `${check.failures} of ${check.checks} checks failed`;
+    words.push(`last check ${printDuration(now - Date.parse(check.at))} ago ${verdict}`, counts);
+  }
+  return words.join("; ");
 }
 
 /** The lines of `tandem status`, with a final newline. */
@@ -67,6 +93,6 @@ export function printStatus(status: StatusDocument): string {
   const up = printDuration(now - Date.parse(status.startedAt));
   const lines = [`Tandem ${status.version} on ${status.host}, pid ${status.pid}, up ${up}`];
   if (status.vrrp !== null) lines.push("", ...vrrpLines(status.vrrp, now));
-  if (status.http !== null) lines.push("", ...httpLines(status.http));
+  if (status.http !== null) lines.push("", ...httpLines(status.http, now));
   return `${lines.join("\n")}\n`;
 }

@@ -34,7 +34,7 @@ export interface GroupStatus {
 
 /** A check script, or something else that is watched. */
 export interface CheckStatus {
-  readonly kind: "script" | "process" | "file";
+  readonly kind: "script" | "process" | "file" | "upstream";
   readonly name: string;
   /** null: no result yet. */
   readonly ok: boolean | null;
@@ -60,6 +60,28 @@ export interface WorkerStatus {
   readonly requests: number;
 }
 
+/** A peer of an upstream. */
+export interface PeerStatus {
+  readonly name: string;
+  readonly backup: boolean;
+  /** nginx Plus' words: up, draining, down, unavail, checking, unhealthy. */
+  readonly state: string;
+  readonly connections: number;
+  /** Active health checks: how many, how many failed, when the last was, what it failed at ("": nothing). null: none. */
+  readonly check: {
+    readonly checks: number;
+    readonly failures: number;
+    readonly unhealthyTimes: number;
+    readonly at: string | null;
+    readonly why: string;
+  } | null;
+}
+
+export interface UpstreamStatus {
+  readonly name: string;
+  readonly peers: readonly PeerStatus[];
+}
+
 /** What the HTTP half says about itself. */
 export interface HttpStatus {
   readonly masterPid: number;
@@ -68,6 +90,7 @@ export interface HttpStatus {
   readonly connections: number;
   readonly accepted: number;
   readonly requests: number;
+  readonly upstreams: readonly UpstreamStatus[];
 }
 
 export interface StatusDocument {

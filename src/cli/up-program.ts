@@ -2,10 +2,11 @@
  * Both halves of a node beside each other in one process: the nginx master and the VRRP supervisor. What is more than their
  * sum happens here: the address is claimed only when the workers accept, and is let go of before they end.
  */
-import type { HttpStatus } from "../admin/status.ts";
+import type { HttpStatus, PeerStatus } from "../admin/status.ts";
 import { TANDEM_VERSION } from "../base/version.ts";
 import type { LoadedKeepalived } from "../conf/keepalived/load.ts";
 import { printKeepalivedDiagnostic } from "../conf/keepalived/report.ts";
+import type { PeerState, UpstreamState } from "../io/service.ts";
 import { hasTerminal, setProcessTitle } from "../os/process-title.ts";
 import { type KeepalivedRequest, loadKeepalivedConfiguration } from "../process/keepalived-configuration.ts";
 import { KeepalivedLog } from "../process/keepalived-log.ts";
@@ -33,6 +34,8 @@ export class UpProgram {
   readonly #log = new KeepalivedLog({ console: true, detail: true, facility: undefined });
   #nginx: NginxServer | undefined;
   #supervisor: VrrpSupervisor | undefined;
+  /** As the workers have told last. */
+  #upstreams: readonly UpstreamState[] = [];
   #isEnding = false;
   /** The exit code of the nginx half, when it has ended, whatever the cause. */
   #nginxEnd: Promise<number> = Promise.resolve(0);
@@ -88,6 +91,10 @@ export class UpProgram {
       ownsStandardError: false,
       onReloadRefused: () =>
         this.#log.write("error", `Reload refused: ${request.layout.confPath} cannot be used, the old one stays`),
+      onUpstreams: (states) => {
+        this.#upstreams = states;
+        this.#supervisor?.observeUpstreams(states);
+      },
       printError,
     });
     const loaded = server.load();
@@ -111,6 +118,7 @@ export class UpProgram {
   async #startVrrp(loaded: LoadedKeepalived): Promise<boolean> {
     const supervisor = new VrrpSupervisor({ log: this.#log, config: loaded.config });
     this.#supervisor = supervisor;
+    supervisor.observeUpstreams(this.#upstreams);
     try {
       await supervisor.start();
       return true;
@@ -181,6 +189,25 @@ export class UpProgram {
   }
 }
 
+function peerStatus({ name, isBackup, state, connections, check }: PeerState): PeerStatus {
+  return {
+    name,
+    backup: isBackup,
+    state,
+    connections,
+    check:
+      check === undefined
+        ? null
+        : {
+            checks: check.checks,
+            failures: check.failures,
+            unhealthyTimes: check.unhealthyTimes,
+            at: check.atMs === undefined ? null : new Date(check.atMs).toISOString(),
+            why: check.why,
+          },
+  };
+}
+
 function httpStatus(status: MasterStatus | undefined): HttpStatus {
   const workers = (status?.workers ?? []).map(({ pid, counters }) => ({
     pid,
@@ -193,5 +220,6 @@ function httpStatus(status: MasterStatus | undefined): HttpStatus {
     connections: status?.counters.active ?? 0,
     accepted: status?.counters.accepted ?? 0,
     requests: status?.counters.requests ?? 0,
+    upstreams: (status?.upstreams ?? []).map(({ name, peers }) => ({ name, peers: peers.map(peerStatus) })),
   };
 }

@@ -36,13 +36,19 @@ const report: NodeReport = {
 };
 
 function status(): VrrpStatus {
-  const config = { instances: [exampleInstance({ priority: 90 })], scripts: [{ name: "chk" }], trackProcesses: [] };
+  const config = {
+    syncGroups: [],
+    instances: [exampleInstance({ priority: 90 })],
+    scripts: [{ name: "chk" }],
+    trackProcesses: [],
+  };
   return vrrpStatus(config as never, report, {
     pid: 7,
     restarts: 1,
     scripts: new Map([["chk", { succeeded: false, result: "exited with status 1", endedMs: 0, durationMs: 12 }]]),
     processCounts: new Map(),
     fileValues: new Map(),
+    upstreams: new Map(),
   });
 }
 
@@ -54,6 +60,27 @@ test("a status document arrives through the socket and reads well", async () => 
     connections: 3,
     accepted: 9,
     requests: 4,
+    upstreams: [
+      {
+        name: "app",
+        peers: [
+          {
+            name: "192.0.2.1:80",
+            backup: false,
+            state: "unhealthy",
+            connections: 0,
+            check: {
+              checks: 7,
+              failures: 3,
+              unhealthyTimes: 1,
+              at: new Date().toISOString(),
+              why: "checking status code: answer: 500",
+            },
+          },
+          { name: "192.0.2.2:80", backup: true, state: "up", connections: 2, check: null },
+        ],
+      },
+    ],
   };
   const socket = new StatusSocket(file, { vrrp: async () => status(), http: () => http });
   await socket.open();
@@ -67,6 +94,12 @@ test("a status document arrives through the socket and reads well", async () => 
   assert.match(text, /adverts dropped: authFailure 2/);
   assert.match(text, /script chk: FAILED \(exited with status 1, took 12 ms\)/);
   assert.match(text, /workers \(connections\): 2 \(3\)/);
+  assert.match(text, /^upstream app: 1 of 2 peers up$/m);
+  assert.match(
+    text,
+    /192\.0\.2\.1:80: unhealthy, .*; last check .* ago failed while checking status code: answer: 500; 3 of 7 /,
+  );
+  assert.match(text, /192\.0\.2\.2:80 \(backup\): up, 2 connections; not checked/);
   socket.close();
   assert.equal(existsSync(file), false);
 });

@@ -3,6 +3,7 @@ import type { Level } from "../base/log.ts";
 import type { KeepalivedConfig, ProcessSettings } from "../conf/keepalived/config.ts";
 import type { Farewell, NodeConfig, NotifyEvent } from "../vrrp/ports.ts";
 import type { NodeReport } from "../vrrp/report.ts";
+import type { UpstreamHealth } from "../vrrp/track.ts";
 
 export type ToVrrpProcess =
   | {
@@ -16,6 +17,7 @@ export type ToVrrpProcess =
   | { readonly kind: "script"; readonly name: string; readonly succeeded: boolean }
   | { readonly kind: "processes"; readonly name: string; readonly running: number }
   | { readonly kind: "file"; readonly name: string; readonly value: number | undefined }
+  | { readonly kind: "upstream"; readonly name: string; readonly health: UpstreamHealth | undefined }
   | { readonly kind: "report"; readonly id: number }
   | { readonly kind: "clearStatistics" }
   | { readonly kind: "stop" };

@@ -80,6 +80,9 @@ class VrrpProcess {
       case "file":
         this.#node?.fileValue(message.name, message.value);
         break;
+      case "upstream":
+        this.#node?.upstreamHealth(message.name, message.health);
+        break;
       case "report":
         this.#report(message.id);
         break;

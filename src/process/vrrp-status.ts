@@ -4,6 +4,7 @@ import { printIp } from "../base/ip.ts";
 import type { KeepalivedConfig, VirtualAddress, VrrpInstance } from "../conf/keepalived/config.ts";
 import type { NodeReport, RouterReport } from "../vrrp/report.ts";
 import { ROLE_NAMES } from "../vrrp/state.ts";
+import type { UpstreamHealth } from "../vrrp/track.ts";
 import type { ScriptRun } from "./script.ts";
 
 /** What the supervisor itself knows. */
@@ -13,6 +14,7 @@ export interface Supervised {
   readonly scripts: ReadonlyMap<string, ScriptRun | undefined>;
   readonly processCounts: ReadonlyMap<string, number>;
   readonly fileValues: ReadonlyMap<string, number | undefined>;
+  readonly upstreams: ReadonlyMap<string, UpstreamHealth>;
 }
 
 function printAddress({ address, prefixLength }: VirtualAddress): string {
@@ -74,7 +76,21 @@ function checks(config: KeepalivedConfig, report: NodeReport | undefined, superv
       durationMs: null,
     }),
   );
-  return [...scripts, ...processes, ...files];
+  const tracked = new Set(
+    [...config.instances, ...config.syncGroups].flatMap(({ tracks }) => tracks.upstreams.map(({ name }) => name)),
+  );
+  const upstreams = [...tracked].map((name): CheckStatus => {
+    const health = supervised.upstreams.get(name);
+    return {
+      kind: "upstream",
+      name,
+      ok: health === undefined ? null : health.healthy > 0,
+      lastResult: health === undefined ? "" : `${health.healthy} of ${health.total} peers healthy`,
+      at: null,
+      durationMs: null,
+    };
+  });
+  return [...scripts, ...processes, ...files, ...upstreams];
 }
 
 /** `report` is undefined while the process is being restarted. */

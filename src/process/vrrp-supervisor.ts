@@ -8,9 +8,11 @@
 import type { VrrpStatus } from "../admin/status.ts";
 import type { Log } from "../base/log.ts";
 import type { Command, KeepalivedConfig } from "../conf/keepalived/config.ts";
+import type { UpstreamState } from "../io/service.ts";
 import { openRouting } from "../os/routing.ts";
 import { KernelSegments } from "../os/segments.ts";
 import type { NodeReport } from "../vrrp/report.ts";
+import type { UpstreamHealth } from "../vrrp/track.ts";
 import { CrashGuard } from "./crash-guard.ts";
 import { FileTracker } from "./file-tracker.ts";
 import { NodeSettings } from "./node-settings.ts";
@@ -18,6 +20,7 @@ import { Notifier } from "./notifier.ts";
 import { ProcessTracker } from "./process-tracker.ts";
 import { CommandRunner, signalGroup } from "./run-command.ts";
 import { ScriptChecker } from "./script.ts";
+import { upstreamHealth } from "./upstream-health.ts";
 import { VrrpChild } from "./vrrp-child.ts";
 import { type FromVrrpProcess, nodeConfig } from "./vrrp-messages.ts";
 import { vrrpStatus } from "./vrrp-status.ts";
@@ -57,6 +60,8 @@ export class VrrpSupervisor {
   #scripts = new Map<string, ScriptChecker>();
   #processes: ProcessTracker | undefined;
   #files: FileTracker | undefined;
+  /** As the web server has told last. */
+  #upstreams = new Map<string, UpstreamHealth>();
   #isStopping = false;
   /** Whoever waits for the routers to run, until they do. */
   #startUp: { readonly resolve: () => void; readonly reject: (error: Error) => void } | undefined;
@@ -156,7 +161,24 @@ export class VrrpSupervisor {
       scripts: new Map([...this.#scripts].map(([name, checker]) => [name, checker.last])),
       processCounts: this.#processes?.counts ?? new Map(),
       fileValues: this.#files?.values ?? new Map(),
+      upstreams: this.#upstreams,
     });
+  }
+
+  /** How the upstreams of the web server are. */
+  observeUpstreams(states: readonly UpstreamState[]): void {
+    const before = this.#upstreams;
+    this.#upstreams = new Map(states.map((state) => [state.name, upstreamHealth(state)]));
+    for (const name of new Set([...before.keys(), ...this.#upstreams.keys()])) this.#tellUpstream(name);
+  }
+
+  /** Only what is tracked is told; the node itself knows whether that is news. */
+  #tellUpstream(name: string): void {
+    const { instances, syncGroups } = this.#config;
+    const isTracked = [...instances, ...syncGroups].some(({ tracks }) =>
+      tracks.upstreams.some((track) => track.name === name),
+    );
+    if (isTracked) this.#child?.send({ kind: "upstream", name, health: this.#upstreams.get(name) });
   }
 
   /** SIGSTATS_CLEAR. */
@@ -262,6 +284,7 @@ export class VrrpSupervisor {
       this.#log,
       (name, value) => this.#child?.send({ kind: "file", name, value }),
     );
+    for (const name of this.#upstreams.keys()) this.#tellUpstream(name);
   }
 
   #closeTrackers(): void {

@@ -70,7 +70,7 @@ export function exampleInstance(changes: Partial<VrrpInstance> = {}): VrrpInstan
     excludedAddresses: [],
     nopreempt: false,
     preemptDelayMs: 0,
-    tracks: { scripts: [], interfaces: [], processes: [], files: [] },
+    tracks: { scripts: [], interfaces: [], processes: [], files: [], upstreams: [] },
     trackPrimary: true,
     trackSourceAddress: false,
     accept: true,

@@ -13,7 +13,15 @@ import type { NodeConfig, NodePorts, NotifyState } from "./ports.ts";
 import { Router, type RouterHooks } from "./router.ts";
 import { SegmentPool } from "./segment-pool.ts";
 import { ROLE_NAMES, type Role } from "./state.ts";
-import { type Assessment, assess, initialScript, type Observations, type ScriptState, stepScript } from "./track.ts";
+import {
+  type Assessment,
+  assess,
+  initialScript,
+  type Observations,
+  type ScriptState,
+  stepScript,
+  type UpstreamHealth,
+} from "./track.ts";
 
 const UNKNOWN_VRID_PAUSE_MS = 60_000;
 
@@ -33,6 +41,7 @@ export class VrrpNode {
   readonly #scripts = new Map<string, ScriptState>();
   readonly #processCounts = new Map<string, number>();
   readonly #fileValues = new Map<string, number>();
+  readonly #upstreams = new Map<string, UpstreamHealth>();
   readonly #unknownVrids = new Map<number, number>();
   #stopped = false;
 
@@ -127,6 +136,19 @@ export class VrrpNode {
     if (this.#stopped) return;
     if (value === undefined) this.#fileValues.delete(name);
     else this.#fileValues.set(name, value);
+    this.#reassess();
+  }
+
+  /** The peers of an upstream are so healthy; undefined: there is no such upstream any more. */
+  upstreamHealth(name: string, health: UpstreamHealth | undefined): void {
+    if (this.#stopped) return;
+    const before = this.#upstreams.get(name);
+    if (before?.healthy === health?.healthy && before?.total === health?.total) return;
+    if (health === undefined) this.#upstreams.delete(name);
+    else this.#upstreams.set(name, health);
+    const words = health === undefined ? "is gone" : `has ${health.healthy} of ${health.total} peers healthy`;
+    this.#ports.log.write("notice", `upstream ${name} ${words}`);
+    this.#ports.changed();
     this.#reassess();
   }
 
@@ -229,6 +251,7 @@ export class VrrpNode {
       scripts: this.#scripts,
       processCounts: this.#processCounts,
       fileValues: this.#fileValues,
+      upstreams: this.#upstreams,
     };
     return { upInterfaces, ...rest };
   }

@@ -7,7 +7,7 @@ import { assess, initialScript, type Observations, stepScript } from "./track.ts
 
 const at = { file: "x", line: 1 };
 const track = (name: string, weight: number, weightReverse = false): Track => ({ name, weight, weightReverse, at });
-const none: Tracks = { scripts: [], interfaces: [], processes: [], files: [] };
+const none: Tracks = { scripts: [], interfaces: [], processes: [], files: [], upstreams: [] };
 const where = new Map();
 const watched = {
   trackProcesses: [
@@ -34,6 +34,7 @@ const blank: Observations = {
   upInterfaces: new Set(),
   processCounts: new Map(),
   fileValues: new Map(),
+  upstreams: new Map(),
 };
 
 function judge(
@@ -113,6 +114,28 @@ test("interfaces, process counts and numbers in files count too", () => {
   assert.equal(holding(0, 0).faults.length, 0);
   assert.equal(holding(3, 0).faults.length, 1);
   assert.equal(holding(-254, 1).faults.length, 1);
+});
+
+test("an upstream counts by the share of its healthy peers, rounded, and with weight 0 only when none is left", () => {
+  const priority = (weight: number, healthy: number, total: number, reverse = false): number =>
+    judge({ upstreams: [track("app", weight, reverse)] }, { upstreams: new Map([["app", { healthy, total }]]) })
+      .priority;
+  assert.deepEqual(
+    [4, 3, 2, 1, 0].map((healthy) => priority(-30, healthy, 4)),
+    [100, 92, 85, 77, 70],
+  );
+  assert.deepEqual(
+    [3, 2, 1, 0].map((healthy) => priority(30, healthy, 3)),
+    [130, 120, 110, 100],
+  );
+  assert.equal(priority(-30, 0, 0), 70, "no peers at all are no healthy ones");
+  assert.equal(priority(-30, 1, 4, true), 92, "reverse exchanges the shares");
+  assert.equal(judge({ upstreams: [track("app", -30)] }, {}).priority, 100, "nothing is known yet");
+  const faults = (healthy: number) =>
+    judge({ upstreams: [track("app", 0)] }, { upstreams: new Map([["app", { healthy, total: 2 }]]) }).faults;
+  assert.deepEqual(faults(1), []);
+  assert.deepEqual(faults(0), ["upstream app: 0 of 2 peers are healthy"]);
+  assert.ok(judge({ upstreams: [track("app", 0)] }, {}).isPending);
 });
 
 test("in a sync group a member's own weights do not count unless sync_group_tracking_weight", () => {

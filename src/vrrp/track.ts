@@ -54,6 +54,14 @@ export interface Observations {
   readonly processCounts: ReadonlyMap<string, number>;
   /** Numbers in track files; missing: unreadable, which counts as 0. */
   readonly fileValues: ReadonlyMap<string, number>;
+  /** How the peers of upstreams are; missing: nobody has told yet. */
+  readonly upstreams: ReadonlyMap<string, UpstreamHealth>;
+}
+
+/** How many peers an upstream has that it may use, and how many of them get requests now. */
+export interface UpstreamHealth {
+  readonly healthy: number;
+  readonly total: number;
 }
 
 export interface Assessment {
@@ -116,6 +124,7 @@ function add(sum: Sum, tracks: Tracks, watched: Watched, seen: Observations, wit
       `process ${track.name}: ${running} running`,
     );
   }
+  for (const track of tracks.upstreams) addUpstream(sum, track, seen.upstreams.get(track.name), withWeights);
   for (const track of tracks.files) addFile(sum, track, watched.trackFiles, seen, withWeights);
 }
 
@@ -135,4 +144,26 @@ function addFile(sum: Sum, track: Track, files: readonly TrackFile[], seen: Obse
   const product = value * track.weight * (track.weightReverse ? -1 : 1);
   if (product < FILE_FAULT) sum.faults.push(`file ${track.name} holds ${value}`);
   else sum.adjustment += product;
+}
+
+/**
+ * What an upstream adds to the priority: a weight above 0 times the share of its peers that are healthy, or a weight below 0
+ * times the share that are not; rounded, halves away from zero. `reverse` exchanges the shares.
+ */
+export function upstreamEffect(track: Pick<Track, "weight" | "weightReverse">, health: UpstreamHealth): number {
+  const share = health.total === 0 ? 0 : health.healthy / health.total;
+  const good = track.weightReverse ? 1 - share : share;
+  const { weight } = track;
+  return Math.sign(weight) * Math.round(Math.abs(weight) * (weight > 0 ? good : 1 - good));
+}
+
+/** With weight 0 an upstream without a healthy peer is a fault. */
+function addUpstream(sum: Sum, track: Track, health: UpstreamHealth | undefined, withWeights: boolean): void {
+  if (track.weight !== 0) {
+    if (withWeights && health !== undefined) sum.adjustment += upstreamEffect(track, health);
+    return;
+  }
+  if (health === undefined) sum.isPending = true;
+  else if (health.healthy > 0 === track.weightReverse)
+    sum.faults.push(`upstream ${track.name}: ${health.healthy} of ${health.total} peers are healthy`);
 }

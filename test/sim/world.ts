@@ -74,7 +74,7 @@ export class World {
       authentication: version === 2 ? examplePassword("1111") : undefined,
       // No refresh: what the client knows it must have been told for a reason.
       where: new Map([["garp_master_refresh", at]]),
-      tracks: { scripts: [track], interfaces: [], processes: [], files: [] },
+      tracks: { scripts: [track], interfaces: [], processes: [], files: [], upstreams: [] },
     });
     return exampleNode({ instances: [instance], scripts: [exampleScript({ weight })] });
   }

@@ -96,6 +96,7 @@ function groupTracks(draft: GroupDraft, config: ConfigDraft, members: readonly V
     interfaces: clear(tracks.interfaces, "interface", "clearing weight"),
     processes: clear(tracks.processes, "process", "setting weight 0"),
     files: clear(tracks.files, "file", "setting weight 0"),
+    upstreams: clear(tracks.upstreams, "upstream", "clearing weight"),
   });
 }
 
@@ -115,5 +116,6 @@ function withoutTwice(instance: VrrpInstance, group: SyncGroup, report: Report):
     interfaces: rest("interfaces"),
     processes: rest("processes"),
     files: rest("files"),
+    upstreams: rest("upstreams"),
   });
 }

@@ -205,6 +205,8 @@ function completeTracks(
   const clear = (track: Track): Track => Object.freeze({ ...track, weight: 0 });
   for (const { name } of resolved.scripts.filter(hasWeight))
     warn(`ignoring tracked script ${name} with weights due to ${why}`);
+  for (const { name } of resolved.upstreams.filter(hasWeight))
+    warn(`ignoring tracked upstream ${name} with weight due to ${why}`);
   for (const { name } of resolved.files.filter(hasWeight))
     warn(`ignoring weight from tracked file ${name} due to ${why}. specify weight 0`);
   for (const { name } of resolved.interfaces.filter(hasWeight))
@@ -216,6 +218,7 @@ function completeTracks(
     ),
     processes: Object.freeze(resolved.processes.map(clear)),
     files: Object.freeze(resolved.files.map(clear)),
+    upstreams: Object.freeze(resolved.upstreams.filter((track) => !hasWeight(track))),
   });
 }
 
@@ -242,5 +245,6 @@ export function resolveTracks(draft: TracksDraft, config: ConfigDraft): Tracks {
     interfaces: resolve(draft.interfaces, [], 0),
     processes: resolve(draft.processes, config.processes, 0),
     files: resolve(draft.files, config.files, 1),
+    upstreams: resolve(draft.upstreams, [], 0),
   });
 }

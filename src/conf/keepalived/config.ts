@@ -164,7 +164,7 @@ export interface TrackFile {
 
 /** One line of a `track_*` block: something watched by its name, with the weight that counts here. */
 export interface Track {
-  /** Name of the script, interface, process or file. */
+  /** Name of the script, interface, process, file or upstream. */
   readonly name: string;
   /** Resolved: the line's own weight, else that of the tracked thing. 0: its failure is a fault. */
   readonly weight: number;
@@ -178,6 +178,8 @@ export interface Tracks {
   readonly interfaces: readonly Track[];
   readonly processes: readonly Track[];
   readonly files: readonly Track[];
+  /** Names are those of nginx.conf. */
+  readonly upstreams: readonly Track[];
 }
 
 /** What is run on a change of state; `any` gets type, name, state and priority as arguments. */

@@ -122,6 +122,7 @@ export interface TracksDraft {
   readonly interfaces: TrackDraft[];
   readonly processes: TrackDraft[];
   readonly files: TrackDraft[];
+  readonly upstreams: TrackDraft[];
 }
 
 export interface NotifyDraft {
@@ -199,5 +200,5 @@ export interface ConfigDraft extends Draft {
 
 /** An empty list for each kind of tracking. */
 export function newTracks(): TracksDraft {
-  return { scripts: [], interfaces: [], processes: [], files: [] };
+  return { scripts: [], interfaces: [], processes: [], files: [], upstreams: [] };
 }

@@ -1,4 +1,7 @@
-/** Blocks that say what an instance or a group tracks: `track_script`, `track_interface`, `track_process`, `track_file`. */
+/**
+ * Blocks that say what an instance or a group tracks: `track_script`, `track_interface`, `track_process`, `track_file`; and
+ * `track_upstream`, which keepalived doesn't have.
+ */
 import type { ConfigDraft, TrackDraft, TracksDraft } from "./drafts.ts";
 import type { Draft, Interpreter, Keyword, Keywords, Line } from "./interpreter.ts";
 import type { Machine } from "./machine.ts";
@@ -80,10 +83,24 @@ const KINDS: readonly Kind[] = [
   },
 ];
 
-/** The four keywords, for instances and groups alike. */
+/** The peers of an upstream of nginx.conf. Names are looked up when both halves are there: see vrrp/upstreams.ts. */
+const UPSTREAM: Kind = {
+  keyword: "track_upstream",
+  list: "upstreams",
+  maxWeight: 253,
+  doc: "Upstreams of nginx.conf: the weight counts by the share of their peers that are healthy. An extension of Tandem's.",
+  optionWord: "track upstream",
+  weightWord: "track_upstream",
+  noun: "track upstream",
+  notFound: (name) => `track upstream ${name} not found, ignoring...`,
+  badWeight: (name) => `weight for track upstream ${name} must be in [-253..253] inclusive. Ignoring...`,
+};
+
+/** The keywords, for instances and groups alike. */
 export function trackKeywords<D extends TrackingDraft>(context: TrackContext): Keywords<D> {
   return {
     ...Object.fromEntries(KINDS.map((kind) => [kind.keyword, trackBlock<D>(kind, context)])),
+    [UPSTREAM.keyword]: trackUpstream<D>(context),
     track_bfd: notYet("Tracks a BFD session."),
   };
 }
@@ -96,6 +113,23 @@ function trackBlock<D extends TrackingDraft>(kind: Kind, context: TrackContext):
       if (track !== undefined) draft.tracks[kind.list].push(track);
     });
   });
+}
+
+/** A block as the others have it, or a line of its own: `track_upstream NAME weight N`. */
+function trackUpstream<D extends TrackingDraft>(context: TrackContext): Keyword<D> {
+  const block = trackBlock<D>(UPSTREAM, context);
+  return {
+    ...block,
+    syntax: `NAME [weight N] [reverse|noreverse] | ${block.syntax}`,
+    read: (draft, line, scope) => {
+      if (line.words.length === 1) {
+        block.read(draft, line, scope);
+        return;
+      }
+      const track = readTrack(UPSTREAM, draft, { ...line, words: line.words.slice(1) }, scope, context);
+      if (track !== undefined) draft.tracks.upstreams.push(track);
+    },
+  };
 }
 
 function readTrack(
@@ -111,7 +145,7 @@ function readTrack(
   const isKnown =
     kind.list === "interfaces"
       ? isDynamic || machine?.interfaceState(name) !== "absent"
-      : config[kind.list].some((known) => known.name === name);
+      : kind.list === "upstreams" || config[kind.list].some((known) => known.name === name);
   if (!isKnown) {
     if (kind.list === "interfaces") config.isTrackedInterfaceMissing = true;
     warn(kind.notFound(name));
