@@ -93,9 +93,13 @@ function probeRules(
       return output;
     },
     valueOf: (name, head) => {
-      exchange.probed = head;
-      exchange.tries.clear();
-      exchange.tries.add().status = head.status;
+      if (exchange.probed !== head) {
+        // What the configuration has computed of the last answer (map) says nothing of this one.
+        request.values.length = 0;
+        exchange.probed = head;
+        exchange.tries.clear();
+        exchange.tries.add().status = head.status;
+      }
       return getters.get(name)?.(request);
     },
   };
