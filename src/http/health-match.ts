@@ -46,18 +46,18 @@ export const USUAL_TESTS: MatchTests = {
 /** What was looked at when a test failed, as log lines call it. */
 export type Failing = "status code" | "header" | "body" | "variable";
 
-/** The first test that the answer fails; undefined when it passes all. `valueOf` reads a variable. */
+/** The first test that the answer fails; undefined when it passes all. `variable` reads one. */
 export function failingTest(
   tests: MatchTests,
   head: ResponseHead,
   body: string,
-  valueOf: (variable: string) => string | undefined,
+  variable: (name: string) => string | undefined,
 ): Failing | undefined {
   if (!tests.statuses.every((test) => statusHolds(test, head.status))) return "status code";
   if (!tests.headers.every((test) => headerHolds(test, head))) return "header";
   if (!tests.bodies.every(({ pattern, negated }) => pattern.test(body) !== negated)) return "body";
   const isSet = (value: string | undefined): boolean => value !== undefined && value !== "" && value !== "0";
-  return tests.requires.every((name) => isSet(valueOf(name))) ? undefined : "variable";
+  return tests.requires.every((name) => isSet(variable(name))) ? undefined : "variable";
 }
 
 function statusHolds({ negated, ranges }: StatusTest, status: number): boolean {
