@@ -100,6 +100,8 @@ const configuration = (back: string): string => `
       location /mirror/lost/ { mirror /refused; mirror /404; proxy_pass http://${back}/; }
       location = /mirror/never { mirror /back-never; alias %DIR%/html/page.html; }
     }
+    location = /mirror-set { set $who main; mirror /copy-set; proxy_pass http://${back}/main; proxy_set_header X-Who $who; }
+    location = /copy-set { set $who copy; proxy_pass http://${back}/copy; proxy_set_header X-Who $who; }
     location = /copy { internal; proxy_pass http://${back}/copied$request_uri; }
     location = /copy2 { proxy_pass http://${back}/second$is_args$args; }
   }`;
@@ -218,6 +220,15 @@ describe("subrequests", { timeout: 60_000 }, () => {
     assert.match(text, /\[back \/x\]$/);
     const seen = back.seen.slice(from).map((one) => one.text.replace(/ HTTP[\s\S]*\r\n\r\n/, " "));
     assert.deepEqual(seen.sort(), ["PUT /copied/mirror/x?a=b body", "PUT /second?a=b body", "PUT /x?a=b body"]);
+  });
+
+  test("what a mirror sets does not reach the request that was sent before it", async () => {
+    for (const method of ["GET", "POST"]) {
+      const from = back.seen.length;
+      await ours.exchange(`${method} /mirror-set HTTP/1.0\r\nHost: h\r\nContent-Length: 4\r\n\r\nbody`);
+      const seen = back.seen.slice(from).map(({ text }) => `${text.split(" ")[1]} ${/X-Who: (\w+)/.exec(text)?.[1]}`);
+      assert.deepEqual(seen.sort(), ["/copy copy", "/main main"], method);
+    }
   });
 
   test("mirrors may be off, without the body, or fail, and nobody notices", async () => {

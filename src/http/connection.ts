@@ -30,7 +30,7 @@ import { ConnectionOutput } from "./connection-output.ts";
 import { begin, drive, refuseHead } from "./engine.ts";
 import { errorContext, parsingContext } from "./error-context.ts";
 import type { ListeningPoint } from "./location.ts";
-import { CLIENT_CLOSED, RUN } from "./outcome.ts";
+import { CLIENT_CLOSED, CLOSE, RUN } from "./outcome.ts";
 import { extendHead, keepHead } from "./partial-head.ts";
 import type { Request } from "./request.ts";
 import { beginBody, consumeBody } from "./request-body.ts";
@@ -672,6 +672,12 @@ export class Connection extends ConnectionOutput implements StreamOwner {
       default:
         this.terminate(0);
     }
+  }
+
+  /** 444: without an answer. nginx: ngx_http_terminate_request with reset_timedout_connection. */
+  closeSilently(): void {
+    this.resetIfConfigured();
+    this.terminate(CLOSE);
   }
 
   private timedOut(status: number): void {

@@ -91,7 +91,7 @@ function advance(request: Request, outcome: Outcome): void {
       request.connection.terminate(rc === ERROR ? 0 : rc);
       return;
     } else if (rc === CLOSE) {
-      request.connection.terminate(CLOSE);
+      request.connection.closeSilently();
       return;
     } else if (rc === DECLINED) rc = 404;
     else rc = specialResponse(request, rc);

@@ -125,6 +125,8 @@ export abstract class PeerSide extends Timed implements PeerUser, UploadUser {
   protected requestSent = false;
   private bodySent = false;
   /** The connection may be kept: the answer has come to its end. */
+  /** The head of the request, when it must not wait for the connection. */
+  private composed: Uint8Array | undefined = undefined;
   protected keepable = false;
   /** Reading from the peer is paused, because the client is slow. */
   protected paused = false;
@@ -288,6 +290,17 @@ export abstract class PeerSide extends Timed implements PeerUser, UploadUser {
     this.connection = new PeerConnection(worker, upstream, { endpoint, local, settings: rules.connectSettings }, this);
     this.connection.requests++;
     worker.timers.arm(this, rules.connectTimeoutMs);
+    if (request.openSubrequests > 0 && request.parent === undefined) this.composeEarly();
+  }
+
+  /** Subrequests that run while we connect share the variables: the head is what they were before. */
+  private composeEarly(): void {
+    const { request, rules } = this;
+    if (rules.tunnels || this.composed !== undefined) return;
+    const output = request.connection.worker.scratchFor(rules.prepare(request, this.uri, this.target as Target));
+    output.used = 0;
+    rules.write(request, output);
+    this.composed = output.bytes.slice(0, output.used);
   }
 
   /** Ends the time with the peer; its connection is kept or closed. */
@@ -368,11 +381,12 @@ export abstract class PeerSide extends Timed implements PeerUser, UploadUser {
       return;
     }
     const { worker } = request.connection;
-    const { upload } = this;
-    const size = rules.prepare(request, this.uri, this.target as Target);
+    const { upload, composed } = this;
+    const size = composed?.length ?? rules.prepare(request, this.uri, this.target as Target);
     const output = worker.scratchFor(upload === undefined ? size : size + upload.pendingSize);
     output.used = 0;
-    rules.write(request, output);
+    if (composed === undefined) rules.write(request, output);
+    else output.copy(composed, 0, composed.length);
     if (upload !== undefined) {
       upload.open(output, (this.connection as PeerConnection).stream);
       return;
@@ -546,6 +560,7 @@ export abstract class PeerSide extends Timed implements PeerUser, UploadUser {
     this.stopTimer();
     if (attempt.responseMs === UNKNOWN) attempt.responseMs = this.now() - this.attemptMs;
     if (this.unsent.length > 0) this.unsent.length = 0;
+    this.composed = undefined;
     if (this.upload !== undefined) {
       this.upload.close();
       this.upload = undefined;

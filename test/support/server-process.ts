@@ -80,6 +80,10 @@ export class ServerProcess {
     return path.join(this.folder, name);
   }
 
+  read(name: string): string {
+    return readFileSync(this.file(name), "latin1");
+  }
+
   configure(configuration: string): void {
     writeFileSync(this.file("conf/nginx.conf"), configuration);
   }
