@@ -53,6 +53,8 @@ export interface PeerMemory {
   readonly words: Int32Array;
   lock(): void;
   unlock(): void;
+  /** This process has so many more requests with the peer whose slot begins at `at`; called with the lock held. */
+  hold(at: number, by: number): void;
 }
 
 /** Words a slot takes. */
@@ -100,7 +102,7 @@ const NEVER = -(2 ** 30);
 
 /** Memory of one process: no lock is needed, since nothing here waits. */
 export function localPeerMemory(slots: number): PeerMemory {
-  return { words: new Int32Array(slots * PEER_WORDS), lock: () => {}, unlock: () => {} };
+  return { words: new Int32Array(slots * PEER_WORDS), lock: () => {}, unlock: () => {}, hold: () => {} };
 }
 
 /** Takes a free slot for a peer that has no history: its first word, or undefined without room. Call with the lock held. */
@@ -157,11 +159,30 @@ export function releaseSlot(memory: PeerMemory, at: number): void {
   memory.words[at + STATE] = memory.words[at + REFS] === 0 ? FREE : LEAVING;
 }
 
-/** A request is no longer with the peer of this slot. */
-export function dropReference(words: Int32Array, at: number): void {
-  const refs = (words[at + REFS] as number) - 1;
+/** A request is with the peer of this slot from now on (1), or no longer (-1). Call with the lock held. */
+export function countRequest(memory: PeerMemory, at: number, by: 1 | -1): void {
+  memory.hold(at, by);
+  changeRequests(memory.words, at, by);
+}
+
+function changeRequests(words: Int32Array, at: number, by: number): void {
+  const refs = (words[at + REFS] as number) + by;
   words[at + REFS] = refs;
+  words[at + CONNS] = (words[at + CONNS] as number) + by;
   if (refs === 0 && words[at + STATE] === LEAVING) words[at + STATE] = FREE;
+}
+
+/** A worker has died that had `heldAt(slot)` requests with the peer of each slot: they are no more. Call with the lock held. */
+export function settleSlots({ words }: PeerMemory, heldAt: (slot: number) => number): void {
+  for (let at = 0; at + PEER_WORDS <= words.length; at += PEER_WORDS) {
+    const held = heldAt(at);
+    if (held === 0) continue;
+    changeRequests(words, at, -held);
+    // How long the lost ones had been waiting isn't known: the others' share of that stays.
+    const left = Math.min(words[at + INFLIGHT] as number, words[at + CONNS] as number);
+    words[at + INFLIGHT] = left;
+    if (left === 0) words[at + INFLIGHT_LAST] = 0;
+  }
 }
 
 /** Slow start divides a weight into this many steps. */

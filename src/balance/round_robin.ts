@@ -7,15 +7,13 @@ import type { Bytes } from "../base/bytes.ts";
 import {
   ACCESSED,
   CHECKED,
-  CONNS,
   CURRENT_WEIGHT,
+  countRequest,
   DOWN,
   DRAINING,
-  dropReference,
   EFFECTIVE_WEIGHT,
   FAILS,
   type Group,
-  REFS,
 } from "./peers.ts";
 import type { Pick } from "./pick.ts";
 
@@ -168,8 +166,7 @@ export class RoundRobin implements Balancer {
 
   private attach(pick: Pick, index: number): void {
     const { peers } = pick;
-    peers.set(index, CONNS, peers.get(index, CONNS) + 1);
-    peers.set(index, REFS, peers.get(index, REFS) + 1);
+    countRequest(peers.memory, peers.slots[index] as number, 1);
     pick.current = index;
   }
 
@@ -185,8 +182,7 @@ export class RoundRobin implements Balancer {
       else if (peers.get(current, ACCESSED) < peers.get(current, CHECKED)) this.forgive(pick, nowMs);
       if (pick.tries > 0) pick.tries--;
     }
-    peers.set(current, CONNS, peers.get(current, CONNS) - 1);
-    dropReference(peers.words, peers.slots[current] as number);
+    countRequest(peers.memory, peers.slots[current] as number, -1);
     pick.current = -1;
     return disabled;
   }

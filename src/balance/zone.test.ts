@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Zone, type ZoneUser } from "../base/zone.ts";
+import { ledgerWords, ZoneLedger } from "../base/zone-ledger.ts";
 import { CONNS, Group, PEER_DEFAULTS } from "./peers.ts";
+import { Pick } from "./pick.ts";
+import { RoundRobin } from "./round_robin.ts";
 import { formerPeers, type ZonePeers, zonePeers, zoneSlots } from "./zone.ts";
 
 const user: ZoneUser = { processId: 7, host: { isAlive: () => true, rest: () => {} } };
@@ -27,6 +30,38 @@ test("more peers than fit are refused", () => {
   assert.equal(zoneSlots(8192, [200]), undefined);
   const zone = new Zone("z", new Int32Array(1024), user);
   assert.equal(zonePeers(zone, "u", 100), undefined);
+});
+
+test("the requests of a worker that was killed are no more, and nobody else's", () => {
+  const words = new Int32Array(1024);
+  const ledgers = new Int32Array(ledgerWords(words.length));
+  const start = (slot: number, processId: number): ZonePeers => {
+    const ledger = new ZoneLedger(ledgers, words.length, { slot, processId });
+    return zonePeers(new Zone("z", words, { ...user, processId }, { ledger }), "u", 4) as ZonePeers;
+  };
+  const settings = ["a", "b"].map((name) => ({ ...PEER_DEFAULTS, name, server: name, maxConns: 2 }));
+  const balancerOf = ({ memory }: ZonePeers): RoundRobin => new RoundRobin(new Group("u", memory, settings, []));
+  const begin = (balancer: RoundRobin): Pick | undefined => {
+    const pick = new Pick(balancer.group);
+    balancer.begin(pick, new Uint8Array(0));
+    return balancer.next(pick, 0) ? pick : undefined;
+  };
+  const dead = balancerOf(start(1, 101));
+  const peers = start(2, 102);
+  const living = balancerOf(peers);
+  const mine = begin(living) as Pick;
+  for (let i = 0; i < 3; i++) begin(dead);
+  assert.equal(begin(living), undefined, "both have all the connections that they may have");
+  peers.settle({ slot: 1, processId: 101 });
+  const conns = [0, 1].map((i) => living.group.primary.get(i, CONNS));
+  assert.deepEqual(conns, [1, 0]);
+  living.finish(mine, 0, 1, 1, 0);
+  begin(dead);
+  assert.deepEqual(
+    [0, 1].map((i) => balancerOf(start(1, 103)).group.primary.get(i, CONNS)),
+    [0, 0],
+    "by its successor",
+  );
 });
 
 test("what was known before a reload can be looked up", () => {

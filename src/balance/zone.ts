@@ -5,7 +5,8 @@
  */
 import { SharedText } from "../base/shared-text.ts";
 import type { Zone } from "../base/zone.ts";
-import { PEER_WORDS, type PeerMemory } from "./peers.ts";
+import type { Debtor } from "../base/zone-ledger.ts";
+import { PEER_WORDS, type PeerMemory, settleSlots } from "./peers.ts";
 
 /** What a peer takes of the text: names of services have up to 255 bytes, most have a fraction of that. */
 const ROSTER_WORDS = 32;
@@ -17,6 +18,8 @@ export interface ZonePeers {
   readonly memory: PeerMemory;
   /** Which peers there are, in the words of who resolves names; under the lock of the memory. */
   readonly roster: SharedText;
+  /** A worker was killed: the requests that it had with peers are no more. Undefined: the worker whose slot this one has. */
+  settle(debtor: Debtor | undefined): void;
 }
 
 /**
@@ -37,7 +40,10 @@ export function zoneSlots(sizeWords: number, counts: readonly number[]): readonl
 export function zonePeers(zone: Zone, name: string, slots: number): ZonePeers | undefined {
   const words = zone.region(`peers ${name}`, slots * PEER_WORDS);
   const text = zone.region(`roster ${name}`, slots * ROSTER_WORDS);
-  return words === undefined || text === undefined ? undefined : over(zone, words, text);
+  if (words === undefined || text === undefined) return undefined;
+  const peers = over(zone, words, text);
+  peers.settle(undefined);
+  return peers;
 }
 
 /** The peers of upstream `name` before the configuration was read again, if they were in a zone of the same name. */
@@ -47,16 +53,24 @@ export function formerPeers({ previous }: Zone, name: string): ZonePeers | undef
   return previous === undefined || words === undefined || text === undefined ? undefined : over(previous, words, text);
 }
 
-function over({ lock }: Zone, words: Int32Array, text: Int32Array): ZonePeers {
-  return {
-    memory: {
-      words,
-      // A worker that died in here leaves counters that are off by one at worst: every word stands for itself.
-      lock: () => {
-        lock.acquire();
-      },
-      unlock: () => lock.release(),
+function over(zone: Zone, words: Int32Array, text: Int32Array): ZonePeers {
+  const { lock } = zone;
+  const memory: PeerMemory = {
+    words,
+    // A worker that died in here leaves counters that are off by one at worst: every word stands for itself.
+    lock: () => {
+      lock.acquire();
     },
+    unlock: () => lock.release(),
+    hold: (at, by) => zone.hold(words, at, by),
+  };
+  return {
+    memory,
     roster: new SharedText(text),
+    settle: (debtor) => {
+      lock.acquire();
+      settleSlots(memory, (at) => zone.takeDebt(words, at, debtor));
+      lock.release();
+    },
   };
 }

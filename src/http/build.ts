@@ -69,8 +69,8 @@ export class Builder {
   /** The points of every address, in the order of `plan.addresses`. */
   build(plan: HttpPlan): readonly ListeningPoint[] {
     this.defineVariables(plan.http);
-    const named = defineUpstreams(plan.http, this.worker, (scope) => this.upstreamParts(scope));
-    this.worker.upstreams = new Upstreams(named);
+    const defined = defineUpstreams(plan.http, this.worker, (scope) => this.upstreamParts(scope));
+    this.worker.upstreams = new Upstreams(defined);
     const servers = new Map<Scope, VirtualServer>();
     for (const { scope } of plan.http.conf(httpMain).server) servers.set(scope, this.buildServer(scope));
     this.worker.health = new HealthChecks(this.worker, this.healthPlans(servers));

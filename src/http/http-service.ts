@@ -1,5 +1,6 @@
 /** The HTTP service of a worker: accepts on the sockets of a plan and gives each connection to its listening point. */
 import { printIp } from "../base/ip.ts";
+import type { Debtor } from "../base/zone-ledger.ts";
 import type { Acceptor } from "../io/reactor.ts";
 import type { Service, ServiceCounters, UpstreamState } from "../io/service.ts";
 import type { Stream } from "../io/stream.ts";
@@ -127,6 +128,11 @@ class HttpService implements Service {
 
   reopenLogs(): void {
     this.worker.accessLogs.reopen();
+  }
+
+  settle(debtor: Debtor): void {
+    this.worker.limits.settle(debtor);
+    this.worker.upstreams.settle(debtor);
   }
 
   counters(): ServiceCounters {

@@ -13,6 +13,7 @@ import {
 import { RoundRobin } from "../balance/round_robin.ts";
 import { formerPeers, type ZonePeers, zonePeers, zoneSlots } from "../balance/zone.ts";
 import type { Zone } from "../base/zone.ts";
+import type { Debtor } from "../base/zone-ledger.ts";
 import type { Scope } from "../conf/scope.ts";
 import type { SharedMemory } from "../io/shared-memory.ts";
 import type { ResolverSettings } from "../net/resolver.ts";
@@ -25,19 +26,25 @@ import { renewed, watchNames } from "./upstream-names.ts";
 import type { UpstreamParts } from "./upstreams.ts";
 import type { Worker } from "./worker.ts";
 
+export interface DefinedUpstreams {
+  readonly named: ReadonlyMap<string, Upstream>;
+  /** A worker was killed: the requests that it had with peers are no more. */
+  settle(debtor: Debtor): void;
+}
+
 /** Makes the upstreams of an http block, by name in lower case. `partsOf` asks the modules. */
 export function defineUpstreams(
   http: Scope,
   worker: Worker,
   partsOf: (scope: Scope) => UpstreamParts,
-): Map<string, Upstream> {
+): DefinedUpstreams {
   const rooms = new ZoneRooms(http, worker.ports.shared);
   const defined = new Map<string, Upstream>();
   for (const { header, scope } of http.conf(upstream).upstream) {
     const room = rooms.roomOf(header, scope);
     defined.set(header.toLowerCase(), defineUpstream({ name: header, scope, room, parts: partsOf(scope) }, worker));
   }
-  return defined;
+  return { named: defined, settle: (debtor) => rooms.settle(debtor) };
 }
 
 interface Block {
@@ -145,6 +152,7 @@ class ZoneRooms {
   private readonly shared: SharedMemory;
   /** Peers of each upstream by zone. */
   private readonly counts = new Map<string, Map<Scope, number>>();
+  private readonly used: ZonePeers[] = [];
 
   constructor(http: Scope, shared: SharedMemory) {
     this.shared = shared;
@@ -157,6 +165,10 @@ class ZoneRooms {
     }
   }
 
+  settle(debtor: Debtor): void {
+    for (const peers of this.used) peers.settle(debtor);
+  }
+
   /** Where the peers of an upstream live; undefined when it has no zone. Throws when the zone is too small. */
   roomOf(name: string, scope: Scope): Room | undefined {
     const { zone: declared } = scope.conf(upstreamZone);
@@ -166,6 +178,7 @@ class ZoneRooms {
     const slots = zoneSlots(zone.sizeWords, [...counts.values()])?.[[...counts.keys()].indexOf(scope)];
     const peers = slots === undefined ? undefined : zonePeers(zone, name, slots);
     if (peers === undefined) throw new RangeError(`no memory in upstream zone "${zone.name}"`);
+    this.used.push(peers);
     return { peers, formerMemory: () => formerPeers(zone, name)?.memory, formerRoster: () => formerRoster(zone, name) };
   }
 }

@@ -4,10 +4,12 @@ import { type Group, localGroup, PEER_DEFAULTS } from "../balance/peers.ts";
 import { type Balancer, RoundRobin } from "../balance/round_robin.ts";
 import type { Bytes } from "../base/bytes.ts";
 import type { IpAddress } from "../base/ip.ts";
+import type { Debtor } from "../base/zone-ledger.ts";
 import type { Endpoint } from "../io/stream.ts";
 import type { Request } from "./request.ts";
 import type { Sticky } from "./sticky.ts";
 import { peerName, type UpstreamAddress } from "./upstream-address.ts";
+import type { DefinedUpstreams } from "./upstream-blocks.ts";
 import { noKey, Upstream } from "./upstream-group.ts";
 
 /** What a balancing module says of an upstream. */
@@ -38,9 +40,17 @@ export class Upstreams {
   private readonly implicit = new Map<string, Upstream>();
   private computed = new Map<string, Upstream>();
 
-  /** `named`: those with blocks. */
-  constructor(named: ReadonlyMap<string, Upstream>) {
-    this.named = named;
+  private readonly defined: DefinedUpstreams;
+
+  /** `defined`: those with blocks. */
+  constructor(defined: DefinedUpstreams) {
+    this.defined = defined;
+    this.named = defined.named;
+  }
+
+  /** A worker was killed: the requests that it had with peers are no more. */
+  settle(debtor: Debtor): void {
+    this.defined.settle(debtor);
   }
 
   /** The upstream of an address that the configuration names; `endpoints` are used when it has no block. */

@@ -1,4 +1,5 @@
 /** A service (http; later stream, mail) as the worker that it runs in sees it. Implementations: `http/`; driven by `process/`. */
+import type { Debtor } from "../base/zone-ledger.ts";
 
 /** Counters of one worker: sums since the start, and what is going on now. nginx: stub_status. */
 export interface ServiceCounters {
@@ -71,4 +72,6 @@ export interface Service {
   /** Opens its own log files again by name, for rotation. */
   reopenLogs(): void;
   counters(): ServiceCounters;
+  /** Another worker was killed: what it had counted in shared memory and can't take back is taken back for it. */
+  settle?(debtor: Debtor): void;
 }

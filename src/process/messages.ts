@@ -1,5 +1,6 @@
 /** What master and workers say to each other over the IPC channel (JSON). */
 
+import type { Debtor } from "../base/zone-ledger.ts";
 import type { ServiceCounters, UpstreamState } from "../io/service.ts";
 import type { ConfigurationRequest } from "./nginx-configuration.ts";
 import type { RecordedFiles } from "./recorded-files.ts";
@@ -61,7 +62,17 @@ export function withDescriptors(shared: SharedDescriptors, renumber: (fd: number
   };
 }
 
-export type ToWorker = PrepareMessage | StartMessage | { readonly type: "quit" | "terminate" | "reopen" | "report" };
+/** Another worker was killed. */
+export interface SettleMessage {
+  readonly type: "settle";
+  readonly debtor: Debtor;
+}
+
+export type ToWorker =
+  | PrepareMessage
+  | StartMessage
+  | SettleMessage
+  | { readonly type: "quit" | "terminate" | "reopen" | "report" };
 
 export type FromWorker =
   /** The worker accepts. */

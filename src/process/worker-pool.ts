@@ -137,6 +137,7 @@ export class WorkerPool {
     this.workers.delete(worker);
     this.board.release(worker.slot);
     this.events.onGone(worker);
+    if (code !== 0) for (const other of this.workers) other.settle({ slot: worker.slot, processId: worker.pid });
     const name = `worker process ${worker.pid}`;
     if (signal !== null) this.log.write("alert", `${name} exited on signal ${SIGNAL_NUMBERS[signal] ?? signal}`);
     else this.log.write("notice", `${name} exited with code ${code ?? 0}`);

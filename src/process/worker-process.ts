@@ -4,6 +4,7 @@
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync } from "node:fs";
+import type { Debtor } from "../base/zone-ledger.ts";
 import type { ServiceCounters, UpstreamState } from "../io/service.ts";
 import { type DescriptorMessages, descriptorChannel } from "../os/descriptor-channel.ts";
 import {
@@ -156,6 +157,11 @@ export class WorkerProcess {
 
   reopen(): void {
     this.#send({ type: "reopen" });
+  }
+
+  /** Another worker was killed: this one takes back what that has counted in shared memory. */
+  settle(debtor: Debtor): void {
+    if (this.state !== "spare") this.#send({ type: "settle", debtor });
   }
 
   /** Its counters, or undefined when it doesn't answer in time. */

@@ -33,6 +33,7 @@ import {
   type FromWorker,
   NO_COUNTERS,
   type PrepareMessage,
+  type SettleMessage,
   type StartMessage,
   type ToWorker,
   withDescriptors,
@@ -60,6 +61,7 @@ export function runWorker(kinds: readonly ServiceKind[]): void {
   process.on("message", (message: ToWorker) => {
     if (message.type === "prepare") configured = load(message, kinds);
     else if (message.type === "start") worker = new Worker(message, configured as Configured, kinds);
+    else if (message.type === "settle") worker?.settle(message);
     else if (worker !== undefined) worker.obey(message.type);
     else if (message.type !== "reopen" && message.type !== "report") process.exit(0);
   });
@@ -218,6 +220,10 @@ class Worker {
           counters: this.services.map((service) => service.counters()).reduce(addCounters, NO_COUNTERS),
         });
     }
+  }
+
+  settle({ debtor }: SettleMessage): void {
+    for (const service of this.services) service.settle?.(debtor);
   }
 
   /** A signal that was sent to this worker itself. */
