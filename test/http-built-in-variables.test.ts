@@ -136,6 +136,7 @@ function configuration(names: readonly string[], back: number): string {
   return `log_format all escape=none '${format}'; access_log logs/all.log all;
     server { listen 127.0.0.1:%PORT%; listen unix:%DIR%/s.sock; server_name first.test second.test; root %DIR%/html;
       location /p/ { proxy_pass http://127.0.0.1:${back}; proxy_http_version 1.0; proxy_set_header Connection close; }
+      location /p/epoch { expires epoch; proxy_pass http://127.0.0.1:${back}; }
       location /unix { proxy_pass http://unix:%DIR%/s.sock:/x; }
       location /trailer { add_trailer X "t$status"; return 200 x; }
       location /rate { set $limit_rate 4k; return 200 $limit_rate; }
@@ -249,6 +250,15 @@ test("answers show where they lead, what trails them and how fast they go", asyn
   await both(get("/rate"), { limit_rate: "4096" });
   await both(get("/moved"), { sent_http_location: /^http:\/\/a:\d+\/there$/, status: "301" });
   assert.match(await ours.get("/args?y=2"), /\r\n\r\nz=1 z=1 1 \/args\?y=2$/);
+});
+
+test("expires takes the place of what the upstream has said", async () => {
+  await both(["GET /p/epoch HTTP/1.0\r\n\r\n"], { sent_http_cache_control: "no-cache" });
+  const answer = await ours.get("/p/epoch");
+  assert.deepEqual(answer.match(/^(Expires|Cache-Control): .*$/gm), [
+    "Cache-Control: no-cache",
+    "Expires: Thu, 01 Jan 1970 00:00:01 GMT",
+  ]);
 });
 
 test("of a client at a unix socket there is no address, port or TCP", async () => {

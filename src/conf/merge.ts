@@ -47,7 +47,8 @@ class Merger {
   /** Scopes with equal values share one object: whoever builds from it needs to build once only. */
   #confOf(scope: Scope, outer: AnyConf | undefined): AnyConf {
     if (outer === undefined || scope.sets(this.#module)) return this.#combine(scope, outer);
-    if (!this.#restricted.some(([name, slot]) => this.#isReset(name, slot, scope, outer))) return outer;
+    const isSame = !this.#restricted.some(([name, slot]) => this.#isReset(name, slot, scope, outer));
+    if (isSame && this.#module.differsInside?.(outer) !== true) return outer;
     const known = this.#untouched.get(outer) ?? new Map<Context, AnyConf>();
     this.#untouched.set(outer, known);
     const conf = known.get(scope.context) ?? this.#combine(scope, outer);

@@ -160,6 +160,8 @@ export interface ConfModule<D extends Directives = Directives> {
    * set nothing of the module inside the same outer configuration: the result may not depend on anything else.
    */
   merge?(merged: ConfOf<D>, outer: ConfOf<D> | undefined, situation: Situation<D>): ConfOf<D>;
+  /** True when a scope that sets nothing has other values than this outer configuration: `merge` is asked for them. */
+  differsInside?(outer: ConfOf<D>): boolean;
   /** Looks at each scope after merging, when nothing fatal was found so far. */
   check?(conf: ConfOf<D>, situation: Situation<D>, report: Report): void;
 }

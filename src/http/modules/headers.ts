@@ -1,7 +1,7 @@
 /** `add_header`, `add_trailer`, `expires`. nginx: ngx_http_headers_filter_module. */
 
-import type { Use } from "../../conf/slot.ts";
-import { list, raw } from "../../conf/slots.ts";
+import type { ConfOf, Use } from "../../conf/slot.ts";
+import { choice, list, raw } from "../../conf/slots.ts";
 import { constantOf, type Template } from "../../conf/template.ts";
 import { parseSec } from "../../conf/units.ts";
 import { parseHttpDate, printHttpDate } from "../../wire/http1/date.ts";
@@ -64,6 +64,7 @@ function readExpires(use: Use): ExpiresLine | undefined {
 }
 
 const EVERYWHERE = "http, server, location, if in location";
+const INHERIT = ["on", "off", "merge"] as const;
 const directives = {
   add_header: list(parseHeader, {
     in: EVERYWHERE,
@@ -76,6 +77,14 @@ const directives = {
     args: [2, 3],
     syntax: "name value [always]",
     doc: "Adds a trailer line to answers.",
+  }),
+  add_header_inherit: choice("on", INHERIT, {
+    in: EVERYWHERE,
+    doc: "Whether the header lines of the outer level are added too: where there are no own ones, never, or always.",
+  }),
+  add_trailer_inherit: choice("on", INHERIT, {
+    in: EVERYWHERE,
+    doc: "Whether the trailer lines of the outer level are added too: where there are no own ones, never, or always.",
   }),
   expires: raw<ExpiresLine, undefined>(undefined, readExpires, {
     in: EVERYWHERE,
@@ -121,8 +130,22 @@ function addLine(request: Request, { name, lowerName, value }: Line): void {
 function addExpires(request: Request, expires: Expires): void {
   const pair = expiresPair(request, expires);
   if (pair === undefined) return;
-  request.addHeader("Expires", pair[0]);
-  request.addHeader("Cache-Control", pair[1]);
+  setLine(request, "Expires", pair[0]);
+  setLine(request, "Cache-Control", pair[1]);
+}
+
+/** The only line of this name: those of an upstream give way. */
+function setLine(request: Request, name: string, value: string): void {
+  const lowerName = name.toLowerCase();
+  let isSet = false;
+  for (let i = 0; i < request.headerCount; i++) {
+    const known = request.headerNames[i] as string;
+    if (known.length !== name.length || known.toLowerCase() !== lowerName) continue;
+    if (isSet) request.dropHeader(i);
+    else request.headerValues[i] = value;
+    isSet = true;
+  }
+  if (!isSet) request.addHeader(name, value);
 }
 
 /** Expires and Cache-Control, undefined for `off`. */
@@ -201,4 +224,31 @@ function build(
   };
 }
 
-export const headers = httpModule({ name: "headers", directives, headerFilter: build });
+type Conf = ConfOf<typeof directives>;
+
+/** The lines that hold in a scope, given its own and the outer ones. */
+function inherited(
+  how: (typeof INHERIT)[number],
+  own: readonly HeaderLine[] | undefined,
+  outer: readonly HeaderLine[],
+): readonly HeaderLine[] {
+  if (own === undefined) return how === "off" ? [] : outer;
+  return how === "merge" ? [...own, ...outer] : own;
+}
+
+export const headers = httpModule({
+  name: "headers",
+  directives,
+  merge: (merged, outer, { own }) =>
+    outer === undefined
+      ? merged
+      : {
+          ...merged,
+          add_header: inherited(merged.add_header_inherit, own.add_header, outer.add_header),
+          add_trailer: inherited(merged.add_trailer_inherit, own.add_trailer, outer.add_trailer),
+        },
+  differsInside: ({ add_header, add_header_inherit, add_trailer, add_trailer_inherit }: Conf) =>
+    (add_header_inherit === "off" && add_header.length > 0) ||
+    (add_trailer_inherit === "off" && add_trailer.length > 0),
+  headerFilter: build,
+});
