@@ -119,3 +119,39 @@ test("the length of a request that was not understood is that of its whole lines
     '25 400 "GET / HTTP/1.1"',
   ]);
 });
+
+test("log files whose names have variables are kept open, until a rotation", async () => {
+  const server = await TestServer.start(
+    `server { listen 127.0.0.1:%PORT%; access_log logs/$arg_n.log;
+      location / { return 204; }
+      location /kept { open_log_file_cache max=2; return 204; }
+      location /rootless { root %DIR%/none; access_log logs/rootless-$arg_n.log; return 204; } }`,
+  );
+  try {
+    const lines = (name: string): number => {
+      const file = path.join(server.folder, "logs", name);
+      return existsSync(file) ? readFileSync(file, "latin1").split("\n").length - 1 : -1;
+    };
+    const move = (from: string, to: string): void =>
+      renameSync(path.join(server.folder, "logs", from), path.join(server.folder, "logs", to));
+    await server.get("/?n=a");
+    move("a.log", "a.old");
+    await server.get("/?n=a");
+    assert.deepEqual([lines("a.log"), lines("a.old")], [1, 1]);
+    await server.get("/kept?n=b");
+    move("b.log", "b.old");
+    await server.get("/kept?n=b");
+    assert.deepEqual([lines("b.log"), lines("b.old")], [-1, 2]);
+    server.signal("SIGUSR1");
+    for (let tries = 0; tries < 100 && lines("b.log") < 0; tries++) {
+      await server.get("/kept?n=b");
+      await sleep(20);
+    }
+    assert.ok(lines("b.log") > 0);
+    await server.get("/rootless?n=x");
+    assert.equal(lines("rootless-x.log"), -1);
+    assert.match(server.log("error.log"), /\[error\] .*testing ".*\/none" existence failed \(2: No such file/);
+  } finally {
+    await server.stop();
+  }
+});

@@ -1,9 +1,11 @@
 /** Files of access logs: shared by all locations of a worker, buffered if asked for, opened again by name for rotation. */
 import { type Bytes, writeLatin1 } from "../base/bytes.ts";
+import type { Clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
 import type { Files } from "../io/files.ts";
 import type { Memory, MemorySource } from "../io/memory.ts";
 import { Timer, type Timers } from "../net/timers.ts";
+import { LogFileCache, type LogFileCacheSettings } from "./log-file-cache.ts";
 import { type Append, LogLine } from "./log-line.ts";
 import type { Request } from "./request.ts";
 
@@ -114,6 +116,7 @@ export interface AccessLogPorts {
   readonly memory: MemorySource;
   readonly timers: Timers;
   readonly log: Log;
+  readonly clock: Clock;
   nowS(): number;
 }
 
@@ -126,12 +129,15 @@ export class AccessLogs {
   readonly nowS: () => number;
   readonly composed = new LogLine();
   private readonly open = new Map<string, AccessLogFile>();
+  private readonly clock: Clock;
+  private readonly caches = new Map<LogFileCacheSettings, LogFileCache>();
 
   constructor(ports: AccessLogPorts) {
     this.files = ports.files;
     this.memory = ports.memory;
     this.timers = ports.timers;
     this.log = ports.log;
+    this.clock = ports.clock;
     this.nowS = () => ports.nowS();
     this.line = ports.memory.allocate(LINE_BYTES);
   }
@@ -156,14 +162,25 @@ export class AccessLogs {
     return file;
   }
 
-  /** Appends one line to a file whose name is made for each request: opened and closed at once, as nginx does without a cache. */
-  writeTo(path: string, line: string): number {
-    const fd = this.files.openAppend(path);
+  /** The cache of an `open_log_file_cache`. */
+  cacheOf(settings: LogFileCacheSettings): LogFileCache {
+    let cache = this.caches.get(settings);
+    if (cache === undefined) {
+      cache = new LogFileCache(this.files, this.clock, settings);
+      this.caches.set(settings, cache);
+    }
+    return cache;
+  }
+
+  /** Appends one line to a file whose name is made for each request; opened and closed at once without a cache. 0 or -errno. */
+  writeTo(path: string, line: string, cache: LogFileCache | undefined): number {
+    const fd = cache === undefined ? this.files.openAppend(path) : cache.open(path);
     if (fd < 0) return fd;
     const end = writeLatin1(this.line.bytes, line.slice(0, LINE_BYTES), 0);
     const written = this.files.write(fd, this.line, 0, end);
-    this.files.close(fd);
-    return written;
+    if (cache === undefined) this.files.close(fd);
+    else cache.release(path);
+    return written < 0 ? written : 0;
   }
 
   flush(): void {
@@ -172,5 +189,6 @@ export class AccessLogs {
 
   reopen(): void {
     for (const file of this.open.values()) file.reopen();
+    for (const cache of this.caches.values()) cache.clear();
   }
 }

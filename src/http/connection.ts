@@ -507,6 +507,7 @@ export class Connection extends ConnectionOutput implements StreamOwner {
     // nginx has forgotten by now that the connection stays, and $sent_http_connection says so in logs.
     request.keepAlive = false;
     this.logRequest(request);
+    if (this.remote !== this.stream.remote) this.setRemote(this.stream.remote);
     worker.countAnswered();
     this.request = undefined;
     if (keepAlive) this.keepAlive(request);
@@ -550,7 +551,6 @@ export class Connection extends ConnectionOutput implements StreamOwner {
     request.logged = true;
     const handlers = request.location.logHandlers;
     for (let i = 0; i < handlers.length; i++) (handlers[i] as (request: Request) => void)(request);
-    if (this.remote !== this.stream.remote) this.setRemote(this.stream.remote);
   }
 
   // ---- the end of the connection

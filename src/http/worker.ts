@@ -95,6 +95,7 @@ export class Worker {
     this.heads = new AnswerHeads(this.dates);
     this.files = new OpenFiles(ports.files, reactor.clock);
     this.accessLogs = new AccessLogs({
+      clock: reactor.clock,
       files: ports.files,
       memory: ports.memory,
       timers: this.timers,

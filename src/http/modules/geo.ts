@@ -166,13 +166,12 @@ function parseGeo(use: Use): GeoBlock | undefined {
   return { variable, source, proxies, isVolatile, isRecursive, ...reader.tables() };
 }
 
-/** The variable that has the address, which must exist; undefined when it has been refused. */
+/** The variable that has the address; undefined when it has been refused. */
 function parseSource(use: Use, word: string): string | undefined {
-  const template = word.startsWith("$") ? use.template(word) : undefined;
-  const [part, ...more] = template?.parts ?? [];
-  if (part === undefined || typeof part === "string" || part.kind !== "variable" || more.length > 0)
-    return word.startsWith("$") && template === undefined ? undefined : use.fail(`invalid variable name "${word}"`);
-  return part.name;
+  if (!word.startsWith("$") || word.length === 1) return use.fail(`invalid variable name "${word}"`);
+  // Whatever stands behind the dollar is a name to nginx; only what is one elsewhere too can be missing.
+  if (/^\$\w+$/.test(word)) use.template(word);
+  return word.slice(1).toLowerCase();
 }
 
 const directives = {

@@ -2,16 +2,20 @@
 import { fromLatin1 } from "../../base/bytes.ts";
 import type { Level } from "../../base/log.ts";
 import { LEVELS } from "../../base/log.ts";
+import { present, readParameters, valued } from "../../conf/parameters.ts";
 import type { Scope } from "../../conf/scope.ts";
 import type { Use } from "../../conf/slot.ts";
-import { fullName, list } from "../../conf/slots.ts";
+import { fullName, list, raw } from "../../conf/slots.ts";
 import { constantOf, parseTemplate, type Template } from "../../conf/template.ts";
 import { parseMsec, parseSize } from "../../conf/units.ts";
+import { number, seconds } from "../../conf/values.ts";
 import type { SyslogSettings } from "../../io/logging.ts";
 import { parseSyslog } from "../../net/error-log.ts";
 import type { BufferSettings } from "../access-logs.ts";
+import type { LogFileCacheSettings } from "../log-file-cache.ts";
 import { type Append, appendVariable } from "../log-line.ts";
 import { httpModule, type Place } from "../module.ts";
+import { documentRoot } from "../paths.ts";
 import type { Request } from "../request.ts";
 import type { Getter, Text } from "../variables.ts";
 
@@ -117,6 +121,24 @@ function parseAccessLog(use: Use): AccessLog | undefined {
   };
 }
 
+const CACHE_PARAMETERS = {
+  max: valued(number, undefined, 0),
+  inactive: valued(seconds, undefined, 10),
+  min_uses: valued(number, undefined, 1),
+  valid: valued(seconds, undefined, 60),
+  off: present,
+};
+
+function parseFileCache(use: Use): LogFileCacheSettings | "off" | undefined {
+  const complain = (text: string): string => `invalid "open_log_file_cache" parameter "${text}"`;
+  const values = readParameters(use, CACHE_PARAMETERS, { complain });
+  if (values === undefined) return undefined;
+  if (values.off) return "off";
+  if (values.max === 0) return use.fail('"open_log_file_cache" must have "max" parameter');
+  const { max, min_uses: minUses, inactive, valid } = values;
+  return { max, minUses, inactiveMs: inactive * 1000, validMs: valid * 1000 };
+}
+
 const directives = {
   log_format: list(parseFormat, {
     in: "http",
@@ -131,6 +153,13 @@ const directives = {
     syntax: "path [format [buffer=size] [flush=time] [if=condition]] | off",
     defaultText: "logs/access.log combined",
     doc: "Where requests are logged.",
+  }),
+  open_log_file_cache: raw<LogFileCacheSettings | "off", "off">("off", parseFileCache, {
+    in: "http, server, location",
+    args: [1, 4],
+    syntax: "off | max=N [inactive=time] [min_uses=N] [valid=time]",
+    defaultText: "off",
+    doc: "Keeps log files open whose names have variables.",
   }),
 };
 
@@ -221,12 +250,29 @@ function compileWriter(target: Target, buffer: BufferSettings | undefined, forma
     return (request) => sink.send(severity, line(request).slice(0, -1), ports.reactor.clock.wall());
   }
   const path = place.compile(target.path);
+  const settings = place.scope.conf(log).open_log_file_cache;
+  const cache = settings === "off" ? undefined : accessLogs.cacheOf(settings);
   return (request) => {
+    if (!hasRoot(request)) return;
     const name = path(request);
-    const written = accessLogs.writeTo(name, line(request));
+    const written = accessLogs.writeTo(name, line(request), cache);
     if (written < 0) request.connection.logError("crit", `open() "${name}" failed`, -written);
   };
 }
+
+/** A file is made for a name of the request's only where its root is: else clients could make any. */
+function hasRoot(request: Request): boolean {
+  const root = documentRoot(request);
+  const { connection, location } = request;
+  const { files } = connection.worker;
+  const found = files.test(root, location.fileCache);
+  if (location.fileCache !== undefined) files.release(found);
+  if (found.errno === 0 && found.isDirectory) return true;
+  connection.logError("error", `testing "${root}" existence failed`, found.errno === 0 ? ENOTDIR : found.errno);
+  return false;
+}
+
+const ENOTDIR = 20;
 
 function build(
   conf: { readonly log_format: readonly LogFormat[]; readonly access_log: readonly AccessLog[] },
