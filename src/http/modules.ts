@@ -9,7 +9,9 @@ import { autoindex } from "./modules/autoindex.ts";
 import { chunked } from "./modules/chunked.ts";
 import { core, coreServer, httpMain } from "./modules/core.ts";
 import { geo } from "./modules/geo.ts";
+import { gunzip } from "./modules/gunzip.ts";
 import { gzip } from "./modules/gzip.ts";
+import { gzipStatic } from "./modules/gzip_static.ts";
 import { headers } from "./modules/headers.ts";
 import { index } from "./modules/index.ts";
 import { limitConn } from "./modules/limit_conn.ts";
@@ -49,9 +51,11 @@ export const httpModules: readonly HttpModule[] = [
   range,
   gzip,
   addition,
+  gunzip,
   headers,
   notModified,
   staticFiles,
+  gzipStatic,
   autoindex,
   index,
   mirror,

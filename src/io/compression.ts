@@ -36,7 +36,23 @@ export interface Deflater {
   release(): void;
 }
 
+/** Gzip streams behind one another that are being read: what `gunzip` undoes. */
+export interface Inflater {
+  /** Unpacks `bytes[start, end)` as far as there is room in `output`. As `Deflater.run`; malformed bytes are -3. */
+  run(bytes: Bytes, start: number, end: number): number;
+  /** Lent: the next call of any stream overwrites it. */
+  readonly output: Bytes;
+  readonly taken: number;
+  /** The output is full: there may be more, even for bytes that have been taken. */
+  readonly isFull: boolean;
+  /** The last byte taken was that of a stream's end. */
+  readonly isOver: boolean;
+  release(): void;
+}
+
 export interface Compression {
   /** Begins a stream; undefined when there is no memory. */
   deflater(settings: DeflateSettings): Deflater | undefined;
+  /** The same for reading; always undefined where there is no zlib that can be called. */
+  inflater(): Inflater | undefined;
 }

@@ -23,6 +23,10 @@ export class NodeCompression implements Compression {
   deflater(settings: DeflateSettings): Deflater {
     return new NodeDeflater(settings);
   }
+
+  inflater(): undefined {
+    return undefined;
+  }
 }
 
 class NodeDeflater implements Deflater {

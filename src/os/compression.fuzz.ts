@@ -1,7 +1,7 @@
 /** Whatever comes in, in whatever pieces, comes out again; with zlib in this process and with node's functions alike. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { constants, gunzipSync } from "node:zlib";
+import { constants, gunzipSync, gzipSync } from "node:zlib";
 import fc from "fast-check";
 import {
   type Compression,
@@ -16,8 +16,9 @@ import { NodeCompression } from "./compression-node.ts";
 import { openZlib } from "./ffi/zlib.ts";
 
 const zlib = openZlib();
+const native = zlib && new NativeCompression(zlib);
 const implementations: [string, Compression | undefined][] = [
-  ["zlib", zlib && new NativeCompression(zlib)],
+  ["zlib", native],
   ["node", new NodeCompression()],
 ];
 
@@ -125,3 +126,64 @@ for (const [name, compression] of implementations) {
     });
   });
 }
+
+describe("unpacking", { skip: native === undefined && "this node has no zlib that can be called" }, () => {
+  const unpack = (packed: Uint8Array, cut: number): { bytes: Buffer; isOver: boolean } | number => {
+    const inflater = native?.inflater();
+    assert.ok(inflater !== undefined);
+    const out: Uint8Array[] = [];
+    for (let at = 0; at < packed.length; ) {
+      const end = Math.min(packed.length, at + cut);
+      do {
+        const length = inflater.run(packed, at, end);
+        if (length < 0) {
+          inflater.release();
+          return length;
+        }
+        at += inflater.taken;
+        out.push(inflater.output.slice(0, length));
+      } while (inflater.isFull || at < end);
+    }
+    const { isOver } = inflater;
+    inflater.release();
+    return { bytes: Buffer.concat(out), isOver };
+  };
+
+  test("streams behind one another come out, in any pieces", () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.uint8Array({ maxLength: 2000 }), { minLength: 1, maxLength: 4 }),
+        fc.nat(300_000),
+        fc.integer({ min: 1, max: 100_000 }),
+        (bodies, zeros, cut) => {
+          const all = [...bodies, new Uint8Array(zeros)];
+          const result = unpack(Buffer.concat(all.map((body) => gzipSync(body))), cut);
+          assert.ok(typeof result !== "number" && result.isOver && result.bytes.equals(Buffer.concat(all)));
+        },
+      ),
+      { numRuns: 60 },
+    );
+  });
+
+  test("what is cut off has no end; what is changed is refused or has one; nothing crashes", () => {
+    fc.assert(
+      fc.property(
+        fc.uint8Array({ minLength: 1, maxLength: 500 }),
+        fc.nat(),
+        fc.integer({ min: 1, max: 255 }),
+        (body, place, change) => {
+          const packed = gzipSync(body);
+          const cut = unpack(packed.subarray(0, place % packed.length), 1000);
+          assert.ok(typeof cut !== "number" && !cut.isOver);
+          packed[place % packed.length] = (packed[place % packed.length] as number) ^ change;
+          const changed = unpack(packed, 1000);
+          if (typeof changed === "number") assert.ok(changed === -3 || changed === 2, `${changed}`);
+        },
+      ),
+    );
+  });
+
+  test("noise is refused", () => {
+    assert.equal(unpack(Buffer.from("no gzip at all"), 100), -3);
+  });
+});

@@ -4,7 +4,15 @@
  * 270 KB, and setting one back costs a fraction of making one.
  */
 import type { Bytes } from "../base/bytes.ts";
-import { type Compression, type Deflater, type DeflateSettings, type Flush, NO_FLUSH } from "../io/compression.ts";
+import {
+  type Compression,
+  type Deflater,
+  type DeflateSettings,
+  type Flush,
+  type Inflater,
+  NO_FLUSH,
+  SYNC_FLUSH,
+} from "../io/compression.ts";
 import type { Memory } from "../io/memory.ts";
 import { NodeCompression } from "./compression-node.ts";
 import { PAGE_BYTES } from "./ffi/memory.ts";
@@ -30,6 +38,8 @@ const INPUT_BYTES = 32 * 1024;
 const OUTPUT_BYTES = 64 * 1024;
 /** A z_stream and what keeps the next one on a cache line of its own. */
 const SLOT_BYTES = 128;
+/** `gunzip` takes what anybody may have packed. */
+const LARGEST_WINDOW_BITS = 15;
 const HIGH_WORD = 2 ** 32;
 
 /** The compression of a worker. */
@@ -40,39 +50,50 @@ export function openCompression(): Compression {
 
 /** What all streams of a worker share: only one runs at a time. */
 export class NativeCompression implements Compression {
-  readonly zlib: Zlib;
+  private readonly zlib: Zlib;
   private readonly version: string;
-  private readonly kept = new Map<number, NativeDeflater[]>();
+  private readonly deflaters = new Map<number, NativeDeflater[]>();
+  private readonly inflaters: NativeInflater[] = [];
   private readonly freeSlots: Memory[] = [];
-  private inputMemory: Memory | undefined = undefined;
-  private outputMemory: Memory | undefined = undefined;
+  private shared: Shared | undefined = undefined;
 
   constructor(zlib: Zlib) {
     this.zlib = zlib;
     this.version = zlib.version();
   }
 
-  get input(): Memory {
-    this.inputMemory ??= allocateMemory(INPUT_BYTES);
-    return this.inputMemory;
-  }
-
-  get output(): Memory {
-    this.outputMemory ??= allocateMemory(OUTPUT_BYTES);
-    return this.outputMemory;
-  }
-
   deflater({ level, windowBits, memoryLevel }: DeflateSettings): Deflater | undefined {
     const key = level * 256 + windowBits * 16 + memoryLevel;
-    const waiting = this.kept.get(key)?.pop();
+    let kept = this.deflaters.get(key);
+    if (kept === undefined) {
+      kept = [];
+      this.deflaters.set(key, kept);
+    }
+    const waiting = kept.pop();
     if (waiting !== undefined) return waiting;
-    const slot = this.takeSlot();
     const { zlib, version } = this;
+    const slot = this.takeSlot();
     const wrapped = windowBits + GZIP_WRAPPER;
     const rc = zlib.deflateInit2(slot.address, level, Z_DEFLATED, wrapped, memoryLevel, 0, version, Z_STREAM_BYTES);
-    if (rc === Z_OK) return new NativeDeflater(this, slot, key);
+    if (rc === Z_OK) return new NativeDeflater(zlib, this.streamIn(slot), kept);
     this.freeSlots.push(slot);
     return undefined;
+  }
+
+  inflater(): Inflater | undefined {
+    const waiting = this.inflaters.pop();
+    if (waiting !== undefined) return waiting;
+    const { zlib, version } = this;
+    const slot = this.takeSlot();
+    const rc = zlib.inflateInit2(slot.address, LARGEST_WINDOW_BITS + GZIP_WRAPPER, version, Z_STREAM_BYTES);
+    if (rc === Z_OK) return new NativeInflater(zlib, this.streamIn(slot), this.inflaters);
+    this.freeSlots.push(slot);
+    return undefined;
+  }
+
+  private streamIn(slot: Memory): ZStream {
+    this.shared ??= { input: allocateMemory(INPUT_BYTES), output: allocateMemory(OUTPUT_BYTES) };
+    return new ZStream(slot, this.shared, this.freeSlots);
   }
 
   private takeSlot(): Memory {
@@ -87,51 +108,50 @@ export class NativeCompression implements Compression {
     }
     return { bytes: bytes.subarray(0, SLOT_BYTES), address };
   }
-
-  /** A stream is over: it begins anew, or its memory is freed. */
-  giveBack(deflater: NativeDeflater, slot: Memory, key: number): void {
-    const kept = this.kept.get(key) ?? [];
-    this.kept.set(key, kept);
-    if (kept.length < KEPT_STREAMS && this.zlib.deflateReset(slot.address) === Z_OK) {
-      kept.push(deflater);
-      return;
-    }
-    this.zlib.deflateEnd(slot.address);
-    this.freeSlots.push(slot);
-  }
 }
 
-class NativeDeflater implements Deflater {
-  taken = 0;
-  isFull = false;
-  readonly output: Bytes;
-  private readonly owner: NativeCompression;
-  private readonly slot: Memory;
-  private readonly words: Uint32Array;
-  private readonly key: number;
+interface Shared {
+  readonly input: Memory;
+  readonly output: Memory;
+}
 
-  constructor(owner: NativeCompression, slot: Memory, key: number) {
-    this.owner = owner;
+/** A z_stream in memory that zlib can see. */
+class ZStream {
+  readonly address: number;
+  readonly output: Bytes;
+  /** Of the last step. */
+  taken = 0;
+  given = 0;
+  private readonly slot: Memory;
+  private readonly shared: Shared;
+  private readonly freeSlots: Memory[];
+  private readonly words: Uint32Array;
+
+  constructor(slot: Memory, shared: Shared, freeSlots: Memory[]) {
     this.slot = slot;
-    this.key = key;
-    this.output = owner.output.bytes;
+    this.shared = shared;
+    this.freeSlots = freeSlots;
+    this.address = slot.address;
+    this.output = shared.output.bytes;
     this.words = new Uint32Array(slot.bytes.buffer, slot.bytes.byteOffset, SLOT_BYTES / 4);
   }
 
-  run(bytes: Bytes, start: number, end: number, flush: Flush): number {
-    const { owner, words } = this;
+  /** Lays out input, at most what the shared memory holds, and the whole output. Returns its size. */
+  begin(bytes: Bytes, start: number, end: number): number {
+    const { shared, words } = this;
     const size = Math.min(end - start, INPUT_BYTES);
-    if (size > 0) owner.input.bytes.set(bytes.subarray(start, start + size), 0);
-    this.point(NEXT_IN, owner.input.address);
-    this.point(NEXT_OUT, owner.output.address);
+    if (size > 0) shared.input.bytes.set(bytes.subarray(start, start + size), 0);
+    this.point(NEXT_IN, shared.input.address);
+    this.point(NEXT_OUT, shared.output.address);
     words[AVAIL_IN] = size;
     words[AVAIL_OUT] = OUTPUT_BYTES;
-    const isAll = start + size === end;
-    const rc = owner.zlib.deflate(this.slot.address, isAll ? flush : NO_FLUSH);
-    this.taken = size - (words[AVAIL_IN] as number);
-    const room = words[AVAIL_OUT] as number;
-    this.isFull = rc !== Z_STREAM_END && (room === 0 || !isAll);
-    return rc < 0 && rc !== Z_BUF_ERROR ? rc : OUTPUT_BYTES - room;
+    return size;
+  }
+
+  /** Sees what became of it. */
+  end(size: number): void {
+    this.taken = size - (this.words[AVAIL_IN] as number);
+    this.given = OUTPUT_BYTES - (this.words[AVAIL_OUT] as number);
   }
 
   private point(field: number, address: number): void {
@@ -139,7 +159,92 @@ class NativeDeflater implements Deflater {
     this.words[field + 1] = Math.floor(address / HIGH_WORD);
   }
 
+  free(): void {
+    this.freeSlots.push(this.slot);
+  }
+}
+
+/** zlib has failed, and not only for want of bytes or room. */
+function isFailure(rc: number): boolean {
+  return rc < 0 && rc !== Z_BUF_ERROR;
+}
+
+class NativeDeflater implements Deflater {
+  taken = 0;
+  isFull = false;
+  readonly output: Bytes;
+  private readonly zlib: Zlib;
+  private readonly stream: ZStream;
+  private readonly kept: NativeDeflater[];
+
+  constructor(zlib: Zlib, stream: ZStream, kept: NativeDeflater[]) {
+    this.zlib = zlib;
+    this.stream = stream;
+    this.kept = kept;
+    this.output = stream.output;
+  }
+
+  run(bytes: Bytes, start: number, end: number, flush: Flush): number {
+    const { stream } = this;
+    const size = stream.begin(bytes, start, end);
+    const isAll = start + size === end;
+    const rc = this.zlib.deflate(stream.address, isAll ? flush : NO_FLUSH);
+    stream.end(size);
+    this.taken = stream.taken;
+    this.isFull = rc !== Z_STREAM_END && (stream.given === OUTPUT_BYTES || !isAll);
+    return isFailure(rc) ? rc : stream.given;
+  }
+
   release(): void {
-    this.owner.giveBack(this, this.slot, this.key);
+    const { kept, stream } = this;
+    if (kept.length < KEPT_STREAMS && this.zlib.deflateReset(stream.address) === Z_OK) {
+      kept.push(this);
+      return;
+    }
+    this.zlib.deflateEnd(stream.address);
+    stream.free();
+  }
+}
+
+class NativeInflater implements Inflater {
+  taken = 0;
+  isFull = false;
+  isOver = false;
+  readonly output: Bytes;
+  private readonly zlib: Zlib;
+  private readonly stream: ZStream;
+  private readonly kept: NativeInflater[];
+
+  constructor(zlib: Zlib, stream: ZStream, kept: NativeInflater[]) {
+    this.zlib = zlib;
+    this.stream = stream;
+    this.kept = kept;
+    this.output = stream.output;
+  }
+
+  run(bytes: Bytes, start: number, end: number): number {
+    const { stream, zlib } = this;
+    if (this.isOver && start < end) {
+      this.isOver = false;
+      zlib.inflateReset(stream.address);
+    }
+    const size = stream.begin(bytes, start, end);
+    const rc = zlib.inflate(stream.address, SYNC_FLUSH);
+    stream.end(size);
+    this.taken = stream.taken;
+    this.isOver = this.isOver || rc === Z_STREAM_END;
+    this.isFull = rc !== Z_STREAM_END && stream.given === OUTPUT_BYTES;
+    return isFailure(rc) ? rc : stream.given;
+  }
+
+  release(): void {
+    const { kept, stream } = this;
+    this.isOver = false;
+    if (kept.length < KEPT_STREAMS && this.zlib.inflateReset(stream.address) === Z_OK) {
+      kept.push(this);
+      return;
+    }
+    this.zlib.inflateEnd(stream.address);
+    stream.free();
   }
 }

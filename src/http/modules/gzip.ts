@@ -1,5 +1,5 @@
 /** Compresses answers. nginx: ngx_http_gzip_filter_module, and what the core says about gzip. */
-import type { Use } from "../../conf/slot.ts";
+import type { ConfOf, Use } from "../../conf/slot.ts";
 import { bits, buffers, choice, flag, fold, num, single, size } from "../../conf/slots.ts";
 import { sizeBytes } from "../../conf/values.ts";
 import { type Deflater, type DeflateSettings, FINISH, type Flush, NO_FLUSH, SYNC_FLUSH } from "../../io/compression.ts";
@@ -231,14 +231,18 @@ export const gzip = httpModule({
       memoryLevel: Math.log2(conf.gzip_hash) - LEVEL_BASE,
     };
     const { gzip_types: types, gzip_min_length: minLength, gzip_vary: vary, postpone_gzipping: postpone } = conf;
-    return build(
-      { types, minLength, vary, settings, postpone },
-      {
-        leastVersion: conf.gzip_http_version === "1.0" ? 1000 : 1001,
-        proxied: conf.gzip_proxied,
-        disabled: conf.gzip_disable?.patterns ?? [],
-        notMsie6: conf.gzip_disable?.msie6 ?? false,
-      },
-    );
+    return build({ types, minLength, vary, settings, postpone }, gzipRules(conf));
   },
 });
+
+type GzipConf = ConfOf<typeof directives>;
+
+/** To whom a location gives compressed answers. */
+export function gzipRules(conf: GzipConf): GzipRules {
+  return {
+    leastVersion: conf.gzip_http_version === "1.0" ? 1000 : 1001,
+    proxied: conf.gzip_proxied,
+    disabled: conf.gzip_disable?.patterns ?? [],
+    notMsie6: conf.gzip_disable?.msie6 ?? false,
+  };
+}

@@ -45,14 +45,15 @@ export function setContentType(request: Request): void {
   request.contentType = type ?? core.default_type;
 }
 
-/** Sends an open file that the request holds. */
-export function sendFile(request: Request, file: OpenFile): number {
+/** Sends an open file that the request holds; `encoding` is what it is packed with. */
+export function sendFile(request: Request, file: OpenFile, encoding = ""): number {
   if (!discardBody(request)) return 400;
   request.status = 200;
   request.answerLength = file.sizeBytes;
   request.lastModified = file.mtimeS;
   if (request.location.core.etag) request.setEtag(request.connection.worker.etags.get(file.mtimeS, file.sizeBytes));
   setContentType(request);
+  if (encoding !== "") request.contentEncodingIndex = request.addHeader("Content-Encoding", encoding);
   request.allowRanges = true;
   return answer(request, file.sizeBytes === 0 ? undefined : fileChunk(file.fd, 0, file.sizeBytes));
 }

@@ -34,11 +34,15 @@ export interface Zlib {
   deflate(stream: number, flush: number): number;
   deflateReset(stream: number): number;
   deflateEnd(stream: number): number;
+  inflateInit2(stream: number, windowBits: number, version: string, streamBytes: number): number;
+  inflate(stream: number, flush: number): number;
+  inflateReset(stream: number): number;
+  inflateEnd(stream: number): number;
 }
 
 /** The functions; undefined when the program has none. */
 export function openZlib(): Zlib | undefined {
-  const prefix = PREFIXES.find((one) => hasNative(`${one}deflateInit2_`) && hasNative(`${one}deflateReset`));
+  const prefix = PREFIXES.find((one) => hasNative(`${one}deflateInit2_`) && hasNative(`${one}inflateReset`));
   if (prefix === undefined) return undefined;
   return {
     version: native(`const char *${hasNative(`${prefix}zlibVersion`) ? prefix : ""}zlibVersion()`),
@@ -48,5 +52,11 @@ export function openZlib(): Zlib | undefined {
     deflate: native(`int ${prefix}deflate(uint64_t stream, int flush)`),
     deflateReset: native(`int ${prefix}deflateReset(uint64_t stream)`),
     deflateEnd: native(`int ${prefix}deflateEnd(uint64_t stream)`),
+    inflateInit2: native(
+      `int ${prefix}inflateInit2_(uint64_t stream, int windowBits, const char *version, int stream_size)`,
+    ),
+    inflate: native(`int ${prefix}inflate(uint64_t stream, int flush)`),
+    inflateReset: native(`int ${prefix}inflateReset(uint64_t stream)`),
+    inflateEnd: native(`int ${prefix}inflateEnd(uint64_t stream)`),
   };
 }
