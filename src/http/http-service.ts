@@ -49,6 +49,7 @@ class HttpService implements Service {
   }
 
   supervise(onChange: () => void): void {
+    this.worker.upstreams.startNames();
     this.worker.health.start();
     this.states = new UpstreamStates(this.worker, onChange);
   }
@@ -59,6 +60,7 @@ class HttpService implements Service {
 
   /** Another worker has taken over, or nobody needs it any more. */
   private stopSupervision(): void {
+    this.worker.upstreams.stopNames();
     this.worker.health.stop();
     this.states?.stop();
     this.states = undefined;

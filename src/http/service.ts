@@ -38,8 +38,6 @@ export interface HttpPorts {
   timezoneOffset(epochS: number): number;
   readonly processId: number;
   readonly hostName: string;
-  /** It does what one of all workers has to do: resolve names, check health. Its successor does so too. */
-  readonly isFirst: boolean;
   /** `multi_accept` of the events block. */
   readonly multiAccept: boolean;
   /** `worker_connections`: connections beyond are closed at once, as nginx does. */

@@ -22,12 +22,14 @@ import { keepAliveOf, type UpstreamServer, upstream } from "./modules/upstream.t
 import { upstreamZone } from "./modules/upstream_zone.ts";
 import { peerName } from "./upstream-address.ts";
 import { type Member, noKey, Upstream } from "./upstream-group.ts";
-import { renewed, watchNames } from "./upstream-names.ts";
-import type { UpstreamParts } from "./upstreams.ts";
+import { renewed, UpstreamNames } from "./upstream-names.ts";
+import type { BalancerRules, UpstreamParts } from "./upstreams.ts";
 import type { Worker } from "./worker.ts";
 
 export interface DefinedUpstreams {
   readonly named: ReadonlyMap<string, Upstream>;
+  /** What is resolved for them at run time. */
+  readonly names: readonly UpstreamNames[];
   /** A worker was killed: the requests that it had with peers are no more. */
   settle(debtor: Debtor): void;
 }
@@ -39,12 +41,16 @@ export function defineUpstreams(
   partsOf: (scope: Scope) => UpstreamParts,
 ): DefinedUpstreams {
   const rooms = new ZoneRooms(http, worker.ports.shared);
-  const defined = new Map<string, Upstream>();
+  const named = new Map<string, Upstream>();
+  const names: UpstreamNames[] = [];
   for (const { header, scope } of http.conf(upstream).upstream) {
-    const room = rooms.roomOf(header, scope);
-    defined.set(header.toLowerCase(), defineUpstream({ name: header, scope, room, parts: partsOf(scope) }, worker));
+    const block = { name: header, scope, room: rooms.roomOf(header, scope), parts: partsOf(scope) };
+    const made = defineUpstream(block);
+    named.set(header.toLowerCase(), made);
+    const own = namesOf(block, made, worker);
+    if (own !== undefined) names.push(own);
   }
-  return { named: defined, settle: (debtor) => rooms.settle(debtor) };
+  return { named, names, settle: (debtor) => rooms.settle(debtor) };
 }
 
 interface Block {
@@ -54,7 +60,7 @@ interface Block {
   readonly parts: UpstreamParts;
 }
 
-function defineUpstream({ name, scope, room, parts }: Block, worker: Worker): Upstream {
+function defineUpstream({ name, scope, room, parts }: Block): Upstream {
   const conf = scope.conf(upstream);
   const healthOf = initialHealth(parts.health, room?.formerMemory());
   const withHealth = ({ endpoint, settings }: Member): Member => ({
@@ -69,39 +75,46 @@ function defineUpstream({ name, scope, room, parts }: Block, worker: Worker): Up
     .filter(({ backup }) => backup)
     .flatMap(membersOf)
     .map(withHealth);
-  const rules = [...parts.balancers].sort((a, b) => b.order - a.order)[0];
+  const rules = balancerOf(parts);
   const memory = room?.peers.memory ?? localPeerMemory(primary.length + backup.length);
   const group = new Group(name, memory, settingsOf(primary), settingsOf(backup));
   const balancer = rules === undefined ? new RoundRobin(group) : rules.create(group);
-  const named = conf.server.filter(({ resolve }) => resolve !== undefined);
-  if (named.length > 0 && room !== undefined) {
-    const members = new NamedMembers(
-      group,
-      room.peers.roster,
-      named.map((server) => namedServer(server, healthOf)),
-      room.formerRoster(),
-    );
-    if (worker.ports.isFirst) {
-      const http = (scope.parent as Scope).conf(core);
-      watchNames({
-        upstream: name,
-        members,
-        servers: named,
-        // The configuration was checked for one.
-        resolver: worker.resolvers.of((conf.resolver ?? http.resolver) as ResolverSettings),
-        timeoutMs: conf.resolver_timeout ?? http.resolver_timeout,
-        hasBackup: rules?.withoutBackup !== true,
-        timers: worker.timers,
-        now: () => worker.ports.reactor.clock.now(),
-        log: worker.log,
-      });
-    }
-  }
   const { sticky } = parts;
   return new Upstream(balancer, [...primary, ...backup], {
     keyOf: rules?.keyOf ?? noKey,
     keepAlive: keepAliveOf(conf),
     sticky,
+  });
+}
+
+/** The last one that the block names. */
+function balancerOf({ balancers }: UpstreamParts): BalancerRules | undefined {
+  return [...balancers].sort((a, b) => b.order - a.order)[0];
+}
+
+/** The names that are resolved for the upstream at run time; undefined when it has none. */
+function namesOf(
+  { name, scope, room, parts }: Block,
+  { balancer }: Upstream,
+  worker: Worker,
+): UpstreamNames | undefined {
+  const conf = scope.conf(upstream);
+  const servers = conf.server.filter(({ resolve }) => resolve !== undefined);
+  if (servers.length === 0 || room === undefined) return undefined;
+  const http = (scope.parent as Scope).conf(core);
+  const healthOf = initialHealth(parts.health, room.formerMemory());
+  const named = servers.map((server) => namedServer(server, healthOf));
+  return new UpstreamNames({
+    upstream: name,
+    members: new NamedMembers(balancer.group, room.peers.roster, named, room.formerRoster()),
+    servers,
+    // The configuration was checked for one.
+    resolver: worker.resolvers.of((conf.resolver ?? http.resolver) as ResolverSettings),
+    timeoutMs: conf.resolver_timeout ?? http.resolver_timeout,
+    hasBackup: balancerOf(parts)?.withoutBackup !== true,
+    timers: worker.timers,
+    now: () => worker.ports.reactor.clock.now(),
+    log: worker.log,
   });
 }
 

@@ -6,7 +6,7 @@ import type { FoundPeer, NamedMembers } from "../balance/membership.ts";
 import type { IpAddress } from "../base/ip.ts";
 import type { Log } from "../base/log.ts";
 import { printEndpoint } from "../io/listen.ts";
-import { type Resolution, type Resolver, resolverCodeText } from "../net/resolver.ts";
+import { type Lookup, type Resolution, type Resolver, resolverCodeText } from "../net/resolver.ts";
 import type { FailedTarget, ResolvedAddress } from "../net/resolver-services.ts";
 import { Timed, type Timers } from "../net/timers.ts";
 import { NAME_ERROR } from "../wire/dns/message.ts";
@@ -31,11 +31,22 @@ export interface UpstreamNamesOptions {
   readonly log: Log;
 }
 
-/** Begins to resolve all names. */
-export function watchNames(options: UpstreamNamesOptions): void {
-  options.servers.forEach((server, index) => {
-    new NameWatch(options, server, index).start();
-  });
+/** The names of one upstream. */
+export class UpstreamNames {
+  private readonly watches: readonly NameWatch[];
+
+  constructor(options: UpstreamNamesOptions) {
+    this.watches = options.servers.map((server, index) => new NameWatch(options, server, index));
+  }
+
+  /** Begins to resolve them. */
+  start(): void {
+    for (const watch of this.watches) watch.start();
+  }
+
+  stop(): void {
+    for (const watch of this.watches) watch.stop();
+  }
 }
 
 /** A peer that a name had before a reload, with the port and the weight that its server has now. */
@@ -56,6 +67,7 @@ class NameWatch extends Timed {
   private readonly options: UpstreamNamesOptions;
   private readonly server: UpstreamServer;
   private readonly index: number;
+  private lookup: Lookup | undefined = undefined;
 
   constructor(options: UpstreamNamesOptions, server: UpstreamServer, index: number) {
     super();
@@ -70,11 +82,18 @@ class NameWatch extends Timed {
     timers.arm(this, Math.max(0, members.validUntilMs(this.index) - now()));
   }
 
+  stop(): void {
+    this.options.timers.discard(this);
+    this.lookup?.cancel();
+  }
+
   onTimer(): void {
     const { resolver, timeoutMs } = this.options;
     const { host, service } = this.host;
-    if (service === "") resolver.resolveName(host, timeoutMs, (result) => this.onAddresses(result));
-    else resolver.resolveService(service, host, timeoutMs, (result, failed) => this.onService(result, failed));
+    this.lookup =
+      service === ""
+        ? resolver.resolveName(host, timeoutMs, (result) => this.onAddresses(result))
+        : resolver.resolveService(service, host, timeoutMs, (result, failed) => this.onService(result, failed));
   }
 
   private get host(): NamedHost {

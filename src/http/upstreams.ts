@@ -53,6 +53,15 @@ export class Upstreams {
     this.defined.settle(debtor);
   }
 
+  /** This worker resolves names for all. */
+  startNames(): void {
+    for (const one of this.defined.names) one.start();
+  }
+
+  stopNames(): void {
+    for (const one of this.defined.names) one.stop();
+  }
+
   /** The upstream of an address that the configuration names; `endpoints` are used when it has no block. */
   fixed(address: UpstreamAddress, endpoints: readonly Endpoint[]): Upstream {
     const known = this.known(address);

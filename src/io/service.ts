@@ -55,7 +55,7 @@ export interface Service {
   /** Accepts on these sockets: `fds[i]` listens for the i-th address of the service's plan. */
   start(fds: readonly number[]): void;
   /**
-   * This worker does what one of all workers has to do: active health checks. `onChange` is called whenever
+   * This worker does what one of all workers has to do: active health checks, names of upstreams. `onChange` is called whenever
    * the state of an upstream has changed, never inside this call. Called once, behind `start`.
    */
   supervise?(onChange: () => void): void;

@@ -78,7 +78,6 @@ function httpPorts(ports: ServicePorts): HttpPorts {
     timezoneOffset: (epochS) => -new Date(epochS * 1000).getTimezoneOffset(),
     processId: process.pid,
     hostName: os.hostname().toLowerCase(),
-    isFirst: ports.index === 0,
     multiAccept: ports.multiAccept,
     maxConnections: ports.workerConnections,
   };

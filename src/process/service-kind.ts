@@ -33,8 +33,6 @@ export interface ServicePorts {
   /** The error log of the main context. */
   readonly log: Log;
   readonly logging: Logging;
-  /** From 0. What one worker does for all, the first does; its successor has the same number. */
-  readonly index: number;
   readonly workerConnections: number;
   readonly multiAccept: boolean;
 }

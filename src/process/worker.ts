@@ -136,7 +136,6 @@ class Worker {
         datagrams: new KernelDatagrams(),
         log: this.log,
         logging,
-        index: message.index,
         workerConnections: events.worker_connections,
         multiAccept: events.multi_accept,
       };

@@ -23,10 +23,11 @@ import { httpModule, type Place } from "../module.ts";
 import type { Pattern } from "../pcre.ts";
 import { ProxyRequest, proxiedUri, type SetHeader } from "../proxy-request.ts";
 import { type CookieFlags, cookieRewrite, type Replacement, redirectRewrite } from "../proxy-rewrite.ts";
+import { computedTarget, fixedTarget, HTTP_PORT, SCHEME } from "../proxy-target.ts";
 import type { Request } from "../request.ts";
 import type { TemporaryFolder } from "../temporary-file.ts";
 import { Exchange } from "../upstream.ts";
-import { endpointsOf, parseUpstreamAddress, type UpstreamAddress } from "../upstream-address.ts";
+import { parseUpstreamAddress, type UpstreamAddress } from "../upstream-address.ts";
 import { checkAddress } from "../upstream-destination.ts";
 import * as rules from "../upstream-rules.ts";
 import { type Bind, connectSettingsOf, localAddressOf, parseBind } from "../upstream-socket.ts";
@@ -34,8 +35,6 @@ import { parseStore, parseStoreAccess, type StoreRules } from "../upstream-store
 import type { Variable } from "../variables.ts";
 import { headerOf, parsePattern, parseTemporaryPath } from "./core.ts";
 
-const SCHEME = "http://";
-const HTTP_PORT = 80;
 /** nginx's page: the size of buffers that nobody has set. */
 const PAGE = "4k";
 const DEFAULT_TEMP_FILE_BYTES = 1024 * 1024 * 1024;
@@ -310,37 +309,6 @@ function checkSizes(conf: ProxyConf, report: (message: string) => void): void {
     );
 }
 
-/** The Host of requests and `$proxy_port` for an address. */
-function hostHeader(address: UpstreamAddress): { readonly hostHeader: string; readonly port: string } {
-  if (address.host.startsWith("unix:")) return { hostHeader: "localhost", port: "" };
-  const plain = address.noPort || address.port === HTTP_PORT;
-  return { hostHeader: plain ? address.host : address.authority, port: String(address.port) };
-}
-
-/** What an address of `proxy_pass` says of the requests that go there. */
-export function destinationOf(address: UpstreamAddress): rules.Destination {
-  return { scheme: SCHEME, uri: address.uri, ...hostHeader(address) };
-}
-
-/** Finds the upstream that a request's own text names. nginx: ngx_http_proxy_eval. */
-function computeTarget(request: Request, url: string, place: Place): rules.Target | rules.NamedDestination | number {
-  const { connection } = request;
-  if (!url.toLowerCase().startsWith(SCHEME)) {
-    connection.logError("error", `invalid URL prefix in "${url}"`);
-    return 500;
-  }
-  const text = url.slice(SCHEME.length);
-  const parsed = parseUpstreamAddress(text, HTTP_PORT, true);
-  if (typeof parsed === "string") {
-    connection.logError("error", `${parsed} in upstream "${text}"`);
-    return 500;
-  }
-  const address = parsed.uri.startsWith("?") ? { ...parsed, uri: `/${parsed.uri}` } : parsed;
-  const destination = destinationOf(address);
-  const found = place.worker.upstreams.find(address);
-  return found === undefined ? new rules.NamedDestination(address, destination) : { upstream: found, ...destination };
-}
-
 /** Length of the location's name that `proxy_pass` replaces. */
 function replacedLength(place: Place): number {
   const origin = place.scope.origin(proxy, "proxy_pass")?.scope;
@@ -401,7 +369,7 @@ function rulesOf(conf: ProxyConf, pass: Pass, place: Place): rules.UpstreamRules
   const next = conf.proxy_next_upstream;
   const hidden = hiddenHeaders(conf);
   return {
-    target: targetFinder(pass, place),
+    target: pass.kind === "fixed" ? fixedTarget(pass.address, place) : computedTarget(place.compile(pass.url), place),
     uriOf: (request, { uri }) => proxiedUri(request, uri, replaced, pass.kind === "computed") || undefined,
     prepare: (request, uri, target) => proxied.prepare(request, uri, target),
     write: (request, output) => proxied.write(request, output),
@@ -446,18 +414,6 @@ function rulesOf(conf: ProxyConf, pass: Pass, place: Place): rules.UpstreamRules
       sendBuffer: conf.proxy_socket_sndbuf,
     }),
   };
-}
-
-function targetFinder(pass: Pass, place: Place): rules.UpstreamRules["target"] {
-  if (pass.kind === "computed") {
-    const url = place.compile(pass.url);
-    return (request) => computeTarget(request, url(request), place);
-  }
-  const { address } = pass;
-  const { ports, upstreams } = place.worker;
-  const endpoints = endpointsOf(address, ports.lookUp) ?? [];
-  const target = { upstream: upstreams.fixed(address, endpoints), ...destinationOf(address) };
-  return () => target;
 }
 
 function build(conf: ProxyConf, place: Place): Handler | undefined {
