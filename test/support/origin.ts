@@ -5,7 +5,7 @@ import type { AddressInfo } from "node:net";
 
 /**
  * `GET /id/N` answers "N"; `GET /size/BYTES/N` answers N and that many bytes; `POST /sum/N` answers N and the SHA-1 of the body;
- * `GET /slow/MS/N` waits first.
+ * `GET /slow/MS/N` waits first; `GET /reset` resets the connection.
  */
 export class Origin {
   /** How often each path was asked for. */
@@ -24,7 +24,8 @@ export class Origin {
         return;
       }
       request.resume();
-      if (kind === "size") response.end(`${second} ${"x".repeat(Number(first))}`);
+      if (kind === "reset") request.socket.resetAndDestroy();
+      else if (kind === "size") response.end(`${second} ${"x".repeat(Number(first))}`);
       else if (kind === "slow") setTimeout(() => response.end(second), Number(first));
       else response.end(first);
     });
