@@ -4,6 +4,7 @@ import { existsSync, readFileSync, renameSync } from "node:fs";
 import path from "node:path";
 import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { gunzipSync } from "node:zlib";
 import { TestServer } from "./http-server.ts";
 
 const HTTP = `
@@ -151,6 +152,34 @@ test("log files whose names have variables are kept open, until a rotation", asy
     await server.get("/rootless?n=x");
     assert.equal(lines("rootless-x.log"), -1);
     assert.match(server.log("error.log"), /\[error\] .*testing ".*\/none" existence failed \(2: No such file/);
+  } finally {
+    await server.stop();
+  }
+});
+
+test("a log may be compressed, a member of a gzip file for each buffer", async () => {
+  const server = await TestServer.start(
+    `log_format x "$arg_n $http_x";
+    server { listen 127.0.0.1:%PORT%;
+      location /a { access_log logs/a.gz x gzip flush=100ms; return 204; }
+      location /b { access_log logs/b.gz x buffer=200 gzip=9 flush=1m; return 204; } }`,
+  );
+  try {
+    const read = (name: string): string => {
+      const bytes = readFileSync(path.join(server.folder, "logs", name));
+      return bytes.length === 0 ? "" : gunzipSync(bytes).toString("latin1");
+    };
+    await server.get("/a?n=1", "X: \xff");
+    for (let tries = 0; tries < 100 && read("a.gz") === ""; tries++) await sleep(20);
+    assert.equal(read("a.gz"), "1 \\xFF\n");
+    await server.get("/a?n=2");
+    for (let tries = 0; tries < 100 && !read("a.gz").includes("2"); tries++) await sleep(20);
+    assert.equal(read("a.gz"), "1 \\xFF\n2 -\n");
+    const long = "y".repeat(90);
+    for (const n of [1, 2, 3]) await server.get(`/b?n=${n}`, `X: ${long}`);
+    assert.equal(read("b.gz"), `1 ${long}\n2 ${long}\n`);
+    await server.get("/b?n=4", `X: ${long.repeat(5)}`);
+    assert.equal(read("b.gz"), `1 ${long}\n2 ${long}\n3 ${long}\n4 ${long.repeat(5)}\n`);
   } finally {
     await server.stop();
   }

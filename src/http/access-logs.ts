@@ -2,9 +2,11 @@
 import { type Bytes, writeLatin1 } from "../base/bytes.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
+import type { Compression } from "../io/compression.ts";
 import type { Files } from "../io/files.ts";
 import type { Memory, MemorySource } from "../io/memory.ts";
 import { Timer, type Timers } from "../net/timers.ts";
+import { LogCompressor } from "./log-compressor.ts";
 import { LogFileCache, type LogFileCacheSettings } from "./log-file-cache.ts";
 import { type Append, LogLine } from "./log-line.ts";
 import type { Request } from "./request.ts";
@@ -14,6 +16,8 @@ export interface BufferSettings {
   readonly sizeBytes: number;
   /** 0: only when full. */
   readonly flushMs: number;
+  /** 1 … 9, undefined for plain text. */
+  readonly gzipLevel: number | undefined;
 }
 
 /** Bytes of a line that are written in one go when there is no buffer. */
@@ -29,6 +33,7 @@ export class AccessLogFile {
   private readonly buffer: Memory | undefined;
   private readonly settings: BufferSettings | undefined;
   private readonly timer: Timer | undefined;
+  private readonly compressor: LogCompressor | undefined;
   private fd: number;
   private used = 0;
   private complainedS = 0;
@@ -40,6 +45,15 @@ export class AccessLogFile {
     this.settings = settings;
     this.buffer = settings === undefined ? undefined : logs.memory.allocate(settings.sizeBytes);
     this.timer = settings === undefined || settings.flushMs === 0 ? undefined : new Timer(() => this.flush());
+    this.compressor =
+      settings?.gzipLevel === undefined
+        ? undefined
+        : new LogCompressor(
+            logs.compression,
+            logs.memory,
+            settings.gzipLevel,
+            Math.max(settings.sizeBytes, LINE_BYTES),
+          );
   }
 
   /** Appends a line, which has its line feed. */
@@ -89,6 +103,17 @@ export class AccessLogFile {
   }
 
   private put(memory: Memory, size: number): void {
+    const { compressor } = this;
+    if (compressor === undefined) {
+      this.putNow(memory, size);
+      return;
+    }
+    const length = compressor.run(memory.bytes, size);
+    if (length >= 0) this.putNow(compressor.memory, length);
+    else this.logs.log.write("alert", `deflate(Z_FINISH) failed: ${length}`);
+  }
+
+  private putNow(memory: Memory, size: number): void {
     const written = this.logs.files.write(this.fd, memory, 0, size);
     if (written === size) return;
     const now = this.logs.nowS();
@@ -117,6 +142,7 @@ export interface AccessLogPorts {
   readonly timers: Timers;
   readonly log: Log;
   readonly clock: Clock;
+  readonly compression: Compression;
   nowS(): number;
 }
 
@@ -128,6 +154,7 @@ export class AccessLogs {
   readonly line: Memory;
   readonly nowS: () => number;
   readonly composed = new LogLine();
+  readonly compression: Compression;
   private readonly open = new Map<string, AccessLogFile>();
   private readonly clock: Clock;
   private readonly caches = new Map<LogFileCacheSettings, LogFileCache>();
@@ -138,6 +165,7 @@ export class AccessLogs {
     this.timers = ports.timers;
     this.log = ports.log;
     this.clock = ports.clock;
+    this.compression = ports.compression;
     this.nowS = () => ports.nowS();
     this.line = ports.memory.allocate(LINE_BYTES);
   }

@@ -96,6 +96,7 @@ export class Worker {
     this.files = new OpenFiles(ports.files, reactor.clock);
     this.accessLogs = new AccessLogs({
       clock: reactor.clock,
+      compression: ports.compression,
       files: ports.files,
       memory: ports.memory,
       timers: this.timers,

@@ -7,7 +7,7 @@ import type { Scope } from "../../conf/scope.ts";
 import type { Use } from "../../conf/slot.ts";
 import { fullName, list, raw } from "../../conf/slots.ts";
 import { constantOf, parseTemplate, type Template } from "../../conf/template.ts";
-import { parseMsec, parseSize } from "../../conf/units.ts";
+import { parseMsec, parseNumber, parseSize } from "../../conf/units.ts";
 import { number, seconds } from "../../conf/values.ts";
 import type { SyslogSettings } from "../../io/logging.ts";
 import { parseSyslog } from "../../net/error-log.ts";
@@ -41,6 +41,8 @@ interface AccessLog {
 
 const COMBINED =
   '$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent "$http_referer" "$http_user_agent"';
+/** `gzip` without `buffer=`. */
+const GZIP_BUFFER_BYTES = 64 * 1024;
 const MANY = Number.POSITIVE_INFINITY;
 
 function parseFormat(use: Use): LogFormat | undefined {
@@ -89,6 +91,7 @@ function parseAccessLog(use: Use): AccessLog | undefined {
     return use.fail(`unknown log format "${format}"`);
   let sizeBytes: number | undefined;
   let flushMs: number | undefined;
+  let gzipLevel: number | undefined;
   let condition: Template | undefined;
   for (const parameter of parameters) {
     const value = parameter.slice(parameter.indexOf("=") + 1);
@@ -102,14 +105,17 @@ function parseAccessLog(use: Use): AccessLog | undefined {
       condition = use.template(value);
       if (condition === undefined) return undefined;
     } else if (parameter === "gzip" || parameter.startsWith("gzip=")) {
-      return use.fail(`the "gzip" parameter of the "access_log" directive is not supported`);
+      sizeBytes ??= GZIP_BUFFER_BYTES;
+      gzipLevel = parameter === "gzip" ? 1 : parseNumber(value);
+      if (gzipLevel === undefined || gzipLevel < 1 || gzipLevel > 9)
+        return use.fail(`invalid compression level "${value}"`);
     } else return use.fail(`invalid parameter "${parameter}"`);
   }
   if (flushMs !== undefined && sizeBytes === undefined)
     return use.fail(`no buffer is defined for access_log "${word}"`);
   if (sizeBytes !== undefined && target.kind === "variable")
     return use.fail("buffered logs cannot have variables in name");
-  const buffer = sizeBytes === undefined ? undefined : { sizeBytes, flushMs: flushMs ?? 0 };
+  const buffer = sizeBytes === undefined ? undefined : { sizeBytes, flushMs: flushMs ?? 0, gzipLevel };
   if (buffer !== undefined && target.kind === "file" && isBufferedOtherwise(use.scope, target.path, buffer))
     return use.fail(`access_log "${word}" already defined with conflicting parameters`);
   if (sizeBytes !== undefined && target.kind === "syslog") return use.fail("logs to syslog cannot be buffered");
@@ -150,7 +156,7 @@ const directives = {
   access_log: list(parseAccessLog, {
     in: "http, server, location, if in location, limit_except",
     args: [1, MANY],
-    syntax: "path [format [buffer=size] [flush=time] [if=condition]] | off",
+    syntax: "path [format [buffer=size] [gzip[=level]] [flush=time] [if=condition]] | off",
     defaultText: "logs/access.log combined",
     doc: "Where requests are logged.",
   }),
@@ -305,7 +311,7 @@ function formatsOf(formats: readonly LogFormat[]): readonly LogFormat[] {
 }
 
 /** True when an `access_log` read before buffers the same file with other parameters: a file has one buffer. */
-function isBufferedOtherwise(scope: Scope, path: string, { sizeBytes, flushMs }: BufferSettings): boolean {
+function isBufferedOtherwise(scope: Scope, path: string, { sizeBytes, flushMs, gzipLevel }: BufferSettings): boolean {
   const differs = (inner: Scope): boolean =>
     (inner.own(log).access_log ?? []).some(
       ({ target, buffer }) =>
@@ -313,7 +319,7 @@ function isBufferedOtherwise(scope: Scope, path: string, { sizeBytes, flushMs }:
         target.kind === "file" &&
         target.path === path &&
         buffer !== undefined &&
-        (buffer.sizeBytes !== sizeBytes || buffer.flushMs !== flushMs),
+        (buffer.sizeBytes !== sizeBytes || buffer.flushMs !== flushMs || buffer.gzipLevel !== gzipLevel),
     ) || inner.children.some(differs);
   let outermost = scope;
   while (outermost.parent !== undefined) outermost = outermost.parent;
