@@ -24,7 +24,7 @@ import type { Memory } from "../io/memory.ts";
 import type { Endpoint, Stream, StreamOwner } from "../io/stream.ts";
 import { COMPLETE, INCOMPLETE } from "../wire/http1/head-results.ts";
 import type { ProxyHeader } from "../wire/proxy-protocol/decode.ts";
-import { READING_BODY, READING_HEADERS, READING_LINE, WAITING_FOR_REQUEST } from "./actions.ts";
+import { READING_BODY, READING_HEADERS, READING_LINE, SENDING_TO_CLIENT, WAITING_FOR_REQUEST } from "./actions.ts";
 import type { BodyReader } from "./body.ts";
 import { ConnectionOutput } from "./connection-output.ts";
 import { begin, drive, refuseHead } from "./engine.ts";
@@ -635,9 +635,14 @@ export class Connection extends ConnectionOutput implements StreamOwner {
       return;
     }
     const level: Level = errno === ECONNRESET || errno === 32 || errno === ETIMEDOUT ? "info" : "alert";
-    this.logError(level, `${call} failed`, errno);
+    this.logError(level, `${call} failed`, errno, call === "recv()" ? undefined : this.sendingAction);
     if (this.state === READING) this.abandonHead(400);
     else this.terminate(0);
+  }
+
+  /** What the log says of sending while an upstream's answer passes. */
+  private get sendingAction(): string | undefined {
+    return this.request !== undefined && waitingRequest(this.request) !== undefined ? SENDING_TO_CLIENT : undefined;
   }
 
   onTimer(): void {
@@ -647,7 +652,7 @@ export class Connection extends ConnectionOutput implements StreamOwner {
         this.continueSending();
         return;
       }
-      this.logError("info", "client timed out", ETIMEDOUT);
+      this.logError("info", "client timed out", ETIMEDOUT, this.sendingAction);
       this.timedOut(408);
       return;
     }

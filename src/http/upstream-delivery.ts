@@ -5,6 +5,7 @@
 import type { Pick } from "../balance/pick.ts";
 import { parseHttpDate } from "../wire/http1/date.ts";
 import { LAST_MODIFIED_FIELD, ResponseHead } from "../wire/http1/response-head.ts";
+import { SENDING_TO_CLIENT } from "./actions.ts";
 import { sendHeader, sizeFrom } from "./engine.ts";
 import { ERROR, OK } from "./outcome.ts";
 import type { PeerConnection } from "./peer-connection.ts";
@@ -25,7 +26,6 @@ import { StoredAnswer } from "./upstream-store.ts";
 import { Upgrade } from "./upstream-upgrade.ts";
 
 const WHILE_READING = "while reading upstream";
-export const WHILE_ANSWERING = "while sending to client";
 const WHILE_TUNNELLING = "while proxying upgraded connection";
 const NOTHING: Piece = { memory: undefined, bytes: new Uint8Array(0), start: 0, end: 0 };
 
@@ -44,7 +44,7 @@ export abstract class DeliverySide extends PeerSide {
     const { connection } = request;
     const buffered = facts.buffering < 0 ? rules.buffering : facts.buffering === 1;
     if (!buffered) request.limitRate = 0;
-    this.action = WHILE_ANSWERING;
+    this.action = SENDING_TO_CLIENT;
     const rc = sendHeader(request);
     if (!this.active) return;
     if (rc !== OK) {
@@ -192,7 +192,7 @@ export abstract class DeliverySide extends PeerSide {
     const { request, rules } = this;
     this.keepable = false;
     request.limitRate = 0;
-    this.action = WHILE_ANSWERING;
+    this.action = SENDING_TO_CLIENT;
     const rc = sendHeader(request);
     if (!this.active) return;
     if (rc !== OK) {

@@ -16,6 +16,7 @@ import {
   type ResponseHead,
   WWW_AUTHENTICATE_FIELD,
 } from "../wire/http1/response-head.ts";
+import { SENDING_TO_CLIENT } from "./actions.ts";
 import { LAST } from "./body.ts";
 import { type BodyTaker, readRequestBody } from "./body-buffer.ts";
 import { passEarlyHints } from "./early-hints.ts";
@@ -25,7 +26,7 @@ import type { Request } from "./request.ts";
 import { Upload } from "./upload.ts";
 import { accelRedirect, fillAnswer, fillRedirected, readFacts } from "./upstream-answer.ts";
 import type { Piece } from "./upstream-body.ts";
-import { DeliverySide, WHILE_ANSWERING } from "./upstream-delivery.ts";
+import { DeliverySide } from "./upstream-delivery.ts";
 import { ANSWERING, isNonIdempotent, WHILE_READING_HEAD } from "./upstream-peer.ts";
 import {
   NamedDestination,
@@ -343,7 +344,7 @@ export class Exchange extends DeliverySide implements BodyTaker {
     const { request } = this;
     if (rc === OK) this.keepCopy();
     this.leave();
-    this.action = WHILE_ANSWERING;
+    this.action = SENDING_TO_CLIENT;
     if (!request.headerSent || rc === 408 || rc === CLIENT_CLOSED) {
       this.settle(rc === DECLINED ? ERROR : rc);
       return;
