@@ -21,7 +21,7 @@ const nothing = (): void => {};
 
 interface Failure {
   readonly says: string;
-  readonly then: (socket: net.Socket) => void;
+  readonly does: (socket: net.Socket) => void;
   /** What the client gets: everything, as HTTP/1.1 has it. */
   readonly client: RegExp;
   /** Another server is asked. */
@@ -36,64 +36,64 @@ const TIME_OUT = /^HTTP\/1\.1 504 Gateway Time-out\r\n/;
 const FAILURES: Readonly<Record<string, Failure>> = {
   "end-at-once": {
     says: "",
-    then: end,
+    does: end,
     client: BAD_GATEWAY,
     next: true,
     log: /prematurely closed connection while reading response header/,
   },
   "reset-at-once": {
     says: "",
-    then: reset,
+    does: reset,
     client: BAD_GATEWAY,
     next: true,
     log: /recv\(\) failed \(104: .*while reading response header/,
   },
   silence: {
     says: "",
-    then: nothing,
+    does: nothing,
     client: TIME_OUT,
     next: true,
     log: /upstream timed out .* while reading response header/,
   },
-  "end-in-status": { says: "HTTP/1.1 2", then: end, client: BAD_GATEWAY, next: true },
-  "reset-in-status": { says: "HTTP/1.1 2", then: reset, client: BAD_GATEWAY, next: true },
-  "end-in-head": { says: "HTTP/1.1 200 OK\r\nX-One: 1\r\nX-", then: end, client: BAD_GATEWAY, next: true },
-  "silence-in-head": { says: "HTTP/1.1 200 OK\r\nX-One: 1\r\nX-", then: nothing, client: TIME_OUT, next: true },
+  "end-in-status": { says: "HTTP/1.1 2", does: end, client: BAD_GATEWAY, next: true },
+  "reset-in-status": { says: "HTTP/1.1 2", does: reset, client: BAD_GATEWAY, next: true },
+  "end-in-head": { says: "HTTP/1.1 200 OK\r\nX-One: 1\r\nX-", does: end, client: BAD_GATEWAY, next: true },
+  "silence-in-head": { says: "HTTP/1.1 200 OK\r\nX-One: 1\r\nX-", does: nothing, client: TIME_OUT, next: true },
   "end-behind-head": {
     says: HEAD,
-    then: end,
+    does: end,
     client: /^HTTP\/1\.1 200 OK\r\n[\s\S]*Content-Length: 10\r\n[\s\S]*\r\n\r\n$/,
     log: /prematurely closed connection while reading upstream/,
   },
-  "end-in-body": { says: `${HEAD}01234`, then: end, client: /Content-Length: 10\r\n[\s\S]*\r\n\r\n01234$/ },
+  "end-in-body": { says: `${HEAD}01234`, does: end, client: /Content-Length: 10\r\n[\s\S]*\r\n\r\n01234$/ },
   "reset-in-body": {
     says: `${HEAD}01234`,
-    then: reset,
+    does: reset,
     client: /Content-Length: 10\r\n[\s\S]*\r\n\r\n01234$/,
     log: /recv\(\) failed \(104: .*while reading upstream/,
   },
   "silence-in-body": {
     says: `${HEAD}01234`,
-    then: nothing,
+    does: nothing,
     client: /Content-Length: 10\r\n[\s\S]*\r\n\r\n01234$/,
     log: /upstream timed out .* while reading upstream/,
   },
-  "end-in-chunk-size": { says: `${CHUNKED}5`, then: end, client: /chunked\r\n[\s\S]*\r\n\r\n$/ },
-  "end-in-chunk": { says: `${CHUNKED}5\r\n012`, then: end, client: /\r\n\r\n3\r\n012\r\n$/ },
-  "end-behind-chunk": { says: `${CHUNKED}3\r\n012\r\n`, then: end, client: /\r\n\r\n3\r\n012\r\n$/ },
-  "end-in-last-chunk": { says: `${CHUNKED}3\r\n012\r\n0\r\n`, then: end, client: /\r\n\r\n3\r\n012\r\n$/ },
-  "reset-in-chunk": { says: `${CHUNKED}5\r\n012`, then: reset, client: /\r\n\r\n3\r\n012\r\n$/ },
-  "silence-in-chunk": { says: `${CHUNKED}5\r\n012`, then: nothing, client: /\r\n\r\n3\r\n012\r\n$/ },
+  "end-in-chunk-size": { says: `${CHUNKED}5`, does: end, client: /chunked\r\n[\s\S]*\r\n\r\n$/ },
+  "end-in-chunk": { says: `${CHUNKED}5\r\n012`, does: end, client: /\r\n\r\n3\r\n012\r\n$/ },
+  "end-behind-chunk": { says: `${CHUNKED}3\r\n012\r\n`, does: end, client: /\r\n\r\n3\r\n012\r\n$/ },
+  "end-in-last-chunk": { says: `${CHUNKED}3\r\n012\r\n0\r\n`, does: end, client: /\r\n\r\n3\r\n012\r\n$/ },
+  "reset-in-chunk": { says: `${CHUNKED}5\r\n012`, does: reset, client: /\r\n\r\n3\r\n012\r\n$/ },
+  "silence-in-chunk": { says: `${CHUNKED}5\r\n012`, does: nothing, client: /\r\n\r\n3\r\n012\r\n$/ },
   // Of such an answer nginx throws away what it has not sent yet, perhaps all of it.
   "bad-chunk-size": {
     says: `${CHUNKED}3\r\n012\r\nzz\r\n`,
-    then: nothing,
+    does: nothing,
     client: /^$|\r\n\r\n3\r\n012\r\n$/,
     log: /upstream sent invalid chunked response/,
   },
   "huge-chunk-size": {
     says: `${CHUNKED}ffffffffffffffffff\r\n`,
-    then: nothing,
+    does: nothing,
     client: /^$|chunked\r\n[\s\S]*\r\n\r\n$/,
     log: /upstream sent invalid chunked response/,
   },
@@ -130,7 +130,7 @@ const name = (seen: Seen): string => /^\S+ ([^ ?]*)/.exec(seen.text)?.[1] ?? "";
 
 function reply(seen: Seen): Reply {
   const failure = FAILURES[name(seen).slice(1)];
-  if (failure !== undefined) return (socket) => after10(socket, failure.says, failure.then);
+  if (failure !== undefined) return (socket) => after10(socket, failure.says, failure.does);
   const status = /^\/status-(\d+)/.exec(name(seen))?.[1];
   if (status !== undefined) return `HTTP/1.1 ${status} Whatever\r\nContent-Length: 5\r\n\r\nfirst`;
   return FINE[name(seen)]?.(seen) ?? ok("fine");
