@@ -2,6 +2,7 @@
 import { type ConfOf, confModule, type Use } from "../conf/slot.ts";
 import { block, flag, list, msec, raw } from "../conf/slots.ts";
 import { parseNumber } from "../conf/units.ts";
+import type { EventMethod } from "../os/reactor/create.ts";
 
 export const eventsModule = confModule({
   name: "events",
@@ -19,7 +20,11 @@ export const eventCoreModule = confModule({
       syntax: "number",
       defaultText: "512",
     }),
-    use: raw("epoll", parseMethod, { doc: "The event method.", syntax: "method", defaultText: "epoll" }),
+    use: raw("epoll" as EventMethod, parseMethod, {
+      doc: "The event method. `io_uring` (not in nginx) needs Linux 6.1; where the kernel refuses it, epoll is used and the log says so.",
+      syntax: "epoll | io_uring",
+      defaultText: "epoll",
+    }),
     multi_accept: flag(false, { doc: "Whether a worker takes all waiting connections at once." }),
     accept_mutex: flag(false, {
       doc: "Whether workers accept in turns; the kernel wakes only one of them here (EPOLLEXCLUSIVE), so that none is needed.",
@@ -40,9 +45,9 @@ function parseConnections(use: Use): number | undefined {
   return parseNumber(text) ?? use.fail(`invalid number "${text}"`);
 }
 
-function parseMethod(use: Use): string | undefined {
+function parseMethod(use: Use): EventMethod | undefined {
   const method = use.args[0] as string;
-  return method === "epoll" ? method : use.fail(`invalid event type "${method}"`);
+  return method === "epoll" || method === "io_uring" ? method : use.fail(`invalid event type "${method}"`);
 }
 
 function warnDebugConnection(use: Use): string {

@@ -10,6 +10,7 @@ import { type Diagnostic, printPosition } from "../conf/diagnostics.ts";
 import type { UpstreamState } from "../io/service.ts";
 import { dup2, F_DUPFD_CLOEXEC, fcntl } from "../os/ffi/files.ts";
 import { openFilesLimit } from "../os/privileges.ts";
+import { chooseMethod, type EventMethod } from "../os/reactor/create.ts";
 import { LogFiles } from "./error-log.ts";
 import { createLogFile } from "./log-rotation.ts";
 import { ProcessLogging, ReplaceableLog, systemClock } from "./logging.ts";
@@ -164,7 +165,7 @@ export class NginxServer {
   private putInForce(configuration: NginxConfiguration): void {
     const isFirst = this.configured === undefined;
     const log = this.logging.openLog(configuration.logTargets);
-    if (isFirst) logSystem(log);
+    if (isFirst) logSystem(log, configuration.events.use);
     this.configured = configuration;
     const kept = configuration.logTargets.flatMap((target) => (target.kind === "file" ? [target.path] : []));
     this.logFiles.keepOnly(new Set(kept));
@@ -211,9 +212,11 @@ function hasStandardError({ logTargets }: NginxConfiguration): boolean {
 }
 
 /** What nginx tells of itself and its system when it starts. */
-function logSystem(log: Log): void {
+function logSystem(log: Log, wanted: EventMethod): void {
   const { soft, hard } = openFilesLimit();
-  log.write("notice", 'using the "epoll" event method');
+  const { method, refusal } = chooseMethod(wanted);
+  if (refusal !== undefined) log.write("warn", `"use ${wanted}" is not possible: ${refusal.message}`);
+  log.write("notice", `using the "${method}" event method`);
   log.write("notice", `nginx/${NGINX_VERSION}`);
   log.write("notice", `built by Tandem ${TANDEM_VERSION} (Node.js ${process.version})`);
   log.write("notice", `OS: ${os.type()} ${os.release()}`);

@@ -24,7 +24,7 @@ import {
   setPriority,
 } from "../os/privileges.ts";
 import { setProcessTitle } from "../os/process-title.ts";
-import { EpollReactor } from "../os/reactor/epoll.ts";
+import { createReactor } from "../os/reactor/create.ts";
 import type { Affinity } from "./core-module.ts";
 import { LogFiles } from "./error-log.ts";
 import { ProcessLogging } from "./logging.ts";
@@ -120,9 +120,10 @@ class Worker {
     const { fds, shared } = takeDescriptors(message);
     const memory = openWorkerMemory(shared, message.slot);
     this.listeningFds = new Set(fds.flat());
-    const reactor = new EpollReactor(shared.clockOriginMs);
+    const { reactor, refusal } = createReactor(configuration.events.use, shared.clockOriginMs);
     const logging = new ProcessLogging(this.logFiles, reactor.clock);
     this.log = logging.openLog(this.configuration.logTargets);
+    if (refusal !== undefined) this.log.write("notice", `${refusal.message}, using the "epoll" event method`);
     this.watchForDefects();
     try {
       const { events, main } = this.configuration;

@@ -1,4 +1,4 @@
-/** open(2), close(2), pread(2), pwrite(2), write(2), statx(2) and their constants. */
+/** open(2), close(2), read(2), pread(2), pwrite(2), write(2), statx(2) and their constants. */
 import { native } from "./native.ts";
 
 export const O_RDONLY = 0;
@@ -37,6 +37,9 @@ export const openat = native<(directory: number, path: number, flags: number, mo
   "int openat(int directory, uint64_t path, int flags, uint32_t mode)",
 );
 export const close = native<(fd: number) => number>("int close(int fd)");
+export const read = native<(fd: number, address: number, sizeBytes: number) => number>(
+  "long read(int fd, uint64_t buffer, size_t size)",
+);
 export const pread = native<(fd: number, address: number, sizeBytes: number, position: number) => number>(
   "long pread64(int fd, uint64_t buffer, size_t size, int64_t position)",
 );

@@ -1,12 +1,14 @@
-/** mmap(2). */
+/** mmap(2), munmap(2). */
 import { native } from "./native.ts";
 
 /** The smallest page of the supported architectures; larger ones are multiples, and the kernel rounds up. */
 export const PAGE_BYTES = 4096;
 export const PROT_READ = 1;
 export const PROT_WRITE = 2;
+export const MAP_SHARED = 0x01;
 export const MAP_PRIVATE = 0x02;
 export const MAP_ANONYMOUS = 0x20;
+export const MAP_POPULATE = 0x8000;
 /** (void *) -1 as koffi returns it for an unsigned address; compare with what `mmap` gives back. */
 export const MAP_FAILED = 2 ** 64;
 
@@ -25,3 +27,8 @@ export function mmap(
 ): number {
   return Number(rawMmap(address, sizeBytes, protection, flags, fd, offset));
 }
+
+/** Views of the memory must not be used any more. */
+export const munmap = native<(address: number, sizeBytes: number) => number>(
+  "int munmap(uint64_t address, size_t length)",
+);

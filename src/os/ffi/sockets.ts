@@ -12,6 +12,7 @@ export const SOCK_CLOEXEC = 0o2000000;
 export const MSG_MORE = 0x8000;
 export const MSG_NOSIGNAL = 0x4000;
 export const MSG_DONTWAIT = 0x40;
+export const MSG_WAITALL = 0x100;
 export const SHUT_WR = 1;
 
 export const SOL_SOCKET = 1;
