@@ -11,6 +11,8 @@ export interface ProxyView {
   readonly version: string | undefined;
   /** What `proxy_set_header Connection` says; undefined: nothing. */
   readonly connection: string | undefined;
+  /** The location has active health checks of its own. */
+  readonly isChecked: boolean;
 }
 
 /** One `upstream` block. */
@@ -19,6 +21,8 @@ export interface UpstreamView {
   readonly place: Place;
   /** True: the block says itself how many connections are kept, 0 included. */
   readonly hasKeepalive: boolean;
+  /** All workers share what they know of its servers. */
+  readonly hasZone: boolean;
 }
 
 /** What is inherited on the way in. */
@@ -34,11 +38,12 @@ export function proxiesOf(
   outer: Settings = { version: undefined, connection: undefined },
 ): readonly ProxyView[] {
   const own = settingsOf(directives, outer);
+  const isChecked = directives.some(({ name }) => name === "health_check");
   return directives.flatMap((directive): readonly ProxyView[] => {
     if (directive.block !== undefined) return proxiesOf(flatten(directive.block.directives), flatten, own);
     const url = directive.args[0]?.text;
     if (directive.name !== "proxy_pass" || url === undefined) return [];
-    return [{ place: placeOf(directive), target: targetOf(url), ...own }];
+    return [{ place: placeOf(directive), target: targetOf(url), isChecked, ...own }];
   });
 }
 
@@ -54,7 +59,8 @@ export function upstreamsOf(
       const name = directive.args[0]?.text;
       if (directive.name !== "upstream" || name === undefined) return [];
       const inner = flatten(directive.block?.directives ?? []);
-      return [{ name, place: placeOf(directive), hasKeepalive: inner.some((one) => one.name === "keepalive") }];
+      const has = (word: string): boolean => inner.some((one) => one.name === word);
+      return [{ name, place: placeOf(directive), hasKeepalive: has("keepalive"), hasZone: has("zone") }];
     });
 }
 

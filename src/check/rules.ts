@@ -10,6 +10,7 @@ import { firewall } from "./rules/firewall.ts";
 import { instanceUnpaired } from "./rules/instance-unpaired.ts";
 import { interfaceMissing } from "./rules/interface-missing.ts";
 import { interfaceNames } from "./rules/interface-names.ts";
+import { keepalivedExtension } from "./rules/keepalived-extension.ts";
 import { nginxDirectives } from "./rules/nginx-directives.ts";
 import { nginxFiles } from "./rules/nginx-files.ts";
 import { nginxListen } from "./rules/nginx-listen.ts";
@@ -31,6 +32,8 @@ import { scriptTimeout } from "./rules/script-timeout.ts";
 import { sourceAddress } from "./rules/source-address.ts";
 import { stateBothMaster } from "./rules/state-both-master.ts";
 import { unicastMismatch } from "./rules/unicast-mismatch.ts";
+import { upstreamUnknown } from "./rules/upstream-unknown.ts";
+import { upstreamUntied } from "./rules/upstream-untied.ts";
 import { versionDiffers } from "./rules/version-differs.ts";
 import { weightTooSmall } from "./rules/weight-too-small.ts";
 import type { Subject } from "./subject.ts";
@@ -59,6 +62,7 @@ export const RULES: readonly Rule<Subject>[] = [
   nginxListen,
   nginxFiles,
   nginxDirectives,
+  upstreamUnknown,
   nginxProxyDefaults,
   configurationMessages,
   nopreemptVoid,
@@ -69,6 +73,8 @@ export const RULES: readonly Rule<Subject>[] = [
   nginxRootUser,
   authenticationClear,
   interfaceNames,
+  upstreamUntied,
+  keepalivedExtension,
 ];
 
 /** Runs all rules; errors first, within a severity in the order of the rules. */

@@ -1,7 +1,7 @@
 /** What is checked: one node or a pair, each with its configuration and its scripts, and perhaps the machine itself. */
 
 import type { Diagnostic } from "../conf/diagnostics.ts";
-import type { KeepalivedConfig, Position, VrrpInstance, VrrpScript } from "../conf/keepalived/config.ts";
+import type { KeepalivedConfig, Position, Track, VrrpInstance, VrrpScript } from "../conf/keepalived/config.ts";
 import type { NodeFacts } from "./facts.ts";
 import type { Place } from "./finding.ts";
 import type { NginxView } from "./nginx-view.ts";
@@ -139,6 +139,11 @@ export function placeOf(
     if (position !== undefined) return position;
   }
   return thing.at;
+}
+
+/** Everything that instances and groups of a node track by `track_upstream`. */
+export function trackedUpstreams({ config }: CheckedNode): readonly Track[] {
+  return [...config.instances, ...config.syncGroups].flatMap(({ tracks }) => tracks.upstreams);
 }
 
 /** The scripts that an instance (or its group) tracks, with the weight that counts. */

@@ -8,6 +8,7 @@ import type { Finding } from "../check/finding.ts";
 import { printJson } from "../check/json.ts";
 import { nodeFacts } from "../check/node-facts.ts";
 import { printReport } from "../check/report.ts";
+import { keepalivedExtension } from "../check/rules/keepalived-extension.ts";
 import { RULES, runRules } from "../check/rules.ts";
 import { nodesOf } from "../check/subject.ts";
 import { judge } from "../check/verdict.ts";
@@ -33,7 +34,7 @@ with file and line: what happens when a node dies, when nginx dies, and why it m
   --peer FILE         the other node's keepalived.conf
   --peer-nginx FILE   the other node's nginx.conf, when it is not the same
   --offline           look at the files only, not at this machine's interfaces, firewall and paths
-  --strict            warnings count as errors
+  --strict            warnings count as errors, and so does what only Tandem understands
   --json              one JSON document instead of text
   --rules             list the rules
   -i, --config-id ID  keepalived's own: which "@ID" lines are for this node (default: the host name)
@@ -79,7 +80,8 @@ export async function runCheck(args: readonly string[]): Promise<number> {
     process.stderr.write(`tandem check: ${unreadable.diagnostics[0]?.message ?? unreadable.file}\n`);
     return UNREADABLE;
   }
-  const findings = runRules(subject);
+  const found = runRules(subject);
+  const findings = options.strict ? found.map(strictly) : found;
   const verdict = judge(subject, findings);
   const status = exitStatus(findings, options.strict);
   const style = {
@@ -106,6 +108,11 @@ function bindNginx(source: Source, lookUp: HostLookup): readonly Diagnostic[] {
     isConstant: (name: string) => nginxKinds.some((kind) => kind.isConstant?.(name) ?? false),
   };
   return bind([source], nginxCatalog(nginxKinds), environment).diagnostics;
+}
+
+/** What keepalived would refuse is no matter of taste then. */
+function strictly(finding: Finding): Finding {
+  return finding.rule === keepalivedExtension.id ? { ...finding, severity: "error" } : finding;
 }
 
 function exitStatus(findings: readonly Finding[], isStrict: boolean): number {

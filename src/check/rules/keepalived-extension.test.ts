@@ -1,0 +1,15 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { found } from "../subject.cases.ts";
+
+test("a file that keepalived understands is fine", () => assert.deepEqual(found("keepalived-extension", {}), []));
+
+test("track_upstream is named as an extension, in both forms", () => {
+  for (const text of ["track_upstream app weight -30", "track_upstream {\n app weight -30\n }"]) {
+    const [finding] = found("keepalived-extension", {
+      a: (before) => before.replace("track_script", `${text}\n\ttrack_script`),
+    });
+    assert.equal(finding?.severity, "info");
+    assert.equal(finding?.places.length, 1);
+  }
+});
