@@ -52,6 +52,25 @@ test("files that are not there, or exchanged, are told by name", () => {
   assert.equal(status, 1);
 });
 
+test("an upstream that VRRP shall follow must be there, with a zone", async () => {
+  const keepalived = write(
+    "follow.conf",
+    "vrrp_instance V {\n  interface lo\n  virtual_router_id 9\n  virtual_ipaddress { 192.0.2.9 }\n  track_upstream app weight -30\n  track_upstream { gone }\n}\n",
+  );
+  const http = (zone: string): string =>
+    nginxConf(1).replace("http {", `http { upstream app { ${zone} server 192.0.2.1; }`);
+  const without = up("--nginx", write("no-zone.conf", http("")), "--keepalived", keepalived);
+  assert.match(without.stderr, /Line 5\) track_upstream app: nginx\.conf has no such upstream with a zone/);
+  const withZone = up("--nginx", write("zone.conf", http("zone app 64k;")), "--keepalived", keepalived);
+  assert.doesNotMatch(withZone.stderr, /track_upstream app/);
+  assert.match(withZone.stderr, /Line 6\) track_upstream gone: nginx\.conf has no such/);
+  assert.match(
+    up("--keepalived", keepalived).stderr,
+    /track_upstream app needs the web server of the same "tandem up"/,
+  );
+  assert.deepEqual([without.status, withZone.status], [1, 1]);
+});
+
 test("a node serves, tells its status, refuses a faulty reload aloud, and ends with 0", async () => {
   const port = await freePort();
   const file = write("nginx.conf", nginxConf(port));

@@ -1,7 +1,7 @@
 /** The daemon behind keepalived's command line: `-t`, pid files, daemon, signals, dumps; the work is the supervisor's. */
 import { closeSync, openSync, writeFileSync } from "node:fs";
 import { KEEPALIVED_VERSION, TANDEM_VERSION } from "../base/version.ts";
-import type { LoadedKeepalived } from "../conf/keepalived/load.ts";
+import { EXIT, type LoadedKeepalived } from "../conf/keepalived/load.ts";
 import { printKeepalivedDiagnostic } from "../conf/keepalived/report.ts";
 import { dup2 } from "../os/ffi/files.ts";
 import { setProcessTitle } from "../os/process-title.ts";
@@ -11,6 +11,7 @@ import { KeepalivedLog } from "../process/keepalived-log.ts";
 import { kernelVersion } from "../process/local-machine.ts";
 import { deletePidFile, readPidFile, writePidFile } from "../process/pid-file.ts";
 import { DEFAULT_STATUS_SOCKET, StatusSocket } from "../process/status-socket.ts";
+import { upstreamFaults } from "../process/upstream-health.ts";
 import { dumpVrrp } from "../process/vrrp-dump.ts";
 import { VrrpSupervisor } from "../process/vrrp-supervisor.ts";
 import { becomeDaemon, isDaemonChild, tellReady } from "./daemon.ts";
@@ -56,7 +57,11 @@ export class KeepalivedProgram {
 
   #load(): LoadedKeepalived {
     const { file, configId, includeMustExist } = this.#options;
-    return loadKeepalivedConfiguration({ file, configId, includeMustExist });
+    const loaded = loadKeepalivedConfiguration({ file, configId, includeMustExist });
+    const faults = upstreamFaults(loaded.config, undefined);
+    if (faults.length === 0) return loaded;
+    const exitStatus = loaded.exitStatus === EXIT.ok ? EXIT.complaints : loaded.exitStatus;
+    return { ...loaded, diagnostics: [...loaded.diagnostics, ...faults], isUsable: false, exitStatus };
   }
 
   #test(loaded: LoadedKeepalived, file: string): number {

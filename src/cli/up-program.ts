@@ -16,6 +16,7 @@ import { nginxKinds } from "../process/nginx-kinds.ts";
 import { NginxServer } from "../process/nginx-server.ts";
 import type { SpareWorkers } from "../process/spare-workers.ts";
 import { StatusSocket } from "../process/status-socket.ts";
+import { upstreamFaults } from "../process/upstream-health.ts";
 import { VrrpSupervisor } from "../process/vrrp-supervisor.ts";
 import { nginxServer } from "./nginx.ts";
 import { printError } from "./standard-error.ts";
@@ -54,7 +55,7 @@ export class UpProgram {
     // Both files are read before anything runs: half a node is worse than none.
     const keepalived = this.#loadKeepalived();
     const nginx = this.#request.nginx === undefined ? undefined : this.#loadNginx(this.#request.nginx);
-    const isUsable = keepalived?.isUsable !== false;
+    const isUsable = keepalived?.isUsable !== false && this.#areUpstreamsKnown(keepalived, nginx?.configuration);
     if (!isUsable) printError(`tandem: ${this.#request.keepalived?.file} cannot be used`);
     if (!isUsable || (this.#request.nginx !== undefined && nginx === undefined)) return 1;
     this.#listenToSignals();
@@ -75,6 +76,15 @@ export class UpProgram {
     for (const diagnostic of loaded.diagnostics)
       this.#log.write(diagnostic.severity, printKeepalivedDiagnostic(diagnostic));
     return loaded;
+  }
+
+  /** Whether everything is there that VRRP shall follow; what isn't is told. */
+  #areUpstreamsKnown(keepalived: LoadedKeepalived | undefined, nginx: NginxConfiguration | undefined): boolean {
+    if (keepalived === undefined || (this.#request.nginx !== undefined && nginx === undefined)) return true;
+    const shared = nginx && new Set(nginx.plans.flatMap(({ sharedUpstreams }) => sharedUpstreams ?? []));
+    const faults = upstreamFaults(keepalived.config, shared);
+    for (const fault of faults) this.#log.write(fault.severity, printKeepalivedDiagnostic(fault));
+    return faults.length === 0;
   }
 
   /** Undefined when it cannot be used; why has been told. */

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { addBlock, addLines, editAll, removeKeyword, setKeyword } from "./edit.ts";
+import { addBlock, addLines, appendLines, editAll, removeKeyword, setKeyword } from "./edit.ts";
 
 const CONF = `! a comment with { a brace
 global_defs {
@@ -47,4 +47,9 @@ test("lines and blocks are added, and edits follow each other", () => {
   ])(CONF);
   assert.ok(text.startsWith("vrrp_track_process nginx {\n\tprocess nginx\n}\n! a comment"));
   assert.match(text, /VI_1\n{\n\ttrack_process {\n\t\tnginx\n\t}\n\tadvert_int 1/);
+});
+
+test("lines are added at the end of a block, inside it", () => {
+  const conf = "http {\n\tserver {\n\t}\n}\nother {\n}";
+  assert.equal(appendLines("http", ["last;"])(conf), "http {\n\tserver {\n\t}\n\tlast;\n}\nother {\n}");
 });

@@ -81,6 +81,16 @@ export function addLines(block: string, added: readonly string[]): Edit {
   };
 }
 
+/** Adds lines at the end of every block of a kind. */
+export function appendLines(block: string, added: readonly string[]): Edit {
+  return (text) => {
+    const lines = text.split("\n");
+    for (const { close } of [...blocksOf(lines, block, 0, lines.length)].reverse())
+      lines.splice(close, 0, ...added.map((line) => `\t${line}`));
+    return lines.join("\n");
+  };
+}
+
 /** Adds a block of its own in front of everything else. */
 export function addBlock(added: readonly string[]): Edit {
   return (text) => `${added.join("\n")}\n${text}`;

@@ -75,12 +75,18 @@ function readTree(directory: string, without: readonly string[]): NodeFiles {
   return files;
 }
 
-/** A node's files as its agent lays them out, the edits of a scenario applied. */
-export function stageFiles(files: NodeFiles, shared: NodeFiles, edit: Edit): readonly StagedFile[] {
+/** A node's files as its agent lays them out, the edits of a scenario applied: by the name of the file. */
+export function stageFiles(
+  files: NodeFiles,
+  shared: NodeFiles,
+  edits: Readonly<Record<string, Edit>>,
+): readonly StagedFile[] {
   const staged: StagedFile[] = [];
   for (const [name, { mode, bytes }] of new Map([...shared, ...files]))
     for (const directory of ["/etc/nginx", "/etc/keepalived"]) {
-      const content = name === KEEPALIVED_CONF ? Buffer.from(edit(bytes.toString("utf8")), "utf8") : bytes;
+      const edit = edits[name];
+      // Byte for byte: the files need not be UTF-8.
+      const content = edit === undefined ? bytes : Buffer.from(edit(bytes.toString("latin1")), "latin1");
       staged.push({ path: `${directory}/${name}`, mode, base64: content.toString("base64") });
     }
   // nginx keeps its logs here when a configuration names no other place.

@@ -140,6 +140,12 @@ export class Pair {
     await this.agent(node).call("setLinkUp", { name: this.plan.nodes[node].station.interface, up });
   }
 
+  /** Its loopback: what the node itself listens on there can't be reached any more. */
+  async setLoopbackUp(node: NodeName, up: boolean): Promise<void> {
+    this.#say(`loopback of ${node} ${up ? "up" : "down"}`);
+    await this.agent(node).call("setLinkUp", { name: "lo", up });
+  }
+
   unplug(node: NodeName): void {
     this.#say(`unplug ${node}`);
     this.topology.unplug(node);

@@ -18,7 +18,7 @@ function node(keepalived: string, nginx = "events {}\nhttp { server { listen 88;
       [KEEPALIVED_CONF, file(keepalived)],
     ]),
     new Map(),
-    (text) => text,
+    {},
   );
 }
 
@@ -29,8 +29,8 @@ function instance(lines: string, priority = 100): string {
 test("the example is planned with the tutorial's names and addresses", () => {
   const files = readPairFiles([EXAMPLE]);
   const plan = planOf({
-    a: stageFiles(files.a, new Map(), (text) => text),
-    b: stageFiles(files.b, new Map(), (text) => text),
+    a: stageFiles(files.a, new Map(), {}),
+    b: stageFiles(files.b, new Map(), {}),
   });
   assert.deepEqual(plan.nodes.a.station, { name: "a", interface: "eth0", addresses: ["192.168.50.133/24"] });
   assert.deepEqual(plan.nodes.b.station, { name: "b", interface: "eth1", addresses: ["192.168.50.134/24"] });

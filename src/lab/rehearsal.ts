@@ -3,7 +3,7 @@ import { closeSync, mkdtempSync, openSync, rmSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { SwitchCapture } from "./capture-file.ts";
-import { type NodeFiles, stageFiles } from "./files.ts";
+import { KEEPALIVED_CONF, NGINX_CONF, type NodeFiles, stageFiles } from "./files.ts";
 import type { Flavour } from "./flavours.ts";
 import { Pair } from "./pair.ts";
 import type { NodeName, PairPlan } from "./plan.ts";
@@ -166,7 +166,10 @@ export class Rehearsal {
 
   #staged(variant: Variant, preferred: NodeName | undefined): Staged {
     const stage = (node: NodeName): readonly StagedFile[] =>
-      stageFiles(this.#options.files[node], this.#options.sharedFiles, variant.edit(node, preferred ?? "a"));
+      stageFiles(this.#options.files[node], this.#options.sharedFiles, {
+        [KEEPALIVED_CONF]: variant.edit(node, preferred ?? "a"),
+        ...(variant.editNginx === undefined ? {} : { [NGINX_CONF]: variant.editNginx }),
+      });
     return { a: stage("a"), b: stage("b") };
   }
 

@@ -70,6 +70,7 @@ export class Stage {
   readonly #unplugged = new Set<NodeName>();
   readonly #frozen = new Set<NodeName>();
   readonly #suppressed = new Set<NodeName>();
+  readonly #cutOff = new Set<NodeName>();
 
   readonly #noiseMs: number;
   readonly #capture: SwitchCapture;
@@ -120,6 +121,13 @@ export class Stage {
     if (up) this.#linkDown.delete(node);
     else this.#linkDown.add(node);
     await this.pair.setLinkUp(node, up);
+  }
+
+  /** For `trackUpstream`: the back ends answer on the node's loopback. */
+  async loseBackEnds(node: NodeName, lost: boolean): Promise<void> {
+    if (lost) this.#cutOff.add(node);
+    else this.#cutOff.delete(node);
+    await this.pair.setLoopbackUp(node, !lost);
   }
 
   unplug(node: NodeName): void {
@@ -189,6 +197,7 @@ export class Stage {
   /** All harm but the nodes' own stops. */
   async #undo(): Promise<void> {
     for (const node of [...this.#unplugged]) this.replug(node);
+    for (const node of [...this.#cutOff]) await this.loseBackEnds(node, false);
     for (const node of [...this.#linkDown]) await this.setLinkUp(node, true);
     for (const node of [...this.#frozen]) await this.freeze(node, false);
     for (const node of [...this.#suppressed]) await this.suppressHttp(node, false);

@@ -1,11 +1,13 @@
 /** The pair's configuration as a scenario needs it: the user's files with a few lines changed. */
-import { addBlock, addLines, type Edit, editAll, removeKeyword, setKeyword } from "./edit.ts";
+import { addBlock, addLines, appendLines, type Edit, editAll, removeKeyword, setKeyword } from "./edit.ts";
 import type { NodeName } from "./plan.ts";
 
 export interface Variant {
   readonly name: string;
   /** What is changed in keepalived.conf of a node; `preferred` is the node of higher priority. */
   edit(node: NodeName, preferred: NodeName): Edit;
+  /** What is changed in nginx.conf of both nodes; nothing without it. */
+  readonly editNginx?: Edit;
 }
 
 /** As the user wrote it. */
@@ -31,6 +33,25 @@ export const trackProcess: Variant = {
       addLines("vrrp_instance", ["track_process {", "\tweb_server", "}"]),
       addBlock(["vrrp_track_process web_server {", "\tprocess nginx", "}"]),
     ]),
+};
+
+/** Loopback ports that the back ends of `trackUpstream` listen on: a node without its loopback can't reach them. */
+const BACK_END = "127.0.0.1:18081";
+const CHECKER = "127.0.0.1:18082";
+
+/** The priority follows the back ends of an upstream that nginx looks after; no script is run. */
+export const trackUpstream: Variant = {
+  name: "track_upstream",
+  edit: () =>
+    editAll([
+      removeKeyword("vrrp_instance", "track_script"),
+      addLines("vrrp_instance", ["track_upstream lab_back_ends weight -60"]),
+    ]),
+  editNginx: appendLines("http", [
+    `upstream lab_back_ends { zone lab_back_ends 64k; server ${BACK_END}; }`,
+    `server { listen ${BACK_END}; access_log off; location / { return 204; } }`,
+    `server { listen ${CHECKER}; location / { proxy_pass http://lab_back_ends; proxy_connect_timeout 300ms; health_check interval=200ms fails=2 passes=2; } }`,
+  ]),
 };
 
 /** VRRP version 3 with an interval of a fraction of a second. Version 3 knows no passwords. */

@@ -7,6 +7,8 @@ import { createHttpService } from "../http/http-service.ts";
 import { core } from "../http/modules/core.ts";
 import { accessLogFiles, log } from "../http/modules/log.ts";
 import { proxy } from "../http/modules/proxy.ts";
+import { upstream } from "../http/modules/upstream.ts";
+import { upstreamZone } from "../http/modules/upstream_zone.ts";
 import { describeVariables, httpModules, httpVariables } from "../http/modules.ts";
 import { planHttp } from "../http/plan.ts";
 import type { HttpPorts } from "../http/service.ts";
@@ -44,6 +46,13 @@ function logFiles(scope: Scope): readonly string[] {
 function temporaryFolders(scope: Scope): readonly string[] {
   const own = [scope.conf(core).client_body_temp_path, scope.conf(proxy).proxy_temp_path];
   return [...own.flatMap((folder) => folder?.path ?? []), ...scope.children.flatMap(temporaryFolders)];
+}
+
+function sharedUpstreams(http: Scope): readonly string[] {
+  return http
+    .conf(upstream)
+    .upstream.filter(({ scope }) => scope.own(upstreamZone).zone !== undefined)
+    .map(({ header }) => header);
 }
 
 /** Random bytes in small pieces without a system call for each. */
@@ -99,6 +108,7 @@ export function httpKind(): ServiceKind {
         listens: plan.sockets.map(({ spec }) => spec),
         logFiles: [...new Set(logFiles(plan.http))],
         folders: [...new Set(temporaryFolders(plan.http))],
+        sharedUpstreams: sharedUpstreams(plan.http),
       };
     },
     create(main, ports) {

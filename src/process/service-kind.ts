@@ -44,6 +44,8 @@ export interface ServicePlan {
   readonly logFiles: readonly string[];
   /** Absolute paths of folders for temporary files: made, and given to the workers' user. */
   readonly folders?: readonly string[];
+  /** Upstreams that VRRP can follow: those whose workers share what they know. */
+  readonly sharedUpstreams?: readonly string[];
 }
 
 export interface ServiceKind {

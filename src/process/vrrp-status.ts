@@ -6,6 +6,7 @@ import type { NodeReport, RouterReport } from "../vrrp/report.ts";
 import { ROLE_NAMES } from "../vrrp/state.ts";
 import type { UpstreamHealth } from "../vrrp/track.ts";
 import type { ScriptRun } from "./script.ts";
+import { trackedUpstreams } from "./upstream-health.ts";
 
 /** What the supervisor itself knows. */
 export interface Supervised {
@@ -76,9 +77,7 @@ function checks(config: KeepalivedConfig, report: NodeReport | undefined, superv
       durationMs: null,
     }),
   );
-  const tracked = new Set(
-    [...config.instances, ...config.syncGroups].flatMap(({ tracks }) => tracks.upstreams.map(({ name }) => name)),
-  );
+  const tracked = new Set(trackedUpstreams(config).map(({ name }) => name));
   const upstreams = [...tracked].map((name): CheckStatus => {
     const health = supervised.upstreams.get(name);
     return {

@@ -20,7 +20,7 @@ import { Notifier } from "./notifier.ts";
 import { ProcessTracker } from "./process-tracker.ts";
 import { CommandRunner, signalGroup } from "./run-command.ts";
 import { ScriptChecker } from "./script.ts";
-import { upstreamHealth } from "./upstream-health.ts";
+import { trackedUpstreams, upstreamHealth } from "./upstream-health.ts";
 import { VrrpChild } from "./vrrp-child.ts";
 import { type FromVrrpProcess, nodeConfig } from "./vrrp-messages.ts";
 import { vrrpStatus } from "./vrrp-status.ts";
@@ -174,10 +174,7 @@ export class VrrpSupervisor {
 
   /** Only what is tracked is told; the node itself knows whether that is news. */
   #tellUpstream(name: string): void {
-    const { instances, syncGroups } = this.#config;
-    const isTracked = [...instances, ...syncGroups].some(({ tracks }) =>
-      tracks.upstreams.some((track) => track.name === name),
-    );
+    const isTracked = trackedUpstreams(this.#config).some((track) => track.name === name);
     if (isTracked) this.#child?.send({ kind: "upstream", name, health: this.#upstreams.get(name) });
   }
 
@@ -285,6 +282,9 @@ export class VrrpSupervisor {
       (name, value) => this.#child?.send({ kind: "file", name, value }),
     );
     for (const name of this.#upstreams.keys()) this.#tellUpstream(name);
+    for (const { name } of trackedUpstreams(this.#config))
+      if (this.#upstreams.size > 0 && !this.#upstreams.has(name))
+        this.#log.write("warn", `track_upstream ${name}: the web server has no such upstream`);
   }
 
   #closeTrackers(): void {

@@ -40,6 +40,16 @@ test("a pair hands its address over and takes it back, and nothing of the lab is
   assert.deepEqual(readdirSync("/sys/class/net"), links);
 });
 
+test("a node that loses its back ends hands the address over without a script, and no request fails", {
+  skip,
+}, async () => {
+  const run = startLab([pair, "--scenario", "back-ends-lost"]);
+  const { status, output, live } = await run.ended;
+  assert.equal(status, 0, live);
+  const [, lost] = JSON.parse(output).scenarios;
+  assert.deepEqual([lost.runs[0].before, lost.runs[0].after], ["a", "b"]);
+});
+
 test("an interrupted lab takes everything down", { skip }, async () => {
   const run = startLab([pair, "--scenario", "baseline", "--keep"], temporary);
   await run.until(/✓ a → a/);

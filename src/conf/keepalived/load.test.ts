@@ -198,6 +198,19 @@ test("a script's command is split with quotes and escapes, never given to a shel
   assert.deepEqual(config.scripts[0]?.command.user, { user: "nobody", group: "nogroup" });
 });
 
+test("track_upstream is a line or a block, without a weight its loss is a fault, and a name counts once", () => {
+  const tracks = (text: string) =>
+    instanceOf(text).tracks.upstreams.map(({ name, weight, weightReverse }) => [name, weight, weightReverse]);
+  assert.deepEqual(tracks("track_upstream app weight -30"), [["app", -30, false]]);
+  assert.deepEqual(tracks("track_upstream app\ntrack_upstream app weight 5"), [["app", 0, false]]);
+  assert.deepEqual(tracks("track_upstream {\napp weight 20 reverse\nother\n}"), [
+    ["app", 20, true],
+    ["other", 0, false],
+  ]);
+  const owner = "priority 255\ntrack_upstream app weight -30\ntrack_upstream other";
+  assert.deepEqual(tracks(owner), [["other", 0, false]], "nothing lowers an owner's priority");
+});
+
 test("a weight on the line of a track goes before the script's own, and keeps its reverse", () => {
   const script = 'vrrp_script chk {\nscript "/bin/true"\nweight 5 reverse\n}\n';
   const track = (line: string) => instanceOf(`track_script {\n${line}\n}`, script).tracks.scripts[0];

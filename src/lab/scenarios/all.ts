@@ -1,6 +1,7 @@
 /** Every scenario, in the order in which one leads to the next with the least waiting: neighbours share a configuration. */
 import type { Scenario } from "../scenario.ts";
 import { advertJitter } from "./advert-jitter.ts";
+import { backEndsLost } from "./back-ends-lost.ts";
 import { baseline } from "./baseline.ts";
 import { freeze } from "./freeze.ts";
 import { gracefulStop } from "./graceful-stop.ts";
@@ -37,6 +38,7 @@ export const SCENARIOS: readonly Scenario[] = [
   linkDown,
   killNode,
   httpTrackProcess,
+  backEndsLost,
   recoverNopreempt,
   version3Every100Ms,
   version3Every10Ms,
