@@ -227,6 +227,8 @@ test("what can't be resolved at run time is refused with nginx's words", () => {
         'service upstream "127.0.0.1" requires domain name in nginx.conf:3',
       ],
       ["upstream u { server a.test service= resolve; }", "service is empty in nginx.conf:3"],
+      ["resolver 127.0.0.1 ipv4=maybe;", "invalid parameter: ipv4=maybe in nginx.conf:3"],
+      ["resolver 127.0.0.1 ipv4=off ipv6=off;", '"ipv4" and "ipv6" cannot both be "off" in nginx.conf:3'],
       ["upstream u { server a.invalid; }", 'host not found in upstream "a.invalid" in nginx.conf:3'],
       ["upstream u { server 127.0.0.1 backup; }", 'no servers in upstream "u" in nginx.conf:3'],
     ] as const)

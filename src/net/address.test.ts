@@ -46,6 +46,8 @@ test("addresses to listen on are read in every form, others are refused with ngi
     ["a/b", "invalid host"],
     ["nowhere", "host not found"],
     ["8000-x", "host not found"],
+    ["8000-8001-8002", "host not found"],
+    ["99999999999999999999", "host not found"],
     ["unix:", "no path in the unix domain socket"],
     [`unix:/${"a".repeat(200)}`, "too long path in the unix domain socket"],
   ] as const)

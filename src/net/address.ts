@@ -54,6 +54,11 @@ function parseAddress(text: string, options: Options): readonly [Endpoint, ...En
   return first === undefined ? "host not found" : [first, ...others];
 }
 
+/** Larger ones may be names. */
+function isNumber(text: string): boolean {
+  return parseNumber(text) !== undefined;
+}
+
 function isPort(port: number | undefined): port is number {
   return port !== undefined && port >= 1 && port <= MAX_PORT;
 }
@@ -82,7 +87,7 @@ function parseIpv6Address(text: string, options: Options): Address | string {
 function parseNamedAddress(text: string, options: Options): Address | string {
   const { isListen, defaultPort, lookUp } = options;
   if (/[/?]/.test(text)) return "invalid host";
-  const isPortAlone = isListen && /^\d+(-\d+)?$/.test(text);
+  const isPortAlone = isListen && /^\d+(-\d+)?$/.test(text) && text.split("-").every(isNumber);
   const colon = text.indexOf(":");
   const host = isPortAlone ? "*" : colon < 0 ? text : text.slice(0, colon);
   const ports = parsePorts(isPortAlone ? text : colon < 0 ? String(defaultPort) : text.slice(colon + 1), options);

@@ -7,6 +7,7 @@ import { decodeEndpoint } from "./sockaddr.ts";
 
 /** Leave out a family that this machine has no address of. */
 const AI_ADDRCONFIG = 0x20;
+const EAI_AGAIN = -3;
 
 // `struct addrinfo` on 64 bits: flags, family, socktype, protocol (32 bits each), addrlen, then the pointers addr, canonname, next.
 const FAMILY = 4;
@@ -16,15 +17,20 @@ const ADDR = 24;
 const NEXT = 40;
 const ADDRINFO_BYTES = 48;
 
-/** All addresses of a host name, in the order that the C library gives them. Waits for the answer: not for a worker that serves. */
-export const lookUpHost: HostLookup = (name) => {
+/**
+ * All addresses of a host name, in the order that the C library gives them; none; or "again" when no name server has answered,
+ * which may have taken many seconds. Waits for the answer: not for a worker that serves.
+ */
+export function askForHost(name: string): readonly IpAddress[] | "again" {
   const hints = new Uint8Array(ADDRINFO_BYTES);
   viewOf(hints).setInt32(0, AI_ADDRCONFIG, true);
   viewOf(hints).setInt32(SOCKTYPE, SOCK_STREAM, true);
   const result = new Uint8Array(8);
   // Texts of a configuration are byte strings.
   const text = Buffer.from(name, "latin1").toString();
-  if (text.includes("\0") || getaddrinfo(text, null, hints, result) !== 0) return undefined;
+  if (text.includes("\0")) return [];
+  const code = getaddrinfo(text, null, hints, result);
+  if (code !== 0) return code === EAI_AGAIN ? "again" : [];
   const first = pointerAt(viewOf(result), 0);
   const found: IpAddress[] = [];
   for (let at = first; at !== 0; ) {
@@ -34,7 +40,13 @@ export const lookUpHost: HostLookup = (name) => {
     at = pointerAt(item, NEXT);
   }
   freeaddrinfo(first);
-  return found.length > 0 ? found : undefined;
+  return found;
+}
+
+/** The same for who doesn't care why there are none. */
+export const lookUpHost: HostLookup = (name) => {
+  const found = askForHost(name);
+  return found === "again" || found.length === 0 ? undefined : found;
 };
 
 function addressIn(item: DataView): IpAddress | undefined {

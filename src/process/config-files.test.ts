@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node
 import os from "node:os";
 import path from "node:path";
 import { after, describe, test } from "node:test";
+import { printIp } from "../base/ip.ts";
 import { findPaths, readConfigFile } from "./config-files.ts";
 import { RecordingReader, ReplayingReader } from "./recorded-files.ts";
 
@@ -37,6 +38,39 @@ describe("configuration files", () => {
     assert.deepEqual(readConfigFile(`${folder}/missing`), { call: "open()", errno: 2 });
     assert.deepEqual(readConfigFile(`${folder}/one`), { call: "read()", errno: 21 });
     assert.deepEqual(readConfigFile(`${folder}/a.conf`), Buffer.from("a.conf"));
+  });
+
+  test("host names are asked for once, and answered again as they were", () => {
+    const asked: string[] = [];
+    const recording = new RecordingReader((name) => {
+      asked.push(name);
+      return name === "known" ? [Uint8Array.of(192, 0, 2, 1), new Uint8Array(16)] : [];
+    });
+    const text = (reader: Pick<RecordingReader, "lookUp">, name: string): string =>
+      reader.lookUp(name)?.map(printIp).join(" ") ?? "-";
+    const names = ["known", "missing", "known", "missing"];
+    assert.deepEqual(
+      names.map((name) => text(recording, name)),
+      ["192.0.2.1 ::", "-", "192.0.2.1 ::", "-"],
+    );
+    assert.deepEqual(asked, ["known", "missing"]);
+    const replay = new ReplayingReader(JSON.parse(JSON.stringify(recording.recorded)));
+    assert.deepEqual(
+      [text(replay, "known"), text(replay, "missing"), text(replay, "toString")],
+      ["192.0.2.1 ::", "-", "-"],
+    );
+  });
+
+  test("while no name server answers, the first name is missing and no other is waited for", () => {
+    const asked: string[] = [];
+    const recording = new RecordingReader((name) => {
+      asked.push(name);
+      return "again";
+    });
+    assert.equal(recording.lookUp("first"), undefined);
+    assert.equal(recording.lookUp("second")?.length, 1);
+    assert.equal(recording.lookUp("first"), undefined);
+    assert.deepEqual(asked, ["first"]);
   });
 
   test("a replay answers as the disk did, whatever has happened to the files since", () => {

@@ -7,7 +7,7 @@ import { fromLatin1, latin1 } from "../base/bytes.ts";
 import { type HostLookup, type IpAddress, parseIp, printIp } from "../base/ip.ts";
 import type { ConfigReader, ReadError } from "../conf/nginx/load.ts";
 import { errorText } from "../os/errno.ts";
-import { lookUpHost } from "../os/host-names.ts";
+import { askForHost } from "../os/host-names.ts";
 import { findPaths, readConfigFile } from "./config-files.ts";
 
 /** What was asked for and answered. Plain data: it travels over IPC as JSON. Texts are byte strings. */
@@ -30,14 +30,28 @@ export class RecordingReader implements ConfigurationSource {
   readonly #errors: Record<string, ReadError> = {};
   readonly #globs: Record<string, readonly string[]> = {};
   readonly #hosts = new Map<string, readonly string[]>();
+  readonly #ask: typeof askForHost;
+  #isRefused = false;
+
+  constructor(ask = askForHost) {
+    this.#ask = ask;
+  }
 
   get recorded(): RecordedFiles {
     return { texts: this.#texts, errors: this.#errors, globs: this.#globs, hosts: Object.fromEntries(this.#hosts) };
   }
 
-  /** Each name is looked up once, so that all its uses in a configuration agree. */
+  /**
+   * Each name is looked up once, so that all its uses in a configuration agree. When no name server answers, the configuration
+   * is refused with the first name: the others are not waited for.
+   */
   readonly lookUp: HostLookup = (name) => {
-    const texts = this.#hosts.get(name) ?? (lookUpHost(name) ?? []).map(printIp);
+    const known = this.#hosts.get(name);
+    if (known !== undefined) return addresses(known);
+    if (this.#isRefused) return ANY_ADDRESS;
+    const found = this.#ask(name);
+    if (found === "again") this.#isRefused = true;
+    const texts = found === "again" ? [] : found.map(printIp);
     this.#hosts.set(name, texts);
     return addresses(texts);
   };
@@ -83,6 +97,9 @@ export class ReplayingReader implements ConfigurationSource {
     return this.#recorded.globs[pattern] ?? [];
   }
 }
+
+/** Stands for the addresses of a name that nobody has asked for. */
+const ANY_ADDRESS: readonly IpAddress[] = [new Uint8Array(4)];
 
 function addresses(texts: readonly string[]): readonly IpAddress[] | undefined {
   return texts.length === 0 ? undefined : texts.map((text) => parseIp(text) as IpAddress);
