@@ -17,12 +17,14 @@ const KINDS = [
   "proxy_http_version 1.1; proxy_buffering off;",
   "proxy_http_version 1.1; ignore_invalid_headers off; underscores_in_headers on; merge_slashes off;",
   "proxy_http_version 1.0; proxy_next_upstream off;",
+  "proxy_http_version 1.1; proxy_request_buffering off;",
+  "proxy_http_version 1.1; proxy_request_buffering off; proxy_buffering off; proxy_pass_trailers on;",
 ];
 const LANES_OF_A_KIND = 4;
 export const LANES = KINDS.length * LANES_OF_A_KIND;
 
 /** Every other group of lanes keeps connections to its back end, which then never closes: who comes first would be chance. */
-const isKeeping = (lane: number): boolean => (lane >> 2) % 2 === 0;
+const isKeeping = (lane: number): boolean => Math.floor(lane / KINDS.length) % 2 === 0;
 
 const CLIENT_TIMEOUT_MS = 5_000;
 const PAUSE_MS = 15;
@@ -105,7 +107,8 @@ function makeLane(closes: boolean): Lane {
     let isOver = false;
     socket.on("error", () => {});
     socket.on("end", () => {
-      if (text !== "") lane.seen.push(`unfinished: ${text.slice(0, 2000)}`);
+      // How much of a body came before its client went is chance.
+      if (text !== "") lane.seen.push(`unfinished: ${text.slice(0, text.indexOf("\r\n\r\n") + 4)}`);
       socket.end();
     });
     socket.on("data", (data) => {

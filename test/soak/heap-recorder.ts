@@ -2,7 +2,7 @@
  * Preloaded into a server's processes (`node --expose-gc --import …?FOLDER`): writes what is left on the JavaScript heap behind a collection,
  * in bytes, to FOLDER/heap-PID, again and again.
  */
-import { writeFileSync } from "node:fs";
+import { renameSync, writeFileSync } from "node:fs";
 import { getHeapStatistics } from "node:v8";
 
 const INTERVAL_MS = 1_000;
@@ -12,7 +12,10 @@ const { gc } = globalThis as { gc?: () => void };
 setInterval(() => {
   gc?.();
   try {
-    writeFileSync(`${folder}/heap-${process.pid}`, String(getHeapStatistics().used_heap_size));
+    const file = `${folder}/heap-${process.pid}`;
+    // Whoever reads sees a whole number.
+    writeFileSync(`${file}.new`, String(getHeapStatistics().used_heap_size));
+    renameSync(`${file}.new`, file);
   } catch {
     // The folder is removed before the last process has gone.
   }
