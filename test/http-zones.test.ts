@@ -4,14 +4,15 @@ import { after, before, describe, test } from "node:test";
 import { TestServer } from "./http-server.ts";
 import { BackEnd, ok } from "./support/back-end.ts";
 import { KeepAliveClient } from "./support/keep-alive-client.ts";
-import { isAlive, until } from "./support/server-process.ts";
+import { isAlive, sleep, until } from "./support/server-process.ts";
 
 function conf(
   back: string,
   zones = "limit_req_zone $arg_k zone=rate:64k rate=1r/m; limit_conn_zone $arg_k zone=conns:64k;",
 ): string {
-  return `${zones} access_log off;
+  return `${zones} limit_req_zone $arg_k zone=all:32k rate=100000r/s; access_log off;
     upstream one { zone one 64k; server ${back} max_conns=1; server ${back} max_conns=1 backup; }
+    upstream many { zone many 32k; server ${back} max_conns=8; server ${back} max_conns=8 backup; }
     upstream failing { zone one; server 127.0.0.1:1 max_fails=1 fail_timeout=1h; server ${back}; }
     server { listen 127.0.0.1:%PORT% reuseport; keepalive_timeout 1h;
       location = /pid { return 200 $pid; }
@@ -19,6 +20,7 @@ function conf(
       location = /active { return 200 "$connections_active $connections_waiting"; }
       location /rate { limit_req zone=rate; }
       location /conns { limit_conn conns 2; proxy_pass http://${back}; }
+      location /all { limit_req zone=all burst=1000 nodelay; limit_conn conns 8; proxy_pass http://many; }
       location /peer { proxy_pass http://one; add_header X-Tried $upstream_addr always; }
       location /failing { proxy_pass http://failing; add_header X-Tried $upstream_addr always; }
     }`;
@@ -130,6 +132,42 @@ describe("two workers", { timeout: 60_000 }, () => {
     assert.deepEqual(answers, [back.address, `127.0.0.1:1, ${back.address}`].sort());
     for (let i = 0; i < 4; i++)
       assert.equal(await tried(second), back.address, "the other worker knows of the failure");
+  });
+
+  test("workers that are killed again and again under load leave neither locks nor counts behind", async () => {
+    let isOver = false;
+    let served = 0;
+    const load = async (): Promise<void> => {
+      for (let n = 0; !isOver; n++) {
+        const one = await KeepAliveClient.connect(server.port).catch(() => undefined);
+        for (; one !== undefined && !isOver; n++) {
+          const answer = await one.get(`/all?k=${n % 100}`).catch(() => undefined);
+          if (answer === undefined) break;
+          if (answer.status === 200) served++;
+        }
+        one?.close();
+        await sleep(10);
+      }
+    };
+    const loads = Array.from({ length: 8 }, load);
+    for (let kills = 0; kills < 6; kills++) {
+      const pid = await pidOf(await client());
+      const before = served;
+      await until(() => served > before + 20, "requests are served");
+      await kill(pid);
+    }
+    isOver = true;
+    await Promise.all(loads);
+    const pid = await pidOf(await client());
+    for (const one of [await client({ pid }), await client({ not: pid })]) {
+      // All of the connections of the upstream and of the key are to be had.
+      const held = await Promise.all(Array.from({ length: 8 }, () => client()));
+      for (const other of held) other.send("/all?k=1&slow");
+      await until(async () => (await one.get("/all?k=1")).status === 503, "the key has its eight");
+      assert.equal((await one.get("/all?k=2")).status, 200);
+      for (const other of held) other.close();
+      await until(async () => (await one.get("/all?k=1")).status === 200, "they are free again");
+    }
   });
 
   test("a zone whose key would change is refused at a reload, one with another size begins anew", async () => {
