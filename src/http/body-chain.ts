@@ -153,6 +153,14 @@ export class BodyChain {
 
   /** From one filter to the end of the chain. `isBehind`: behind the postponement already. */
   private run(from: number, chunks: readonly Chunk[], mark: Mark, isBehind: boolean): void {
+    const { connection } = this.request;
+    const { filtering } = connection;
+    connection.filtering = true;
+    this.filter(from, chunks, mark, isBehind);
+    connection.filtering = filtering;
+  }
+
+  private filter(from: number, chunks: readonly Chunk[], mark: Mark, isBehind: boolean): void {
     const { filters, request, postponeAt } = this;
     let passed = chunks;
     let passedMark = mark;

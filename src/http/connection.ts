@@ -92,6 +92,8 @@ export class Connection extends ConnectionOutput implements StreamOwner {
   private linger: Linger | undefined = undefined;
   /** The subrequest on whose behalf things happen, for the log. */
   speaker: Request | undefined = undefined;
+  /** Filters of the answer are at work further up in the call: they go on by themselves. */
+  filtering = false;
   /** Requests that go on when what runs now has returned. */
   private posted: Request[] | undefined = undefined;
   private runningPosted = false;
@@ -404,9 +406,11 @@ export class Connection extends ConnectionOutput implements StreamOwner {
 
   /** Every way into this connection ends here: composed bytes go out, and an ended connection is closed. */
   flush(): void {
-    this.runPosted();
-    this.flushOutput(false);
-    if (this.queue !== undefined && this.request !== undefined && this.request.limitRate > 0) this.pump();
+    do {
+      this.runPosted();
+      this.flushOutput(false);
+      if (this.queue !== undefined && this.request !== undefined && this.request.limitRate > 0) this.pump();
+    } while (this.posted !== undefined && !this.runningPosted);
     if (this.state === DRAINING && this.queue === undefined) this.closeNow();
   }
 
@@ -416,10 +420,20 @@ export class Connection extends ConnectionOutput implements StreamOwner {
     if (this.state === BODY && request !== undefined && !this.bodyPaused)
       this.worker.timers.arm(this, request.location.core.client_body_timeout);
     this.proceed();
+    this.sendLimited();
+  }
+
+  /** Under a limited rate everything goes through the queue: what was put there behind the last flush is sent in a later turn. */
+  private sendLimited(): void {
+    const { request } = this;
+    if (this.queue === undefined || request === undefined || request.limitRate <= 0 || request.pausedUntilMs > 0)
+      return;
+    this.worker.ports.reactor.defer(() => this.continueSending());
   }
 
   /** The client has taken everything that was sent. */
   private goOn(request: Request): void {
+    if (this.filtering) return;
     if (request.chain !== undefined || request.children !== undefined) resumeAnswer(request);
     else if (request.answerEnded) this.finish(request);
     else request.exchange?.onClientDrained();
@@ -486,6 +500,7 @@ export class Connection extends ConnectionOutput implements StreamOwner {
     this.runningPosted = false;
     this.posted = undefined;
     this.proceed();
+    this.sendLimited();
   }
 
   /** A subrequest is over. */
