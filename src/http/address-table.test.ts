@@ -52,11 +52,17 @@ test("100,000 networks are built and found", () => {
     assert.equal(big.find(ip(`${address}127`)), networks[i]);
     assert.equal(big.find(ip(`${address}128`)), undefined);
   }
+  assert.equal(big.find(ip("0.0.0.0")), undefined);
+  assert.equal(big.find(ip("255.255.255.255")), undefined);
 });
 
 test("an empty table has nothing", () => {
   assert.equal(new AddressTable<string>(4, []).find(ip("192.0.2.1")), undefined);
 });
+
+const FILLING = Array.from({ length: 2000 }, (_, i) =>
+  rangeOf(parseCidr(`60.4.${i >> 5}.${(i & 31) * 8}`) as Cidr, "x"),
+);
 
 test("a table of random networks finds what a search through all of them finds", () => {
   const address = fc.uint8Array({ minLength: 4, maxLength: 4 }).map((bytes) => bytes.map((byte) => byte & 0xc3));
@@ -68,10 +74,11 @@ test("a table of random networks finds what a search through all of them finds",
   fc.assert(
     fc.property(fc.array(network, { maxLength: 30 }), fc.array(address, { maxLength: 20 }), (networks, addresses) => {
       const unique = new Map(networks.map((one) => [`${one.address.join(".")}/${one.prefixLength}`, one]));
-      const built = new AddressTable(
-        4,
-        [...unique].map(([name, one]) => rangeOf(one, name)),
-      );
+      // Enough of them elsewhere make it a large table.
+      const built = new AddressTable(4, [
+        ...[...unique].map(([name, one]) => rangeOf(one, name)),
+        ...(networks.length % 2 === 0 ? [] : FILLING),
+      ]);
       for (const one of [...addresses, ...networks.map(({ address: first }) => first)]) {
         let best: string | undefined;
         let longest = -1;

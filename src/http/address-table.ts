@@ -1,6 +1,6 @@
 /**
- * Values by address, sorted once and then asked often: 100,000 networks take a fraction of a second to build and 17 steps to
- * ask. Stands where nginx has a radix tree (ngx_radix_tree.c) and the geo module its ranges.
+ * Values by address, sorted once and then asked often: 100,000 networks take a fraction of a second to build and a few steps
+ * to ask. Stands where nginx has a radix tree (ngx_radix_tree.c) and the geo module its ranges.
  */
 import { type Bytes, latin1 } from "../base/bytes.ts";
 import type { Cidr } from "./networks.ts";
@@ -34,6 +34,8 @@ export class AddressTable<T> {
   /** Where the value changes, ascending; what is before the first one has none. */
   private readonly starts: Uint32Array;
   private readonly values: readonly (T | undefined)[];
+  /** Of a large table of IPv4 addresses: by the upper 16 bits of an address, how many entries start below them. */
+  private readonly index: Uint32Array | undefined;
 
   /** `sizeBytes` of an address. The ranges lie inside each other or apart; the innermost one holds. */
   constructor(sizeBytes: 4 | 16, ranges: readonly AddressRange<T>[]) {
@@ -75,12 +77,19 @@ export class AddressTable<T> {
         this.starts[word] = ((this.starts[word] as number) << 8) | text.charCodeAt(j);
       }
     });
+    this.index = sizeBytes === 4 && values.length > INDEXED_ENTRIES ? indexOf(this.starts) : undefined;
   }
 
   /** The value of an address, undefined without one. */
   find(ip: Bytes): T | undefined {
+    const { index } = this;
     let low = 0;
     let high = this.values.length;
+    if (index !== undefined) {
+      const upper = ((ip[0] as number) << 8) | (ip[1] as number);
+      low = index[upper] as number;
+      high = index[upper + 1] as number;
+    }
     while (low < high) {
       const middle = (low + high) >>> 1;
       if (this.isBehind(middle, ip)) high = middle;
@@ -105,6 +114,20 @@ export class AddressTable<T> {
     }
     return false;
   }
+}
+
+/** From so many entries on 256 KB are worth a dozen steps. */
+const INDEXED_ENTRIES = 1024;
+const UPPER_HALVES = 0x10000;
+
+function indexOf(starts: Uint32Array): Uint32Array {
+  const index = new Uint32Array(UPPER_HALVES + 1);
+  let below = 0;
+  for (let upper = 0; upper <= UPPER_HALVES; upper++) {
+    while (below < starts.length && (starts[below] as number) < upper * UPPER_HALVES) below++;
+    index[upper] = below;
+  }
+  return index;
 }
 
 /** The text of the next address; undefined behind the last one. */

@@ -34,12 +34,14 @@ function exact(text: string): HostKey {
   return { kind: "exact", text, ownName: undefined, conflicts: [`=${text}`] };
 }
 
-const CAPITALS = /[A-Z]/;
-const CAPITALS_ALL = /[A-Z]+/g;
+const BEYOND_ASCII = /[\x80-\xff]/;
+const CAPITALS = /[A-Z]+/g;
 
-/** In lower case, but for what is no ASCII: bytes are no letters. */
+/** In lower case, but for what is no ASCII: bytes are no letters. The engine's own function, where it serves, is the fastest. */
 export function lowerAscii(text: string): string {
-  return CAPITALS.test(text) ? text.replace(CAPITALS_ALL, (letters) => letters.toLowerCase()) : text;
+  const lower = text.toLowerCase();
+  if (lower === text || !BEYOND_ASCII.test(text)) return lower;
+  return text.replace(CAPITALS, (letters) => letters.toLowerCase());
 }
 
 export class HostTable<T> {
