@@ -1,6 +1,6 @@
 /** Access logs: formats, escaping, conditions, buffers, variables in names, rotation. */
 import assert from "node:assert/strict";
-import { existsSync, readFileSync, renameSync } from "node:fs";
+import { existsSync, readFileSync, readlinkSync, renameSync } from "node:fs";
 import path from "node:path";
 import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -182,5 +182,17 @@ test("a log may be compressed, a member of a gzip file for each buffer", async (
     assert.equal(read("b.gz"), `1 ${long}\n2 ${long}\n3 ${long}\n4 ${long.repeat(5)}\n`);
   } finally {
     await server.stop();
+  }
+});
+
+test("standard error stays where it was when a location's error log goes there", async () => {
+  const start = (log: string): Promise<TestServer> =>
+    TestServer.start(`server { listen 127.0.0.1:%PORT%; location /x { error_log ${log}; return 204; } }`);
+  const [there, elsewhere] = await Promise.all([start("stderr"), start("%DIR%/logs/x.log")]);
+  try {
+    assert.match(readlinkSync(`/proc/${there.pid}/fd/2`), /^(pipe|socket):/);
+    assert.match(readlinkSync(`/proc/${elsewhere.pid}/fd/2`), /\/logs\/error.log$/);
+  } finally {
+    await Promise.all([there.stop(), elsewhere.stop()]);
   }
 });

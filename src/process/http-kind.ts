@@ -42,6 +42,10 @@ function logFiles(scope: Scope): readonly string[] {
   return [...errors, ...(isUsed ? accessLogFiles(scope) : []), ...scope.children.flatMap(logFiles)];
 }
 
+function usesStandardError(scope: Scope): boolean {
+  return scope.conf(core).error_log.some(({ kind }) => kind === "stderr") || scope.children.some(usesStandardError);
+}
+
 /** Folders of temporary files of a scope and all inside it. */
 function temporaryFolders(scope: Scope): readonly string[] {
   const own = [scope.conf(core).client_body_temp_path, scope.conf(proxy).proxy_temp_path];
@@ -109,6 +113,7 @@ export function httpKind(): ServiceKind {
         logFiles: [...new Set(logFiles(plan.http))],
         folders: [...new Set(temporaryFolders(plan.http))],
         sharedUpstreams: sharedUpstreams(plan.http),
+        usesStandardError: usesStandardError(plan.http),
       };
     },
     create(main, ports) {

@@ -207,8 +207,8 @@ export class NginxServer {
   }
 }
 
-function hasStandardError({ logTargets }: NginxConfiguration): boolean {
-  return logTargets.some((target) => target.kind === "stderr");
+function hasStandardError({ logTargets, plans }: NginxConfiguration): boolean {
+  return logTargets.some((target) => target.kind === "stderr") || plans.some((plan) => plan.usesStandardError);
 }
 
 /** What nginx tells of itself and its system when it starts. */

@@ -42,6 +42,8 @@ export interface ServicePlan {
   readonly listens: readonly ListenSpec[];
   /** Absolute paths of files that workers append to: created, and given to the workers' user, before they lose root. */
   readonly logFiles: readonly string[];
+  /** An error log of the service goes to standard error, which must not lead elsewhere then. */
+  readonly usesStandardError?: boolean;
   /** Absolute paths of folders for temporary files: made, and given to the workers' user. */
   readonly folders?: readonly string[];
   /** Upstreams that VRRP can follow: those whose workers share what they know. */
