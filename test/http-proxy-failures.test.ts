@@ -99,6 +99,9 @@ const FAILURES: Readonly<Record<string, Failure>> = {
   },
 };
 
+/** Requests for `/dies-when-kept` by connection. */
+const lent = new Map<number, number>();
+
 const FINE: Readonly<Record<string, (seen: Seen) => Reply>> = {
   "/fine": () => ok("fine"),
   "/excess": () => `${HEAD}0123456789excess`,
@@ -124,6 +127,13 @@ const FINE: Readonly<Record<string, (seen: Seen) => Reply>> = {
   },
   "/slow-client": () => ok("x".repeat(20_000_000)),
   "/wait": () => () => {},
+  "/says-close": () => ok("fine", "Connection: close"),
+  "/http-1.0": () => "HTTP/1.0 200 OK\r\nContent-Length: 4\r\n\r\nfine",
+  "/dies-when-kept": ({ connection }) => {
+    const count = (lent.get(connection) ?? 0) + 1;
+    lent.set(connection, count);
+    return count === 1 ? ok("fine") : (socket) => socket.destroy();
+  },
 };
 
 const name = (seen: Seen): string => /^\S+ ([^ ?]*)/.exec(seen.text)?.[1] ?? "";
@@ -148,12 +158,18 @@ describe("a proxied request when things go wrong", { timeout: 90_000 }, () => {
       `log_format up '$request_method $uri|$status|$upstream_status|$upstream_addr|$body_bytes_sent'; access_log logs/up.log up;
       upstream one { server ${first.address} max_fails=0; }
       upstream two { server ${first.address} max_fails=0; server ${second.address} backup; }
+      upstream strict { server ${first.address}; server ${second.address} backup; }
+      upstream lenient { server ${first.address}; server ${second.address} backup; }
       server { listen 127.0.0.1:%PORT%; proxy_read_timeout 300ms; proxy_buffering off;
         location / { proxy_pass http://one; }
         location /slow-body { proxy_pass http://one; proxy_read_timeout 700ms; }
         location /two/ { proxy_pass http://two/; }
         location /any/ { proxy_pass http://two/; proxy_next_upstream error timeout http_404 http_403 http_429 http_500 http_502 http_503 http_504; }
         location /all/ { proxy_pass http://two/; proxy_next_upstream error timeout http_500 non_idempotent; }
+        location /strict/ { proxy_pass http://strict/; proxy_next_upstream http_500; }
+        location /lenient/ { proxy_pass http://lenient/; proxy_next_upstream http_404 http_403; }
+        location /once/ { proxy_pass http://two/; proxy_next_upstream_tries 1; }
+        location /in-time/ { proxy_pass http://two/; proxy_next_upstream_timeout 200ms; proxy_read_timeout 350ms; }
         location /none/ { proxy_pass http://two/; proxy_next_upstream off; }
         location /buffered/ { proxy_pass http://one/; proxy_buffering on; proxy_read_timeout 700ms; }
         location /patient/ { proxy_pass http://one/; proxy_ignore_client_abort on; proxy_read_timeout 2s; }
@@ -210,6 +226,39 @@ describe("a proxied request when things go wrong", { timeout: 90_000 }, () => {
     }
     assert.match(await ask("/any/status-501"), /first$/);
     await logged("up.log", /GET \/any\/status-404\|200\|404, 200\|/);
+  });
+
+  test("a status that leads on is a failure of its server, but for 403 and 404", async () => {
+    for (let i = 0; i < 2; i++) assert.match(await ask("/lenient/status-404"), /second$/);
+    await logged("up.log", /(?:GET \/lenient\/status-404\|200\|404, 200\|.*\n){2}/);
+    for (let i = 0; i < 2; i++) assert.match(await ask("/strict/status-500"), /second$/);
+    await logged("up.log", /GET \/strict\/status-500\|200\|500, 200\|.*\nGET \/strict\/status-500\|200\|200\|/);
+    await logged("error.log", /upstream server temporarily disabled/);
+  });
+
+  test("no more servers are asked than proxy_next_upstream_tries and proxy_next_upstream_timeout allow", async () => {
+    assert.match(await ask("/once/end-at-once"), BAD_GATEWAY);
+    assert.match(await ask("/in-time/silence"), TIME_OUT);
+    assert.match(await ask("/in-time/end-at-once"), /second$/);
+  });
+
+  test("a kept connection that dies under a request costs nothing if the request may be repeated", async () => {
+    assert.match(await ask("/dies-when-kept"), /fine$/);
+    assert.match(await ask("/dies-when-kept"), /^HTTP\/1\.1 200 OK[\s\S]*fine$/);
+    await logged("up.log", /GET \/dies-when-kept\|200\|502, 200\|/);
+    assert.match(await ask("/dies-when-kept", { method: "POST", body: "x" }), BAD_GATEWAY);
+  });
+
+  test("a connection is kept only when the answer says nothing against it", async () => {
+    for (const path of ["/says-close", "/http-1.0"]) {
+      assert.match(await ask(path), /fine$/);
+      const { connections } = first;
+      assert.match(await ask("/fine"), /fine$/);
+      assert.equal(first.connections, connections + 1, path);
+    }
+    const { connections } = first;
+    assert.match(await ask("/fine"), /fine$/);
+    assert.equal(first.connections, connections);
   });
 
   test("what comes behind a whole answer is cut, and its connection is not used again", async () => {

@@ -10,7 +10,6 @@ import * as wire from "../wire/http1/response-head.ts";
 import type { Request } from "./request.ts";
 import {
   IGNORE_X_ACCEL_BUFFERING,
-  IGNORE_X_ACCEL_CHARSET,
   IGNORE_X_ACCEL_LIMIT_RATE,
   IGNORE_X_ACCEL_REDIRECT,
   type UpstreamRules,
@@ -170,18 +169,17 @@ function applyEffect(
   facts: AnswerFacts,
   rules: UpstreamRules,
 ): void {
-  if (field < wire.X_ACCEL_LIMIT_RATE_FIELD || field > wire.X_ACCEL_CHARSET_FIELD) return;
+  if (field < wire.X_ACCEL_LIMIT_RATE_FIELD || field > wire.X_ACCEL_BUFFERING_FIELD) return;
   const value = head.value(index);
   const { ignoredHeaders: ignored } = rules;
   if (field === wire.X_ACCEL_LIMIT_RATE_FIELD) {
     const rate = parseNumber(value);
     if ((ignored & IGNORE_X_ACCEL_LIMIT_RATE) === 0 && rate !== undefined) request.limitRate = rate;
-  } else if (field === wire.X_ACCEL_BUFFERING_FIELD) {
-    if ((ignored & IGNORE_X_ACCEL_BUFFERING) !== 0) return;
+  } else if ((ignored & IGNORE_X_ACCEL_BUFFERING) === 0) {
     const word = value.toLowerCase();
     if (word === "no") facts.buffering = 0;
     else if (word === "yes") facts.buffering = 1;
-  } else if ((ignored & IGNORE_X_ACCEL_CHARSET) === 0) request.charset = value;
+  }
 }
 
 function copyLine(

@@ -40,6 +40,7 @@ function filter(request: Request): number {
   const none = head.knownValue(IF_NONE_MATCH);
   if (none !== undefined && !etagListed(none, request.etag, true)) return OK;
   request.status = 304;
+  request.statusText = "";
   request.contentType = "";
   request.charset = "";
   request.answerLength = -1;

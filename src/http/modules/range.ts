@@ -80,9 +80,11 @@ function filter(request: Request): number {
     request.addHeader("Content-Range", `bytes */${request.answerLength}`);
     request.answerLength = -1;
     request.status = 416;
+    request.statusText = "";
     return 416;
   }
   request.status = 206;
+  request.statusText = "";
   if (ranges.length === 1) singlePart(request, ranges[0] as ByteRange);
   else multiPart(request, ranges);
   return OK;
