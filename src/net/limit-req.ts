@@ -151,8 +151,9 @@ function elapsedSince(last: number, now: number): number {
 export function openTable(zone: Zone, valueWords: number, seed: number): SharedTable {
   const words = zone.find("table") ?? zone.region("table", zone.freeWords);
   if (words === undefined) throw new RangeError(`no memory in shared memory zone "${zone.name}"`);
-  zone.lock.acquire();
+  const isDoubtful = zone.lock.acquire();
   const table = new SharedTable(words, valueWords, seed);
+  if (isDoubtful) table.repair();
   zone.lock.release();
   return table;
 }
