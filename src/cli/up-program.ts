@@ -55,7 +55,8 @@ export class UpProgram {
     // Both files are read before anything runs: half a node is worse than none.
     const keepalived = this.#loadKeepalived();
     const nginx = this.#request.nginx === undefined ? undefined : this.#loadNginx(this.#request.nginx);
-    const isUsable = keepalived?.isUsable !== false && this.#areUpstreamsKnown(keepalived, nginx?.configuration);
+    const areKnown = this.#areUpstreamsKnown(keepalived, nginx?.configuration);
+    const isUsable = keepalived?.isUsable !== false && areKnown;
     if (!isUsable) printError(`tandem: ${this.#request.keepalived?.file} cannot be used`);
     if (!isUsable || (this.#request.nginx !== undefined && nginx === undefined)) return 1;
     this.#listenToSignals();
