@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { localGroup, PEER_DEFAULTS } from "./peers.ts";
-import { LearnedSessions, stickyCookie } from "./sticky.ts";
+import { stickyCookie } from "./sticky.ts";
 
 const PLAIN = { name: "srv", expires: undefined, httpOnly: false, secure: false, path: "" };
 
@@ -28,29 +28,4 @@ test("the cookie carries its attributes in nginx's order", () => {
   );
   assert.match(stickyCookie({ ...PLAIN, expires: 1 }, "a", "", "", 2_200_000_000_000), /-2039 /);
   assert.match(stickyCookie(PLAIN, "a", "", "whatever", 0), /; samesite=strict$/);
-});
-
-test("a session is learned from the answer that creates it, follows its peer, and is forgotten when idle", () => {
-  const sessions = new LearnedSessions(1000, 10);
-  sessions.learn("", "s1", "peer1", 0);
-  assert.equal(sessions.find("s1"), undefined, "a request alone creates nothing");
-  sessions.learn("s1", "", "peer1", 0);
-  assert.equal(sessions.find("s1"), "peer1");
-  sessions.learn("", "s1", "peer2", 500);
-  assert.equal(sessions.find("s1"), "peer2");
-  assert.equal(sessions.expire(1400), 100);
-  assert.equal(sessions.expire(1500), undefined);
-  assert.equal(sessions.find("s1"), undefined);
-});
-
-test("a full table drops the session that was idle longest", () => {
-  const sessions = new LearnedSessions(1000, 2);
-  sessions.learn("a", "", "p", 0);
-  sessions.learn("b", "", "p", 1);
-  sessions.learn("a", "", "p", 2);
-  sessions.learn("c", "", "p", 3);
-  assert.deepEqual(
-    [sessions.find("a"), sessions.find("b"), sessions.find("c"), sessions.size],
-    ["p", undefined, "p", 2],
-  );
 });

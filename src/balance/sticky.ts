@@ -1,9 +1,4 @@
-/**
- * Sessions that stay with their peer: the cookie that carries the peer's name, and the table of sessions that were learned
- * from answers. nginx: ngx_http_upstream_sticky_module.
- */
-import { fromLatin1 } from "../base/bytes.ts";
-import { md5Hex } from "../base/hash-md5.ts";
+/** The cookie that ties a client to its peer. nginx: ngx_http_upstream_sticky_module. */
 
 /** `sticky cookie NAME …`. */
 export interface StickyCookieSettings {
@@ -54,63 +49,4 @@ function cookieDate(seconds: number): string {
     string,
   ];
   return `${day} ${date}-${month}-${Number(year) > 2037 ? year : year.slice(2)} ${time} GMT`;
-}
-
-/** Sessions that were seen: whom each belongs to. Bounded; the one that was idle longest makes room. */
-export class LearnedSessions {
-  private readonly timeoutMs: number;
-  private readonly limit: number;
-  /** In the order of last use: a Map remembers the order of insertion. Keys are digests, so that all cost the same. */
-  private readonly sessions = new Map<string, { sid: string; lastMs: number }>();
-
-  /** `limit`: as many sessions as the zone has room for, at least 1. */
-  constructor(timeoutMs: number, limit: number) {
-    this.timeoutMs = timeoutMs;
-    this.limit = limit;
-  }
-
-  get size(): number {
-    return this.sessions.size;
-  }
-
-  /** The sid to ask for, or undefined for an unknown session. Looking does not keep a session alive; using it (`learn`) does. */
-  find(session: string): string | undefined {
-    return this.sessions.get(digest(session))?.sid;
-  }
-
-  /**
-   * An answer has come from the peer of `sid`. `created`: the session that the answer began, "" for none; `looked`: the one that
-   * the request named. A session that is known follows the peer that served it; only `created` makes a new one.
-   */
-  learn(created: string, looked: string, sid: string, nowMs: number): void {
-    const session = created !== "" ? created : looked;
-    if (session === "") return;
-    const key = digest(session);
-    if (!this.sessions.delete(key)) {
-      if (created === "") return;
-      if (this.sessions.size >= this.limit) this.dropOldest();
-    }
-    this.sessions.set(key, { sid, lastMs: nowMs });
-  }
-
-  /** Drops what has been idle for the timeout; returns the ms after which to come again, undefined when there is nothing left. */
-  expire(nowMs: number): number | undefined {
-    for (const [key, { lastMs }] of this.sessions) {
-      const left = lastMs + this.timeoutMs - nowMs;
-      if (left > 0) return left;
-      this.sessions.delete(key);
-    }
-    return undefined;
-  }
-
-  private dropOldest(): void {
-    for (const key of this.sessions.keys()) {
-      this.sessions.delete(key);
-      return;
-    }
-  }
-}
-
-function digest(session: string): string {
-  return md5Hex(fromLatin1(session));
 }

@@ -2,7 +2,9 @@
  * Sessions that stay with their peer, as a request sees them: who it asks for, the cookie it is given, what is learned from its
  * answer. nginx: ngx_http_upstream_sticky_module.
  */
-import { type LearnedSessions, type StickyCookieSettings, stickyCookie } from "../balance/sticky.ts";
+import type { Group } from "../balance/peers.ts";
+import { digestOf, type LearnedSessions } from "../balance/sessions.ts";
+import { type StickyCookieSettings, stickyCookie } from "../balance/sticky.ts";
 import type { Clock } from "../base/clock.ts";
 import { Timer, type Timers } from "../net/timers.ts";
 import type { Request } from "./request.ts";
@@ -36,6 +38,9 @@ export class Sticky {
   private readonly timers: Timers;
   private readonly clock: Clock;
   private readonly expiry: Timer;
+  /** Sids of the peers by digest, as of `generation`. */
+  private readonly sids = new Map<string, string>();
+  private generation = 0;
 
   /** `lookups`: where a request names its session or its peer; the first that is not empty counts. */
   constructor(
@@ -49,6 +54,8 @@ export class Sticky {
     this.lookups = lookups;
     this.cookie = cookie;
     this.learned = learned;
+    // Sessions may be there from before a reload.
+    if (learned !== undefined) this.timers.arm(this.expiry, 0);
     this.learnsFromHeader = learned?.afterHeader === true;
   }
 
@@ -58,9 +65,22 @@ export class Sticky {
   }
 
   /** The peer to ask the balancer for; undefined leaves it the choice. */
-  hintOf(id: string): string | undefined {
-    if (id === "") return undefined;
-    return this.learned === undefined ? id : this.learned.sessions.find(id);
+  hintOf(id: string, group: Group): string | undefined {
+    if (id === "" || this.learned === undefined) return id === "" ? undefined : id;
+    const digest = this.learned.sessions.find(id);
+    return digest === undefined ? undefined : this.sidOf(digest, group);
+  }
+
+  /** The sid of a digest: sessions keep no more of a peer, since memory that is shared has no room for texts. */
+  private sidOf(digest: string, group: Group): string | undefined {
+    if (this.generation !== group.generation || this.sids.size === 0) {
+      this.generation = group.generation;
+      this.sids.clear();
+      for (const peers of group.backup === undefined ? [group.primary] : [group.primary, group.backup]) {
+        for (let index = 0; index < peers.count; index++) this.sids.set(digestOf(peers.sid(index)), peers.sid(index));
+      }
+    }
+    return this.sids.get(digest);
   }
 
   /** Ties the client to the peer that was chosen. `line`: of the cookie that an earlier choice has set, or -1. Returns the line. */

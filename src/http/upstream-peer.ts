@@ -259,7 +259,7 @@ export abstract class PeerSide extends Timed implements PeerUser, UploadUser {
     this.paused = false;
     this.forgetHead();
     if (this.unsent.length > 0) this.unsent.length = 0;
-    if (upstream.sticky !== undefined) pick.hint = upstream.sticky.hintOf(this.stickyId);
+    if (upstream.sticky !== undefined) pick.hint = upstream.sticky.hintOf(this.stickyId, upstream.balancer.group);
     if (!upstream.balancer.next(pick, now)) {
       this.peerName = upstream.name;
       this.endpoint = undefined;

@@ -1,18 +1,17 @@
 /** `sticky`: sessions that stay with their server. nginx: ngx_http_upstream_sticky_module. */
-import { LearnedSessions, SAME_SITE, type StickyCookieSettings } from "../../balance/sticky.ts";
+import { LearnedSessions } from "../../balance/sessions.ts";
+import { SAME_SITE, type StickyCookieSettings } from "../../balance/sticky.ts";
 import type { Use } from "../../conf/slot.ts";
 import { raw } from "../../conf/slots.ts";
 import { constantOf, type Template } from "../../conf/template.ts";
 import { parseMsec, parseSec, parseSize } from "../../conf/units.ts";
+import { MIN_ZONE_BYTES } from "../../conf/zones.ts";
 import { httpModule, type Place } from "../module.ts";
 import { Sticky } from "../sticky.ts";
 
-/** A page of nginx's shared memory; a zone has at least eight. */
-const PAGE_BYTES = 4096;
-const MIN_PAGES = 8;
-/** Pages that nginx' bookkeeping takes, and sessions in each of the others: 32k hold about 200, 1m about 8000. */
-const SPENT_PAGES = 2;
-const SESSIONS_A_PAGE = 32;
+/** What its zones are declared for. */
+const PURPOSE = "sticky";
+const SEED_BYTES = 4;
 const STANDARD_TIMEOUT_MS = 600_000;
 
 interface CookieLine {
@@ -33,7 +32,6 @@ interface LearnLine {
   readonly lookups: readonly string[];
   readonly creates: readonly string[];
   readonly zone: string;
-  readonly sessions: number;
   readonly timeoutMs: number;
   readonly afterHeader: boolean;
 }
@@ -113,22 +111,21 @@ function parseCookie(use: Use): CookieLine | undefined {
   };
 }
 
-/** `zone=name:size` as a name and the sessions that fit. */
-function parseZone(use: Use, text: string): { readonly zone: string; readonly sessions: number } | undefined {
+/** The name in `zone=name:size`, which is declared. */
+function parseZone(use: Use, text: string): string | undefined {
   const colon = text.indexOf(":");
   if (colon < 0) return use.invalid("zone size is not specified");
   if (colon === 0) return use.invalid("zone name is not specified");
   const size = parseSize(text.slice(colon + 1));
   if (size === undefined) return use.invalid("invalid zone size");
-  const pages = Math.floor(size / PAGE_BYTES);
-  if (pages < MIN_PAGES) return use.invalid("zone is too small");
-  return { zone: text.slice(0, colon), sessions: (pages - SPENT_PAGES) * SESSIONS_A_PAGE };
+  if (size < MIN_ZONE_BYTES) return use.invalid("zone is too small");
+  return use.zone(text.slice(0, colon), size, PURPOSE)?.name;
 }
 
 function parseLearn(use: Use): LearnLine | undefined {
   const lookups: string[] = [];
   const creates: string[] = [];
-  let zone: ReturnType<typeof parseZone>;
+  let zone: string | undefined;
   let timeoutMs: number | undefined;
   let afterHeader = false;
   for (const text of use.args.slice(1)) {
@@ -154,7 +151,7 @@ function parseLearn(use: Use): LearnLine | undefined {
   if (lookups.length === 0) return use.invalid('"lookup" parameter is not specified');
   if (creates.length === 0) return use.invalid('"create" parameter is not specified');
   if (zone === undefined) return use.invalid('"zone" parameter is not specified');
-  return { kind: "learn", lookups, creates, ...zone, timeoutMs: timeoutMs ?? STANDARD_TIMEOUT_MS, afterHeader };
+  return { kind: "learn", lookups, creates, zone, timeoutMs: timeoutMs ?? STANDARD_TIMEOUT_MS, afterHeader };
 }
 
 const directives = {
@@ -180,7 +177,8 @@ function build(line: StickyLine, place: Place): Sticky {
     return new Sticky(worker, [(request) => request.cookie(settings.name)], { cookie });
   }
   const { creates, afterHeader, timeoutMs } = line;
-  const sessions = new LearnedSessions(timeoutMs, line.sessions);
+  const seed = worker.ports.random(SEED_BYTES).reduce((sum, byte) => sum * 256 + byte, 0);
+  const sessions = new LearnedSessions(worker.ports.shared.zone(line.zone), timeoutMs, seed);
   return new Sticky(worker, getters(line.lookups), {
     learned: { creates: getters(creates), afterHeader, sessions, timeoutMs },
   });
