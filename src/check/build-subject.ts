@@ -12,7 +12,8 @@ import { type CheckedNode, type CheckedScript, pairInstances, type Subject, scri
 
 /** The files of a check. */
 export interface CheckRequest {
-  readonly keepalived: string;
+  /** undefined: a web server that is no part of a pair. */
+  readonly keepalived: string | undefined;
   readonly nginx: string | undefined;
   readonly peerKeepalived: string | undefined;
   readonly peerNginx: string | undefined;
@@ -34,7 +35,10 @@ export function buildSubject(request: CheckRequest, ports: CheckPorts): Subject 
   const texts = new Map<string, string>();
   const nginx = request.nginx === undefined ? undefined : loadNginx(request.nginx, ports, texts);
   const peerNginx = request.peerNginx === undefined ? nginx : loadNginx(request.peerNginx, ports, texts);
-  const node = loadNode(request.keepalived, request.configId, nginx, reader, texts);
+  const node =
+    request.keepalived === undefined
+      ? webServer(nginx)
+      : loadNode(request.keepalived, request.configId, nginx, reader, texts);
   const peer =
     request.peerKeepalived === undefined
       ? undefined
@@ -61,6 +65,12 @@ function loadNginx(file: string, { reader, bindNginx }: CheckPorts, texts: Map<s
   // The tree is made of byte strings.
   for (const one of sourcesOf(source)) texts.set(one.file, utf8(fromLatin1(one.text ?? "")));
   return viewNginx(source, bindNginx?.(source) ?? []);
+}
+
+/** A node that no keepalived runs on. */
+function webServer(nginx: NginxView | undefined): CheckedNode {
+  const { config } = loadKeepalived("", { reader: { read: () => new Uint8Array(0), glob: () => [] }, configId: "" });
+  return { label: "", file: "", config, diagnostics: [], isUnread: false, scripts: [], nginx };
 }
 
 function loadNode(

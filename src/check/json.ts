@@ -17,7 +17,7 @@ export function printJson(
     exitStatus,
     nodes: nodesOf(subject).map(({ label, file, nginx, scripts }) => ({
       label,
-      file,
+      file: file === "" ? null : file,
       nginx: nginx?.file ?? null,
       scripts: scripts.map(({ script, path, source }) => ({ name: script.name, path, read: source ?? null })),
     })),

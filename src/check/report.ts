@@ -140,7 +140,7 @@ class Printer {
     });
     const files = nodesOf(subject).flatMap(({ file, nginx, scripts }) => [
       ...(nginx === undefined ? [] : [nginx.file]),
-      file,
+      ...(file === "" ? [] : [file]),
       ...scripts.flatMap(({ source }) => source ?? []),
     ]);
     this.#lines.push("", ...this.#wrap(`${counts.join(", ")}. Read: ${[...new Set(files)].join(", ")}.`, ""));

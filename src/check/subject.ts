@@ -45,6 +45,7 @@ export interface Result {
 export interface CheckedNode {
   /** What people call it: `router_id`, else the file. */
   readonly label: string;
+  /** Its keepalived.conf; "" without. */
   readonly file: string;
   readonly config: KeepalivedConfig;
   readonly diagnostics: readonly Diagnostic[];

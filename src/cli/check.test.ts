@@ -41,12 +41,22 @@ test("on this machine firewall, interfaces and paths are looked at without faili
 
 test("files that can't be read, and wrong options, end with 3", () => {
   assert.equal(check("/no/such/file").status, 3);
-  assert.equal(check(tutorial("nginx.conf")).status, 3);
+  assert.equal(check().status, 3);
+  assert.equal(check(tutorial("nginx.conf"), "--peer", tutorial("keepalived-backup.conf")).status, 3);
   assert.equal(check("--nonsense").status, 3);
   assert.match(
     check(tutorial("keepalived-master.conf"), "--peer", "/no/such").stderr,
     /Config files missing '\/no\/such'/,
   );
+});
+
+test("an nginx.conf alone is checked, and nothing is said of a pair", () => {
+  const { status, stdout } = check(path.join("examples", "web-application", "nginx.conf"), "--offline");
+  assert.equal(status, 0, stdout);
+  assert.match(stdout, /Nothing was found that breaks this\./);
+  assert.doesNotMatch(stdout, /pair|address|keepalived/);
+  const json = JSON.parse(check(tutorial("nginx.conf"), "--offline", "--json").stdout);
+  assert.equal(json.nodes[0].file, null);
 });
 
 test("--rules lists every rule", () => {

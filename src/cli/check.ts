@@ -26,10 +26,11 @@ const WARNINGS = 1;
 const ERRORS = 2;
 const UNREADABLE = 3;
 
-const USAGE = `usage: tandem check [nginx.conf] keepalived.conf [--peer keepalived.conf] [OPTIONS]
+const USAGE = `usage: tandem check [nginx.conf] [keepalived.conf [--peer keepalived.conf]] [OPTIONS]
 
 Reads the files as nginx and keepalived would, works out what they will really do, and explains it
 with file and line: what happens when a node dies, when nginx dies, and why it may not happen.
+An nginx.conf alone is checked as a web server that is no part of a pair.
 
   --peer FILE         the other node's keepalived.conf
   --peer-nginx FILE   the other node's nginx.conf, when it is not the same
@@ -60,7 +61,7 @@ export async function runCheck(args: readonly string[]): Promise<number> {
     return CLEAN;
   }
   const reader = new RecordingReader();
-  const sorted = sortFiles(options.files, reader);
+  const sorted = sortFiles(options.files, reader, options.peer !== undefined);
   if (typeof sorted === "string") {
     process.stderr.write(`tandem check: ${sorted}\n`);
     return UNREADABLE;
@@ -174,7 +175,8 @@ const KEEPALIVED_WORDS =
 function sortFiles(
   files: readonly string[],
   reader: ConfigReader,
-): { keepalived: string; nginx: string | undefined } | string {
+  hasPeer: boolean,
+): { keepalived: string | undefined; nginx: string | undefined } | string {
   let keepalived: string | undefined;
   let nginx: string | undefined;
   for (const file of files) {
@@ -186,6 +188,8 @@ function sortFiles(
     } else if (nginx !== undefined) return `${file} is a second nginx.conf: give the other node's with --peer-nginx`;
     else nginx = file;
   }
-  if (keepalived === undefined) return `no keepalived.conf is among the files\n\n${USAGE}`;
+  if (files.length === 0) return `no files to check\n\n${USAGE}`;
+  if (keepalived === undefined && hasPeer)
+    return `no keepalived.conf is among the files, but --peer names another\n\n${USAGE}`;
   return { keepalived, nginx };
 }
