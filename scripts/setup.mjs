@@ -4,6 +4,7 @@ import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
+import { bundlePrograms } from "./bundle.mjs";
 
 export const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
 
@@ -37,6 +38,7 @@ export function setup({ quiet = false } = {}) {
   if (!quiet && !existsSync(path.join(root, "dist"))) console.log("Compiling (tsc -b) …");
   mkdirSync(path.join(root, "dist", ".tsbuildinfo"), { recursive: true });
   run(process.execPath, [compiler, "-b", root], "the sources do not compile");
+  bundlePrograms(root);
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) setup({ quiet: process.argv.includes("--quiet") });

@@ -1,0 +1,96 @@
+/** The programs in one file each (scripts/bundle.mjs) do what the modules do that they are made of. */
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import os from "node:os";
+import path from "node:path";
+import { afterEach, beforeEach, describe, test } from "node:test";
+import { fileURLToPath, pathToFileURL } from "node:url";
+
+const root = fileURLToPath(new URL("../../", import.meta.url));
+const bundler = pathToFileURL(path.join(root, "scripts/bundle.mjs")).href;
+const { programText } = (await import(bundler)) as {
+  programText: (source: string, entry: string, folder: string) => string;
+};
+
+describe("programs", () => {
+  let folder: string;
+  beforeEach(() => {
+    folder = mkdtempSync(path.join(os.tmpdir(), "programs-"));
+    mkdirSync(path.join(folder, "src/part"), { recursive: true });
+    mkdirSync(path.join(folder, "programs"));
+  });
+  afterEach(() => rmSync(folder, { recursive: true }));
+
+  function bundle(modules: Readonly<Record<string, string>>): string {
+    for (const [name, text] of Object.entries(modules)) writeFileSync(path.join(folder, "src", name), text);
+    return programText(path.join(folder, "src"), "main.js", path.join(folder, "programs"));
+  }
+
+  test("every form of import works, a module runs once and when it is needed, and knows where it stood", () => {
+    const text = bundle({
+      "main.js": [
+        'import path from "node:path";',
+        'import { one, two as other } from "./part/a.js";',
+        'import * as all from "./part/a.js";',
+        'export const names = [path.basename("/x/y"), one(), other, Object.keys(all).sort().join()];',
+        "export async function run() {",
+        '    const { late } = await import("./part/late.js");',
+        '    return [...names, late, (await import("./part/late.js")).late, "§ → \\u{1F600}"];',
+        "}",
+      ].join("\n"),
+      "part/a.js": [
+        'console.log("a runs");',
+        "export function one() { return 1; }",
+        "export const two = 2;",
+        "export class Three {}",
+        "export {};",
+      ].join("\n"),
+      "part/late.js":
+        'import { two } from "./a.js";\nconsole.log("late runs");\nexport const late = new URL("x", import.meta.url).pathname + two;\n',
+    });
+    assert.match(text, /^[\x00-\x7f]*$/);
+    const program = path.join(folder, "programs/main.js");
+    writeFileSync(program, text);
+    const script = `const { run } = await import(${JSON.stringify(program)}); console.log("loaded"); console.log((await run()).join(" "));`;
+    const { stdout, stderr } = spawnSync(process.execPath, ["--input-type=module", "-e", script], { encoding: "utf8" });
+    const late = `${path.join(folder, "src/part/x")}2`;
+    assert.deepEqual(
+      [stderr, stdout],
+      ["", `a runs\nloaded\nlate runs\ny 1 2 Three,one,two ${late} ${late} § → \u{1F600}\n`],
+    );
+  });
+
+  test("what the bundler doesn't understand, and modules that import each other, fail the build", () => {
+    const forms = [
+      "export default 1;",
+      'export * from "./part/a.js";',
+      'import "./part/a.js";',
+      "export { x } from 'y';",
+    ];
+    for (const form of forms) {
+      assert.throws(
+        () => bundle({ "main.js": form, "part/a.js": "" }),
+        /main\.js imports or exports in an unknown way/,
+        form,
+      );
+    }
+    const circle = {
+      "main.js": 'import { a } from "./part/a.js";\nexport const b = a;',
+      "part/a.js": 'import { b } from "../main.js";\nexport const a = () => b;',
+    };
+    assert.throws(() => bundle(circle), /modules import each other: .*main\.js → .*a\.js → .*main\.js/);
+  });
+
+  test("tandem explains a directive as its modules do", () => {
+    const script =
+      'const { runTandem } = await import(process.argv[1]); process.exitCode = await runTandem(["explain", "proxy_pass"]);';
+    const [program, modules] = ["dist/programs/tandem.js", "dist/src/cli/tandem.js"].map((file) => {
+      const url = pathToFileURL(path.join(root, file)).href;
+      const done = spawnSync(process.execPath, ["--input-type=module", "-e", script, url], { encoding: "utf8" });
+      return [done.status, done.stdout, done.stderr];
+    });
+    assert.equal(modules?.[0], 0);
+    assert.deepEqual(program, modules);
+  });
+});
