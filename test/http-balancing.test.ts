@@ -1,8 +1,9 @@
 /** Balancing methods and sticky sessions as clients see them, with real back ends: who answers, how often, and who answers again. */
 import assert from "node:assert/strict";
+import net from "node:net";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { TestServer } from "./http-server.ts";
+import { exchange, TestServer } from "./http-server.ts";
 import { BackEnd, ok, type Reply, type Seen } from "./support/back-end.ts";
 
 const BACK_ENDS = 3;
@@ -42,7 +43,11 @@ describe("balancing", { timeout: 60_000 }, () => {
       upstream routed { server ${a} route=A; server ${b} route=B; server ${c} route=C; sticky route $arg_none $arg_to; }
       upstream learned { ${all} sticky learn create=$upstream_http_x_session lookup=$arg_session zone=learned:64k; }
       upstream broken { server 127.0.0.1:1 route=gone max_fails=0; server ${b} route=B; sticky cookie srv; }
+      upstream full { server ${a} max_conns=1; queue 2 timeout=1s; }
+      upstream patient { server ${b} max_conns=1; queue 1 timeout=200ms; }
+      log_format queued '$upstream_status $upstream_queue_time';
       server { listen 127.0.0.1:%PORT%;
+        access_log logs/queued.log queued;
         location ~ ^/(?<up>\\w+)(?<rest>/.*)$ { proxy_pass http://$up$rest; }
       }`,
     );
@@ -55,6 +60,9 @@ describe("balancing", { timeout: 60_000 }, () => {
   const letter = (answer: string): string => answer.slice(-1);
   const ask = async (target: string, ...headers: string[]): Promise<string> =>
     letter(await server.get(target, ...headers));
+  /** For answers that are long in coming. */
+  const patiently = async (target: string): Promise<string> =>
+    (await exchange(server.port, [`GET ${target} HTTP/1.0\r\n\r\n`], 5000)).text;
   const many = async (count: number, target: (i: number) => string): Promise<string> => {
     let letters = "";
     for (let i = 0; i < count; i++) letters += await ask(target(i));
@@ -98,13 +106,47 @@ describe("balancing", { timeout: 60_000 }, () => {
   }
 
   test("least_conn goes past peers that are busy", async () => {
-    const busy = [ask("/least/slow"), ask("/least/slow")];
+    const busy = [patiently("/least/slow"), patiently("/least/slow")].map(async (answer) => letter(await answer));
     while (held.length < busy.length) await sleep(5);
     const free = await many(3, () => "/least/");
     for (const release of held) release();
     const taken = await Promise.all(busy);
     assert.equal(new Set([...taken, ...free]).size, BACK_ENDS);
     assert.equal(new Set(free).size, 1, `${taken} were busy, ${free} answered`);
+  });
+
+  test("requests wait in the queue for a peer that is busy, first come, first served, and one too many does not", async () => {
+    const start = held.length;
+    const busy = patiently("/full/slow");
+    while (held.length === start) await sleep(5);
+    const served: number[] = [];
+    const waiting = [0, 1].map(async (number) => {
+      const answer = await patiently("/full/");
+      served.push(number);
+      return answer.slice(-1);
+    });
+    await sleep(60);
+    assert.match(await server.get("/full/"), /^HTTP\/1.1 502/, "the queue is full");
+    held.at(-1)?.();
+    assert.deepEqual(await Promise.all([busy.then(letter), ...waiting]), ["a", "a", "a"]);
+    assert.deepEqual(served, [0, 1]);
+    assert.match(server.log("queued.log"), /^200 0\.[01]\d\d$/m);
+    assert.match(server.log("queued.log"), /^502 -$/m);
+  });
+
+  test("who has waited too long, or has gone, leaves the queue", async () => {
+    const start = held.length;
+    const busy = patiently("/patient/slow");
+    while (held.length === start) await sleep(5);
+    const impatient = net.connect(server.port, "127.0.0.1");
+    impatient.write("GET /patient/ HTTP/1.0\r\n\r\n");
+    await sleep(60);
+    impatient.destroy();
+    await sleep(30);
+    assert.match(await patiently("/patient/"), /^HTTP\/1.1 502/, "its place was free, and the time was up");
+    assert.match(server.log("error.log"), /no live upstreams while connecting to upstream.*"http:\/\/patient\/"/);
+    held.at(-1)?.();
+    assert.equal(letter(await busy), "b");
   });
 
   test("sticky cookie ties a client to its peer, with nginx's attributes, and a drained peer gets only its own", async () => {

@@ -18,18 +18,23 @@ test("the first is served first, until there is no peer", () => {
   for (const name of ["a", "b", "c"]) queue.join(named(name), 0);
   let free = 2;
   const served: string[] = [];
-  const offer = ({ name }: { name: string }): boolean => {
-    queue.serve(() => assert.fail("a round is already running"));
+  const offer = (): boolean => {
+    queue.serve(
+      () => assert.fail("a round is already running"),
+      () => {},
+    );
     if (free === 0) return false;
     free--;
-    served.push(name);
     return true;
   };
-  queue.serve(offer);
+  const told = (ticket: { name: string }): void => {
+    served.push(ticket.name);
+  };
+  queue.serve(offer, told);
   assert.deepEqual([served, queue.size], [["a", "b"], 1]);
   queue.join(named("d"), 0);
   free = 1;
-  queue.serve(offer);
+  queue.serve(offer, told);
   assert.deepEqual(served, ["a", "b", "c"], "c has kept its place");
 });
 
@@ -51,4 +56,18 @@ test("who has waited too long is told, and the next such time", () => {
     undefined,
   );
   assert.deepEqual(gone, ["a", "b"]);
+});
+
+test("who has been served may come back at once, behind the others", () => {
+  const queue = new Queue<{ name: string }>(5, 1000);
+  for (const name of ["a", "b"]) queue.join(named(name), 0);
+  const served: string[] = [];
+  queue.serve(
+    () => served.length < 3,
+    (ticket) => {
+      served.push(ticket.name);
+      queue.join(ticket, 0);
+    },
+  );
+  assert.deepEqual([served, queue.size], [["a", "b", "a"], 2]);
 });

@@ -33,14 +33,16 @@ export class Queue<Ticket extends object> {
 
   /**
    * A peer may have become free: `offer` is asked for each ticket from the front, until it says false: "there is no peer for
-   * this one". Who is served leaves the queue. Calls from inside `offer` do nothing: the round that runs goes on.
+   * this one". Who is served leaves the queue, and is told by `served` then. Calls from inside either do nothing: the round that
+   * runs goes on.
    */
-  serve(offer: (ticket: Ticket) => boolean): void {
+  serve(offer: (ticket: Ticket) => boolean, served: (ticket: Ticket) => void): void {
     if (this.serving) return;
     this.serving = true;
     for (const ticket of this.tickets.keys()) {
       if (!offer(ticket)) break;
       this.tickets.delete(ticket);
+      served(ticket);
     }
     this.serving = false;
   }

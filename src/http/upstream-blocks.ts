@@ -23,6 +23,7 @@ import { upstreamZone } from "./modules/upstream_zone.ts";
 import { peerName } from "./upstream-address.ts";
 import { type Member, noKey, Upstream } from "./upstream-group.ts";
 import { renewed, UpstreamNames } from "./upstream-names.ts";
+import { UpstreamQueue } from "./upstream-queue.ts";
 import type { BalancerRules, UpstreamParts } from "./upstreams.ts";
 import type { Worker } from "./worker.ts";
 
@@ -45,7 +46,7 @@ export function defineUpstreams(
   const names: UpstreamNames[] = [];
   for (const { header, scope } of http.conf(upstream).upstream) {
     const block = { name: header, scope, room: rooms.roomOf(header, scope), parts: partsOf(scope) };
-    const made = defineUpstream(block);
+    const made = defineUpstream(block, worker);
     named.set(header.toLowerCase(), made);
     const own = namesOf(block, made, worker);
     if (own !== undefined) names.push(own);
@@ -60,7 +61,7 @@ interface Block {
   readonly parts: UpstreamParts;
 }
 
-function defineUpstream({ name, scope, room, parts }: Block): Upstream {
+function defineUpstream({ name, scope, room, parts }: Block, worker: Worker): Upstream {
   const conf = scope.conf(upstream);
   const healthOf = initialHealth(parts.health, room?.formerMemory());
   const withHealth = ({ endpoint, settings }: Member): Member => ({
@@ -84,6 +85,7 @@ function defineUpstream({ name, scope, room, parts }: Block): Upstream {
     keyOf: rules?.keyOf ?? noKey,
     keepAlive: keepAliveOf(conf),
     sticky,
+    queue: conf.queue && new UpstreamQueue(worker, conf.queue),
   });
 }
 

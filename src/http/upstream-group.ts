@@ -10,6 +10,7 @@ import type { PeerConnection } from "./peer-connection.ts";
 import type { Request } from "./request.ts";
 import type { Sticky } from "./sticky.ts";
 import { parseLocalAddress } from "./upstream-address.ts";
+import type { UpstreamQueue } from "./upstream-queue.ts";
 
 /** When connections are kept. */
 export interface KeepAliveSettings {
@@ -39,6 +40,7 @@ export class Upstream {
   readonly keyOf: (request: Request) => Bytes;
   readonly keepAlive: KeepAliveSettings | undefined;
   readonly sticky: Sticky | undefined;
+  readonly queue: UpstreamQueue | undefined;
   private readonly endpoints: ReadonlyMap<PeerSettings, Endpoint>;
   /** Of peers that have come since. */
   private readonly found = new WeakMap<PeerSettings, Endpoint>();
@@ -54,6 +56,7 @@ export class Upstream {
       readonly keyOf: (request: Request) => Bytes;
       readonly keepAlive: KeepAliveSettings | undefined;
       readonly sticky: Sticky | undefined;
+      readonly queue: UpstreamQueue | undefined;
     },
   ) {
     this.name = balancer.group.name;
@@ -61,6 +64,7 @@ export class Upstream {
     this.keyOf = options.keyOf;
     this.keepAlive = options.keepAlive;
     this.sticky = options.sticky;
+    this.queue = options.queue;
     this.endpoints = new Map(members.map(({ settings, endpoint }) => [settings, endpoint]));
   }
 

@@ -7,6 +7,7 @@
  * |------------|----------------------------------------------------------------|-----------------|
  * | idle       | it has not begun, or it is over                                | none            |
  * | resolving  | the addresses of its host are asked for                        | the resolver's  |
+ * | queued     | no peer can be had now: it waits for one (upstream-queue.ts)   | the queue's     |
  * | connecting | a new connection is on its way                                 | connect_timeout |
  * | sending    | the request is being sent; an answer may come early            | send_timeout    |
  * | waiting    | the request is sent, the head of the answer is awaited         | read_timeout    |
@@ -28,6 +29,9 @@ import type { Output } from "./output.ts";
 import { PeerConnection, type PeerUser } from "./peer-connection.ts";
 import type { Request } from "./request.ts";
 import type { Upload, UploadUser } from "./upload.ts";
+import { AT_ONCE, EMFILE, ENFILE, ENOENT, ETIMEDOUT, PEER_FAILURES } from "./upstream-failures.ts";
+import type { Upstream } from "./upstream-group.ts";
+import type { QueueTicket } from "./upstream-queue.ts";
 import {
   type Destination,
   type NamedDestination,
@@ -53,42 +57,11 @@ const SENDING = 3;
 const WAITING = 4;
 export const ANSWERING = 5;
 export const TUNNELLING = 6;
+const QUEUED = 7;
 
 const WHILE_CONNECTING = "while connecting to upstream";
 const WHILE_SENDING = "while sending request to upstream";
 export const WHILE_READING_HEAD = "while reading response header from upstream";
-
-const EPERM = 1;
-const ENOENT = 2;
-const EACCES = 13;
-const EINVAL = 22;
-const ENFILE = 23;
-const EMFILE = 24;
-const EPIPE = 32;
-const ENETDOWN = 100;
-const ENETUNREACH = 101;
-const ECONNRESET = 104;
-const ENOTCONN = 107;
-const ETIMEDOUT = 110;
-const ECONNREFUSED = 111;
-const EHOSTDOWN = 112;
-const EHOSTUNREACH = 113;
-const EAFNOSUPPORT = 97;
-const EADDRNOTAVAIL = 99;
-/** Failures that are the peer's or the network's; any other is ours. */
-const PEER_FAILURES: ReadonlySet<number> = new Set([
-  ECONNRESET,
-  EPIPE,
-  ENOTCONN,
-  ETIMEDOUT,
-  ECONNREFUSED,
-  ENETDOWN,
-  ENETUNREACH,
-  EHOSTDOWN,
-  EHOSTUNREACH,
-]);
-/** Failures that connect(2) itself tells: nginx names the peer in their message. */
-const AT_ONCE: ReadonlySet<number> = new Set([EPERM, EACCES, EINVAL, EAFNOSUPPORT, ENETUNREACH, EADDRNOTAVAIL]);
 
 /** The statuses that stand for reasons to try the next peer; 502 for all others. */
 const STATUS_OF: ReadonlyMap<number, number> = new Map([
@@ -101,7 +74,7 @@ const STATUS_OF: ReadonlyMap<number, number> = new Map([
   [NEXT_HTTP_429, 429],
 ]);
 
-export abstract class PeerSide extends Timed implements PeerUser, UploadUser {
+export abstract class PeerSide extends Timed implements PeerUser, UploadUser, QueueTicket {
   readonly tries = new Tries();
   /** `$proxy_host` and its like; undefined before the first request has got that far. */
   destination: Destination | undefined = undefined;
@@ -245,7 +218,6 @@ export abstract class PeerSide extends Timed implements PeerUser, UploadUser {
   }
 
   private connect(): void {
-    const { request, rules } = this;
     const { upstream } = this.target as Target;
     const pick = this.pick as Pick;
     const now = this.now();
@@ -260,14 +232,49 @@ export abstract class PeerSide extends Timed implements PeerUser, UploadUser {
     this.forgetHead();
     if (this.unsent.length > 0) this.unsent.length = 0;
     if (upstream.sticky !== undefined) pick.hint = upstream.sticky.hintOf(this.stickyId, upstream.balancer.group);
-    if (!upstream.balancer.next(pick, now)) {
-      this.peerName = upstream.name;
-      this.endpoint = undefined;
-      this.attempt.peer = upstream.name;
-      this.log("error", "no live upstreams");
-      this.nextPeer(NEXT_NO_LIVE);
+    if (upstream.balancer.next(pick, now)) {
+      this.connectTo(upstream, pick);
       return;
     }
+    this.peerName = upstream.name;
+    this.endpoint = undefined;
+    this.attempt.peer = upstream.name;
+    if (upstream.queue?.join(this) === true) this.phase = QUEUED;
+    else this.giveUp();
+  }
+
+  // ---- in the queue
+
+  takePeer(): boolean {
+    const { upstream } = this.target as Target;
+    const pick = this.pick as Pick;
+    // Peers that it has tried may be tried again: it would wait for nobody else.
+    const { tries } = pick;
+    upstream.balancer.begin(pick, upstream.keyOf(this.request));
+    pick.tries = tries;
+    if (upstream.sticky !== undefined) pick.hint = upstream.sticky.hintOf(this.stickyId, upstream.balancer.group);
+    return upstream.balancer.next(pick, this.now());
+  }
+
+  goOn(): void {
+    const now = this.now();
+    this.attempt.queueMs = now - this.attemptMs;
+    this.attemptMs = now;
+    this.phase = CONNECTING;
+    this.connectTo((this.target as Target).upstream, this.pick as Pick);
+  }
+
+  /** There is no peer, and none is waited for any more. */
+  giveUp(): void {
+    this.phase = CONNECTING;
+    this.log("error", "no live upstreams");
+    this.nextPeer(NEXT_NO_LIVE);
+  }
+
+  // ---- a peer that was chosen
+
+  private connectTo(upstream: Upstream, pick: Pick): void {
+    const { request, rules } = this;
     const peer = pick.peers.at(pick.current);
     if (upstream.sticky !== undefined) {
       this.cookieLine = upstream.sticky.tie(request, pick.peers.sid(pick.current), this.cookieLine);
@@ -322,6 +329,7 @@ export abstract class PeerSide extends Timed implements PeerUser, UploadUser {
     if (upstream.balancer.finish(pick, outcome, attempt.headerMs, Math.max(0, now - this.attemptMs), now)) {
       this.log("warn", "upstream server temporarily disabled");
     }
+    upstream.queue?.peerIsFree();
   }
 
   protected learnSession(): void {
@@ -558,6 +566,7 @@ export abstract class PeerSide extends Timed implements PeerUser, UploadUser {
       return;
     }
     this.stopTimer();
+    if (phase === QUEUED) (this.target as Target).upstream.queue?.leave(this);
     if (attempt.responseMs === UNKNOWN) attempt.responseMs = this.now() - this.attemptMs;
     if (this.unsent.length > 0) this.unsent.length = 0;
     this.composed = undefined;

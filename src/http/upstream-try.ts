@@ -9,6 +9,8 @@ export class Try {
   peer = "";
   /** 0: no status has come. */
   status = 0;
+  /** Time in the queue of the upstream. */
+  queueMs = UNKNOWN;
   connectMs = UNKNOWN;
   headerMs = UNKNOWN;
   responseMs = UNKNOWN;
@@ -20,6 +22,7 @@ export class Try {
   reset(): void {
     this.peer = "";
     this.status = 0;
+    this.queueMs = UNKNOWN;
     this.connectMs = UNKNOWN;
     this.headerMs = UNKNOWN;
     this.responseMs = UNKNOWN;

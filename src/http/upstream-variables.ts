@@ -53,6 +53,11 @@ export const UPSTREAM_VARIABLES: readonly Variable[] = [
     doc: "Statuses of their answers.",
     get: list((one) => (one.status === 0 ? "-" : String(one.status))),
   },
+  {
+    name: "upstream_queue_time",
+    doc: "Seconds that each was waited for in the queue.",
+    get: list((one) => time(one.queueMs)),
+  },
   { name: "upstream_connect_time", doc: "Seconds until each was connected.", get: list((one) => time(one.connectMs)) },
   {
     name: "upstream_header_time",

@@ -122,5 +122,10 @@ function implicitUpstream(address: UpstreamAddress, endpoints: readonly Endpoint
     address.host,
     members.map(({ settings }) => settings),
   );
-  return new Upstream(new RoundRobin(group), members, { keyOf: noKey, keepAlive: undefined, sticky: undefined });
+  return new Upstream(new RoundRobin(group), members, {
+    keyOf: noKey,
+    keepAlive: undefined,
+    sticky: undefined,
+    queue: undefined,
+  });
 }

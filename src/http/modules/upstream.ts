@@ -14,6 +14,7 @@ import { httpModule } from "../module.ts";
 import { parseResolver } from "../resolver-directive.ts";
 import { endpointsOf, parseUpstreamAddress } from "../upstream-address.ts";
 import type { KeepAliveSettings } from "../upstream-group.ts";
+import type { QueueSettings } from "../upstream-queue.ts";
 import { UPSTREAM_PREFIXES, UPSTREAM_VARIABLES } from "../upstream-variables.ts";
 import { core } from "./core.ts";
 import { upstreamZone } from "./upstream_zone.ts";
@@ -143,6 +144,16 @@ function parseKeepAlive(use: Use): KeepAliveLine | undefined {
   return { maxIdle, local: word !== undefined };
 }
 
+const STANDARD_QUEUE_MS = 60_000;
+
+function parseQueue(use: Use): QueueSettings | undefined {
+  const [count = ""] = use.args;
+  const limit = parseNumber(count);
+  if (limit === undefined || limit === 0) return use.fail(`invalid value "${count}" in "queue" directive`);
+  const values = readParameters(use, { timeout: valued(milliseconds, undefined, STANDARD_QUEUE_MS) }, { from: 1 });
+  return values === undefined ? undefined : { limit, timeoutMs: values.timeout };
+}
+
 const directives = {
   upstream: blocks({ http: "upstream" }, (use) => use.args[0], {
     args: 1,
@@ -169,6 +180,13 @@ const directives = {
     syntax: "connections [local]",
     defaultText: "32 local",
     doc: "Idle connections that a worker keeps; 0 keeps none.",
+  }),
+  queue: raw<QueueSettings, undefined>(undefined, parseQueue, {
+    in: "upstream",
+    args: [1, 2],
+    inherit: "none",
+    syntax: "number [timeout=time]",
+    doc: "Requests that may wait in each worker when no server can be chosen, and how long (60s).",
   }),
   keepalive_requests: num(1000, { in: "upstream", doc: "Requests of one kept connection." }),
   keepalive_time: msec("1h", { in: "upstream", doc: "Age at which a connection is no longer kept." }),
