@@ -33,6 +33,8 @@ test("when recursive, the last address that is no trusted proxy counts, over sev
 test("what can't be read ends the walk where it is", () => {
   assert.equal(client(["unknown"], true), undefined);
   assert.equal(client([""], true), undefined);
+  assert.equal(client([",198.51.100.1"], true), undefined);
+  assert.equal(client([",198.51.100.1, 192.0.2.1"], true), "192.0.2.1:0");
   assert.equal(client(["198.51.100.1, unknown, 192.0.2.1"], true), "192.0.2.1:0");
   assert.equal(client(["198.51.100.1", "unknown"], true), undefined);
   assert.equal(client(["198.51.100.1", "192.0.2.1, unknown, 192.0.2.2"], true), "192.0.2.2:0");

@@ -40,7 +40,9 @@ function walk(value: string, state: Walk): boolean {
   do {
     if (!inNetworks(state.endpoint, state.trusted)) return false;
     rest = rest.replace(SEPARATORS, "");
-    const start = Math.max(rest.lastIndexOf(" "), rest.lastIndexOf(",")) + 1;
+    const separator = Math.max(rest.lastIndexOf(" "), rest.lastIndexOf(","));
+    // nginx takes no first character for a separator.
+    const start = separator <= 0 ? 0 : separator + 1;
     const next = parseForwarded(rest.slice(start));
     if (next === undefined) return false;
     state.endpoint = next;
