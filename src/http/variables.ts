@@ -60,6 +60,7 @@ export class Variables {
   private readonly slots = new Map<string, number>();
   private readonly bySet = new Set<string>();
   private readonly defined = new Map<string, Defined>();
+  private readonly shadows = new Map<string, { index: number }>();
   private depth = 0;
   private readonly warns: (request: Request) => boolean;
 
@@ -126,13 +127,26 @@ export class Variables {
     if (defined !== undefined) return this.definedGetter(defined);
     const known = this.builtIn.get(name);
     if (known !== undefined) return known.get;
-    if (!this.slots.has(name)) {
-      for (const family of this.prefixes) {
-        if (name.startsWith(family.prefix)) return family.bind(name.slice(family.prefix.length));
-      }
-    }
+    for (const family of this.prefixes) if (name.startsWith(family.prefix)) return this.familyGetter(family, name);
     const index = this.slot(name);
     return (request) => request.values[index] ?? this.unset(request, name, index);
+  }
+
+  /** A member of a family, unless `set` has given the name a value of its own in this request. */
+  private familyGetter(family: VariablePrefix, name: string): Getter {
+    const own = family.bind(name.slice(family.prefix.length));
+    const shadow = this.shadowOf(name);
+    return (request) => (shadow.index < 0 ? undefined : request.values[shadow.index]) ?? own(request);
+  }
+
+  /** Where such values are kept; -1 while nothing in the configuration sets one. Getters may be made before. */
+  private shadowOf(name: string): { index: number } {
+    let shadow = this.shadows.get(name);
+    if (shadow === undefined) {
+      shadow = { index: -1 };
+      this.shadows.set(name, shadow);
+    }
+    return shadow;
   }
 
   setter(name: string): Setter {
@@ -142,6 +156,7 @@ export class Variables {
       return known.set;
     }
     const index = this.slot(name);
+    this.shadowOf(name).index = index;
     return (request, value) => keep(request, index, value);
   }
 
