@@ -26,6 +26,9 @@ export interface Exchange {
   readonly closed: boolean;
 }
 
+/** A busy machine may let the first byte wait. */
+const FIRST_BYTE_MS = 600;
+
 /** Sends pieces one after another and collects what comes back until the server closes or nothing has come for a while. */
 export function exchange(port: number, pieces: readonly string[], quietMs = 150): Promise<Exchange> {
   return new Promise((resolve, reject) => {
@@ -39,7 +42,7 @@ export function exchange(port: number, pieces: readonly string[], quietMs = 150)
     };
     const rearm = (): void => {
       clearTimeout(timer);
-      timer = setTimeout(() => done(false), quietMs);
+      timer = setTimeout(() => done(false), text === "" ? Math.max(quietMs, FIRST_BYTE_MS) : quietMs);
     };
     socket.setNoDelay(true);
     socket.on("connect", async () => {

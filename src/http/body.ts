@@ -29,7 +29,8 @@ export function subChunk(chunk: Chunk, start: number, end: number): Chunk {
 
 /** The same with bytes of its own. */
 export function copyChunk(chunk: Chunk): Chunk {
-  return chunk.bytes === undefined ? chunk : bytesChunk(chunk.bytes.slice(chunk.start, chunk.end));
+  // Not `slice`: that of a Buffer is a view.
+  return chunk.bytes === undefined ? chunk : bytesChunk(new Uint8Array(chunk.bytes.subarray(chunk.start, chunk.end)));
 }
 
 /** What a piece of a body means beyond its bytes. A later one includes the earlier. */
@@ -69,6 +70,7 @@ export const ORDER_COPY = 20;
 export const ORDER_TRAILERS = 30;
 export const ORDER_GUNZIP = 40;
 export const ORDER_ADDITION = 45;
+export const ORDER_SUB = 50;
 export const ORDER_POSTPONE = 60;
 export const ORDER_GZIP = 70;
 export const ORDER_CHUNKED = 90;

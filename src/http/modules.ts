@@ -27,6 +27,7 @@ import { rewrite } from "./modules/rewrite.ts";
 import { splitClients } from "./modules/split_clients.ts";
 import { staticFiles } from "./modules/static.ts";
 import { stubStatus } from "./modules/stub_status.ts";
+import { sub } from "./modules/sub.ts";
 import { tryFiles } from "./modules/try_files.ts";
 import { tunnel } from "./modules/tunnel.ts";
 import { upstream } from "./modules/upstream.ts";
@@ -50,6 +51,7 @@ export const httpModules: readonly HttpModule[] = [
   chunked,
   range,
   gzip,
+  sub,
   addition,
   gunzip,
   headers,

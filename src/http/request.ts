@@ -330,6 +330,11 @@ export class Request {
     this.allowRanges = false;
     this.dropHeader(this.acceptRangesIndex);
     this.acceptRangesIndex = -1;
+    this.weakenEtag();
+  }
+
+  /** The body is as good as the one that the tag is of, but not the same bytes. nginx: ngx_http_weak_etag. */
+  weakenEtag(): void {
     const { etag } = this;
     if (etag === undefined || etag.startsWith("W/")) return;
     if (etag.startsWith('"')) this.headerValues[this.etagIndex] = `W/${etag}`;
@@ -337,6 +342,15 @@ export class Request {
       this.dropHeader(this.etagIndex);
       this.etagIndex = -1;
     }
+  }
+
+  /** Nothing says any more when the body has changed. */
+  clearValidators(): void {
+    this.dropHeader(this.etagIndex);
+    this.etagIndex = -1;
+    this.dropHeader(this.lastModifiedIndex);
+    this.lastModifiedIndex = -1;
+    this.lastModified = -1;
   }
 
   /** Takes back what describes a file: a generated answer takes its place. */
