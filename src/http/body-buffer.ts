@@ -4,6 +4,7 @@
  */
 import { type Bytes, latin1 } from "../base/bytes.ts";
 import type { BodyReader } from "./body.ts";
+import type { BodyMemory } from "./body-memory.ts";
 import { testExpect } from "./engine.ts";
 import type { Request } from "./request.ts";
 import { TemporaryFile, type TemporaryFolder } from "./temporary-file.ts";
@@ -33,7 +34,11 @@ export class BodyBuffer implements BodyReader {
     this.request = request;
     this.taker = taker;
     const { client_body_buffer_size: limit } = request.location.core;
-    if (expected <= limit) this.bytes = new Uint8Array(expected);
+    if (expected > 0 && expected <= limit) this.bytes = this.memory.take(expected);
+  }
+
+  private get memory(): BodyMemory {
+    return this.request.connection.worker.bodyMemory;
   }
 
   /** True when it lies in a file. */
@@ -71,8 +76,9 @@ export class BodyBuffer implements BodyReader {
     const total = this.length + end - start;
     if (total > this.bytes.length) {
       const { client_body_buffer_size: limit } = this.request.location.core;
-      const larger = new Uint8Array(Math.min(limit, Math.max(total, this.bytes.length * 2)));
+      const larger = this.memory.take(Math.min(limit, Math.max(total, this.bytes.length * 2)));
       larger.set(this.bytes.subarray(0, this.length), 0);
+      this.forgetBytes();
       this.bytes = larger;
     }
     this.bytes.set(bytes.subarray(start, end), this.length);
@@ -92,6 +98,11 @@ export class BodyBuffer implements BodyReader {
     const level = mode === "off" ? "warn" : "notice";
     connection.logError(level, `a client request body is buffered to a temporary file ${file.path}`);
     this.check(file.appendCopy(this.bytes, 0, this.length), "pwrite()");
+    this.forgetBytes();
+  }
+
+  private forgetBytes(): void {
+    this.memory.give(this.bytes);
     this.bytes = NOTHING;
   }
 
@@ -110,8 +121,9 @@ export class BodyBuffer implements BodyReader {
     this.taker.onBody(request, result);
   }
 
-  /** The request is over. */
+  /** The request is over: nobody sends its body any more. */
   release(): void {
+    this.forgetBytes();
     const { file } = this;
     if (file === undefined) return;
     this.file = undefined;

@@ -63,6 +63,9 @@ const WHILE_CONNECTING = "while connecting to upstream";
 const WHILE_SENDING = "while sending request to upstream";
 export const WHILE_READING_HEAD = "while reading response header from upstream";
 
+/** A larger body in memory is sent in pieces behind its head. */
+const MERGED_BODY_BYTES = 256 * 1024;
+
 /** The statuses that stand for reasons to try the next peer; 502 for all others. */
 const STATUS_OF: ReadonlyMap<number, number> = new Map([
   [NEXT_TIMEOUT, 504],
@@ -391,7 +394,7 @@ export abstract class PeerSide extends Timed implements PeerUser, UploadUser, Qu
     const { worker } = request.connection;
     const { upload, composed } = this;
     const size = composed?.length ?? rules.prepare(request, this.uri, this.target as Target);
-    const output = worker.scratchFor(upload === undefined ? size : size + upload.pendingSize);
+    const output = worker.scratchFor(size + (upload === undefined ? this.mergedBytes() : upload.pendingSize));
     output.used = 0;
     if (composed === undefined) rules.write(request, output);
     else output.copy(composed, 0, composed.length);
@@ -399,14 +402,24 @@ export abstract class PeerSide extends Timed implements PeerUser, UploadUser, Qu
       upload.open(output, (this.connection as PeerConnection).stream);
       return;
     }
+    const headBytes = output.used;
     const rest = this.composeBody(output);
-    const taken = this.write(output, output.used);
+    const taken = this.write(output, output.used, rest !== undefined);
     if (taken < 0) return;
-    if (taken < output.used) this.unsent.push(bytesChunk(output.bytes.slice(taken, output.used)));
+    if (taken < headBytes) this.unsent.push(bytesChunk(output.bytes.slice(taken, headBytes)));
+    if (taken < output.used && output.used > headBytes && request.body !== undefined)
+      this.unsent.push(bytesChunk(request.body.bytes, Math.max(0, taken - headBytes), request.body.length));
     if (rest !== undefined) this.unsent.push(rest);
     if (this.unsent.length === 0) this.requestDone();
     else if (taken < output.used) worker.timers.arm(this, rules.sendTimeoutMs);
     else this.sendMore();
+  }
+
+  /** How much of the body goes out in one piece with the head: all of one in memory, unless it is very large. */
+  private mergedBytes(): number {
+    const { body } = this.request;
+    if (body === undefined || !this.rules.sendsBody || body.file !== undefined) return 0;
+    return body.length > MERGED_BODY_BYTES ? 0 : body.length;
   }
 
   /** Puts the request's body behind its head if it fits; what does not. */
@@ -420,9 +433,9 @@ export abstract class PeerSide extends Timed implements PeerUser, UploadUser, Qu
   }
 
   /** Bytes of the output that the peer's socket has taken, -1 when the peer won't do and something else goes on. */
-  private write(output: Output, size: number): number {
+  private write(output: Output, size: number, more: boolean): number {
     const connection = this.connection as PeerConnection;
-    const taken = connection.stream.write(output.memory, 0, size, false);
+    const taken = connection.stream.write(output.memory, 0, size, more);
     return this.sent(taken, "send()");
   }
 
@@ -463,7 +476,7 @@ export abstract class PeerSide extends Timed implements PeerUser, UploadUser, Qu
     const { scratch } = this.request.connection.worker;
     scratch.used = 0;
     scratch.copy(chunk.bytes, chunk.start, chunk.start + size);
-    return this.write(scratch, size);
+    return this.write(scratch, size, size < chunk.end - chunk.start);
   }
 
   // ---- a body that is passed on as it comes

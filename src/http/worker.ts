@@ -10,6 +10,7 @@ import { parseHost } from "../wire/http1/host.ts";
 import { AccessLogs } from "./access-logs.ts";
 import { AnswerHeads } from "./answer-head.ts";
 import { PIECE_BYTES } from "./body.ts";
+import { BodyMemory } from "./body-memory.ts";
 import type { Connection } from "./connection.ts";
 import type { ConnectionOutput } from "./connection-output.ts";
 import { Connections } from "./connections.ts";
@@ -49,6 +50,7 @@ export class Worker {
   readonly heads: AnswerHeads;
   readonly files: OpenFiles;
   readonly accessLogs: AccessLogs;
+  readonly bodyMemory = new BodyMemory();
   readonly errorPages = new ErrorPages();
   readonly etags = new Etags();
   /** Plain paths and hosts that were seen before. */

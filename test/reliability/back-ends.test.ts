@@ -1,6 +1,11 @@
 /** Back ends that die in every phase of a request, and clients and back ends that are slow, half-closed or reset. */
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { mkdtempSync, rmSync } from "node:fs";
+import http from "node:http";
 import net from "node:net";
+import os from "node:os";
+import path from "node:path";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { exchange, TestServer } from "../http-server.ts";
@@ -8,6 +13,7 @@ import { BackEnd, ok, type Reply, type Seen } from "../support/back-end.ts";
 import { until } from "../support/server-process.ts";
 
 const MEGABYTE = 1024 * 1024;
+const sha1 = (bytes: Buffer): string => createHash("sha1").update(bytes).digest("hex");
 const pathOf = ({ text }: Seen): string => /^\S+ ([^ ?]*)/.exec(text)?.[1] ?? "";
 
 /** What the first peer does in each phase; "after" the request was read. */
@@ -93,6 +99,57 @@ describe("back ends that die", { timeout: 60_000 }, () => {
     assert.equal(statusAndBody((await post("/warm")).text), "200 alive");
     assert.equal(dying.connections, connections + 1);
   });
+});
+
+test("bodies of every size reach a back end that reads late, whole and behind their head", {
+  timeout: 60_000,
+}, async () => {
+  const folder = mkdtempSync(path.join(os.tmpdir(), "late-"));
+  // A unix socket has small buffers: what is sent at once is not taken at once.
+  const late = net.createServer((socket) => {
+    const chunks: Buffer[] = [];
+    let left = -1;
+    let body = 0;
+    socket.pause();
+    setTimeout(() => socket.resume(), 20);
+    socket.on("error", () => {});
+    socket.on("data", (data) => {
+      chunks.push(data);
+      left -= data.length;
+      if (body === 0) {
+        // A head comes in one piece.
+        body = data.indexOf("\r\n\r\n") + 4;
+        left = body + Number(/content-length: (\d+)/i.exec(data.toString("latin1", 0, body))?.[1]) - data.length;
+      }
+      if (left === 0) socket.end(ok(sha1(Buffer.concat(chunks).subarray(body))));
+    });
+  });
+  await new Promise<void>((resolve) => late.listen(path.join(folder, "late"), resolve));
+  const server = await TestServer.start(
+    `access_log off; client_max_body_size 10m; client_body_buffer_size 5m; proxy_temp_path %DIR%/proxy;
+    server { listen 127.0.0.1:%PORT%; location / { proxy_pass http://unix:${path.join(folder, "late")}; }
+      location /file { client_body_buffer_size 16k; proxy_pass http://unix:${path.join(folder, "late")}; } }`,
+  );
+  try {
+    for (const where of ["/", "/file"])
+      for (const size of [1, 1000, 65_535, 65_536, 200_000, 262_144, 262_145, 700_000]) {
+        const body = Buffer.from(Array.from({ length: size }, (_, i) => (i * 31 + (i >> 8)) & 0xff));
+        const answer = await new Promise<string>((resolve, reject) => {
+          const request = http.request({ port: server.port, path: where, method: "POST", agent: false }, (response) => {
+            let text = "";
+            response.on("data", (data) => (text += data));
+            response.on("end", () => resolve(text));
+          });
+          request.on("error", reject);
+          request.end(body);
+        });
+        assert.equal(answer, sha1(body), `${where} ${size}`);
+      }
+  } finally {
+    await server.stop();
+    late.close();
+    rmSync(folder, { recursive: true });
+  }
 });
 
 describe("slow and half-closed ends", { timeout: 60_000 }, () => {
