@@ -99,6 +99,9 @@ const FAILURES: Readonly<Record<string, Failure>> = {
   },
 };
 
+const MEGABYTE = 1024 * 1024;
+/** The connection of the last `/flood`. */
+let flooding: net.Socket | undefined;
 /** Requests for `/dies-when-kept` by connection. */
 const lent = new Map<number, number>();
 
@@ -127,6 +130,16 @@ const FINE: Readonly<Record<string, (seen: Seen) => Reply>> = {
   },
   "/slow-client": () => ok("x".repeat(20_000_000)),
   "/wait": () => () => {},
+  "/head-with-body": () => ok("not wanted"),
+  "/flood": () => (socket) => {
+    flooding = socket;
+    socket.write("HTTP/1.1 200 OK\r\nContent-Length: 67108864\r\n\r\n");
+    socket.write(Buffer.alloc(64 * MEGABYTE, "f"));
+  },
+  "/large-to-end": () => (socket) => {
+    socket.write("HTTP/1.0 200 OK\r\n\r\n");
+    socket.end(Buffer.alloc(16 * MEGABYTE, "e"));
+  },
   "/says-close": () => ok("fine", "Connection: close"),
   "/http-1.0": () => "HTTP/1.0 200 OK\r\nContent-Length: 4\r\n\r\nfine",
   "/dies-when-kept": ({ connection }) => {
@@ -171,6 +184,8 @@ describe("a proxied request when things go wrong", { timeout: 90_000 }, () => {
         location /once/ { proxy_pass http://two/; proxy_next_upstream_tries 1; }
         location /in-time/ { proxy_pass http://two/; proxy_next_upstream_timeout 200ms; proxy_read_timeout 350ms; }
         location /none/ { proxy_pass http://two/; proxy_next_upstream off; }
+        location /in-memory/ { proxy_pass http://one/; proxy_buffering on; proxy_max_temp_file_size 0; proxy_read_timeout 5s; }
+        location /unbuffered/ { proxy_pass http://one/; proxy_read_timeout 5s; }
         location /buffered/ { proxy_pass http://one/; proxy_buffering on; proxy_read_timeout 700ms; }
         location /patient/ { proxy_pass http://one/; proxy_ignore_client_abort on; proxy_read_timeout 2s; }
         location /send-time/ { proxy_pass http://one/; send_timeout 300ms; proxy_max_temp_file_size 0; }
@@ -276,6 +291,38 @@ describe("a proxied request when things go wrong", { timeout: 90_000 }, () => {
     assert.match(await ask("/head-length", { method: "HEAD" }), /Content-Length: 1000\r\n[\s\S]*\r\n\r\n$/);
     assert.match(await ask("/not-modified"), /^HTTP\/1\.1 304 [\s\S]*\r\n\r\n$/);
   });
+
+  test("a connection that has brought a body where there is none is not used again", async () => {
+    // nginx uses it again when the body has come in one piece with the head.
+    assert.match(await ask("/head-with-body", { method: "HEAD" }), /Content-Length: 10\r\n[\s\S]*\r\n\r\n$/);
+    const { connections } = first;
+    assert.match(await ask("/fine"), /fine$/);
+    assert.equal(first.connections, connections + 1);
+  });
+
+  for (const way of ["unbuffered", "in-memory"]) {
+    test(`a back end is not read faster than its client reads, and all of it arrives (${way})`, async () => {
+      const talker = await Talker.connect(server.port);
+      talker.socket.pause();
+      talker.send(`GET /${way}/flood HTTP/1.0\r\nHost: x\r\n\r\n`);
+      await sleep(500);
+      const waiting = flooding?.writableLength ?? 0;
+      assert.ok(waiting > 32 * MEGABYTE, `${waiting} bytes still wait`);
+      talker.socket.resume();
+      await talker.closed;
+      assert.equal(talker.text.length - talker.text.indexOf("\r\n\r\n") - 4, 64 * MEGABYTE);
+    });
+
+    test(`the end of a back end's connection is not taken for the end of what waits in it (${way})`, async () => {
+      const talker = await Talker.connect(server.port);
+      talker.socket.pause();
+      talker.send(`GET /${way}/large-to-end HTTP/1.0\r\nHost: x\r\n\r\n`);
+      await sleep(200);
+      talker.socket.resume();
+      await talker.closed;
+      assert.equal(talker.text.length - talker.text.indexOf("\r\n\r\n") - 4, 16 * MEGABYTE);
+    });
+  }
 
   test("proxy_read_timeout is the time between two reads, not that of the whole answer", async () => {
     assert.match(await ask("/slow-body"), /\r\n\r\nxx$/);
