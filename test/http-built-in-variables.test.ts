@@ -134,11 +134,13 @@ const NEWER: Readonly<Record<string, string | RegExp>> = {
 function configuration(names: readonly string[], back: number): string {
   const format = names.map((name) => `${name}=[$${name}]`).join("|");
   return `log_format all escape=none '${format}'; access_log logs/all.log all;
+    log_format agents '$http_user_agent|$http_referer|$content_type'; access_log logs/agents.log agents;
     server { listen 127.0.0.1:%PORT%; listen unix:%DIR%/s.sock; server_name first.test second.test; root %DIR%/html;
       location /p/ { proxy_pass http://127.0.0.1:${back}; proxy_http_version 1.0; proxy_set_header Connection close; }
       location /p/epoch { expires epoch; proxy_pass http://127.0.0.1:${back}; }
       location /unix { proxy_pass http://unix:%DIR%/s.sock:/x; }
       location /trailer { add_trailer X "t$status"; return 200 x; }
+      location /trailers { add_trailer X one; add_trailer X two; add_trailer Y $sent_trailer_x; return 200 x; }
       location /rate { set $limit_rate 4k; return 200 $limit_rate; }
       location /args { set $args "z=1"; return 200 "$args $query_string $arg_z $request_uri"; }
       location /moved { return 301 /there; }
@@ -216,6 +218,25 @@ test("a proxied request has every variable", async () => {
   compare(ours, await logged(ours, POST, "xyz"), NEWER);
 });
 
+test("lines that come several times are joined", async () => {
+  const lines = ["User-Agent: a", "User-Agent: b", "Referer: c", "Referer: d", "Content-Type: e", "Content-Type: f"];
+  compare(ours, await logged(ours, `GET / HTTP/1.0\r\n${lines.join("\r\n")}\r\n\r\n`), {
+    content_type: "e, f",
+    http_referer: "c, d",
+    http_user_agent: "a, b",
+  });
+  assert.match(ours.log("agents.log"), /^a, b\|c, d\|e, f$/m);
+});
+
+test("a request that expects a go-ahead gets it, even for no body", async () => {
+  const { text } = await exchange(
+    ours.port,
+    ["GET /p/x HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nConnection: close\r\n\r\n"],
+    PATIENCE_MS,
+  );
+  assert.match(text, /^HTTP\/1\.1 100 Continue\r\n\r\nHTTP\/1\.1 200 /);
+});
+
 test("a request of few words has few", async () => {
   await both(["GET / HTTP/1.0\r\n\r\n"], {
     args: "",
@@ -252,6 +273,7 @@ test("answers show where they lead, what trails them and how fast they go", asyn
   await both(get("/trailer"), { sent_trailer_x: "t200", sent_http_transfer_encoding: "chunked" });
   await both(get("/rate"), { limit_rate: "4096" });
   await both(get("/moved"), { sent_http_location: /^http:\/\/a:\d+\/there$/, status: "301" });
+  compare(ours, await logged(ours, ...get("/trailers")), { sent_trailer_x: "one, two" });
   assert.match((await exchange(ours.port, get("/args?y=2"), PATIENCE_MS)).text, /\r\n\r\nz=1 z=1 1 \/args\?y=2$/);
 });
 

@@ -4,7 +4,15 @@ import { NGINX_VERSION } from "../base/version.ts";
 import { parseOffset } from "../conf/units.ts";
 import type { TcpInfo } from "../io/stream.ts";
 import { printHttpDate } from "../wire/http1/date.ts";
-import { AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HOST, REFERER, USER_AGENT } from "../wire/http1/fields.ts";
+import {
+  AUTHORIZATION,
+  CONTENT_LENGTH,
+  CONTENT_TYPE,
+  HOST,
+  KNOWN_FIELDS,
+  REFERER,
+  USER_AGENT,
+} from "../wire/http1/fields.ts";
 import { findArg } from "../wire/http1/uri.ts";
 import type { ProxyHeader } from "../wire/proxy-protocol/decode.ts";
 import { findTlv } from "../wire/proxy-protocol/tlv.ts";
@@ -106,15 +114,15 @@ function proxyTlv(name: string): Getter {
 
 /** Variables with names of their own. */
 export const CORE_VARIABLES: readonly Variable[] = [
-  { name: "http_host", doc: "The Host line as it was sent.", get: (r) => r.head.knownValue(HOST) },
-  { name: "http_user_agent", doc: "The User-Agent line.", get: (r) => r.head.knownValue(USER_AGENT) },
-  { name: "http_referer", doc: "The Referer line.", get: (r) => r.head.knownValue(REFERER) },
+  { name: "http_host", doc: "The Host line as it was sent.", get: knownField(HOST) },
+  { name: "http_user_agent", doc: "The User-Agent line.", get: knownField(USER_AGENT) },
+  { name: "http_referer", doc: "The Referer line.", get: knownField(REFERER) },
   {
     name: "content_length",
     doc: "The Content-Length line.",
     get: (r) => (r.chunkedBody ? undefined : r.head.knownValue(CONTENT_LENGTH)),
   },
-  { name: "content_type", doc: "The Content-Type line of the request.", get: (r) => r.head.knownValue(CONTENT_TYPE) },
+  { name: "content_type", doc: "The Content-Type line of the request.", get: knownField(CONTENT_TYPE) },
   {
     name: "host",
     doc: "Host of the request line or the Host line, in lower case and without port; else the server's first name.",
@@ -332,6 +340,12 @@ function requestHeader(rest: string): Getter {
   };
 }
 
+/** The same for a field that the head knows by number. */
+function knownField(field: number): Getter {
+  const joined = requestHeader((KNOWN_FIELDS[field] as string).replaceAll("-", "_"));
+  return (request) => (request.head.hasRepeats ? joined(request) : request.head.knownValue(field));
+}
+
 function sentHeader(rest: string): Getter {
   return (request) => {
     let value: string | undefined;
@@ -346,8 +360,8 @@ function sentHeader(rest: string): Getter {
 
 function sentTrailer(rest: string): Getter {
   return (request) => {
-    const found = request.trailers?.find(({ name }) => name.toLowerCase().replaceAll("-", "_") === rest);
-    return found?.value;
+    const found = request.trailers?.filter(({ name }) => name.toLowerCase().replaceAll("-", "_") === rest) ?? [];
+    return found.length === 0 ? undefined : found.map(({ value }) => value).join(", ");
   };
 }
 

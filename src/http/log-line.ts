@@ -126,9 +126,14 @@ export class LogLine {
 /** Appends one part of a line. */
 export type Append = (request: Request, line: LogLine) => void;
 
-/** The value of a header line that the head knows by number. */
-function field(known: number): Append {
-  return ({ head }, line) => {
+/** The value of a header line that the head knows by number; `getter` joins those of several. */
+function field(known: number, getter: Getter): Append {
+  return (request, line) => {
+    const { head } = request;
+    if (head.hasRepeats) {
+      line.text(getter(request));
+      return;
+    }
     const index = head.known[known] as number;
     if (index < 0) {
       line.byte(DASH);
@@ -176,10 +181,10 @@ const DIRECT = new Map<string, (getter: Getter) => Append>([
   ["request_length", () => (request, line) => line.decimal(request.requestLength)],
   ["connection", () => (request, line) => line.decimal(request.connection.number)],
   ["connection_requests", () => (request, line) => line.decimal(request.connection.requests)],
-  ["http_host", () => field(HOST)],
-  ["http_user_agent", () => field(USER_AGENT)],
-  ["http_referer", () => field(REFERER)],
-  ["content_type", () => field(CONTENT_TYPE)],
+  ["http_host", (getter) => field(HOST, getter)],
+  ["http_user_agent", (getter) => field(USER_AGENT, getter)],
+  ["http_referer", (getter) => field(REFERER, getter)],
+  ["content_type", (getter) => field(CONTENT_TYPE, getter)],
 ]);
 
 /** Appends a variable. */

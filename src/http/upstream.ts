@@ -7,7 +7,7 @@
 import type { Pick } from "../balance/pick.ts";
 import { type Bytes, concatBytes, latin1 } from "../base/bytes.ts";
 import type { Memory } from "../io/memory.ts";
-import { UPGRADE } from "../wire/http1/fields.ts";
+import { EXPECT, UPGRADE } from "../wire/http1/fields.ts";
 import { GET, HEAD } from "../wire/http1/methods.ts";
 import {
   HEAD_INCOMPLETE,
@@ -69,7 +69,11 @@ export class Exchange extends DeliverySide implements BodyTaker {
   run(rules: UpstreamRules): number {
     const { request } = this;
     this.rules = rules;
-    if (request.parent !== undefined || (request.contentLength <= 0 && !request.chunkedBody)) return this.start(rules);
+    if (request.parent !== undefined || (request.contentLength <= 0 && !request.chunkedBody)) {
+      // Whoever expects a go-ahead gets it, even for no body.
+      if (request.parent === undefined && request.head.known[EXPECT] !== -1) testExpect(request);
+      return this.start(rules);
+    }
     if (rules.streamsBody(request) && !request.bodyDiscarded) return this.stream(rules);
     this.starting = true;
     this.outcome = DONE;

@@ -109,6 +109,8 @@ export class RequestHead {
   fields = new Int32Array(FIRST_FIELDS * FIELD_STRIDE);
   /** Index of the first header line of each known field, or -1. */
   readonly known = new Int16Array(KNOWN_FIELDS.length).fill(-1);
+  /** A known field has come more than once. */
+  hasRepeats = false;
   /** Of the line that `parse` refused, for the log. */
   errorStart = 0;
   errorEnd = 0;
@@ -155,6 +157,7 @@ export class RequestHead {
       if (field >= 0) this.known[field] = -1;
     }
     this.fieldCount = 0;
+    this.hasRepeats = false;
   }
 
   /** Bytes of the request line with its end; it must be whole. */
@@ -584,6 +587,7 @@ export class RequestHead {
     if (field >= 0) {
       if (this.known[field] === -1) this.known[field] = index;
       else if (UNIQUE_FIELDS[field] === 1) return this.refuse(DUPLICATE_HEADER, index, this.known[field] as number);
+      else this.hasRepeats = true;
     }
     return COMPLETE;
   }
