@@ -18,7 +18,7 @@ const facts = readDirectiveFacts(root);
 const { catalog } = testCatalog();
 const declarations = [...catalog.declarations.values()].flat();
 /** What only nginx's commercial edition has: its documentation is all there is to compare with. */
-const COMMERCIAL: ReadonlySet<string> = new Set(["health_check", "match", "queue"]);
+const COMMERCIAL: ReadonlySet<string> = new Set(["health_check", "match", "queue", "state"]);
 
 /** nginx counts words only up to here. */
 const COUNTED_WORDS = 8;

@@ -1,6 +1,8 @@
 /** Balancing methods and sticky sessions as clients see them, with real back ends: who answers, how often, and who answers again. */
 import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
 import net from "node:net";
+import path from "node:path";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { exchange, TestServer } from "./http-server.ts";
@@ -45,6 +47,7 @@ describe("balancing", { timeout: 60_000 }, () => {
       upstream broken { server 127.0.0.1:1 route=gone max_fails=0; server ${b} route=B; sticky cookie srv; }
       upstream full { server ${a} max_conns=1; queue 2 timeout=1s; }
       upstream patient { server ${b} max_conns=1; queue 1 timeout=200ms; }
+      upstream held { state held.conf; }
       log_format queued '$upstream_status $upstream_queue_time';
       server { listen 127.0.0.1:%PORT%;
         access_log logs/queued.log queued;
@@ -150,6 +153,19 @@ describe("balancing", { timeout: 60_000 }, () => {
     assert.match(server.log("error.log"), /no live upstreams while connecting to upstream.*"http:\/\/patient\/"/);
     held.at(-1)?.();
     assert.equal(letter(await busy), "b");
+  });
+
+  test("servers in a state file are those of its last reading, and none are no reason not to start", async () => {
+    assert.match(await server.get("/held/"), /^HTTP\/1.1 502/);
+    writeFileSync(path.join(server.folder, "conf/held.conf"), `server ${backs[2]?.address};\n`);
+    assert.match(await server.get("/held/"), /^HTTP\/1.1 502/);
+    server.signal("SIGHUP");
+    let answer = "";
+    for (let tries = 0; tries < 100 && answer !== "c"; tries++) {
+      await sleep(20);
+      answer = await ask("/held/");
+    }
+    assert.equal(answer, "c");
   });
 
   test("sticky cookie ties a client to its peer, with nginx's attributes, and a drained peer gets only its own", async () => {

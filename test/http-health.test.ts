@@ -57,6 +57,7 @@ describe("health_check", { timeout: 60_000 }, () => {
         location /other/ { proxy_pass http://other/; proxy_next_upstream off; health_check uri=/health interval=50ms port=${port(one)}; }
         location /tcp/ { proxy_pass http://tcp/; health_check type=tcp interval=50ms; }
       }`,
+      { workers: 2 },
     );
   });
   after(async () => {
@@ -153,6 +154,20 @@ describe("health_check", { timeout: 60_000 }, () => {
       `peer is unhealthy while connecting to upstream, health check "" of peer 127.0.0.1:1 in upstream "tcp"`,
     );
     assert.equal(await letters("/tcp/"), "a");
+  });
+
+  test("all workers know what one has found, and when that one is killed another goes on", async () => {
+    b.health = "HTTP/1.1 500 x\r\nContent-Length: 0\r\n\r\n";
+    await until(async () => (await letters("/matched/")) === "a");
+    const checker = /(\d+)#\d+: peer is unhealthy/.exec(server.log("error.log"))?.[1];
+    process.kill(Number(checker), "SIGKILL");
+    await logged(`worker process ${checker} exited on signal 9`);
+    assert.equal(await letters("/matched/", 12), "a");
+    const checks = b.checks.length;
+    await until(() => b.checks.length > checks + 5);
+    assert.equal(await letters("/matched/", 12), "a");
+    b.health = ok("fine", "X-State: ready");
+    await until(async () => (await letters("/matched/")) === "ab");
   });
 
   test("a reload forgets no unhealthy peer", async () => {

@@ -88,10 +88,12 @@ class Binder implements Binding {
   }
 
   #directive(directive: Directive, scope: Scope): void {
-    if (directive.sources !== undefined) {
-      for (const source of directive.sources) this.source(source, scope);
-      return;
-    }
+    // An include is nothing but what it brings; other directives that bring files are something themselves.
+    if (directive.sources === undefined || directive.name !== "include") this.#plain(directive, scope);
+    for (const source of directive.sources ?? []) this.source(source, scope);
+  }
+
+  #plain(directive: Directive, scope: Scope): void {
     const declaration = this.#lookUp(directive, scope.context);
     if (declaration === undefined) return;
     const context = declaration.slot.opens?.[scope.context];

@@ -24,7 +24,7 @@ export interface Directive {
   readonly position: Position;
   /** Where the `;` or `{` is: nginx's messages about a directive carry this line. */
   readonly end: Position;
-  /** For an `include` that was loaded: the files that it brought, in order. */
+  /** For an `include` (or the `state` of an upstream) that was loaded: the files that it brought, in order. */
   readonly sources?: readonly Source[];
 }
 

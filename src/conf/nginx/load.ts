@@ -21,17 +21,18 @@ export interface ReadError {
 
 /** Includes within includes: a file that includes itself must end somewhere. */
 export const MAX_INCLUDE_DEPTH = 64;
+const ENOENT = 2;
 /** Files of one configuration, every inclusion counted. */
 export const MAX_FILES = 10_000;
 
 /** Loads `file` (an absolute path) with its includes, which are relative to the folder of `file`. */
 export function load(file: string, reader: ConfigReader): Source {
-  return new Loader(reader, folderOf(file)).load(file, undefined, { includes: 0, blocks: 0 });
+  return new Loader(reader, folderOf(file)).load(file, undefined, { includes: 0, blocks: 0, isUpstream: false });
 }
 
 /** A parsed text (that of `-g`) with what its includes bring. Relative names begin at `prefix`, which ends with a slash. */
 export function withIncludes(source: Source, reader: ConfigReader, prefix: string): Source {
-  return new Loader(reader, prefix).expand(source, { includes: 0, blocks: 0 });
+  return new Loader(reader, prefix).expand(source, { includes: 0, blocks: 0, isUpstream: false });
 }
 
 /** The path with its last slash, or nothing: nginx's prefix of a configuration file. */
@@ -60,6 +61,8 @@ export function sourcesOf(source: Source): Source[] {
 interface Depth {
   readonly includes: number;
   readonly blocks: number;
+  /** The block around is an upstream. */
+  readonly isUpstream: boolean;
 }
 
 class Loader {
@@ -97,16 +100,25 @@ class Loader {
   #expand(directives: readonly Directive[], depth: Depth): readonly Directive[] {
     return directives.map((directive) => {
       if (directive.block !== undefined) {
-        const { block } = directive;
-        const inner = { ...depth, blocks: depth.blocks + 1 };
+        const { block, name } = directive;
+        const inner = { ...depth, blocks: depth.blocks + 1, isUpstream: name === "upstream" };
         return { ...directive, block: { ...block, directives: this.#expand(block.directives, inner) } };
       }
       const [pattern, ...rest] = directive.args;
-      if (directive.name !== "include" || pattern === undefined || rest.length > 0) return directive;
+      if (pattern === undefined || rest.length > 0) return directive;
       const full = pattern.text.startsWith("/") ? pattern.text : this.#prefix + pattern.text;
+      if (directive.name === "state" && depth.isUpstream) return this.#withState(directive, full, depth);
+      if (directive.name !== "include") return directive;
       const files = /[*?[]/.test(full) ? this.#reader.glob(full) : [full];
       const inner = { ...depth, includes: depth.includes + 1 };
       return { ...directive, sources: files.map((file) => this.load(file, directive.end, inner)) };
     });
+  }
+
+  /** The servers of an upstream in a file of their own, which need not be there yet. */
+  #withState(directive: Directive, file: string, depth: Depth): Directive {
+    const found = this.#reader.read(file);
+    if ("errno" in found && found.errno === ENOENT) return { ...directive, sources: [] };
+    return { ...directive, sources: [this.load(file, directive.end, { ...depth, includes: depth.includes + 1 })] };
   }
 }

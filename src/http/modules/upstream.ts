@@ -5,7 +5,7 @@ import type { Directive } from "../../conf/directive.ts";
 import { type Parameter, present, readParameters, valued } from "../../conf/parameters.ts";
 import type { Scope } from "../../conf/scope.ts";
 import type { ConfOf, Report, Use } from "../../conf/slot.ts";
-import { blocks, list, msec, num, raw } from "../../conf/slots.ts";
+import { blocks, list, msec, num, path, raw } from "../../conf/slots.ts";
 import { parseNumber } from "../../conf/units.ts";
 import { milliseconds, number, seconds } from "../../conf/values.ts";
 import type { Endpoint } from "../../io/stream.ts";
@@ -181,6 +181,12 @@ const directives = {
     defaultText: "32 local",
     doc: "Idle connections that a worker keeps; 0 keeps none.",
   }),
+  state: path(undefined, {
+    in: "upstream",
+    inherit: "none",
+    base: "conf",
+    doc: "A file with the servers of the group, instead of `server` lines here. It need not exist; it is read at start and at each reload.",
+  }),
   queue: raw<QueueSettings, undefined>(undefined, parseQueue, {
     in: "upstream",
     args: [1, 2],
@@ -223,6 +229,17 @@ export function refuseParameters(scope: Scope, order: number | undefined, report
   });
 }
 
+/** With `state` there are no servers but those of its file, and nothing else is in that. */
+function checkState(scope: Scope, report: Report): void {
+  const directives = scope.directive?.block?.directives ?? [];
+  const state = directives.find(({ name }) => name === "state");
+  if (state === undefined) return;
+  const server = directives.find(({ name }) => name === "server");
+  if (server !== undefined) report("emerg", '"server" cannot be used along with "state"', server.end);
+  for (const { name, end } of state.sources?.flatMap((source) => source.directives) ?? [])
+    if (name !== "server") report("emerg", `"${name}" cannot stand in the file of "state"`, end);
+}
+
 /** Directives that choose the method; the last one holds. */
 const METHODS: ReadonlySet<string> = new Set(["hash", "ip_hash", "least_conn", "least_time", "random"]);
 
@@ -239,7 +256,7 @@ function warnRedefined(directives: readonly Directive[], isSet: boolean, report:
 
 /** What nginx finds when it sets up the upstream. */
 function checkServers(name: string, block: Scope, report: Report): void {
-  const { server, resolver } = block.conf(upstream);
+  const { server, resolver, state } = block.conf(upstream);
   const position = block.directive?.end as Position;
   if (server.some(({ resolve }) => resolve !== undefined)) {
     if (block.conf(upstreamZone).zone === undefined) {
@@ -248,7 +265,8 @@ function checkServers(name: string, block: Scope, report: Report): void {
     } else if ((resolver ?? block.parent?.conf(core).resolver) === undefined)
       report("emerg", `no resolver defined to resolve names at run time in upstream "${name}"`, position);
   }
-  if (server.every(({ backup }) => backup)) report("emerg", `no servers in upstream "${name}"`, position);
+  if (state === undefined && server.every(({ backup }) => backup))
+    report("emerg", `no servers in upstream "${name}"`, position);
 }
 
 export const upstream = httpModule({
@@ -257,13 +275,17 @@ export const upstream = httpModule({
   variables: UPSTREAM_VARIABLES,
   prefixes: UPSTREAM_PREFIXES,
   check(_conf, { scope, own }, report) {
-    if (scope.context === "upstream") warnRedefined(scope.directive?.block?.directives ?? [], false, report);
+    if (scope.context === "upstream") {
+      warnRedefined(scope.directive?.block?.directives ?? [], false, report);
+      checkState(scope, report);
+    }
     const seen = new Set<string>();
     for (const { header, scope: block } of scope.context === "http" ? (own.upstream ?? []) : []) {
       const name = header.toLowerCase();
       if (seen.has(name)) report("emerg", `duplicate upstream "${header}"`, block.directive?.end);
       seen.add(name);
-      if (block.own(upstream).server === undefined)
+      const { server, state } = block.own(upstream);
+      if (server === undefined && state === undefined)
         report("emerg", "no servers are inside upstream", block.directive?.block?.end);
       else checkServers(header, block, report);
     }
