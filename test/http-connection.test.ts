@@ -16,6 +16,7 @@ const HTTP = `
     location /big { sendfile on; alias %DIR%/html/big.bin; }
     location /copy { sendfile off; alias %DIR%/html/big.bin; }
     location /slow { limit_rate 20k; alias %DIR%/html/50k.bin; }
+    location /slow-head { limit_rate 1k; add_header X-Long ${"h".repeat(1500)}; return 204; }
     location /text { return 200 "${"y".repeat(3000)}"; }
     location /two { keepalive_requests 2; return 200 x; }
     location /closing { keepalive_timeout 0; return 200 x; }
@@ -111,6 +112,16 @@ test("limit_rate holds the answer back", async () => {
   const { bytes, ms } = await talk(["GET /slow HTTP/1.0\r\n\r\n"]);
   assert.ok(bytes > 50_000);
   assert.ok(ms >= 900, String(ms));
+});
+
+test("limit_rate counts the header, also where nothing follows it", async () => {
+  const socket = net.connect(server.port, "127.0.0.1");
+  socket.write("GET /slow-head HTTP/1.0\r\n\r\n");
+  const pieces: Buffer[] = [];
+  socket.on("data", (piece: Buffer) => pieces.push(piece));
+  await new Promise((resolve) => socket.on("close", resolve));
+  assert.equal(pieces[0]?.length, 1024);
+  assert.match(Buffer.concat(pieces).toString("latin1"), /^HTTP\/1.1 204 No Content\r\n[\s\S]*h{1500}\r\n\r\n$/);
 });
 
 test("keepalive_requests and keepalive_timeout 0 end a connection", async () => {

@@ -113,9 +113,14 @@ export abstract class ConnectionOutput extends Timed {
     this.pump();
   }
 
+  /** What was composed before goes the way of the queue. */
+  queueOutput(): void {
+    if (this.worker.outputOwner === this && this.worker.output.used > 0) this.queueComposed(0);
+  }
+
   /** Puts a piece behind everything that was composed before. */
   private enqueue(chunk: Chunk): void {
-    if (this.worker.outputOwner === this && this.worker.output.used > 0) this.queueComposed(0);
+    this.queueOutput();
     this.push(chunk);
   }
 

@@ -408,6 +408,8 @@ function writeHeader(request: Request): number {
   const length = heads.write(request, output);
   request.headerBytes = length;
   request.sentBytes += length;
+  // The rate counts the header as well; one that is longer than what may go at once waits like a body.
+  if (request.limitRate > 0 && length > request.limitRate + request.limitRateAfter) connection.queueOutput();
   return OK;
 }
 
