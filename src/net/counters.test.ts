@@ -7,6 +7,8 @@ test("readers see the sum of all lines; a worker that has gone leaves its sums a
   const board = new CounterBoard(values);
   const one = board.line(1);
   const two = board.line(2);
+  board.open(2);
+  board.open(1);
   one[ACCEPTED] = 10;
   one[REQUESTS] = 100;
   one[ACTIVE] = 5;

@@ -11,6 +11,8 @@ export const REQUESTS = 2;
 export const ACTIVE = 3;
 export const READING = 4;
 export const WRITING = 5;
+/** In line 0 alone: the last line that was ever used. */
+const LAST_LINE = 6;
 /** Values a line takes: one cache line, so that workers do not disturb each other. */
 export const COUNTER_VALUES = 8;
 /** Those that stay when the worker has gone. */
@@ -22,6 +24,11 @@ export class CounterBoard {
   /** `values`, zeros at first, has `COUNTER_VALUES` for each line; workers have the lines from 1. */
   constructor(values: Float64Array) {
     this.values = values;
+  }
+
+  /** A worker is going to have this line: readers look at it from now on. */
+  open(slot: number): void {
+    this.values[LAST_LINE] = Math.max(slot, this.values[LAST_LINE] as number);
   }
 
   /** A worker's own values. */
@@ -37,9 +44,9 @@ export class CounterBoard {
   total(): ServiceCounters {
     const sum = new Float64Array(COUNTER_VALUES);
     const { values } = this;
-    for (let i = 0; i < values.length; i++) {
-      const value = values[i] as number;
-      if (value !== 0) sum[i % COUNTER_VALUES] = (sum[i % COUNTER_VALUES] as number) + value;
+    const end = ((values[LAST_LINE] as number) + 1) * COUNTER_VALUES;
+    for (let line = 0; line < end; line += COUNTER_VALUES) {
+      for (let i = 0; i <= WRITING; i++) sum[i] = (sum[i] as number) + (values[line + i] as number);
     }
     return countersOf(sum);
   }

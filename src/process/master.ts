@@ -146,10 +146,10 @@ export class Master {
     const { inherited } = this.options;
     if (inherited !== undefined) this.listening.inherit(inherited.fds);
     const { configuration } = this.running;
-    const sockets = await this.prepareSockets(configuration);
-    if (sockets === undefined) return this.failStart();
     const zones = this.zoneSet.prepare(configuration.zones);
     if (zones === undefined) return this.failStart();
+    const sockets = await this.prepareSockets(configuration);
+    if (sockets === undefined) return this.failStart();
     this.sockets = sockets;
     this.zones = zones;
     sockets.commit();
@@ -305,11 +305,11 @@ export class Master {
       this.log.write(severity, position === undefined ? message : `${message} in ${printPosition(position)}`);
     }
     if (runnable === undefined) return;
-    const sockets = await this.prepareSockets(runnable.configuration);
-    if (sockets === undefined) return;
     const zones = this.zoneSet.prepare(runnable.configuration.zones);
-    if (zones === undefined) {
-      sockets.abandon();
+    if (zones === undefined) return;
+    const sockets = await this.prepareSockets(runnable.configuration);
+    if (sockets === undefined) {
+      zones.abandon();
       return;
     }
     const before = { running: this.running, sockets: this.sockets, zones: this.zones, generation: this.generation };

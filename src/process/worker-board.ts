@@ -23,6 +23,7 @@ export class WorkerBoard {
     let slot = 1;
     while (this.taken.has(slot) && slot < BOARD_SLOTS - 1) slot++;
     this.taken.add(slot);
+    this.counters.open(slot);
     return slot;
   }
 
