@@ -97,6 +97,7 @@ const HTTP = `
     location /sendfile { sendfile on; alias %DIR%/html/big.bin; }
     location /relative { absolute_redirect off; return 301 /x; }
     location /no-port { port_in_redirect off; return 301 /x; }
+    location "/slash less/" { proxy_pass http://127.0.0.1:1; }
     location /small { client_max_body_size 10; return 200 ok; }
     location /vars { return 200 "$host|$http_host|$content_length|$content_type|$request_method|$query_string|$server_name|$arg_b|$cookie_c|$scheme|$request_uri|$is_args"; }
   }
@@ -157,7 +158,7 @@ function get(target: string, ...headers: string[]): string {
 
 test("locations, files, pages, redirects and rewriting answer as nginx does", options, async () => {
   const targets =
-    "/ /a.txt /a.txt?x=1 /nope /d /d/ /exact /exactx /x.php /a/x.php?b /d/x.php /page/x /page-ok/x /page-same/x /page-url/x /page-301/x /page-named/x /page-text/x /internal /header /header404 /epoch /max /alias/x.txt /alias/nope /alias/ /alias /try/x /try-status /try-named /try-args?k=1 /except /deny /any /trailer /once /told /set /if?a=1 /if?a=bbc /if /rw/abc?q=1 /rwb/a.txt /rwr/abc?q=1 /rwp/abc?q=1 /rwa/abc?q=1 /rwa/abc /loop/x /auto/ /no-etag /copy /sendfile /relative /no-port /small /sp%20ace.txt /%61.txt /d/../a.txt /../x /d//index.html /./a.txt /a.txt%00 /%zz /a%2 /empty.txt /e /e/ /a.txt/ /a.txt/x /vars?b=2 /status/204 /status/201 /status/299 /status/301 /status/302 /status/303 /status/307 /status/308 /status/400 /status/401 /status/403 /status/404 /status/418 /status/444 /status/494 /status/497 /status/500 /status/503".split(
+    "/ /a.txt /a.txt?x=1 /nope /d /d/ /exact /exactx /x.php /a/x.php?b /d/x.php /page/x /page-ok/x /page-same/x /page-url/x /page-301/x /page-named/x /page-text/x /internal /header /header404 /epoch /max /alias/x.txt /alias/nope /alias/ /alias /try/x /try-status /try-named /try-args?k=1 /except /deny /any /trailer /once /told /set /if?a=1 /if?a=bbc /if /rw/abc?q=1 /rwb/a.txt /rwr/abc?q=1 /rwp/abc?q=1 /rwa/abc?q=1 /rwa/abc /loop/x /auto/ /no-etag /copy /sendfile /relative /no-port /slash%20less /slash%20less?a%20b /small /sp%20ace.txt /%61.txt /d/../a.txt /../x /d//index.html /./a.txt /a.txt%00 /%zz /a%2 /empty.txt /e /e/ /a.txt/ /a.txt/x /vars?b=2 /status/204 /status/201 /status/299 /status/301 /status/302 /status/303 /status/307 /status/308 /status/400 /status/401 /status/403 /status/404 /status/418 /status/444 /status/494 /status/497 /status/500 /status/503".split(
       " ",
     );
   await compareAll(

@@ -9,7 +9,7 @@ import { parseOffset } from "../conf/units.ts";
 import { EXPECT } from "../wire/http1/fields.ts";
 import type { HeadResult } from "../wire/http1/head-results.ts";
 import { GET, HEAD, POST } from "../wire/http1/methods.ts";
-import { isUnsafePath, unescapeUri } from "../wire/http1/uri.ts";
+import { escapeUri, isUnsafePath, unescapeUri } from "../wire/http1/uri.ts";
 import { CONTINUE } from "./answer-head.ts";
 import { bytesChunk, type Chunk, LAST, type Mark, textChunk } from "./body.ts";
 import { applyHead, recogniseBrowser, refusedStatus, setDefaultServer } from "./head-rules.ts";
@@ -243,7 +243,7 @@ function findConfig(request: Request): number {
     return 413;
   }
   if (found === FOUND_REDIRECT) {
-    request.setRedirect(location.name + (request.args === "" ? "" : `?${request.args}`));
+    request.setRedirect(escapeUri(location.name, "uri") + (request.args === "" ? "" : `?${request.args}`));
     return 301;
   }
   return OK;
