@@ -71,6 +71,7 @@ export const ORDER_TRAILERS = 30;
 export const ORDER_GUNZIP = 40;
 export const ORDER_ADDITION = 45;
 export const ORDER_SUB = 50;
+export const ORDER_CHARSET = 55;
 export const ORDER_POSTPONE = 60;
 export const ORDER_GZIP = 70;
 export const ORDER_CHUNKED = 90;

@@ -20,14 +20,17 @@ function parse(use: Use, current: MediaTypes | undefined): MediaTypes | undefine
   return types;
 }
 
-/** The slot of such a directive; `text/html` always belongs to them. */
-export function mediaTypes(options: Pick<OwnOptions<MediaTypes>, "doc">): Slot<MediaTypes> {
-  return fold<MediaTypes, MediaTypes>(STANDARD, parse, {
-    ...options,
+/** The slot of such a directive: `text/html` always belongs to them; `standard` are those that hold where nothing is said. */
+export function mediaTypes(
+  options: Pick<OwnOptions<MediaTypes>, "doc"> & { readonly standard?: readonly string[] },
+): Slot<MediaTypes> {
+  const { doc, standard = ["text/html"] } = options;
+  return fold<MediaTypes, MediaTypes>(new Set(standard), parse, {
+    doc,
     in: "http, server, location",
     args: [1, Number.POSITIVE_INFINITY],
     syntax: "mime-type ...",
-    defaultText: "text/html",
+    defaultText: standard.join(" "),
   });
 }
 

@@ -6,6 +6,7 @@ import { access } from "./modules/access.ts";
 import { addition } from "./modules/addition.ts";
 import { authRequest } from "./modules/auth_request.ts";
 import { autoindex } from "./modules/autoindex.ts";
+import { charset } from "./modules/charset.ts";
 import { chunked } from "./modules/chunked.ts";
 import { core, coreServer, httpMain } from "./modules/core.ts";
 import { geo } from "./modules/geo.ts";
@@ -51,6 +52,7 @@ export const httpModules: readonly HttpModule[] = [
   chunked,
   range,
   gzip,
+  charset,
   sub,
   addition,
   gunzip,
