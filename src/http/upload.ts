@@ -4,10 +4,11 @@
  *
  * Bounded by one read: while the upstream has not taken what has come, the client is not read.
  */
-import { type Bytes, concatBytes } from "../base/bytes.ts";
+import type { Bytes } from "../base/bytes.ts";
 import type { Stream } from "../io/stream.ts";
 import type { BodyReader } from "./body.ts";
 import { BodyBuffer } from "./body-buffer.ts";
+import type { BodyMemory } from "./body-memory.ts";
 import type { Output } from "./output.ts";
 import type { Request } from "./request.ts";
 
@@ -36,8 +37,10 @@ export class Upload implements BodyReader {
   private readonly user: UploadUser;
   /** The connection that the head of the request has been written to. */
   private stream: Stream | undefined = undefined;
-  /** What has come and was not sent; with a stream, as it goes to the upstream. */
+  /** What has come and was not sent, `pending[pendingStart, pendingEnd)`; with a stream, as it goes to the upstream. */
   private pending = NOTHING;
+  private pendingStart = 0;
+  private pendingEnd = 0;
   private totalBytes = 0;
   /** What one read has brought. */
   private readonly lent: Bytes[] = [];
@@ -71,11 +74,12 @@ export class Upload implements BodyReader {
 
   /** A body that was there at once and has room in memory, as one that was read whole: it can be repeated. Undefined when it was not. */
   takeWhole(): BodyBuffer | undefined {
-    const { pending, request } = this;
-    if (!this.ended || pending.length > request.location.core.client_body_buffer_size) return undefined;
+    const { request } = this;
+    if (!this.ended || this.waitingBytes > request.location.core.client_body_buffer_size) return undefined;
     const body = new BodyBuffer(request, { onBody: () => {} });
-    if (body.onBody(pending, 0, pending.length) !== 0) return undefined;
+    if (body.onBody(this.pending, this.pendingStart, this.pendingEnd) !== 0) return undefined;
     body.onBodyEnd(0);
+    this.forget();
     return body;
   }
 
@@ -90,7 +94,7 @@ export class Upload implements BodyReader {
       return 413;
     }
     this.totalBytes += size;
-    if (this.stream === undefined) this.keep(bytes.slice(start, end));
+    if (this.stream === undefined) this.keep(bytes, start, end);
     else {
       this.lent.push(bytes.subarray(start, end));
       this.lentBytes += size;
@@ -132,19 +136,23 @@ export class Upload implements BodyReader {
 
   /** Bytes that `open` needs behind the head of the request. */
   get pendingSize(): number {
-    return this.pending.length + FRAME_BYTES;
+    return this.waitingBytes + FRAME_BYTES;
+  }
+
+  private get waitingBytes(): number {
+    return this.pendingEnd - this.pendingStart;
   }
 
   /** Sends the head that was composed and what there is of the body behind it. */
   open(output: Output, stream: Stream): void {
-    const { pending } = this;
-    if (pending.length > 0) {
-      if (this.chunked) output.text(`${pending.length.toString(16)}\r\n`);
-      output.copy(pending, 0, pending.length);
+    const { waitingBytes } = this;
+    if (waitingBytes > 0) {
+      if (this.chunked) output.text(`${waitingBytes.toString(16)}\r\n`);
+      output.copy(this.pending, this.pendingStart, this.pendingEnd);
       if (this.chunked) output.text("\r\n");
     }
     if (this.chunked && this.ended) output.text(LAST_CHUNK);
-    this.pending = NOTHING;
+    this.forget();
     this.stream = stream;
     if (this.request.location.core.tcp_nodelay) stream.setNoDelay(true);
     this.write(output);
@@ -154,21 +162,24 @@ export class Upload implements BodyReader {
   /** The upstream takes more. */
   onWritable(): void {
     const { worker } = this.request.connection;
-    while (this.pending.length > 0) {
-      const size = Math.min(this.pending.length, worker.scratch.size);
-      worker.scratch.bytes.set(this.pending.subarray(0, size), 0);
-      const taken = this.offer(worker.scratch, size);
+    while (this.waitingBytes > 0) {
+      const { scratch } = worker;
+      const size = Math.min(this.waitingBytes, scratch.size);
+      scratch.used = 0;
+      scratch.copy(this.pending, this.pendingStart, this.pendingStart + size);
+      const taken = this.offer(scratch, size);
       if (taken < 0) break;
-      this.pending = this.pending.subarray(taken);
+      this.pendingStart += taken;
       if (taken < size) break;
     }
+    if (this.waitingBytes === 0) this.forget();
     this.report();
   }
 
   /** The exchange is over: what is still to come of the body is no use to anybody. */
   close(): void {
     this.stream = undefined;
-    this.pending = NOTHING;
+    this.forget();
     if (!this.ended) this.request.connection.abandonBody(this.request);
   }
 
@@ -176,8 +187,8 @@ export class Upload implements BodyReader {
   private write(output: Output): void {
     if (output.used === 0) return;
     // A reactor may have had more in hand when it was told to pause.
-    const taken = this.pending.length > 0 ? 0 : this.offer(output, output.used);
-    if (taken >= 0 && taken < output.used) this.keep(output.bytes.slice(taken, output.used));
+    const taken = this.waitingBytes > 0 ? 0 : this.offer(output, output.used);
+    if (taken >= 0 && taken < output.used) this.keep(output.bytes, taken, output.used);
   }
 
   /** Bytes that the upstream has taken; -1 when it has failed. */
@@ -191,16 +202,39 @@ export class Upload implements BodyReader {
     return -1;
   }
 
-  private keep(bytes: Bytes): void {
-    this.pending = this.pending.length === 0 ? bytes : concatBytes([this.pending, bytes]);
+  private keep(bytes: Bytes, start: number, end: number): void {
+    const size = end - start;
+    if (this.pendingEnd + size > this.pending.length) {
+      const { waitingBytes, memory } = this;
+      const larger = memory.take(waitingBytes + size);
+      larger.set(this.pending.subarray(this.pendingStart, this.pendingEnd), 0);
+      memory.give(this.pending);
+      this.pending = larger;
+      this.pendingStart = 0;
+      this.pendingEnd = waitingBytes;
+    }
+    this.pending.set(bytes.subarray(start, end), this.pendingEnd);
+    this.pendingEnd += size;
     this.request.connection.pauseBody();
     if (this.stream !== undefined) this.user.onUploadBlocked(true);
+  }
+
+  private get memory(): BodyMemory {
+    return this.request.connection.worker.bodyMemory;
+  }
+
+  /** Nothing waits any more. */
+  private forget(): void {
+    this.memory.give(this.pending);
+    this.pending = NOTHING;
+    this.pendingStart = 0;
+    this.pendingEnd = 0;
   }
 
   /** What follows from what was sent. */
   private report(): void {
     if (this.errno !== 0) this.user.onUploadError(this.errno);
-    else if (this.pending.length > 0 || this.isDone) return;
+    else if (this.waitingBytes > 0 || this.isDone) return;
     else if (this.ended) {
       this.isDone = true;
       this.user.onUploadDone();
