@@ -62,6 +62,7 @@ describe("names in a configuration", { timeout: 60_000 }, () => {
         location /port/ { proxy_pass http://$arg_to/; }
         location /four/ { resolver 127.0.0.1:${names.port} ipv6=off; proxy_pass http://$arg_to:${port}/; }
         location /dead/ { resolver 127.0.0.1:1 127.0.0.1:${names.port} ipv6=off; proxy_pass http://$arg_to:${port}/; }
+        location /upload/ { proxy_request_buffering off; resolver_timeout 100ms; proxy_pass http://$arg_to:${port}/; }
         location /impatient/ { resolver_timeout 100ms; proxy_pass http://$arg_to:${port}/; }
         location /caught/ { error_page 502 = /fallback; resolver_timeout 100ms; proxy_pass http://$arg_to:${port}/; }
         location = /fallback { proxy_pass http://local; }
@@ -168,6 +169,16 @@ describe("names in a configuration", { timeout: 60_000 }, () => {
     // The same name with another port is not the one that the configuration has looked up.
     assert.match(await get(server, "/port/?to=localhost:1"), /502 Bad Gateway/);
     await logged(/localhost could not be resolved \(3: Host not found\)/);
+  });
+
+  test("a body that is passed on as it comes waits for the name, or is given up with it", async () => {
+    for (const name of ["one.test", "none.test", "silent.test"]) {
+      const head = `POST /upload/?to=${name} HTTP/1.1\r\nHost: x\r\nContent-Length: 6\r\n\r\nabc`;
+      const { text } = await exchange(server.port, [head, "def"], 1000);
+      assert.match(text, name === "one.test" ? /200 OK[\s\S]*back$/ : /502 Bad Gateway/, name);
+    }
+    assert.match(back.last, /^POST[\s\S]*\r\n\r\nabcdef$/);
+    assert.match(await get(server, "/block/"), /200 OK/);
   });
 
   test("a client that leaves while its name is asked for is forgotten", async () => {

@@ -573,6 +573,10 @@ export abstract class PeerSide extends Timed implements PeerUser, UploadUser, Qu
   protected leave(): void {
     const { attempt, phase } = this;
     this.phase = IDLE;
+    if (this.upload !== undefined) {
+      this.upload.close();
+      this.upload = undefined;
+    }
     if (phase === RESOLVING) {
       this.lookup?.cancel();
       this.lookup = undefined;
@@ -583,10 +587,6 @@ export abstract class PeerSide extends Timed implements PeerUser, UploadUser, Qu
     if (attempt.responseMs === UNKNOWN) attempt.responseMs = this.now() - this.attemptMs;
     if (this.unsent.length > 0) this.unsent.length = 0;
     this.composed = undefined;
-    if (this.upload !== undefined) {
-      this.upload.close();
-      this.upload = undefined;
-    }
     this.release(SUCCESS);
   }
 }
