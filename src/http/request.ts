@@ -197,7 +197,8 @@ export class Request {
     this.expectTested = false;
     this.bodyDiscarded = false;
     this.bodyLeft = 0;
-    if (this.values.length > 0) this.values.length = 0;
+    // Shortened, the array would give its memory back and need new memory for the next value.
+    for (let i = 0; i < this.values.length; i++) this.values[i] = undefined;
     this.active = this;
     this.postponed = undefined;
     this.children = undefined;
