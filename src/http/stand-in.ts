@@ -52,7 +52,7 @@ export function standInRequest(worker: Worker, uri: string, server: VirtualServe
   const connection = new Connection(worker, new NoStream(), point);
   // It is none of the worker's connections: nobody has made it, and it has no time limit.
   worker.timers.discard(connection);
-  worker.forget(connection);
+  worker.disown(connection);
   const request = new Request();
   request.reset(connection);
   request.server = server;

@@ -205,6 +205,12 @@ export class Worker {
     this.count(WRITING, -1);
   }
 
+  /** A connection that no client has made: as if it had never been. */
+  disown(connection: Connection): void {
+    this.forget(connection);
+    this.count(HANDLED, -1);
+  }
+
   /** A connection has gone. */
   forget(connection: Connection): void {
     this.connections.remove(connection);

@@ -25,7 +25,7 @@ function untied(name: string, places: Found["places"]): Found {
     severity: "info",
     title: `A node that can't reach the servers of "${name}" keeps the address`,
     why: "nginx runs, so nothing that is tracked fails: clients get 502 from this node while the other one may reach all servers.",
-    fix: `health_check; beside proxy_pass, zone in the upstream, and track_upstream ${name} weight -30 in the instance: then the address goes to the node that reaches more of them`,
+    fix: `health_check mandatory persistent; beside proxy_pass, zone in the upstream, and track_upstream ${name} weight -30 in the instance: then the address goes to the node that reaches more of them`,
     places,
   };
 }
@@ -35,7 +35,7 @@ function unchecked(name: string, places: Found["places"]): Found {
     severity: "warning",
     title: `The priority follows upstream "${name}", which nobody checks`,
     why: "Without health_check only requests find out that a server is dead: on the node that waits there are none, and on the other one a failure is forgotten after fail_timeout, so the address may move to and fro.",
-    fix: "health_check; in a location that passes requests to it",
+    fix: "health_check mandatory persistent; in a location that passes requests to it",
     places,
   };
 }
