@@ -136,6 +136,10 @@ const FINE: Readonly<Record<string, (seen: Seen) => Reply>> = {
     socket.write("HTTP/1.1 200 OK\r\nContent-Length: 67108864\r\n\r\n");
     socket.write(Buffer.alloc(64 * MEGABYTE, "f"));
   },
+  "/stalls": () => (socket) => {
+    socket.write("HTTP/1.1 200 OK\r\nContent-Length: 33554432\r\n\r\n");
+    socket.write(Buffer.alloc(16 * MEGABYTE, "s"));
+  },
   "/large-to-end": () => (socket) => {
     socket.write("HTTP/1.0 200 OK\r\n\r\n");
     socket.end(Buffer.alloc(16 * MEGABYTE, "e"));
@@ -172,7 +176,7 @@ describe("a proxied request when things go wrong", { timeout: 90_000 }, () => {
       upstream one { server ${first.address} max_fails=0; }
       upstream two { server ${first.address} max_fails=0; server ${second.address} backup; }
       upstream strict { server ${first.address}; server ${second.address} backup; }
-      upstream lenient { server ${first.address}; server ${second.address} backup; }
+      upstream own { server ${first.address}; } upstream lenient { server ${first.address}; server ${second.address} backup; }
       server { listen 127.0.0.1:%PORT%; proxy_read_timeout 300ms; proxy_buffering off;
         location / { proxy_pass http://one; }
         location /slow-body { proxy_pass http://one; proxy_read_timeout 700ms; }
@@ -184,6 +188,8 @@ describe("a proxied request when things go wrong", { timeout: 90_000 }, () => {
         location /once/ { proxy_pass http://two/; proxy_next_upstream_tries 1; }
         location /in-time/ { proxy_pass http://two/; proxy_next_upstream_timeout 200ms; proxy_read_timeout 350ms; }
         location /none/ { proxy_pass http://two/; proxy_next_upstream off; }
+        location /own/ { proxy_pass http://own/; } location /foreign/ { proxy_pass http://own/; proxy_bind 192.0.2.1; }
+        location /stalls { proxy_pass http://one; proxy_read_timeout 600ms; }
         location /in-memory/ { proxy_pass http://one/; proxy_buffering on; proxy_max_temp_file_size 0; proxy_read_timeout 5s; }
         location /unbuffered/ { proxy_pass http://one/; proxy_read_timeout 5s; }
         location /buffered/ { proxy_pass http://one/; proxy_buffering on; proxy_read_timeout 700ms; }
@@ -323,6 +329,24 @@ describe("a proxied request when things go wrong", { timeout: 90_000 }, () => {
       assert.equal(talker.text.length - talker.text.indexOf("\r\n\r\n") - 4, 16 * MEGABYTE);
     });
   }
+
+  test("the time for reading begins anew when a slow client has taken what there was", async () => {
+    const talker = await Talker.connect(server.port);
+    talker.socket.pause();
+    talker.send("GET /stalls HTTP/1.0\r\nHost: x\r\n\r\n");
+    await sleep(300);
+    talker.socket.resume();
+    await talker.closed;
+    assert.equal(talker.text.length - talker.text.indexOf("\r\n\r\n") - 4, 16 * MEGABYTE);
+    await logged("error.log", /upstream timed out .*"GET \/stalls /);
+  });
+
+  test("a failure of our own harms no server: 500, and nobody is asked or disabled", async () => {
+    for (let i = 0; i < 2; i++) assert.match(await ask("/foreign/fine"), /^HTTP\/1\.1 500 /);
+    await logged("error.log", /\[crit\].*bind\(192\.0\.2\.1\) failed \(99: .*while connecting to upstream/);
+    assert.match(await ask("/own/fine"), /fine$/);
+    assert.match(server.log("up.log"), /GET \/foreign\/fine\|500\|/);
+  });
 
   test("proxy_read_timeout is the time between two reads, not that of the whole answer", async () => {
     assert.match(await ask("/slow-body"), /\r\n\r\nxx$/);

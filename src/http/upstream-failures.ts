@@ -1,11 +1,20 @@
 /** Errno values that a connection to a peer can fail with, and whose failures they are. nginx: ngx_connection_error. */
+import { printEndpoint } from "../io/listen.ts";
+import type { Endpoint } from "../io/stream.ts";
+import {
+  NEXT_HTTP_403,
+  NEXT_HTTP_404,
+  NEXT_HTTP_429,
+  NEXT_HTTP_500,
+  NEXT_HTTP_503,
+  NEXT_HTTP_504,
+  NEXT_TIMEOUT,
+} from "./upstream-rules.ts";
 
 const EPERM = 1;
 export const ENOENT = 2;
 const EACCES = 13;
 const EINVAL = 22;
-export const ENFILE = 23;
-export const EMFILE = 24;
 const EPIPE = 32;
 const ENETDOWN = 100;
 const ENETUNREACH = 101;
@@ -31,3 +40,19 @@ export const PEER_FAILURES: ReadonlySet<number> = new Set([
 ]);
 /** Failures that connect(2) itself tells: nginx names the peer in their message. */
 export const AT_ONCE: ReadonlySet<number> = new Set([EPERM, EACCES, EINVAL, EAFNOSUPPORT, ENETUNREACH, EADDRNOTAVAIL]);
+
+/** The statuses that stand for reasons to try the next peer; 502 for all others. */
+export const STATUS_OF: ReadonlyMap<number, number> = new Map([
+  [NEXT_TIMEOUT, 504],
+  [NEXT_HTTP_504, 504],
+  [NEXT_HTTP_500, 500],
+  [NEXT_HTTP_503, 503],
+  [NEXT_HTTP_403, 403],
+  [NEXT_HTTP_404, 404],
+  [NEXT_HTTP_429, 429],
+]);
+
+/** A call of ours that has failed, as nginx names it: `bind()` with the address. */
+export function callText(call: string, local: Endpoint | undefined): string {
+  return call === "bind()" && local !== undefined ? `bind(${printEndpoint(local).replace(/:0$/, "")})` : call;
+}

@@ -29,7 +29,7 @@ import type { Output } from "./output.ts";
 import { PeerConnection, type PeerUser } from "./peer-connection.ts";
 import type { Request } from "./request.ts";
 import type { Upload, UploadUser } from "./upload.ts";
-import { AT_ONCE, EMFILE, ENFILE, ENOENT, ETIMEDOUT, PEER_FAILURES } from "./upstream-failures.ts";
+import { AT_ONCE, callText, ENOENT, ETIMEDOUT, PEER_FAILURES, STATUS_OF } from "./upstream-failures.ts";
 import type { Upstream } from "./upstream-group.ts";
 import type { QueueTicket } from "./upstream-queue.ts";
 import {
@@ -38,10 +38,6 @@ import {
   NEXT_ERROR,
   NEXT_HTTP_403,
   NEXT_HTTP_404,
-  NEXT_HTTP_429,
-  NEXT_HTTP_500,
-  NEXT_HTTP_503,
-  NEXT_HTTP_504,
   NEXT_NO_LIVE,
   NEXT_NON_IDEMPOTENT,
   NEXT_TIMEOUT,
@@ -66,17 +62,6 @@ export const WHILE_READING_HEAD = "while reading response header from upstream";
 /** A larger body in memory is sent in pieces behind its head. */
 const MERGED_BODY_BYTES = 256 * 1024;
 
-/** The statuses that stand for reasons to try the next peer; 502 for all others. */
-const STATUS_OF: ReadonlyMap<number, number> = new Map([
-  [NEXT_TIMEOUT, 504],
-  [NEXT_HTTP_504, 504],
-  [NEXT_HTTP_500, 500],
-  [NEXT_HTTP_503, 503],
-  [NEXT_HTTP_403, 403],
-  [NEXT_HTTP_404, 404],
-  [NEXT_HTTP_429, 429],
-]);
-
 export abstract class PeerSide extends Timed implements PeerUser, UploadUser, QueueTicket {
   readonly tries = new Tries();
   /** `$proxy_host` and its like; undefined before the first request has got that far. */
@@ -100,9 +85,9 @@ export abstract class PeerSide extends Timed implements PeerUser, UploadUser, Qu
   private resolved: ((result: Resolution<readonly IpAddress[]>) => void) | undefined = undefined;
   protected requestSent = false;
   private bodySent = false;
-  /** The connection may be kept: the answer has come to its end. */
   /** The head of the request, when it must not wait for the connection. */
   private composed: Uint8Array | undefined = undefined;
+  /** The connection may be kept: the answer has come to its end. */
   protected keepable = false;
   /** Reading from the peer is paused, because the client is slow. */
   protected paused = false;
@@ -537,9 +522,11 @@ export abstract class PeerSide extends Timed implements PeerUser, UploadUser, Qu
 
   onPeerError(errno: number): void {
     if (this.phase === CONNECTING) {
-      // Our own want, which no other peer can help with.
-      if (errno === EMFILE || errno === ENFILE) {
-        this.log("alert", "socket() failed", errno);
+      const call = this.connection?.stream.refusedCall ?? "";
+      if (call !== "") {
+        // Our own want, which no other peer can help with.
+        const text = callText(call, this.rules.localAddress?.(this.request));
+        this.log(call === "bind()" ? "crit" : "alert", `${text} failed`, errno);
         this.finalize(500);
         return;
       }

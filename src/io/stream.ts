@@ -35,6 +35,8 @@ export interface StreamOwner {
 
 export interface Stream {
   owner: StreamOwner;
+  /** The call on this side (`bind()` …) that has failed before the peer was asked; its errno follows by `onError`. "" otherwise. */
+  readonly refusedCall?: string;
   readonly local: Endpoint;
   readonly remote: Endpoint;
   /**

@@ -49,6 +49,7 @@ export interface StreamHost {
 /** A connected (or connecting) socket. Made by the reactor only. */
 export class EpollStream implements Stream {
   owner: StreamOwner;
+  refusedCall = "";
   readonly remote: Endpoint;
   readonly fd: number;
   /** Where the reactor finds this stream; belongs to the reactor. */

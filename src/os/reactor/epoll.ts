@@ -33,7 +33,7 @@ import { SocketOptions } from "../socket-options.ts";
 import { Alarms } from "./alarms.ts";
 import { type AcceptorHost, EpollAcceptor, unclaimedOwner } from "./epoll-acceptor.ts";
 import { EpollStream, type StreamHost } from "./epoll-stream.ts";
-import { openOutgoing } from "./outgoing.ts";
+import { type OutgoingFailure, openOutgoing } from "./outgoing.ts";
 import { TurnClock } from "./turn-clock.ts";
 
 /** One epoll_wait brings at most so many events (nginx: epoll_events). */
@@ -112,7 +112,7 @@ export class EpollReactor implements Reactor, StreamHost, AcceptorHost {
 
   connect(remote: Endpoint, local: Endpoint | undefined, owner: StreamOwner, settings?: ConnectSettings): Stream {
     const fd = openOutgoing(this, remote, local, settings);
-    if (fd < 0) return this.failedConnect(remote, owner, -fd);
+    if (typeof fd !== "number") return this.failedConnect(remote, owner, fd);
     const stream = new EpollStream(this, fd, remote, owner, true);
     const error = this.register(stream, STREAM_EVENTS);
     if (error !== 0) this.defer(() => stream.failLater(error));
@@ -120,8 +120,9 @@ export class EpollReactor implements Reactor, StreamHost, AcceptorHost {
   }
 
   /** A stream whose owner hears of the failure later: `connect` itself never calls back. */
-  private failedConnect(remote: Endpoint, owner: StreamOwner, error: number): Stream {
+  private failedConnect(remote: Endpoint, owner: StreamOwner, { call, errno: error }: OutgoingFailure): Stream {
     const stream = new EpollStream(this, -1, remote, owner, true);
+    stream.refusedCall = call;
     this.defer(() => stream.failLater(error));
     return stream;
   }

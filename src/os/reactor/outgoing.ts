@@ -33,51 +33,68 @@ export interface OutgoingHost {
   readonly socketOptions: SocketOptions;
 }
 
-/** The descriptor of a socket that has connected or will, or -errno. */
+/** What has failed: a call on this side, or ("") the connect itself. */
+export interface OutgoingFailure {
+  readonly call: string;
+  readonly errno: number;
+}
+
+/** The descriptor of a socket that has connected or will. */
 export function openOutgoing(
   host: OutgoingHost,
   remote: Endpoint,
   local: Endpoint | undefined,
   settings: ConnectSettings | undefined,
-): number {
+): number | OutgoingFailure {
   const family = familyOf(remote);
   const fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  if (fd < 0) return -errno();
-  let error = settings === undefined ? 0 : applySettings(host, fd, family, settings);
-  if (error === 0 && local !== undefined) error = bindTo(host, fd, family, local);
-  if (error === 0) {
-    const { bytes, address } = host.addressMemory;
-    const length = encodeEndpoint(bytes, 8, remote);
-    if (connect(fd, address + 8, length) === 0) return fd;
-    error = errno();
-    if (error === EINPROGRESS || error === EINTR) return fd;
-  }
+  if (fd < 0) return { call: "socket()", errno: errno() };
+  const refused = settings === undefined ? undefined : applySettings(host, fd, family, settings);
+  const failure = refused ?? bindTo(host, fd, family, local) ?? connectTo(host, fd, remote);
+  if (failure === undefined) return fd;
   close(fd);
-  return -error;
+  return failure;
 }
 
-/** 0 or the errno of the first option that was refused. */
-function applySettings(host: OutgoingHost, fd: number, family: number, settings: ConnectSettings): number {
-  const { socketOptions } = host;
-  const set = (level: number, name: number, value: number): number =>
-    value === 0 ? 0 : -socketOptions.setInt(fd, level, name, value);
+function connectTo({ addressMemory }: OutgoingHost, fd: number, remote: Endpoint): OutgoingFailure | undefined {
+  const { bytes, address } = addressMemory;
+  const length = encodeEndpoint(bytes, 8, remote);
+  if (connect(fd, address + 8, length) === 0) return undefined;
+  const error = errno();
+  return error === EINPROGRESS || error === EINTR ? undefined : { call: "", errno: error };
+}
+
+/** The first option that was refused. */
+function applySettings(
+  { socketOptions }: OutgoingHost,
+  fd: number,
+  family: number,
+  settings: ConnectSettings,
+): OutgoingFailure | undefined {
+  const set = (level: number, name: number, value: number, text: string): OutgoingFailure | undefined => {
+    const result = value === 0 ? 0 : socketOptions.setInt(fd, level, name, value);
+    return result < 0 ? { call: `setsockopt(${text})`, errno: -result } : undefined;
+  };
+  const [level, name] = family === AF_INET6 ? [IPPROTO_IPV6, IPV6_TRANSPARENT] : [IPPROTO_IP, IP_TRANSPARENT];
+  const isForeign = settings.transparent && family !== AF_UNIX;
   return (
-    set(SOL_SOCKET, SO_RCVBUF, settings.receiveBuffer) ||
-    set(SOL_SOCKET, SO_SNDBUF, settings.sendBuffer) ||
-    set(SOL_SOCKET, SO_KEEPALIVE, settings.keepAlive ? 1 : 0) ||
-    (settings.transparent && family !== AF_UNIX ? setTransparent(host, fd, family) : 0)
+    set(SOL_SOCKET, SO_RCVBUF, settings.receiveBuffer, "SO_RCVBUF") ??
+    set(SOL_SOCKET, SO_SNDBUF, settings.sendBuffer, "SO_SNDBUF") ??
+    set(SOL_SOCKET, SO_KEEPALIVE, settings.keepAlive ? 1 : 0, "SO_KEEPALIVE") ??
+    set(level, name, isForeign ? 1 : 0, family === AF_INET6 ? "IPV6_TRANSPARENT" : "IP_TRANSPARENT")
   );
 }
 
-function setTransparent({ socketOptions }: OutgoingHost, fd: number, family: number): number {
-  const isIpv6 = family === AF_INET6;
-  return -socketOptions.setInt(fd, isIpv6 ? IPPROTO_IPV6 : IPPROTO_IP, isIpv6 ? IPV6_TRANSPARENT : IP_TRANSPARENT, 1);
-}
-
-function bindTo({ addressMemory, socketOptions }: OutgoingHost, fd: number, family: number, local: Endpoint): number {
+function bindTo(
+  { addressMemory, socketOptions }: OutgoingHost,
+  fd: number,
+  family: number,
+  local: Endpoint | undefined,
+): OutgoingFailure | undefined {
+  if (local === undefined) return undefined;
   // The port is chosen with the connect, so that ports are shared by destination.
   if (family !== AF_UNIX) socketOptions.setInt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1);
   const { bytes, address } = addressMemory;
   const length = encodeEndpoint(bytes, 8, local);
-  return bind(fd, address + 8, length) < 0 ? errno() : 0;
+  return bind(fd, address + 8, length) < 0 ? { call: "bind()", errno: errno() } : undefined;
 }

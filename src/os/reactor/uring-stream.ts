@@ -53,6 +53,7 @@ export interface UringStreamHost extends OutputHost {
 /** A connected (or connecting) socket. Made by the reactor only. */
 export class UringStream implements Stream, OutputOwner {
   owner: StreamOwner;
+  refusedCall = "";
   readonly remote: Endpoint;
   readonly fd: number;
   /** Where the reactor finds this stream; belongs to the reactor. */

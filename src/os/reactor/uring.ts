@@ -112,9 +112,11 @@ export class UringReactor implements Reactor, UringStreamHost, UringAcceptorHost
 
   connect(remote: Endpoint, local: Endpoint | undefined, owner: StreamOwner, settings?: ConnectSettings): Stream {
     const fd = openOutgoing(this, remote, local, settings);
-    const stream = new UringStream(this, fd < 0 ? -1 : fd, remote, owner, true);
-    if (fd < 0) this.defer(() => stream.failLater(-fd));
-    else {
+    const stream = new UringStream(this, typeof fd === "number" ? fd : -1, remote, owner, true);
+    if (typeof fd !== "number") {
+      stream.refusedCall = fd.call;
+      this.defer(() => stream.failLater(fd.errno));
+    } else {
       this.register(stream);
       stream.begin();
     }
