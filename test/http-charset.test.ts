@@ -63,9 +63,14 @@ const TARGETS = [
   ...["to-utf8/win.html", "to-utf8/large-win.html", "from-utf8/utf.html", "from-utf8/large.html"].map(
     (name) => `/${name}`,
   ),
-  ...["text/html", "text/html; charset=B", "text/html; charset=C", "image/png"].flatMap((type) =>
-    ["proxy", "override", "override-back"].map((name) => `/${name}/?${encodeURIComponent(type)}`),
-  ),
+  ...[
+    "text/html",
+    "text/html; charset=B",
+    "text/html;charset=a",
+    'text/html;  charset="C"',
+    "text/html; charset=C",
+    "image/png",
+  ].flatMap((type) => ["proxy", "override", "override-back"].map((name) => `/${name}/?${encodeURIComponent(type)}`)),
   ...["/off/x.html", "/add/x.html", "/moved", "/text", "/error"],
 ];
 

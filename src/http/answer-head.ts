@@ -27,6 +27,7 @@ export interface Written {
   readonly lastModified: number;
   readonly contentType: string;
   readonly charset: string;
+  readonly charsetText: string;
   readonly keepAlive: boolean;
   readonly chunked: boolean;
   readonly varies: boolean;
@@ -51,6 +52,7 @@ export class AnswerHeads {
       request.statusText.length +
       request.contentType.length +
       request.charset.length +
+      request.charsetText.length +
       request.host.length;
     for (let i = 0; i < request.headerCount; i++) {
       size += (request.headerNames[i] as string).length + (request.headerValues[i] as string).length + 4;
@@ -101,8 +103,8 @@ export class AnswerHeads {
       output.text("\r\nContent-Type: ");
       output.text(request.contentType);
       if (request.charset !== "") {
-        output.text("; charset=");
-        output.text(request.charset);
+        output.text(request.charsetText === "" ? "; charset=" : request.charsetText);
+        if (request.charsetText === "") output.text(request.charset);
       }
     }
     if (request.answerLength >= 0) {
@@ -167,6 +169,7 @@ function matches(last: Written, request: Request): boolean {
     last.varies !== request.varies ||
     last.contentType !== request.contentType ||
     last.charset !== request.charset ||
+    last.charsetText !== request.charsetText ||
     last.names.length !== request.headerCount
   ) {
     return false;
@@ -185,6 +188,7 @@ function remember(request: Request, bytes: Bytes, dateAt: number, second: number
     lastModified: request.lastModified,
     contentType: request.contentType,
     charset: request.charset,
+    charsetText: request.charsetText,
     keepAlive: request.keepAlive,
     chunked: request.chunkedAnswer,
     varies: request.varies,

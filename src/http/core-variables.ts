@@ -223,7 +223,7 @@ export const CORE_VARIABLES: readonly Variable[] = [
   {
     name: "sent_http_content_type",
     doc: "The Content-Type line of the answer.",
-    get: (r) => (r.contentType === "" ? undefined : r.contentType + (r.charset === "" ? "" : `; charset=${r.charset}`)),
+    get: (r) => (r.contentType === "" ? undefined : r.fullContentType),
   },
   {
     name: "sent_http_content_length",

@@ -126,6 +126,8 @@ export class Request {
   /** Without charset. "" leaves the header line out. */
   contentType = "";
   charset = "";
+  /** The charset behind the type as an upstream has written it, `;charset="x"`; "" when it is written in the usual way. */
+  charsetText = "";
   /** -1: unknown. */
   answerLength = -1;
   /** Seconds since 1970, or -1. */
@@ -273,6 +275,7 @@ export class Request {
     this.skipConditions = false;
     this.contentType = "";
     this.charset = "";
+    this.charsetText = "";
     this.answerLength = -1;
     this.lastModified = -1;
     this.allowRanges = false;
@@ -319,6 +322,12 @@ export class Request {
   setEtag(value: string): void {
     this.dropHeader(this.etagIndex);
     this.etagIndex = this.addHeader("ETag", value);
+  }
+
+  /** With its charset. */
+  get fullContentType(): string {
+    if (this.charset === "") return this.contentType;
+    return this.contentType + (this.charsetText === "" ? `; charset=${this.charset}` : this.charsetText);
   }
 
   get etag(): string | undefined {

@@ -271,7 +271,9 @@ export function setContentType(request: Request, value: string): void {
     return;
   }
   request.contentType = value.slice(0, match.index);
-  if (request.charset === "") request.charset = match[2] as string;
+  if (request.charset !== "") return;
+  request.charset = match[2] as string;
+  request.charsetText = match[0];
 }
 
 /** Where X-Accel-Redirect leads; undefined when there is none or it is ignored. */

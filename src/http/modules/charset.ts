@@ -128,6 +128,7 @@ function nameAnswer(request: Request, name: string): void {
   // Old browsers took it for the charset of the page that they were led to.
   const { status } = request;
   request.charset = status === MOVED_PERMANENTLY || status === FOUND ? "" : name;
+  request.charsetText = "";
 }
 
 /** What to do with the two names. */

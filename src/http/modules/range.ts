@@ -103,10 +103,7 @@ function singlePart(request: Request, range: ByteRange): void {
 
 function multiPart(request: Request, ranges: readonly ByteRange[]): void {
   const boundary = String(request.connection.worker.temporary()).padStart(20, "0");
-  const type =
-    request.contentType === ""
-      ? ""
-      : `Content-Type: ${request.contentType}${request.charset === "" ? "" : `; charset=${request.charset}`}\r\n`;
+  const type = request.contentType === "" ? "" : `Content-Type: ${request.fullContentType}\r\n`;
   const total = request.answerLength;
   const heads = ranges.map(
     ({ start, end }) => `\r\n--${boundary}\r\n${type}Content-Range: bytes ${start}-${end - 1}/${total}\r\n\r\n`,
