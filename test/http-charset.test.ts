@@ -12,7 +12,8 @@ const latin1Of = (text: string): string => Buffer.from(text, "utf8").toString("l
 
 function reply({ text }: Seen): Reply {
   const type = decodeURIComponent(/^\S+ \/\?(\S*)/.exec(text)?.[1] ?? "text/html");
-  return ok("XY", `Content-Type: ${type}`);
+  const [value, overriding] = type.split("|");
+  return ok("XY", `Content-Type: ${value}`, ...(overriding === undefined ? [] : [`X-Accel-Charset: ${overriding}`]));
 }
 
 const configuration = (back: string): string => `
@@ -33,6 +34,8 @@ const configuration = (back: string): string => `
     location /to-utf8/ { charset utf-8; source_charset win; alias %DIR%/html/; }
     location /from-utf8/ { charset win; source_charset utf-8; alias %DIR%/html/; }
     location /proxy/ { charset A; proxy_pass http://${back}/; }
+    location /ignore/ { proxy_ignore_headers X-Accel-Charset; proxy_pass http://${back}/; }
+    location /bare/ { source_charset B; proxy_pass http://${back}/; }
     location /override/ { charset A; override_charset on; proxy_pass http://${back}/; }
     location /override-back/ { charset B; override_charset on; proxy_pass http://${back}/; }
     location /add/ { charset A; source_charset B; add_before_body /sub/x.html; add_after_body /plain/x.html; alias %DIR%/html/; }
@@ -71,6 +74,9 @@ const TARGETS = [
     "text/html; charset=C",
     "image/png",
   ].flatMap((type) => ["proxy", "override", "override-back"].map((name) => `/${name}/?${encodeURIComponent(type)}`)),
+  ...["text/html; charset=B|A", "text/html|utf-8", "text/html; charset=A|unknown", "image/png|A"].flatMap((type) =>
+    ["proxy", "override", "ignore", "bare"].map((name) => `/${name}/?${encodeURIComponent(type)}`),
+  ),
   ...["/off/x.html", "/add/x.html", "/moved", "/text", "/error"],
 ];
 

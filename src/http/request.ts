@@ -128,6 +128,8 @@ export class Request {
   charset = "";
   /** The charset behind the type as an upstream has written it, `;charset="x"`; "" when it is written in the usual way. */
   charsetText = "";
+  /** The charset that an upstream wants its answer changed to (`X-Accel-Charset`). */
+  overridingCharset = "";
   /** -1: unknown. */
   answerLength = -1;
   /** Seconds since 1970, or -1. */
@@ -276,6 +278,7 @@ export class Request {
     this.contentType = "";
     this.charset = "";
     this.charsetText = "";
+    this.overridingCharset = "";
     this.answerLength = -1;
     this.lastModified = -1;
     this.allowRanges = false;

@@ -10,6 +10,7 @@ import * as wire from "../wire/http1/response-head.ts";
 import type { Request } from "./request.ts";
 import {
   IGNORE_X_ACCEL_BUFFERING,
+  IGNORE_X_ACCEL_CHARSET,
   IGNORE_X_ACCEL_LIMIT_RATE,
   IGNORE_X_ACCEL_REDIRECT,
   type UpstreamRules,
@@ -169,12 +170,14 @@ function applyEffect(
   facts: AnswerFacts,
   rules: UpstreamRules,
 ): void {
-  if (field < wire.X_ACCEL_LIMIT_RATE_FIELD || field > wire.X_ACCEL_BUFFERING_FIELD) return;
+  if (field < wire.X_ACCEL_LIMIT_RATE_FIELD || field > wire.X_ACCEL_CHARSET_FIELD) return;
   const value = head.value(index);
   const { ignoredHeaders: ignored } = rules;
   if (field === wire.X_ACCEL_LIMIT_RATE_FIELD) {
     const rate = parseNumber(value);
     if ((ignored & IGNORE_X_ACCEL_LIMIT_RATE) === 0 && rate !== undefined) request.limitRate = rate;
+  } else if (field === wire.X_ACCEL_CHARSET_FIELD) {
+    if ((ignored & IGNORE_X_ACCEL_CHARSET) === 0) request.overridingCharset = value;
   } else if ((ignored & IGNORE_X_ACCEL_BUFFERING) === 0) {
     const word = value.toLowerCase();
     if (word === "no") facts.buffering = 0;

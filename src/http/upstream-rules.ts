@@ -39,6 +39,7 @@ export const NEXT_BY_STATUS: ReadonlyMap<number, number> = new Map([
 export const IGNORE_X_ACCEL_REDIRECT = 1;
 export const IGNORE_X_ACCEL_LIMIT_RATE = 2;
 export const IGNORE_X_ACCEL_BUFFERING = 4;
+export const IGNORE_X_ACCEL_CHARSET = 8;
 
 /** Rewrites a value; undefined when it stays as it is. */
 export type Rewrite = (request: Request, value: string) => string | undefined;

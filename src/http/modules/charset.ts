@@ -152,6 +152,14 @@ function change(request: Request, source: string, target: string, maps: readonly
   if (table.kind !== "bytes" && request.parent === undefined) request.answerLength = -1;
 }
 
+/** What an upstream asks for; undefined when nobody knows it. */
+function overriding(request: Request, known: ReadonlySet<string>): string | undefined {
+  const { overridingCharset: name } = request;
+  if (known.has(name.toLowerCase())) return name;
+  request.connection.logError("error", `unknown charset "${name}" to override`);
+  return undefined;
+}
+
 function getter(charset: Charset, place: Place): Getter {
   if ("variable" in charset) return place.getter(charset.variable);
   const { name } = charset;
@@ -177,16 +185,24 @@ export const charset = httpModule({
     const sourceOf = source && getter(source, place);
     const targetOf = destination === "off" ? undefined : getter(destination, place);
     if (targetOf === undefined && sourceOf === undefined && maps.length === 0) return undefined;
+    const known = new Set(maps.flatMap((map) => [map.source, map.target]));
+    for (const one of [destination, source]) {
+      if (typeof one === "object" && "name" in one) known.add(one.name.toLowerCase());
+    }
     const filter: HeaderFilter = (request) => {
       let target: string | undefined;
       if (request.parent !== undefined) target = request.main.charset;
       else {
-        if (targetOf === undefined || request.contentType === "") return OK;
-        if (request.charset !== "" ? !overrides : !hasMediaType(request, types)) return OK;
-        target = targetOf(request);
-        if (target === undefined) return ERROR;
+        if (request.contentType === "") return OK;
+        if (request.overridingCharset !== "") target = overriding(request, known);
+        else {
+          if (targetOf === undefined) return OK;
+          if (request.charset !== "" ? !overrides : !hasMediaType(request, types)) return OK;
+          target = targetOf(request);
+          if (target === undefined) return ERROR;
+        }
       }
-      if (target === "" && request.parent !== undefined) return OK;
+      if (target === undefined || (target === "" && request.parent !== undefined)) return OK;
       const named = request.charset !== "" ? request.charset : sourceOf?.(request);
       if (named !== undefined) change(request, named, target, maps);
       else if (sourceOf === undefined) nameAnswer(request, target);

@@ -151,13 +151,13 @@ const NEXT_BITS = {
 } as const;
 type NextWord = keyof typeof NEXT_BITS;
 
-/** Lines of an answer that concern a cache or conversion of charsets only have no effect to take away. */
+/** Lines of an answer that concern a cache only have no effect to take away. */
 const IGNORED_BITS = {
   "X-Accel-Redirect": rules.IGNORE_X_ACCEL_REDIRECT,
   "X-Accel-Expires": 0,
   "X-Accel-Limit-Rate": rules.IGNORE_X_ACCEL_LIMIT_RATE,
   "X-Accel-Buffering": rules.IGNORE_X_ACCEL_BUFFERING,
-  "X-Accel-Charset": 0,
+  "X-Accel-Charset": rules.IGNORE_X_ACCEL_CHARSET,
   Expires: 0,
   "Cache-Control": 0,
   "Set-Cookie": 0,
