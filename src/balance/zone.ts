@@ -8,8 +8,8 @@ import type { Zone } from "../base/zone.ts";
 import type { Debtor } from "../base/zone-ledger.ts";
 import { PEER_WORDS, type PeerMemory, settleSlots } from "./peers.ts";
 
-/** What a peer takes of the text: names of services have up to 255 bytes, most have a fraction of that. */
-const ROSTER_WORDS = 32;
+/** What a peer takes of the text, which is there twice: names of services have up to 255 bytes, most have a fraction of that. */
+const ROSTER_WORDS = 48;
 /** Left for what stands in front of an upstream's regions. */
 const OVERHEAD_WORDS = 128;
 

@@ -172,7 +172,7 @@ class RequestLimiter {
 
   private refuse(request: Request, last: number, reason: number): number {
     const { limits, dryRun } = this;
-    if (reason === BUSY) {
+    if (reason === BUSY && request.location.log.enabled(this.level)) {
       const { rates, name } = limits[last] as Limit;
       const what = `limiting requests${this.dryRunText}, excess: ${printExcess(rates.excess)}`;
       request.connection.logError(this.level, `${what} by zone "${name}"`);
@@ -202,8 +202,10 @@ class RequestLimiter {
       state.reqStatus = PASSED;
       return DECLINED;
     }
-    const what = `delaying request${this.dryRunText}, excess: ${printExcess(excess)}`;
-    request.connection.logError(this.delayLevel, `${what}, by zone "${limit.name}"`);
+    if (request.location.log.enabled(this.delayLevel)) {
+      const what = `delaying request${this.dryRunText}, excess: ${printExcess(excess)}`;
+      request.connection.logError(this.delayLevel, `${what}, by zone "${limit.name}"`);
+    }
     state.reqStatus = this.dryRun ? DELAYED_DRY_RUN : DELAYED;
     if (this.dryRun) return DECLINED;
     state.delay(request, delayMs);
