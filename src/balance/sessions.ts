@@ -25,8 +25,9 @@ export class LearnedSessions {
     if (words === undefined) throw new RangeError(`no memory in sticky session zone "${zone.name}"`);
     this.zone = zone;
     this.timeoutMs = timeoutMs;
-    zone.lock.acquire();
+    const isDoubtful = zone.lock.acquire();
     this.table = new SharedTable(words, VALUE_WORDS, seed);
+    if (isDoubtful) this.table.repair();
     zone.lock.release();
   }
 
