@@ -231,7 +231,7 @@ const directives = {
   }),
   proxy_intercept_errors: flag(false, { doc: "Answers errors of the server with `error_page`." }),
   proxy_request_buffering: flag(true, { doc: "Reads the whole body of a request before a server is asked." }),
-  proxy_store: raw<Template | "on" | "off", undefined>(undefined, parseStore, {
+  proxy_store: raw<Template | "on" | "off", "off">("off", parseStore, {
     syntax: "on | off | string",
     defaultText: "off",
     doc: "Keeps a copy of each answer with status 200 as a file: where `root` or `alias` has it, or at the path that the string makes.",
@@ -348,7 +348,7 @@ function hiddenHeaders(conf: ProxyConf): ReadonlySet<string> {
 
 function storeOf(conf: ProxyConf, place: Place): StoreRules | undefined {
   const { proxy_store: store, proxy_store_access: mode } = conf;
-  if (store === undefined || store === "off") return undefined;
+  if (store === "off") return undefined;
   return { path: store === "on" ? undefined : place.compile(store), mode };
 }
 
