@@ -10,6 +10,7 @@ const path = ({ text }: Seen): string => /^\S+ ([^ ?]*)/.exec(text)?.[1] ?? "";
 
 const REPLIES: Readonly<Record<string, (seen: Seen) => Reply>> = {
   "/rate": () => ok("x".repeat(6000), "X-Accel-Limit-Rate: 3000"),
+  "/six": () => ok("x".repeat(6000)),
   "/unbuffered": () => (socket) => {
     socket.write("HTTP/1.1 200 OK\r\nX-Accel-Buffering: no\r\nContent-Length: 40000000\r\n\r\n");
     for (let i = 0; i < 40; i++) socket.write(Buffer.alloc(1_000_000, "x"));
@@ -86,6 +87,8 @@ describe("lines of a proxied answer", { timeout: 60_000 }, () => {
         location /ignored/ { proxy_pass http://back/; proxy_ignore_headers X-Accel-Redirect X-Accel-Limit-Rate X-Accel-Buffering; }
         location /inside/ { internal; add_header X-Where "$uri?$args"; return 200 inside; }
         location /method { return 200 $request_method; }
+        location /limited/ { proxy_pass http://back/; limit_rate 3000; }
+        location /limited-unbuffered/ { proxy_pass http://back/; limit_rate 3000; proxy_buffering off; }
         location @named { return 200 "named $uri"; }
         location /forced/ { proxy_pass http://back/; proxy_force_ranges on; }
         location /caught/ { proxy_pass http://back/; proxy_intercept_errors on; error_page 401 /login; error_page 404 /login; }
@@ -118,6 +121,20 @@ describe("lines of a proxied answer", { timeout: 60_000 }, () => {
     const again = performance.now();
     assert.match(await server.get("/ignored/rate"), /x{6000}$/);
     assert.ok(performance.now() - again < 900);
+  });
+
+  test("limit_rate holds for buffered answers only", async () => {
+    for (const [target, isSlow] of [
+      ["/limited/six", true],
+      ["/limited-unbuffered/six", false],
+    ] as const) {
+      const start = performance.now();
+      const talker = await Talker.connect(server.port);
+      talker.send(`GET ${target} HTTP/1.0\r\nHost: x\r\n\r\n`);
+      await talker.closed;
+      assert.match(talker.text, /\r\n\r\nx{6000}$/);
+      assert.equal(performance.now() - start > 900, isSlow, target);
+    }
   });
 
   test("X-Accel-Buffering: no has the back end wait for the client", async () => {
