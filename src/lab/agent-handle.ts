@@ -4,7 +4,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import type { AgentCalls, AgentEvent, AgentMessage } from "./protocol.ts";
 
-const AGENT = fileURLToPath(import.meta.resolve("./agent.js"));
+const AGENT = fileURLToPath(new URL("./agent.js", import.meta.url));
 /** An agent that does not answer within this time is broken. */
 const CALL_TIMEOUT_MS = 30_000;
 
