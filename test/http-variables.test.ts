@@ -244,6 +244,20 @@ test("a connection with a broken PROXY protocol header, or without one, is close
   }
 });
 
+test("a PROXY protocol header is waited for as long as a request's header", async () => {
+  const server = await TestServer.start(
+    "client_header_timeout 300ms; server { listen 127.0.0.1:%PORT% proxy_protocol; return 204; }",
+  );
+  try {
+    for (const pieces of [[], ["PROXY TCP4 1."]])
+      assert.deepEqual(await ask(server, ...pieces), { text: "", closed: true });
+    const lines = server.log("error.log").match(/client timed out \(110: .*\) while reading PROXY protocol/g);
+    assert.equal(lines?.length, 2);
+  } finally {
+    await server.stop();
+  }
+});
+
 const { catalog, variables } = testCatalog();
 
 /** What is said of an http block. */
