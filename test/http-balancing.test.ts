@@ -161,7 +161,7 @@ describe("balancing", { timeout: 60_000 }, () => {
     assert.match(await server.get("/held/"), /^HTTP\/1.1 502/);
     server.signal("SIGHUP");
     let answer = "";
-    for (let tries = 0; tries < 100 && answer !== "c"; tries++) {
+    for (let tries = 0; tries < 500 && answer !== "c"; tries++) {
       await sleep(20);
       answer = await ask("/held/");
     }
