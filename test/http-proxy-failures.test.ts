@@ -5,6 +5,7 @@ import { after, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { TestServer } from "./http-server.ts";
 import { BackEnd, ok, type Reply, type Seen } from "./support/back-end.ts";
+import { DeafPort } from "./support/deaf-port.ts";
 import { Talker } from "./support/talker.ts";
 
 const HEAD = "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n";
@@ -166,15 +167,18 @@ function reply(seen: Seen): Reply {
 describe("a proxied request when things go wrong", { timeout: 90_000 }, () => {
   let first: BackEnd;
   let second: BackEnd;
+  let deaf: DeafPort;
   let server: TestServer;
 
   before(async () => {
     first = await BackEnd.listen(reply);
     second = await BackEnd.listen(() => ok("second"));
+    deaf = await DeafPort.open();
     server = await TestServer.start(
       `log_format up '$request_method $uri|$status|$upstream_status|$upstream_addr|$body_bytes_sent'; access_log logs/up.log up;
       upstream one { server ${first.address} max_fails=0; }
       upstream two { server ${first.address} max_fails=0; server ${second.address} backup; }
+      upstream deaf { server 127.0.0.1:${deaf.port} max_fails=0; server ${second.address} backup; }
       upstream strict { server ${first.address}; server ${second.address} backup; }
       upstream own { server ${first.address}; } upstream lenient { server ${first.address}; server ${second.address} backup; }
       server { listen 127.0.0.1:%PORT%; proxy_read_timeout 300ms; proxy_buffering off;
@@ -183,6 +187,8 @@ describe("a proxied request when things go wrong", { timeout: 90_000 }, () => {
         location /two/ { proxy_pass http://two/; }
         location /any/ { proxy_pass http://two/; proxy_next_upstream error timeout http_404 http_403 http_429 http_500 http_502 http_503 http_504; }
         location /all/ { proxy_pass http://two/; proxy_next_upstream error timeout http_500 non_idempotent; }
+        location /deaf/ { proxy_pass http://deaf/; proxy_connect_timeout 350ms; }
+        location /deaf-alone/ { proxy_pass http://127.0.0.1:${deaf.port}/; proxy_connect_timeout 350ms; }
         location /strict/ { proxy_pass http://strict/; proxy_next_upstream http_500; }
         location /lenient/ { proxy_pass http://lenient/; proxy_next_upstream http_404 http_403; }
         location /once/ { proxy_pass http://two/; proxy_next_upstream_tries 1; }
@@ -200,7 +206,7 @@ describe("a proxied request when things go wrong", { timeout: 90_000 }, () => {
   });
   after(async () => {
     await server.stop();
-    for (const one of [first, second]) one.close();
+    for (const one of [first, second, deaf]) one.close();
   });
 
   const ask = async (target: string, { method = "GET", body = "" } = {}): Promise<string> => {
@@ -255,6 +261,13 @@ describe("a proxied request when things go wrong", { timeout: 90_000 }, () => {
     for (let i = 0; i < 2; i++) assert.match(await ask("/strict/status-500"), /second$/);
     await logged("up.log", /GET \/strict\/status-500\|200\|500, 200\|.*\nGET \/strict\/status-500\|200\|200\|/);
     await logged("error.log", /upstream server temporarily disabled/);
+  });
+
+  test("a server that does not take a connection within proxy_connect_timeout is passed over, by a POST too", async () => {
+    assert.match(await ask("/deaf/x"), /second$/);
+    assert.match(await ask("/deaf/x", { method: "POST", body: "b" }), /second$/);
+    assert.match(await ask("/deaf-alone/x"), TIME_OUT);
+    await logged("error.log", /upstream timed out \(110: Connection timed out\) while connecting to upstream/);
   });
 
   test("no more servers are asked than proxy_next_upstream_tries and proxy_next_upstream_timeout allow", async () => {
@@ -314,6 +327,8 @@ describe("a proxied request when things go wrong", { timeout: 90_000 }, () => {
       await sleep(500);
       const waiting = flooding?.writableLength ?? 0;
       assert.ok(waiting > 32 * MEGABYTE, `${waiting} bytes still wait`);
+      await sleep(300);
+      assert.equal(flooding?.writableLength, waiting, "nothing more is taken");
       talker.socket.resume();
       await talker.closed;
       assert.equal(talker.text.length - talker.text.indexOf("\r\n\r\n") - 4, 64 * MEGABYTE);
