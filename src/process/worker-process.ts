@@ -19,6 +19,11 @@ import {
 /** A worker that is too busy to answer counts nothing. */
 const REPORT_TIMEOUT_MS = 500;
 const STDERR_FD = 2;
+/**
+ * A worker's garbage is young: a small space for it stays in the processor's cache, and each collection takes a fraction of a
+ * millisecond (docs/performance.md). The operator's own option comes later, and wins.
+ */
+const YOUNG_SPACE = "--max-semi-space-size=1";
 
 export type WorkerState = "spare" | "starting" | "ready" | "quitting" | "terminating";
 
@@ -69,7 +74,7 @@ export class WorkerProcess {
     this.onExit = onExit;
     const { ours, theirs } = descriptorChannel();
     this.#channel = ours;
-    this.#child = spawn(process.execPath, [...process.execArgv, program], {
+    this.#child = spawn(process.execPath, [YOUNG_SPACE, ...process.execArgv, program], {
       stdio: ["inherit", "inherit", "inherit", "ipc", theirs],
       env: environment,
     });

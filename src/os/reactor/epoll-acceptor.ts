@@ -9,8 +9,8 @@ import { errno } from "../ffi/native.ts";
 import { accept4, SOCK_CLOEXEC, SOCK_NONBLOCK } from "../ffi/sockets.ts";
 import { type CopyIp, decodeEndpoint, SOCKADDR_BYTES } from "../sockaddr.ts";
 
-/** Connections of one listener in one turn without and with multi_accept. */
-const ACCEPTS_PER_TURN = 8;
+/** Connections of one listener in one turn without (as nginx: a second try mostly finds nothing) and with multi_accept. */
+const ACCEPTS_PER_TURN = 1;
 const MULTI_ACCEPTS_PER_TURN = 512;
 /** How long accepting rests when descriptors have run out. */
 export const ACCEPT_PAUSE_MS = 500;

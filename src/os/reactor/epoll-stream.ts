@@ -132,18 +132,6 @@ export class EpollStream implements Stream {
     this.readAvailable();
   }
 
-  /** True until it is closed or has failed. */
-  get isUsable(): boolean {
-    return !this.failed && !this.closed;
-  }
-
-  /** Reads what is there, before any event has told of it. */
-  readAtOnce(): void {
-    if (this.readPaused || this.failed || this.closed) return;
-    this.readable = true;
-    this.readAvailable();
-  }
-
   /** Continues in a later turn what READS_PER_TURN or a pause has left. */
   continueReading(): void {
     this.readQueued = false;

@@ -69,8 +69,6 @@ export class EpollReactor implements Reactor, StreamHost, AcceptorHost {
   private readonly watched: (Watched | undefined)[] = [];
   private readonly generations: number[] = [];
   private readonly freeSlots: number[] = [];
-  /** Accepted in this turn, not watched yet. */
-  private readonly newcomers: EpollStream[] = [];
   private readers: EpollStream[] = [];
   private readersNow: EpollStream[] = [];
   private tasks: (() => void)[] = [];
@@ -155,8 +153,8 @@ export class EpollReactor implements Reactor, StreamHost, AcceptorHost {
 
   adopt(fd: number, remote: Endpoint): Stream {
     const stream = new EpollStream(this, fd, remote, unclaimedOwner, false);
-    this.newcomers.push(stream);
-    if (!this.inTurn) this.scheduleWake();
+    const error = this.register(stream, STREAM_EVENTS);
+    if (error !== 0) this.defer(() => stream.failLater(error));
     return stream;
   }
 
@@ -252,9 +250,6 @@ export class EpollReactor implements Reactor, StreamHost, AcceptorHost {
     for (let i = 0; i < readers.length; i++) (readers[i] as EpollStream).continueReading();
     // Setting a length is a call into the runtime, also from 0 to 0.
     if (readers.length > 0) readers.length = 0;
-    const { newcomers } = this;
-    for (let i = 0; i < newcomers.length; i++) this.welcome(newcomers[i] as EpollStream);
-    if (newcomers.length > 0) newcomers.length = 0;
     if (this.tasks.length === 0) return;
     const tasks = this.tasks;
     this.tasks = this.tasksNow;
@@ -263,19 +258,8 @@ export class EpollReactor implements Reactor, StreamHost, AcceptorHost {
     tasks.length = 0;
   }
 
-  /**
-   * The request of a new connection has mostly arrived by now. Reading before watching saves a connection that is closed
-   * after its answer two system calls (bench: a new connection per request); another one costs at most a recv more.
-   */
-  private welcome(stream: EpollStream): void {
-    stream.readAtOnce();
-    if (!stream.isUsable) return;
-    const error = this.register(stream, STREAM_EVENTS);
-    if (error !== 0) stream.failLater(error);
-  }
-
   private hasWork(): boolean {
-    return this.tasks.length > 0 || this.readers.length > 0 || this.newcomers.length > 0;
+    return this.tasks.length > 0 || this.readers.length > 0;
   }
 
   private leave(): void {
