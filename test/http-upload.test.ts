@@ -197,15 +197,35 @@ describe("proxy_request_buffering off", { timeout: 60_000 }, () => {
     await talker.until(/ok$/);
   });
 
-  test("an answer that comes early ends the request, and the connection behind it", async () => {
+  test("an answer that comes early ends the upstream's connection; the client may end its body, and ask again", async () => {
     const talker = await post("/early", "Content-Length: 100", "01");
     const hand = await hands.next();
     await hand.until(/\r\n\r\n01$/);
     hand.socket.write(OK);
     await talker.until(/ok$/);
-    await talker.closed;
     for (let tries = 0; tries < 100 && !hand.ended; tries++) await sleep(10);
     assert.ok(hand.ended, "a connection with half a request is of no use");
+    talker.send(`${"x".repeat(98)}GET /again HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`);
+    const again = await hands.next();
+    await again.until(/^GET \/again /);
+    again.socket.write(OK);
+    await talker.closed;
+    assert.equal(talker.text.match(/HTTP\/1.1 200 OK/g)?.length, 2);
+  });
+
+  test("a body that waits while its answer comes early is thrown away behind it", async () => {
+    const size = 20_000_000;
+    const talker = await post("/early", `Content-Length: ${size}`, "x".repeat(size));
+    const hand = await hands.next();
+    hand.socket.pause();
+    hand.socket.write(OK);
+    await talker.until(/ok$/);
+    talker.send("GET /again HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    const again = await hands.next();
+    await again.until(/^GET \/again /);
+    again.socket.write(OK);
+    await talker.closed;
+    assert.equal(talker.text.match(/HTTP\/1.1 200 OK/g)?.length, 2);
   });
 
   test("an answer that begins early and ends late lets the body go on", async () => {

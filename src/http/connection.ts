@@ -331,13 +331,17 @@ export class Connection extends ConnectionOutput implements StreamOwner {
     this.stream.resumeReading();
   }
 
-  /** Nobody wants the rest of the body: the connection ends behind the answer. nginx: `reading_body` in ngx_http_finalize_connection. */
+  /**
+   * Nobody wants the rest of the body. An answer that promised to keep the connection keeps it: the rest is thrown away behind it.
+   * nginx ends the connection (`reading_body` in ngx_http_finalize_connection), and a client loses the request that it has sent by then.
+   */
   abandonBody(request: Request): void {
     if (this.request !== request) return;
     request.bodyReader = undefined;
-    request.bodyLeft = 0;
-    request.keepAlive = false;
-    request.lingeringClose = true;
+    if (!request.keepAlive) {
+      request.bodyLeft = 0;
+      request.lingeringClose = true;
+    }
     this.bodyPaused = false;
     if (this.state !== BODY) return;
     this.state = ACTIVE;
@@ -514,6 +518,7 @@ export class Connection extends ConnectionOutput implements StreamOwner {
     if (request.bodyDiscarded && request.bodyLeft !== 0 && !this.ended) {
       this.state = DISCARDING;
       this.relinger();
+      if (!this.looping) this.resumeInput();
       return;
     }
     request.complete = true;
