@@ -182,7 +182,7 @@ describe("lines of a proxied answer", { timeout: 60_000 }, () => {
       await ask("/refresh"),
       new RegExp(
         `\\r\\nRefresh: 5; url=http://localhost:${server.port}/refreshed\\r\\n`.replace(
-          "http://localhost:" + server.port,
+          `http://localhost:${server.port}`,
           "",
         ),
       ),

@@ -208,7 +208,7 @@ export class AccessLogs {
     const written = this.files.write(fd, this.line, 0, end);
     if (cache === undefined) this.files.close(fd);
     else cache.release(path);
-    return written < 0 ? written : 0;
+    return Math.min(written, 0);
   }
 
   flush(): void {
