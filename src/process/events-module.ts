@@ -2,7 +2,7 @@
 import { type ConfOf, confModule, type Use } from "../conf/slot.ts";
 import { block, flag, list, msec, raw } from "../conf/slots.ts";
 import { parseNumber } from "../conf/units.ts";
-import type { EventMethod } from "../os/reactor/create.ts";
+import type { WantedMethod } from "../os/reactor/create.ts";
 
 export const eventsModule = confModule({
   name: "events",
@@ -20,10 +20,9 @@ export const eventCoreModule = confModule({
       syntax: "number",
       defaultText: "512",
     }),
-    use: raw("epoll" as EventMethod, parseMethod, {
-      doc: "The event method. `io_uring` (not in nginx) needs Linux 6.1; where the kernel refuses it, epoll is used and the log says so.",
+    use: raw("any" as WantedMethod, parseMethod, {
+      doc: "The event method. `io_uring` (not in nginx) needs Linux 6.1 and is used without this directive, too; where the kernel refuses it, epoll is used and the log says so.",
       syntax: "epoll | io_uring",
-      defaultText: "epoll",
     }),
     multi_accept: flag(false, { doc: "Whether a worker takes all waiting connections at once." }),
     accept_mutex: flag(false, {
@@ -45,7 +44,7 @@ function parseConnections(use: Use): number | undefined {
   return parseNumber(text) ?? use.fail(`invalid number "${text}"`);
 }
 
-function parseMethod(use: Use): EventMethod | undefined {
+function parseMethod(use: Use): WantedMethod | undefined {
   const method = use.args[0] as string;
   return method === "epoll" || method === "io_uring" ? method : use.fail(`invalid event type "${method}"`);
 }

@@ -10,7 +10,7 @@ import { type Diagnostic, printPosition } from "../conf/diagnostics.ts";
 import type { UpstreamState } from "../io/service.ts";
 import { dup2, F_DUPFD_CLOEXEC, fcntl } from "../os/ffi/files.ts";
 import { openFilesLimit } from "../os/privileges.ts";
-import { chooseMethod, type EventMethod } from "../os/reactor/create.ts";
+import { chooseMethod, type WantedMethod } from "../os/reactor/create.ts";
 import { LogFiles } from "./error-log.ts";
 import { createLogFile } from "./log-rotation.ts";
 import { ProcessLogging, ReplaceableLog, systemClock } from "./logging.ts";
@@ -212,10 +212,13 @@ function hasStandardError({ logTargets, plans }: NginxConfiguration): boolean {
 }
 
 /** What nginx tells of itself and its system when it starts. */
-function logSystem(log: Log, wanted: EventMethod): void {
+function logSystem(log: Log, wanted: WantedMethod): void {
   const { soft, hard } = openFilesLimit();
   const { method, refusal } = chooseMethod(wanted);
-  if (refusal !== undefined) log.write("warn", `"use ${wanted}" is not possible: ${refusal.message}`);
+  if (refusal !== undefined) {
+    if (wanted === "any") log.write("notice", `io_uring is not possible: ${refusal.message}`);
+    else log.write("warn", `"use ${wanted}" is not possible: ${refusal.message}`);
+  }
   log.write("notice", `using the "${method}" event method`);
   log.write("notice", `nginx/${NGINX_VERSION}`);
   log.write("notice", `built by Tandem ${TANDEM_VERSION} (Node.js ${process.version})`);

@@ -1,35 +1,38 @@
-/** Which of the two reactors runs: what `use` of the events block asks for, as far as the kernel allows it. */
+/** Which of the two reactors runs: what `use` of the events block asks for, or the quicker one, as far as the kernel allows it. */
 import type { Reactor } from "../../io/reactor.ts";
 import { SystemError } from "../errno.ts";
 import { EpollReactor } from "./epoll.ts";
 import { UringReactor } from "./uring.ts";
 import { probeRing } from "./uring-ring.ts";
 
-/** The words of `use`. */
+/** What does the work. */
 export type EventMethod = "epoll" | "io_uring";
 
-/** What will do the work; when that isn't what was asked for, why not. */
+/** What is asked for: nothing in particular, or a word of `use`. */
+export type WantedMethod = EventMethod | "any";
+
+/** What will do the work; when io_uring was tried in vain, why. */
 export interface MethodChoice {
   readonly method: EventMethod;
   readonly refusal: SystemError | undefined;
 }
 
 /**
- * Whether this process may use the method. io_uring is refused by seccomp, by the sysctl kernel.io_uring_disabled, by a kernel
- * before Linux 6.1, or for lack of memory; epoll never is.
+ * Whether this process may use the method; io_uring where any will do, since a request costs less by it (bench: http, proxy). io_uring is
+ * refused by seccomp, by the sysctl kernel.io_uring_disabled, by a kernel before Linux 6.1, or for lack of memory; epoll never is.
  */
-export function chooseMethod(wanted: EventMethod): MethodChoice {
-  const refusal = wanted === "io_uring" ? probeRing() : undefined;
-  return { method: refusal === undefined ? wanted : "epoll", refusal };
+export function chooseMethod(wanted: WantedMethod): MethodChoice {
+  const refusal = wanted === "epoll" ? undefined : probeRing();
+  return { method: wanted === "epoll" || refusal !== undefined ? "epoll" : "io_uring", refusal };
 }
 
 /** The reactor by that method, or epoll where it is refused. The clock begins at `clockOriginMs` of CLOCK_MONOTONIC. */
 export function createReactor(
-  wanted: EventMethod,
+  wanted: WantedMethod,
   clockOriginMs?: number,
 ): { readonly reactor: Reactor; readonly refusal: SystemError | undefined } {
   let refusal: SystemError | undefined;
-  if (wanted === "io_uring") {
+  if (wanted !== "epoll") {
     try {
       return { reactor: new UringReactor(clockOriginMs), refusal };
     } catch (error) {

@@ -15,6 +15,8 @@ export interface OutputHost {
   readonly fileOffset: { readonly address: number; readonly word: BigInt64Array };
   /** Lets the kernel see what was submitted; completions wait for their turn. */
   submitNow(): void;
+  /** Closes a descriptor behind everything that was submitted before. */
+  closeDescriptor(fd: number): void;
 }
 
 /** Who is told what has become of the output. */
@@ -40,6 +42,7 @@ export class UringOutput implements Sender {
   /** Somebody was refused. */
   private isAwaited = false;
   private isShutdownWanted = false;
+  private isClosing = false;
   /** The socket's buffer was full since the peer has said something: its room is asked for by system calls. */
   isCongested = false;
 
@@ -111,6 +114,10 @@ export class UringOutput implements Sender {
 
   onSent(): void {
     this.slot = -1;
+    if (this.isClosing) {
+      this.host.closeDescriptor(this.fd);
+      return;
+    }
     if (this.isShutdownWanted) shutdown(this.fd, SHUT_WR);
     if (!this.isAwaited) return;
     this.isAwaited = false;
@@ -118,15 +125,17 @@ export class UringOutput implements Sender {
   }
 
   onUnsent(result: number): void {
-    if (result < 0 && result !== -EAGAIN) {
+    const isDead = result < 0 && result !== -EAGAIN;
+    this.sentBytes = Math.max(0, result);
+    if (this.isClosing) this.leave(!isDead);
+    else if (isDead) {
       this.drop();
       this.owner.failLater(-result);
-      return;
+    } else {
+      this.isBlocked = true;
+      this.isCongested = true;
+      this.owner.watchRoom();
     }
-    this.sentBytes = Math.max(0, result);
-    this.isBlocked = true;
-    this.isCongested = true;
-    this.owner.watchRoom();
   }
 
   /** There is room: the rest of a piece goes first. True when the stream's owner may write. */
@@ -165,20 +174,29 @@ export class UringOutput implements Sender {
     else shutdown(this.fd, SHUT_WR);
   }
 
-  /** The descriptor will be closed next; `keep` says whether what was taken shall still arrive. */
+  /** Closes the descriptor; `keep` says whether what was taken shall still arrive. */
   close(keep: boolean): void {
-    if (this.slot < 0) return;
-    const { sends } = this.host;
-    if (!this.isBlocked) {
-      if (sends.canRevoke(this.slot)) sends.revoke(this.slot);
-      else {
-        this.host.submitNow();
-        if (this.slot < 0) return;
+    if (this.slot >= 0 && !this.isBlocked) {
+      // A piece is nearly always gone with the next call: then nothing has to wait for a peer that doesn't read.
+      if (keep) {
+        this.isClosing = true;
+        return;
       }
+      const { sends } = this.host;
+      if (sends.canRevoke(this.slot)) sends.revoke(this.slot);
+      else this.host.submitNow();
     }
+    this.leave(keep);
+  }
+
+  /** Closes the descriptor now; the kernel keeps offering what is left of a piece for a while, if it is to be kept. */
+  private leave(keep: boolean): void {
     const { slot } = this;
-    this.slot = -1;
-    if (keep) sends.linger(this.fd, slot, this.sentBytes, this.sizeBytes - this.sentBytes);
-    else sends.free(slot);
+    if (slot >= 0) {
+      this.slot = -1;
+      if (keep) this.host.sends.linger(this.fd, slot, this.sentBytes, this.sizeBytes - this.sentBytes);
+      else this.host.sends.free(slot);
+    }
+    this.host.closeDescriptor(this.fd);
   }
 }

@@ -39,15 +39,16 @@ export interface UringStreamHost extends OutputHost {
   readonly readBuffer: Memory;
   readonly socketOptions: SocketOptions;
   returnBuffer(number: number): void;
-  startReceiving(stream: UringStream): void;
+  /** `isOnce`: for what arrives next only, so that there is nothing to cancel behind it. */
+  startReceiving(stream: UringStream, isOnce: boolean): void;
   startWatching(stream: UringStream, operation: Operation, events: number): void;
   cancel(stream: UringStream, operation: Operation): void;
   /** Whether the end has been completed and waits for its turn. */
   isEndQueued(stream: UringStream): boolean;
   /** Calls `continue` in the next turn, or in this one. */
   continueLater(stream: UringStream): void;
-  /** Forgets the stream, so that no completion reaches it, and closes its descriptor behind the cancellations. */
-  closeLater(stream: UringStream): void;
+  /** Forgets the stream, so that no completion reaches it. */
+  forget(stream: UringStream): void;
 }
 
 /** A connected (or connecting) socket. Made by the reactor only. */
@@ -63,6 +64,8 @@ export class UringStream implements Stream, OutputOwner {
   private connecting: boolean;
   private receiving = false;
   private stopping = false;
+  /** The first receive of a client's connection completes once: many bring one request only, and are then closed. */
+  private receivesOnce: boolean;
   /** The kernel had more than its last completion has told of. */
   private hasMore = false;
   private readPaused = false;
@@ -86,6 +89,7 @@ export class UringStream implements Stream, OutputOwner {
     this.remote = remote;
     this.owner = owner;
     this.connecting = connecting;
+    this.receivesOnce = !connecting;
     this.output = new UringOutput(host, fd, this);
   }
 
@@ -211,7 +215,8 @@ export class UringStream implements Stream, OutputOwner {
       if (!this.endWatched) this.watchEnd();
     } else if (this.held === undefined) {
       this.receiving = true;
-      this.host.startReceiving(this);
+      this.host.startReceiving(this, this.receivesOnce);
+      this.receivesOnce = false;
     }
   }
 
@@ -336,11 +341,11 @@ export class UringStream implements Stream, OutputOwner {
       if (this.fd >= 0) close(this.fd);
       return;
     }
-    this.output.close(!this.failed && !this.resetsOnClose);
     // The kernel's operations hold the socket open beyond close(2).
     if (this.receiving) this.host.cancel(this, RECEIVE);
     if (this.endWatched) this.host.cancel(this, WATCH_END);
     if (this.roomWatched) this.host.cancel(this, WATCH_ROOM);
-    this.host.closeLater(this);
+    this.host.forget(this);
+    this.output.close(!this.failed && !this.resetsOnClose);
   }
 }

@@ -38,7 +38,8 @@ const TURNS_PER_WAKE = 16;
 const WAKE_BUDGET_MS = 2;
 
 /** The first words of submissions: operation, flags, priority. */
-const RECEIVE_WORD = OP_RECV | (SQE_BUFFER_SELECT << 8) | (RECV_MULTISHOT << 16);
+const RECEIVE_ONCE_WORD = OP_RECV | (SQE_BUFFER_SELECT << 8);
+const RECEIVE_WORD = RECEIVE_ONCE_WORD | (RECV_MULTISHOT << 16);
 const CANCEL_WORD = OP_ASYNC_CANCEL | (SQE_SKIP_SUCCESS << 8);
 const CLOSE_WORD = OP_CLOSE | (SQE_SKIP_SUCCESS << 8);
 
@@ -136,6 +137,8 @@ export class UringReactor implements Reactor, UringStreamHost, UringAcceptorHost
   close(): void {
     if (this.closed) return;
     this.submitNow();
+    // A piece that is gone may have brought the end of its descriptor.
+    if (this.ring.hasPending) this.submitNow();
     process.removeListener("exit", this.submitNow);
     this.closed = true;
     this.alarms.close();
@@ -185,8 +188,8 @@ export class UringReactor implements Reactor, UringStreamHost, UringAcceptorHost
     this.sends.settle();
   };
 
-  startReceiving(stream: UringStream): void {
-    this.submit(RECEIVE_WORD, stream, 0, RECEIVE);
+  startReceiving(stream: UringStream, isOnce: boolean): void {
+    this.submit(isOnce ? RECEIVE_ONCE_WORD : RECEIVE_WORD, stream, 0, RECEIVE);
   }
 
   startWatching(stream: UringStream, operation: number, events: number): void {
@@ -202,10 +205,13 @@ export class UringReactor implements Reactor, UringStreamHost, UringAcceptorHost
     this.wakeSoon();
   }
 
-  closeLater(stream: UringStream): void {
-    this.ring.submit(CLOSE_WORD, stream.fd, 0, 0, 0, SILENT_SLOT, 0);
-    this.wakeSoon();
+  forget(stream: UringStream): void {
     this.release(stream);
+  }
+
+  closeDescriptor(fd: number): void {
+    this.ring.submit(CLOSE_WORD, fd, 0, 0, 0, SILENT_SLOT, 0);
+    this.wakeSoon();
   }
 
   continueLater(stream: UringStream): void {
