@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { fromLatin1, latin1 } from "../base/bytes.ts";
+import { viewOf } from "../wire/http1/words.ts";
 import { LogLine } from "./log-line.ts";
 
 function compose(limit: number, make: (line: LogLine) => void): string | undefined {
@@ -15,7 +16,7 @@ function compose(limit: number, make: (line: LogLine) => void): string | undefin
 test("constants, slices, texts and numbers follow one another", () => {
   const text = compose(64, (line) => {
     line.constant(fromLatin1("a "));
-    line.slice(fromLatin1("xGET /y"), 1, 7);
+    line.slice(viewOf(fromLatin1("xGET /y")), 1, 7);
     line.byte(0x20);
     line.text("agent");
     line.decimal(1024);
@@ -27,7 +28,7 @@ test("what a client can send is escaped in slices and in texts alike; a missing 
   const odd = '\x00\x1f"\\\x7e\x7f\xff';
   const escaped = "\\x00\\x1F\\x22\\x5C~\\x7F\\xFF";
   assert.equal(
-    compose(64, (line) => line.slice(fromLatin1(odd), 0, odd.length)),
+    compose(64, (line) => line.slice(viewOf(fromLatin1(odd)), 0, odd.length)),
     escaped,
   );
   assert.equal(
@@ -54,7 +55,7 @@ test("every octet of an address is written in decimal", () => {
 test("what does not fit is not begun, and the line says so", () => {
   for (const make of [
     (line: LogLine) => line.constant(new Uint8Array(5)),
-    (line: LogLine) => line.slice(new Uint8Array(2), 0, 2),
+    (line: LogLine) => line.slice(viewOf(new Uint8Array(2)), 0, 2),
     (line: LogLine) => line.text("12"),
     (line: LogLine) => line.decimal(7),
   ]) {

@@ -7,6 +7,7 @@ import type { Bytes } from "../base/bytes.ts";
 import { writeDecimal } from "../wire/http1/digits.ts";
 import { AUTHORIZATION, CONTENT_TYPE, HOST, REFERER, USER_AGENT } from "../wire/http1/fields.ts";
 import { FIELD_STRIDE } from "../wire/http1/request-head.ts";
+import { isPlainWord, viewOf, WORD_BYTES } from "../wire/http1/words.ts";
 import type { Request } from "./request.ts";
 import type { Getter } from "./variables.ts";
 
@@ -30,13 +31,17 @@ for (let code = 0; code < 256; code++) {
 /** A line in the making. When it does not fit, `fits` says so and what was written is worth nothing. */
 export class LogLine {
   private bytes: Bytes = new Uint8Array(0);
+  private view = viewOf(this.bytes);
   private limit = 0;
   used = 0;
   fits = true;
 
   /** Begins at `bytes[used]`; the line must end before `limit`. */
   begin(bytes: Bytes, used: number, limit: number): void {
-    this.bytes = bytes;
+    if (this.bytes !== bytes) {
+      this.bytes = bytes;
+      this.view = viewOf(bytes);
+    }
     this.used = used;
     this.limit = limit;
     this.fits = true;
@@ -61,13 +66,23 @@ export class LogLine {
     this.used = used + length;
   }
 
-  /** `source[start, end)`, escaped. */
-  slice(source: Bytes, start: number, end: number): void {
+  /** `[start, end)` of `source`, escaped. */
+  slice(source: DataView, start: number, end: number): void {
     if (!this.room(4 * (end - start))) return;
-    const { bytes } = this;
+    const { bytes, view } = this;
     let at = this.used;
-    for (let i = start; i < end; i++) {
-      const code = source[i] as number;
+    let from = start;
+    while (from < end) {
+      if (from + WORD_BYTES <= end) {
+        const word = source.getInt32(from, true);
+        if (isPlainWord(word)) {
+          view.setInt32(at, word, true);
+          from += WORD_BYTES;
+          at += WORD_BYTES;
+          continue;
+        }
+      }
+      const code = source.getUint8(from++);
       if (UNSAFE[code] === 0) bytes[at++] = code;
       else at = this.escape(code, at);
     }
@@ -140,8 +155,8 @@ function field(known: number, getter: Getter): Append {
       return;
     }
     const at = index * FIELD_STRIDE;
-    const { bytes, base, fields } = head;
-    line.slice(bytes, base + (fields[at + 2] as number), base + (fields[at + 3] as number));
+    const { view, base, fields } = head;
+    line.slice(view, base + (fields[at + 2] as number), base + (fields[at + 3] as number));
   };
 }
 
@@ -166,7 +181,7 @@ const DIRECT = new Map<string, (getter: Getter) => Append>([
     "request",
     () =>
       ({ head }, line) =>
-        head.lineEnd === 0 ? line.byte(DASH) : line.slice(head.bytes, head.base, head.base + head.lineEnd),
+        head.lineEnd === 0 ? line.byte(DASH) : line.slice(head.view, head.base, head.base + head.lineEnd),
   ],
   [
     "status",

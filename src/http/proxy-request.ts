@@ -203,7 +203,7 @@ export class ProxyRequest {
   }
 
   private skips(head: RequestHead, start: number, end: number): boolean {
-    if (end - start <= LONGEST_TABLE_NAME) return findField(this.skipNames, head.bytes, start, end) >= 0;
+    if (end - start <= LONGEST_TABLE_NAME) return findField(this.skipNames, head.view, start, end) >= 0;
     return this.skipLong.size > 0 && this.skipLong.has(head.text(start - head.base, end - head.base).toLowerCase());
   }
 }

@@ -135,7 +135,7 @@ function readCoding(request: Request, head: wire.ResponseHead, index: number, fa
 
 /** Fills the header of our answer. */
 export function fillAnswer(request: Request, head: wire.ResponseHead, facts: AnswerFacts, rules: UpstreamRules): void {
-  const { lineNames: names, texts } = request.connection.worker;
+  const { lineNames, texts } = request.connection.worker;
   const { hiddenFields, hiddenNames } = rules;
   request.status = head.status;
   request.statusText = texts.get(head.bytes, head.base + head.statusStart, head.base + head.statusEnd);
@@ -145,8 +145,12 @@ export function fillAnswer(request: Request, head: wire.ResponseHead, facts: Ans
     const field = head.field(index);
     if (field === DROPPED) continue;
     applyEffect(request, head, index, field, facts, rules);
-    if (field >= 0 && hiddenFields[field] === 1) continue;
-    const name = names.get(head.bytes, head.nameStart(index), head.nameEnd(index));
+    if (field >= 0 && (hiddenFields[field] === 1 || IS_OURS[field] === 1)) continue;
+    if (field === wire.CONTENT_TYPE_FIELD) {
+      setContentType(request, texts.get(head.bytes, head.valueStart(index), head.valueEnd(index)));
+      continue;
+    }
+    const name = lineNames.get(head.bytes, head.nameStart(index), head.nameEnd(index));
     if (field < 0 && hiddenNames.has(name.lowerCase)) continue;
     copyLine(request, head, index, field, name.text, rules);
   }
@@ -158,6 +162,16 @@ export function fillAnswer(request: Request, head: wire.ResponseHead, facts: Ans
     request.singleRange = true;
   }
 }
+
+/** Lines about the connection and the form of the body: ours take their place. */
+const IS_OURS: Uint8Array = (() => {
+  const isOurs = new Uint8Array(wire.RESPONSE_FIELDS.length);
+  isOurs[wire.CONTENT_LENGTH_FIELD] = 1;
+  isOurs[wire.CONNECTION_FIELD] = 1;
+  isOurs[wire.KEEP_ALIVE_FIELD] = 1;
+  isOurs[wire.TRANSFER_ENCODING_FIELD] = 1;
+  return isOurs;
+})();
 
 const NO_LINE = -2;
 
@@ -197,16 +211,9 @@ function copyLine(
     case -1:
       request.addHeader(name, head.value(index));
       return;
-    case wire.CONTENT_LENGTH_FIELD:
-    case wire.CONNECTION_FIELD:
-    case wire.KEEP_ALIVE_FIELD:
-    case wire.TRANSFER_ENCODING_FIELD:
+    case wire.CONTENT_TYPE_FIELD:
+      setContentType(request, head.value(index));
       return;
-    case wire.CONTENT_TYPE_FIELD: {
-      const { texts } = request.connection.worker;
-      setContentType(request, texts.get(head.bytes, head.valueStart(index), head.valueEnd(index)));
-      return;
-    }
     case wire.LAST_MODIFIED_FIELD: {
       const value = head.value(index);
       request.lastModifiedIndex = request.addHeader(name, value);

@@ -22,9 +22,6 @@ export const PLAIN_URI: Uint8Array = table(
 /** Bytes of a header name that are valid without question: letters, digits and `-`. */
 export const HEADER_NAME: Uint8Array = table((code) => isLetter(code) || isDigit(code) || code === 0x2d);
 
-/** Bytes of a header value that a scan may run over: everything but NUL, CR, LF and space. */
-export const HEADER_VALUE: Uint8Array = table((code) => code !== 0 && code !== 0x0d && code !== 0x0a && code !== 0x20);
-
 /** Bytes of a method: capitals, `_` and `-`. */
 export const METHOD: Uint8Array = table((code) => (code >= 0x41 && code <= 0x5a) || code === 0x5f || code === 0x2d);
 

@@ -2,7 +2,7 @@
  * Request header fields that the server itself looks at, found by name while a head is parsed: a number instead of a
  * string. Counterpart in nginx: ngx_http_headers_in.
  */
-import type { Bytes } from "../../base/bytes.ts";
+import { foldWord, viewOf, WORD_BYTES } from "./words.ts";
 
 /** Lower-case names; the index is the field's number. */
 export const KNOWN_FIELDS = [
@@ -84,6 +84,8 @@ export const UNIQUE_FIELDS: Uint8Array = (() => {
 interface Candidate {
   readonly field: number;
   readonly name: Uint8Array;
+  /** The beginning of a name of letters, digits and `-`; nothing of one with other characters. */
+  readonly words: Int32Array;
 }
 
 /** Names by their length. */
@@ -91,36 +93,50 @@ export type FieldTable = readonly (readonly Candidate[])[];
 
 const LONGEST = 32;
 const NONE: readonly Candidate[] = [];
+const NO_WORDS = new Int32Array(0);
+
+function candidate(text: string, field: number): Candidate {
+  const name = Uint8Array.from(text, (character) => character.charCodeAt(0));
+  if (!/^[a-z0-9-]*$/.test(text)) return { field, name, words: NO_WORDS };
+  const view = viewOf(name);
+  const words = Int32Array.from({ length: Math.floor(name.length / WORD_BYTES) }, (_, i) =>
+    foldWord(view.getInt32(i * WORD_BYTES, true)),
+  );
+  return { field, name, words };
+}
 
 /** Makes a table of lower-case names; the index of a name is its number. */
 export function fieldTable(names: readonly string[]): FieldTable {
   const lists: Candidate[][] = Array.from({ length: LONGEST }, () => []);
   names.forEach((name, field) => {
-    lists[name.length]?.push({ field, name: Uint8Array.from(name, (character) => character.charCodeAt(0)) });
+    lists[name.length]?.push(candidate(name, field));
   });
   return lists.map((list) => (list.length === 0 ? NONE : list));
 }
 
-/** The number of the name `bytes[start, end)` in any case, or -1. */
-export function findField(table: FieldTable, bytes: Bytes, start: number, end: number): number {
+/** The number of the name `[start, end)`, which has no control characters, in any case, or -1. */
+export function findField(table: FieldTable, view: DataView, start: number, end: number): number {
   const length = end - start;
   if (length >= LONGEST) return -1;
   const candidates = table[length] as readonly Candidate[];
   next: for (let c = 0; c < candidates.length; c++) {
-    const candidate = candidates[c] as Candidate;
-    const name = candidate.name;
-    for (let i = 0; i < length; i++) {
-      const code = bytes[start + i] as number;
+    const { field, name, words } = candidates[c] as Candidate;
+    let i = 0;
+    for (let word = 0; word < words.length; word++, i += WORD_BYTES) {
+      if (foldWord(view.getInt32(start + i, true)) !== words[word]) continue next;
+    }
+    for (; i < length; i++) {
+      const code = view.getUint8(start + i);
       if ((code >= 0x41 && code <= 0x5a ? code | 0x20 : code) !== name[i]) continue next;
     }
-    return candidate.field;
+    return field;
   }
   return -1;
 }
 
 const REQUEST_FIELDS = fieldTable(KNOWN_FIELDS);
 
-/** The number of the known request field that is named by `bytes[start, end)` in any case, or -1. */
-export function knownField(bytes: Bytes, start: number, end: number): number {
-  return findField(REQUEST_FIELDS, bytes, start, end);
+/** The number of the known request field that is named by `[start, end)` in any case, or -1. */
+export function knownField(view: DataView, start: number, end: number): number {
+  return findField(REQUEST_FIELDS, view, start, end);
 }

@@ -8,7 +8,7 @@
  */
 import type { Bytes } from "../../base/bytes.ts";
 import { latin1 } from "../../base/bytes.ts";
-import { HEADER_NAME, HEADER_VALUE, IP_LITERAL, METHOD, PLAIN_URI, TARGET_HOST } from "./chars.ts";
+import { HEADER_NAME, IP_LITERAL, METHOD, PLAIN_URI, TARGET_HOST } from "./chars.ts";
 import { HOST, KNOWN_FIELDS, knownField, UNIQUE_FIELDS } from "./fields.ts";
 import {
   COMPLETE,
@@ -26,6 +26,7 @@ import {
   URI_TOO_LARGE,
 } from "./head-results.ts";
 import { CONNECT, GET, METHOD_NAMES, methodNumber, OTHER_METHOD } from "./methods.ts";
+import { findControl, viewOf } from "./words.ts";
 
 const SP = 0x20;
 const CR = 0x0d;
@@ -61,10 +62,9 @@ const LINE_START = 32;
 const IN_NAME = 33;
 const BEFORE_VALUE = 34;
 const IN_VALUE = 35;
-const AFTER_VALUE = 36;
-const VALUE_LF = 37;
-const HEAD_LF = 38;
-const FINISHED = 39;
+const VALUE_LF = 36;
+const HEAD_LF = 37;
+const FINISHED = 38;
 
 const VERSION = Uint8Array.from("HTTP/", (character) => character.charCodeAt(0));
 
@@ -125,6 +125,10 @@ export class RequestHead {
   private minor = 0;
   private matched = 0;
   private own: Bytes = NO_BYTES;
+  private ownView = viewOf(NO_BYTES);
+  /** Of memory that isn't its own: mostly that of a reactor, where the next head will be, too. */
+  private lentView = this.ownView;
+  private lent: Bytes = NO_BYTES;
   private oddName = false;
   private bufferEnd = 0;
   private buffersUsed = 0;
@@ -147,6 +151,17 @@ export class RequestHead {
     this.lineStart = 0;
     this.bufferEnd = 0;
     this.buffersUsed = 0;
+  }
+
+  /** A view of `bytes`. */
+  get view(): DataView {
+    const { bytes } = this;
+    if (bytes === this.own) return this.ownView;
+    if (bytes !== this.lent) {
+      this.lent = bytes;
+      this.lentView = viewOf(bytes);
+    }
+    return this.lentView;
   }
 
   /** As if there were no header lines. */
@@ -510,29 +525,19 @@ export class RequestHead {
           state = IN_VALUE;
           break;
         case IN_VALUE: {
-          while (p < end && HEADER_VALUE[bytes[p] as number] === 1) p++;
+          const from = p;
+          p = findControl(this.view, p, end);
+          let last = p;
+          while (last > from && bytes[last - 1] === SP) last--;
+          if (last > from) this.valueEnd = last - base;
           if (p === end) break;
-          this.valueEnd = p - base;
           const code = bytes[p] as number;
-          if (code === SP) state = AFTER_VALUE;
-          else if (code === 0) return this.refuseHeader(p, this.lineStart, p - base);
-          else {
+          if (code === CR || code === LF) {
             state = VALUE_LF;
             if (code === LF) break;
-          }
+          } else if (code === 0) return this.refuseHeader(p, this.lineStart, p - base);
+          else this.valueEnd = p + 1 - base;
           p++;
-          break;
-        }
-        case AFTER_VALUE: {
-          while (p < end && bytes[p] === SP) p++;
-          if (p === end) break;
-          const code = bytes[p] as number;
-          if (code === CR) {
-            state = VALUE_LF;
-            p++;
-          } else if (code === LF) state = VALUE_LF;
-          else if (code === 0) return this.refuseHeader(p, this.lineStart, p - base);
-          else state = IN_VALUE;
           break;
         }
         case VALUE_LF: {
@@ -571,7 +576,7 @@ export class RequestHead {
     }
     const index = this.fieldCount;
     if (index >= limits.maxHeaders) return this.refuse(TOO_MANY_HEADERS, this.lineStart, lineEnd);
-    const field = this.oddName ? -1 : knownField(this.bytes, base + this.lineStart, base + this.nameEnd);
+    const field = this.oddName ? -1 : knownField(this.view, base + this.lineStart, base + this.nameEnd);
     let at = index * FIELD_STRIDE;
     if (at === this.fields.length) {
       const larger = new Int32Array(at * 2);
@@ -651,7 +656,10 @@ export class RequestHead {
   /** Copies the head into memory of its own, so that it outlives the memory that it was read in. */
   detach(): void {
     // Memory of its own is used again and again: allocating it for every request costs more than the copy.
-    if (this.own.length < this.scanned) this.own = new Uint8Array(Math.max(FIRST_OWN_BYTES, this.scanned));
+    if (this.own.length < this.scanned) {
+      this.own = new Uint8Array(Math.max(FIRST_OWN_BYTES, this.scanned));
+      this.ownView = viewOf(this.own);
+    }
     this.own.set(this.bytes.subarray(this.base, this.base + this.scanned));
     this.bytes = this.own;
     this.base = 0;

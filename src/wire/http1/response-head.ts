@@ -6,8 +6,8 @@
  * A head nearly always comes in one piece, so it is parsed line by line: an unfinished line is looked at again when more has come.
  */
 import { type Bytes, latin1 } from "../../base/bytes.ts";
-import { HEADER_VALUE } from "./chars.ts";
 import { type FieldTable, fieldTable, findField } from "./fields.ts";
+import { findControl, viewOf } from "./words.ts";
 
 /** What `parse` says: more is needed, the head is whole, or what is wrong. */
 export const HEAD_INCOMPLETE = 0;
@@ -112,6 +112,9 @@ export class ResponseHead {
   fields = new Int32Array(FIRST_FIELDS * RESPONSE_STRIDE);
   errorStart = 0;
   errorEnd = 0;
+  /** Of the bytes that were parsed last: mostly the memory of a reactor, where the next head will be, too. */
+  private view = viewOf(this.bytes);
+  private viewed = this.bytes;
 
   /** Forgets the last head. The next begins at `bytes[base]`. */
   begin(bytes: Bytes, base: number): void {
@@ -131,6 +134,10 @@ export class ResponseHead {
 
   /** Goes on up to `bytes[end)`. */
   parse(end: number): ResponseHeadResult {
+    if (this.viewed !== this.bytes) {
+      this.viewed = this.bytes;
+      this.view = viewOf(this.bytes);
+    }
     if (this.status === 0 && this.scanned === 0) {
       const result = this.parseStatusLine(end);
       if (result !== HEAD_COMPLETE) return result;
@@ -228,17 +235,16 @@ export class ResponseHead {
       while (p < end && bytes[p] === SP) p++;
     }
     const valueStart = p;
-    let valueEnd = p;
     for (;;) {
-      while (p < end && HEADER_VALUE[bytes[p] as number] === 1) p++;
-      if (p >= end) return HEAD_INCOMPLETE;
-      valueEnd = p;
-      while (p < end && bytes[p] === SP) p++;
+      p = findControl(this.view, p, end);
       if (p === end) return HEAD_INCOMPLETE;
       const code = bytes[p] as number;
-      if (code === 0) return this.refuse(start, p);
       if (code === CR || code === LF) break;
+      if (code === 0) return this.refuse(start, p);
+      p++;
     }
+    let valueEnd = p;
+    while (valueEnd > valueStart && bytes[valueEnd - 1] === SP) valueEnd--;
     while (p < end && bytes[p] === CR) p++;
     if (p === end) return HEAD_INCOMPLETE;
     if (bytes[p] !== LF) return this.refuse(start, valueEnd);
@@ -268,7 +274,7 @@ export class ResponseHead {
     fields[at++] = nameEnd - base;
     fields[at++] = valueStart - base;
     fields[at++] = valueEnd - base;
-    fields[at] = findField(TABLE, this.bytes, nameStart, nameEnd);
+    fields[at] = findField(TABLE, this.view, nameStart, nameEnd);
     this.fieldCount++;
   }
 
