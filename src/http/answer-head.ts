@@ -38,6 +38,17 @@ export interface Written {
   second: number;
 }
 
+/** What a location remembers. */
+export interface LastHead {
+  written: Written | undefined;
+  /** Answers in a row that were written otherwise. */
+  misses: number;
+}
+
+/** So many misses in a row, and answers of a location are taken for different ones: then only every so many-th is remembered. */
+const MISSES_BELIEVED = 8;
+const MISSES_PER_TRIAL = 64;
+
 export class AnswerHeads {
   private readonly dates: Dates;
 
@@ -68,6 +79,7 @@ export class AnswerHeads {
     const last = lastHead.written;
     const start = output.used;
     if (last !== undefined && matches(last, request)) {
+      lastHead.misses = 0;
       if (last.second !== second) {
         writeLatin1(last.bytes, this.dates.http(), last.dateAt);
         last.second = second;
@@ -78,8 +90,16 @@ export class AnswerHeads {
     const redirect = this.absoluteRedirect(request);
     const dateAt = this.writeLines(request, redirect, output);
     const length = output.used - start;
+    lastHead.misses++;
+    const isTrial = lastHead.misses < MISSES_BELIEVED || lastHead.misses % MISSES_PER_TRIAL === 0;
     // A header that names the host or has many lines isn't worth keeping.
-    if (redirect === undefined && request.headerCount <= MAX_KEPT_LINES && dateAt >= 0 && request.serverIndex === -1) {
+    if (
+      isTrial &&
+      redirect === undefined &&
+      request.headerCount <= MAX_KEPT_LINES &&
+      dateAt >= 0 &&
+      request.serverIndex === -1
+    ) {
       lastHead.written = remember(request, output.bytes.slice(start, output.used), dateAt - start, second);
     }
     return length;

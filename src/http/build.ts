@@ -180,7 +180,7 @@ export class Builder {
       prefix: root.path.prefix,
       alias: root.alias,
       fileCache: this.fileCacheOf(conf),
-      lastHead: { written: undefined },
+      lastHead: { written: undefined, misses: 0 },
       keepAliveRules: keepAliveRules(conf),
       limitRate: conf.limit_rate === undefined ? undefined : this.variables.compile(conf.limit_rate),
       earlyHints: conf.early_hints?.map((text) => this.variables.compile(text)),

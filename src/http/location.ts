@@ -2,7 +2,7 @@
 import type { Log } from "../base/log.ts";
 import type { Scope } from "../conf/scope.ts";
 import type { HeadLimits } from "../wire/http1/head-results.ts";
-import type { Written } from "./answer-head.ts";
+import type { LastHead } from "./answer-head.ts";
 import type { LocationTree } from "./location-tree.ts";
 import type { CoreConf, ServerConf } from "./modules/core.ts";
 import type { OpenFileCacheSettings } from "./open-files.ts";
@@ -96,7 +96,7 @@ export interface Location {
   readonly alias: number;
   readonly fileCache: OpenFileCacheSettings | undefined;
   /** Kept by `answer-head.ts`: a box, because the location itself never changes. */
-  readonly lastHead: { written: Written | undefined };
+  readonly lastHead: LastHead;
   readonly keepAliveRules: KeepAliveRules;
   readonly limitRate: Text | undefined;
   readonly limitRateAfter: Text | undefined;
