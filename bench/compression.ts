@@ -8,20 +8,11 @@ import { type Compression, FINISH } from "../src/io/compression.ts";
 import { NativeCompression } from "../src/os/compression.ts";
 import { NodeCompression } from "../src/os/compression-node.ts";
 import { openZlib } from "../src/os/ffi/zlib.ts";
+import { jsonText } from "./server.ts";
 
-const BODY_BYTES = 64 * 1024;
 const PIECE_BYTES = 32 * 1024;
 const ROUNDS = 1000;
 const SETTINGS = { level: 1, windowBits: 15, memoryLevel: 8 };
-
-function sample(): Buffer {
-  const records = Array.from({ length: 1200 }, (_, id) => ({
-    id,
-    name: `user${(id * 7919) % 1000}`,
-    value: Math.sin(id),
-  }));
-  return Buffer.from(JSON.stringify(records)).subarray(0, BODY_BYTES);
-}
 
 function compress(compression: Compression, body: Buffer): number {
   const deflater = compression.deflater(SETTINGS);
@@ -57,7 +48,7 @@ async function measure(name: string, one: () => number | Promise<number>): Promi
   console.log(`${name.padEnd(28)} ${shown.padEnd(24)} ${total} bytes`);
 }
 
-const body = sample();
+const body = Buffer.from(jsonText());
 const zlib = openZlib();
 if (zlib !== undefined) {
   const compression = new NativeCompression(zlib);

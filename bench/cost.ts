@@ -64,7 +64,7 @@ function cells(samples: readonly (readonly Sample[])[], goal: number): string[] 
   return [
     ...samples.map(cell(({ cpuUsPerRequest }) => cpuUsPerRequest, 2)),
     `**${median(ratios).toFixed(2)}** ${range}`,
-    `≤ ${goal.toFixed(1)}`,
+    `≤ ${goal}`,
     ...samples.map(cell(({ perSecond }) => perSecond, 0)),
     samples.map((list) => list.reduce((sum, { failed }) => sum + failed, 0)).join(" / "),
   ];

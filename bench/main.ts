@@ -13,6 +13,7 @@ import { compareCosts } from "./cost.ts";
 import { compareMemory, MEMORY_WORK } from "./idle-memory.ts";
 import { compareLatencies, LATENCY_WORK } from "./latency.ts";
 import { type Effort, findPrograms, type Programs } from "./programs.ts";
+import { compareStarts, START_WORK } from "./start-up.ts";
 import { Report } from "./table.ts";
 import { HTTP_WORKS } from "./works/http.ts";
 import { PROXY_WORKS } from "./works/proxy.ts";
@@ -48,6 +49,11 @@ const SUBJECTS: readonly Subject[] = [
     name: "latency",
     works: [LATENCY_WORK],
     run: (_, programs, effort, report) => compareLatencies(programs, effort, report),
+  },
+  {
+    name: "start",
+    works: [START_WORK],
+    run: (_, programs, effort, report) => compareStarts(programs, effort, report),
   },
   { name: "memory", works: [MEMORY_WORK], run: (_, programs, _effort, report) => compareMemory(programs, report) },
 ];

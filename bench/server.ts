@@ -29,7 +29,19 @@ export interface Site {
 const READY_TIMEOUT_MS = 10_000;
 const STOP_TIMEOUT_MS = 10_000;
 
-/** A folder with what every server of the bench serves: 1 KB and 1 MB files. */
+const JSON_BYTES = 64 * 1024;
+
+/** Records as an API gives them, cut at 64 KB. */
+export function jsonText(): string {
+  const records = Array.from({ length: 1200 }, (_, id) => ({
+    id,
+    name: `user${(id * 7919) % 1000}`,
+    value: Math.sin(id),
+  }));
+  return JSON.stringify(records).slice(0, JSON_BYTES);
+}
+
+/** A folder with what every server of the bench serves: 1 KB and 1 MB files, and 64 KB of JSON. */
 export function makeFolder(): { readonly folder: string; remove(): void } {
   const folder = mkdtempSync(path.join(tmpdir(), "tandem-bench-"));
   chmodSync(folder, 0o755); // the workers run as another user
@@ -37,6 +49,7 @@ export function makeFolder(): { readonly folder: string; remove(): void } {
   mkdirSync(path.join(folder, "logs"));
   writeFileSync(path.join(folder, "html/1k.html"), `${"x".repeat(1023)}\n`);
   writeFileSync(path.join(folder, "html/1m.html"), `${"x".repeat(1024 * 1024 - 1)}\n`);
+  writeFileSync(path.join(folder, "html/64k.json"), jsonText());
   return { folder, remove: () => rmSync(folder, { recursive: true, force: true }) };
 }
 

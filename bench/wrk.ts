@@ -17,6 +17,7 @@ export async function runWrk(load: WrkLoad, port: number, seconds: number, folde
   const isClosing = load.isClosing === true;
   const args = ["-c", String(LOAD_CPU), "wrk", "-t1", `-c${load.connections}`, `-d${seconds}s`];
   if (isClosing) args.push("-H", "Connection: close");
+  for (const header of load.headers ?? []) args.push("-H", header);
   if (load.bodyBytes !== undefined) {
     const script = path.join(folder, "post.lua");
     const type = 'wrk.headers["Content-Type"] = "application/octet-stream"';

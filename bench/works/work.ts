@@ -17,6 +17,8 @@ export interface WrkLoad {
   readonly isClosing?: boolean;
   /** POST with a body of so many bytes. */
   readonly bodyBytes?: number;
+  /** Header lines of each request. */
+  readonly headers?: readonly string[];
 }
 
 /** Messages on WebSocket connections, sent by our own generator. */
