@@ -223,8 +223,7 @@ export class Builder {
   }
 
   private matcher(regexp: RegExp, names: readonly string[]): Matcher {
-    const setters = names.map((name) => this.variables.setter(name.toLowerCase()));
-    return new Captures(regexp, names, setters).matches;
+    return new Captures(regexp, names, (name) => this.variables.setter(name.toLowerCase())).matches;
   }
 
   private collect<T>(pick: (module: HttpModule) => T | undefined): T[] {

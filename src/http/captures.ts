@@ -2,15 +2,20 @@
 import type { Request } from "./request.ts";
 import type { Setter } from "./variables.ts";
 
+/** A variable that is set to what a group has captured. */
+interface Named {
+  readonly group: number;
+  readonly set: Setter;
+}
+
 export class Captures {
   private readonly regexp: RegExp;
-  private readonly names: readonly string[];
-  private readonly setters: readonly Setter[];
+  private readonly named: readonly Named[];
 
-  constructor(regexp: RegExp, names: readonly string[], setters: readonly Setter[]) {
+  /** `names` of the groups as `Pattern` has them. */
+  constructor(regexp: RegExp, names: readonly string[], setterOf: (name: string) => Setter) {
     this.regexp = regexp;
-    this.names = names;
-    this.setters = setters;
+    this.named = names.flatMap((name, index) => (name === "" ? [] : [{ group: index + 1, set: setterOf(name) }]));
   }
 
   /** True when it matches. */
@@ -18,8 +23,9 @@ export class Captures {
     const found = this.regexp.exec(text);
     if (found === null) return false;
     request.captures = found;
-    for (let i = 0; i < this.names.length; i++) {
-      (this.setters[i] as Setter)(request, found.groups?.[this.names[i] as string] ?? "");
+    for (let i = 0; i < this.named.length; i++) {
+      const { group, set } = this.named[i] as Named;
+      set(request, found[group] ?? "");
     }
     return true;
   };

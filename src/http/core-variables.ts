@@ -44,8 +44,8 @@ function serverPort(request: Request): string {
 }
 
 function binaryAddress(request: Request): string {
-  const { remote } = request.connection;
-  return "ip" in remote ? String.fromCharCode(...remote.ip) : "unix:";
+  const { remote, worker } = request.connection;
+  return "ip" in remote ? worker.texts.get(remote.ip, 0, remote.ip.length) : "unix:";
 }
 
 function requestId(request: Request): string {

@@ -43,7 +43,18 @@ test("named captures are told, in both spellings", () => {
   const translated = translatePattern("^(?<one>a)(?P<two>b)(?'three'c)$", false);
   assert.ok(translated.ok);
   assert.deepEqual(translated.value.names, ["one", "two", "three"]);
-  assert.equal(translated.value.regexp.exec("abc")?.groups?.["two"], "b");
+  assert.equal(translated.value.regexp.exec("abc")?.[2], "b");
+});
+
+test("a name belongs to the group of its place, and a reference by name to that group, wherever it stands", () => {
+  const translated = translatePattern("^(a)(?:b)(?<c>c)([(](?<d>d))$", false);
+  assert.ok(translated.ok);
+  assert.deepEqual(translated.value.names, ["", "c", "", "d"]);
+  assert.deepEqual([...(translated.value.regexp.exec("abc(d") ?? [])], ["abc(d", "a", "c", "(d", "d"]);
+  assert.ok(matches("^(x)(?<a>.)\\k<a>0$", "xyy0"));
+  assert.ok(!matches("^(x)(?<a>.)\\k<a>0$", "xyx0"));
+  assert.ok(matches("^(?:(?P=a)|(?<a>y))+$", "yy"));
+  assert.match(refusal("(?<a>x)\\k<b>"), /non-existent subpattern "b"/);
 });
 
 test("what has no equal is refused by name", () => {

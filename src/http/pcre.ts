@@ -5,8 +5,9 @@
 import { type Decoded, decoded, malformed } from "../base/decoded.ts";
 
 export interface Pattern {
+  /** Its groups have numbers only: a match with named ones costs RegExp an object with a property for each. */
   readonly regexp: RegExp;
-  /** Names of the captures, which are variables too. */
+  /** Names of the captures, which are variables too, the first capture's first; "" for one without. */
   readonly names: readonly string[];
 }
 
@@ -30,9 +31,14 @@ const POSIX: Readonly<Record<string, string>> = {
   xdigit: "0-9a-fA-F",
 };
 
+/** Stands for a reference by name until its number is known. The character comes from nowhere else: a word of nginx.conf has no NUL. */
+const REFERENCE = /\0\{(\d+)\}/g;
+
 /** Reads a pattern piece by piece. */
 class Translator {
   readonly names: string[] = [];
+  /** Names that are referred to; the text has their index, see REFERENCE. */
+  private readonly references: string[] = [];
   flags = "";
   reason = "";
   private readonly source: string;
@@ -46,7 +52,24 @@ class Translator {
   run(): string | undefined {
     this.readLeadingFlags();
     while (this.at < this.source.length) if (!this.step()) return undefined;
-    return this.out;
+    return this.resolveReferences();
+  }
+
+  /** A reference by name may stand ahead of its group, so that numbers are known at the end only. */
+  private resolveReferences(): string | undefined {
+    const missing = this.references.find((name) => !this.names.includes(name));
+    if (missing !== undefined) {
+      this.fail(`reference to non-existent subpattern "${missing}"`);
+      return undefined;
+    }
+    return this.out.replace(REFERENCE, (_, index) => {
+      const group = this.names.indexOf(this.references[Number(index)] as string) + 1;
+      return `(?:\\${group})`;
+    });
+  }
+
+  private refer(name: string, consumed: number): true {
+    return this.emit(`\0{${this.references.push(name) - 1}}`, consumed);
   }
 
   private fail(reason: string): false {
@@ -115,20 +138,23 @@ class Translator {
 
   private group(): boolean {
     const rest = this.rest();
-    if (!rest.startsWith("(?") && !rest.startsWith("(*")) return this.emit("(", 1);
+    if (!rest.startsWith("(?") && !rest.startsWith("(*")) {
+      this.names.push("");
+      return this.emit("(", 1);
+    }
     const named = /^\(\?(?:P?<([A-Za-z_]\w*)>|'([A-Za-z_]\w*)')/.exec(rest);
     if (named !== null) {
       const name = (named[1] ?? named[2]) as string;
       if (this.names.includes(name)) return this.fail(`two named subpatterns have the same name "${name}"`);
       this.names.push(name);
-      return this.emit(`(?<${name}>`, named[0].length);
+      return this.emit("(", named[0].length);
     }
     const plain = /^\(\?(?::|=|!|<=|<!)/.exec(rest);
     if (plain !== null) return this.emit(plain[0], plain[0].length);
     const comment = /^\(\?#[^)]*\)/.exec(rest);
     if (comment !== null) return this.emit("", comment[0].length);
     const back = /^\(\?P=(\w+)\)/.exec(rest);
-    if (back !== null) return this.emit(`\\k<${back[1]}>`, back[0].length);
+    if (back !== null) return this.refer(back[1] as string, back[0].length);
     if (rest.startsWith("(?>")) return this.fail("atomic groups are not supported");
     if (rest.startsWith("(?|")) return this.fail("branch reset groups are not supported");
     if (rest.startsWith("(?(")) return this.fail("conditional groups are not supported");
@@ -152,7 +178,8 @@ class Translator {
     const reference = /^\\[gk](?:\{(\w+)\}|<(\w+)>|'(\w+)'|(\d))/.exec(rest);
     if (reference !== null && !inClass) {
       const name = (reference[1] ?? reference[2] ?? reference[3] ?? reference[4]) as string;
-      return this.emit(/^\d+$/.test(name) ? `\\${name}` : `\\k<${name}>`, reference[0].length);
+      const { length } = reference[0];
+      return /^\d+$/.test(name) ? this.emit(`\\${name}`, length) : this.refer(name, length);
     }
     return this.letter(next, inClass);
   }

@@ -61,7 +61,7 @@ export interface ServerNameWord {
 export function parsePattern(use: Use, source: string, ignoreCase: boolean): Pattern | undefined {
   const translated = translatePattern(source, ignoreCase);
   if (!translated.ok) return use.fail(`pcre2_compile() failed: ${translated.reason} in "${source}"`);
-  for (const name of translated.value.names) use.define(name.toLowerCase());
+  for (const name of translated.value.names) if (name !== "") use.define(name.toLowerCase());
   return translated.value;
 }
 

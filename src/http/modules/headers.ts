@@ -95,30 +95,44 @@ const directives = {
   }),
 };
 
+/** A line with fields of its own in a request, beside those that are only added. */
+const PLAIN = 0;
+const ETAG = 1;
+const LAST_MODIFIED = 2;
+
 interface Line {
   readonly name: string;
-  readonly lowerName: string;
+  readonly kind: number;
+  /** Of one that is the same in each request. */
+  readonly constant: string | undefined;
   readonly value: Text;
   readonly always: boolean;
+}
+
+function kindOf(name: string): number {
+  const lowerName = name.toLowerCase();
+  if (lowerName === "etag") return ETAG;
+  return lowerName === "last-modified" ? LAST_MODIFIED : PLAIN;
 }
 
 function compile(lines: readonly HeaderLine[], place: Place): readonly Line[] {
   return lines.map(({ name, value, always }) => ({
     name,
-    lowerName: name.toLowerCase(),
+    kind: kindOf(name),
+    constant: constantOf(value),
     value: place.compile(value),
     always,
   }));
 }
 
-function addLine(request: Request, { name, lowerName, value }: Line): void {
-  const text = value(request);
-  if (lowerName === "etag") {
+function addLine(request: Request, { name, kind, constant, value }: Line): void {
+  const text = constant ?? value(request);
+  if (kind === ETAG) {
     request.dropHeader(request.etagIndex);
     request.etagIndex = text === "" ? -1 : request.addHeader(name, text);
     return;
   }
-  if (lowerName === "last-modified") {
+  if (kind === LAST_MODIFIED) {
     request.lastModified = text === "" ? -1 : (parseHttpDate(text) ?? -1);
     request.dropHeader(request.lastModifiedIndex);
     request.lastModifiedIndex = text === "" ? -1 : request.addHeader(name, text);
@@ -215,8 +229,11 @@ function build(
       const parsed = expiresText === undefined ? expires.fixed : parseExpires(expiresText(request), expires.modified);
       if (parsed !== undefined && typeof parsed !== "string") addExpires(request, parsed);
     }
-    for (const line of headers) if (safe || line.always) addLine(request, line);
-    if (trailers.some(({ always }) => safe || always)) {
+    for (let i = 0; i < headers.length; i++) {
+      const line = headers[i] as Line;
+      if (safe || line.always) addLine(request, line);
+    }
+    if (trailers.length > 0 && trailers.some(({ always }) => safe || always)) {
       request.expectTrailers = true;
       request.addBodyFilter(new Trailers(trailers));
     }
