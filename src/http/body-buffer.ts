@@ -24,15 +24,22 @@ export class BodyBuffer implements BodyReader {
   file: TemporaryFile | undefined = undefined;
   private readonly request: Request;
   private readonly taker: BodyTaker;
+  /** Whether it goes into a file in any case, and whether that stays. */
+  private readonly inFileOnly: "off" | "on" | "clean";
+  /** Somebody wants it in a file to have it there: nothing to be told. */
+  private readonly quiet: boolean;
   private failure = 0;
 
   constructor(
     request: Request,
     taker: BodyTaker,
     expected = request.chunkedBody ? FIRST_BYTES : request.contentLength,
+    asFile = false,
   ) {
     this.request = request;
     this.taker = taker;
+    this.inFileOnly = asFile ? "clean" : request.location.core.client_body_in_file_only;
+    this.quiet = asFile;
     const { client_body_buffer_size: limit } = request.location.core;
     if (expected > 0 && expected <= limit) this.bytes = this.memory.take(expected);
   }
@@ -64,8 +71,7 @@ export class BodyBuffer implements BodyReader {
       this.request.lingeringClose = true;
       return 413;
     }
-    const onlyFile = core.client_body_in_file_only !== "off";
-    if (this.file === undefined && (onlyFile || total > core.client_body_buffer_size)) this.spill();
+    if (this.file === undefined && (this.inFileOnly !== "off" || total > core.client_body_buffer_size)) this.spill();
     if (this.file !== undefined) this.check(this.file.appendCopy(bytes, start, end), "pwrite()");
     else if (this.failure === 0) this.keep(bytes, start, end);
     this.length = total;
@@ -87,8 +93,9 @@ export class BodyBuffer implements BodyReader {
   /** What is in memory goes into a file. */
   private spill(): void {
     const { location, connection } = this.request;
-    const { client_body_in_file_only: mode, client_body_temp_path: folder } = location.core;
-    const file = TemporaryFile.create(connection.worker, folder as TemporaryFolder, mode !== "off");
+    const { inFileOnly: mode } = this;
+    const folder = location.core.client_body_temp_path as TemporaryFolder;
+    const file = TemporaryFile.create(connection.worker, folder, mode !== "off");
     if (!(file instanceof TemporaryFile)) {
       connection.logError("crit", `${file.call} "${file.path}" failed`, file.errno);
       this.failure = 500;
@@ -96,7 +103,7 @@ export class BodyBuffer implements BodyReader {
     }
     this.file = file;
     const level = mode === "off" ? "warn" : "notice";
-    connection.logError(level, `a client request body is buffered to a temporary file ${file.path}`);
+    if (!this.quiet) connection.logError(level, `a client request body is buffered to a temporary file ${file.path}`);
     this.check(file.appendCopy(this.bytes, 0, this.length), "pwrite()");
     this.forgetBytes();
   }
@@ -114,7 +121,7 @@ export class BodyBuffer implements BodyReader {
 
   onBodyEnd(status: number): void {
     const { request } = this;
-    if (status === 0 && this.length === 0 && request.location.core.client_body_in_file_only !== "off") this.spill();
+    if (status === 0 && this.length === 0 && this.inFileOnly !== "off") this.spill();
     const result = status === 0 ? this.failure : status;
     // The real length of a chunked body is known now (`$proxy_internal_body_length`).
     if (result === 0 && request.chunkedBody) request.contentLength = this.length;
@@ -127,7 +134,7 @@ export class BodyBuffer implements BodyReader {
     const { file } = this;
     if (file === undefined) return;
     this.file = undefined;
-    if (this.request.location.core.client_body_in_file_only !== "on") file.unlink();
+    if (this.inFileOnly !== "on") file.unlink();
     file.close();
   }
 }
@@ -139,15 +146,18 @@ export function emptyBody(request: Request): BodyBuffer {
   return new BodyBuffer(request, NOBODY, 0);
 }
 
-/** Reads the body and tells the taker, perhaps within this call. A request without a body has no `body` afterwards. */
-export function readRequestBody(request: Request, taker: BodyTaker): void {
+/**
+ * Reads the body and tells the taker, perhaps within this call. A request without a body has no `body` afterwards. `asFile`: into a
+ * file that the taker may move away; an empty body is one too.
+ */
+export function readRequestBody(request: Request, taker: BodyTaker, asFile = false): void {
   const isRead = request.parent !== undefined || request.bodyDiscarded || request.body !== undefined;
-  if (isRead || !(request.chunkedBody || request.contentLength > 0)) {
+  if (isRead || !(request.chunkedBody || request.contentLength >= (asFile ? 0 : 1))) {
     taker.onBody(request, 0);
     return;
   }
   testExpect(request);
-  const body = new BodyBuffer(request, taker);
+  const body = new BodyBuffer(request, taker, undefined, asFile);
   request.body = body;
   request.connection.readBody(request, body);
 }

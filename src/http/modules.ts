@@ -9,6 +9,7 @@ import { autoindex } from "./modules/autoindex.ts";
 import { charset } from "./modules/charset.ts";
 import { chunked } from "./modules/chunked.ts";
 import { core, coreServer, httpMain } from "./modules/core.ts";
+import { dav } from "./modules/dav.ts";
 import { geo } from "./modules/geo.ts";
 import { gunzip } from "./modules/gunzip.ts";
 import { gzip } from "./modules/gzip.ts";
@@ -60,6 +61,7 @@ export const httpModules: readonly HttpModule[] = [
   notModified,
   staticFiles,
   gzipStatic,
+  dav,
   autoindex,
   index,
   mirror,

@@ -90,6 +90,11 @@ export class TemporaryFile {
     this.worker.ports.files.unlink(this.path);
   }
 
+  /** Its name is somebody else's business from here on. */
+  forget(): void {
+    this.linked = false;
+  }
+
   close(): void {
     this.worker.ports.files.close(this.fd);
   }

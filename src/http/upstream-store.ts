@@ -3,6 +3,7 @@ import type { Bytes } from "../base/bytes.ts";
 import type { Use } from "../conf/slot.ts";
 import type { Template } from "../conf/template.ts";
 import type { Memory } from "../io/memory.ts";
+import { folderMode, moveFile } from "./file-moves.ts";
 import { mapPath } from "./paths.ts";
 import type { Request } from "./request.ts";
 import { TemporaryFile, type TemporaryFolder } from "./temporary-file.ts";
@@ -15,30 +16,11 @@ export interface StoreRules {
   readonly mode: number;
 }
 
-const ENOENT = 2;
-const EXDEV = 18;
-/** A folder may be entered by whom its files may be read by. */
-const folderMode = (mode: number): number => mode | ((mode & 0o444) >> 2);
-
 /** `proxy_store`: a text with the path, "on" for the location's own, "off". */
 export function parseStore(use: Use): Template | "on" | "off" | undefined {
   const text = use.args[0] as string;
   if (text === "on" || text === "off") return text;
   return text === "" ? use.fail("empty path") : use.template(text);
-}
-
-/** `proxy_store_access`: who may do what with the file, as its mode. */
-export function parseStoreAccess(use: Use): number | undefined {
-  let mode = 0;
-  let user = 0o600;
-  for (const word of use.args) {
-    const match = /^(user|group|all):(rw|r)$/.exec(word);
-    if (match === null) return use.fail(`invalid value "${word}"`);
-    const [, who, rights] = match;
-    if (who === "user") user = 0;
-    mode |= (rights === "rw" ? 6 : 4) << (who === "user" ? 6 : who === "group" ? 3 : 0);
-  }
-  return mode | user;
 }
 
 /** The copy of one answer while it passes. */
@@ -88,51 +70,17 @@ export class StoredAnswer {
       this.drop();
       return;
     }
-    const { files } = request.connection.worker.ports;
-    const failure = files.changeMode(file.fd, rules.mode);
-    if (failure < 0) this.complain("chmod()", file.path, -failure);
-    if (modifiedS >= 0) files.changeTime(file.fd, modifiedS);
-    let result = files.rename(file.path, path);
-    if (result === -ENOENT) {
-      this.makeFolders(path);
-      result = files.rename(file.path, path);
-    }
-    if (result === -EXDEV) result = this.copyTo(path, modifiedS);
-    if (result === 0) this.file = undefined;
-    else this.complain("rename()", `${file.path}" to "${path}`, -result);
-    if (result === 0) file.close();
-    else this.drop();
-  }
-
-  private makeFolders(path: string): void {
-    const { files } = this.request.connection.worker.ports;
-    for (let slash = path.indexOf("/", 1); slash > 0; slash = path.indexOf("/", slash + 1)) {
-      files.makeFolder(path.slice(0, slash), folderMode(this.rules.mode));
-    }
-  }
-
-  /** Another file system: the copy is made beside its place first. 0 or -errno. */
-  private copyTo(path: string, modifiedS: number): number {
-    const { worker } = this.request.connection;
-    const { files } = worker.ports;
-    const source = this.file as TemporaryFile;
-    const beside = `${path}.${String(worker.temporary()).padStart(10, "0")}`;
-    const fd = files.openNew(beside);
-    if (fd < 0) return fd;
-    const { scratch } = worker;
-    let result = 0;
-    for (let at = 0; at < source.length && result >= 0; at += result) {
-      result = files.read(source.fd, scratch.memory, 0, scratch.size, at);
-      if (result > 0) result = files.writeAt(fd, scratch.memory, 0, result, at);
-      else break;
-    }
-    files.changeMode(fd, this.rules.mode);
-    if (modifiedS >= 0) files.changeTime(fd, modifiedS);
-    files.close(fd);
-    if (result >= 0) result = files.rename(beside, path);
-    if (result < 0) files.unlink(beside);
-    else source.unlink();
-    return Math.min(result, 0);
+    this.file = undefined;
+    const { mode } = rules;
+    file.forget();
+    moveFile(request.connection, file.path, path, {
+      fd: file.fd,
+      mode,
+      modifiedS,
+      folderMode: folderMode(mode),
+      deletes: true,
+    });
+    file.close();
   }
 
   /** The answer is not what should be stored. */

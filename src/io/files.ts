@@ -12,6 +12,8 @@ export interface FileInfo {
   inode: number;
   /** The user id of the owner. */
   ownerId: number;
+  /** Who may do what with it: the nine bits of `rwxrwxrwx`. */
+  mode: number;
   isFile: boolean;
   isDirectory: boolean;
   /** A symbolic link: only `statLink` can see one. */
@@ -27,6 +29,7 @@ export function emptyFileInfo(): FileInfo {
     mtimeS: 0,
     inode: 0,
     ownerId: 0,
+    mode: 0,
     isFile: false,
     isDirectory: false,
     isLink: false,
@@ -48,6 +51,8 @@ export interface Files {
   openAppend(path: string): number;
   /** For reading and writing, mode 0600; -EEXIST (17) when there is one of that name. Returns a descriptor or -errno. */
   openNew(path: string): number;
+  /** For writing, made with `mode` or emptied. Returns a descriptor or -errno. */
+  openEmptied(path: string, mode: number): number;
   /** One step of a path: `name` below an open directory (-1: the working directory), perhaps refusing symbolic links (-ELOOP, 40). */
   openAt(directory: number, name: string, options: { readonly directory: boolean; readonly follow: boolean }): number;
   close(fd: number): void;
@@ -64,12 +69,16 @@ export interface Files {
   writeAt(fd: number, memory: Memory, offset: number, sizeBytes: number, position: number): number;
   /** With mode 0700 unless told otherwise. 0 or -errno. */
   makeFolder(path: string, mode?: number): number;
-  /** Moves a file over another one of the same file system. 0 or -errno. */
+  /** Removes an empty folder. 0 or -errno. */
+  removeFolder(path: string): number;
+  /** Moves a file over another one of the same file system, or a folder over an empty one. 0 or -errno. */
   rename(from: string, to: string): number;
   /** 0 or -errno. */
   changeMode(fd: number, mode: number): number;
   /** Sets when it was modified, in whole seconds since the epoch. 0 or -errno. */
   changeTime(fd: number, mtimeS: number): number;
+  /** The same by name. */
+  changeTimeOf(path: string, mtimeS: number): number;
   /** 0 or -errno. */
   unlink(path: string): number;
   /** The entries of a directory without `.` and `..`, in no order; or -errno. */

@@ -9,6 +9,9 @@ import { EEXIST, EINVAL, EISDIR, ELOOP, ENAMETOOLONG, ENOENT, ENOTDIR } from "./
 import { SystemFiles } from "./files.ts";
 import { allocateMemory } from "./memory.ts";
 
+const ENXIO = 6;
+const ENOTEMPTY = 39;
+
 describe("files", () => {
   const folder = mkdtempSync(path.join(os.tmpdir(), "files-"));
   const files = new SystemFiles();
@@ -29,6 +32,7 @@ describe("files", () => {
         mtimeS: Math.floor(expected.mtimeMs / 1000),
         inode: expected.ino,
         ownerId: expected.uid,
+        mode: expected.mode & 0o777,
         isFile: expected.isFile(),
         isDirectory: expected.isDirectory(),
         isLink: false,
@@ -96,6 +100,32 @@ describe("files", () => {
     files.close(fresh);
     assert.equal(files.unlink(at("new")), 0);
     assert.equal(files.unlink(at("new")), -ENOENT);
+  });
+
+  test("openEmptied makes or empties a file, and does not wait for who reads a FIFO", () => {
+    const fd = files.openEmptied(at("emptied"), 0o640);
+    const memory = allocateMemory(4);
+    memory.bytes.set(Buffer.from("text"));
+    files.write(fd, memory, 0, 4);
+    files.close(fd);
+    assert.equal(readFileSync(at("emptied"), "latin1"), "text");
+    assert.equal(statSync(at("emptied")).mode & 0o777, 0o640 & ~process.umask());
+    files.close(files.openEmptied(at("emptied"), 0o600));
+    assert.equal(statSync(at("emptied")).size, 0);
+    execFileSync("mkfifo", [at("fifo")]);
+    assert.equal(files.openEmptied(at("fifo"), 0o600), -ENXIO);
+  });
+
+  test("removeFolder takes empty folders only, and times can be set by name", () => {
+    mkdirSync(at("outer/inner"), { recursive: true });
+    assert.equal(files.removeFolder(at("outer")), -ENOTEMPTY);
+    assert.equal(files.removeFolder(at("plain")), -ENOTDIR);
+    assert.equal(files.changeTimeOf(at("outer"), 1_700_000_000), 0);
+    assert.equal(statSync(at("outer")).mtimeMs, 1_700_000_000_000);
+    assert.equal(files.changeTimeOf(at("missing"), 1), -ENOENT);
+    assert.equal(files.removeFolder(at("outer/inner")), 0);
+    assert.equal(files.removeFolder(at("outer")), 0);
+    assert.equal(files.removeFolder(at("outer")), -ENOENT);
   });
 
   test("openAt walks a path step by step and can refuse links", () => {

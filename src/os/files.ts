@@ -1,5 +1,5 @@
 /** The files port on system calls. Paths are byte strings (one character a byte), as requests and configuration hold them. */
-import { fchmodSync, futimesSync, readdirSync, realpathSync, renameSync } from "node:fs";
+import { fchmodSync, futimesSync, readdirSync, realpathSync, renameSync, rmdirSync, utimesSync } from "node:fs";
 import { writeLatin1 } from "../base/bytes.ts";
 import type { DirectoryEntry, FileInfo, Files } from "../io/files.ts";
 import type { Memory } from "../io/memory.ts";
@@ -19,6 +19,7 @@ import {
   O_NONBLOCK,
   O_RDONLY,
   O_RDWR,
+  O_TRUNC,
   O_WRONLY,
   openat,
   pread,
@@ -64,6 +65,11 @@ export class SystemFiles implements Files {
 
   openNew(path: string): number {
     return this.openWith(AT_FDCWD, path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o600);
+  }
+
+  openEmptied(path: string, mode: number): number {
+    // Non-blocking, so that a FIFO of that name is an error and not a wait.
+    return this.openWith(AT_FDCWD, path, O_WRONLY | O_CREAT | O_TRUNC | O_NONBLOCK | O_CLOEXEC, mode);
   }
 
   openAt(directory: number, name: string, options: { readonly directory: boolean; readonly follow: boolean }): number {
@@ -125,6 +131,10 @@ export class SystemFiles implements Files {
     return mkdir(this.path.address, mode) < 0 ? -errno() : 0;
   }
 
+  removeFolder(path: string): number {
+    return attempt(() => rmdirSync(Buffer.from(path, "latin1")));
+  }
+
   rename(from: string, to: string): number {
     return attempt(() => renameSync(Buffer.from(from, "latin1"), Buffer.from(to, "latin1")));
   }
@@ -135,6 +145,10 @@ export class SystemFiles implements Files {
 
   changeTime(fd: number, mtimeS: number): number {
     return attempt(() => futimesSync(fd, mtimeS, mtimeS));
+  }
+
+  changeTimeOf(path: string, mtimeS: number): number {
+    return attempt(() => utimesSync(Buffer.from(path, "latin1"), mtimeS, mtimeS));
   }
 
   unlink(path: string): number {
@@ -188,6 +202,7 @@ export class SystemFiles implements Files {
     info.mtimeS = fields.getUint32(STATX_MTIME, true) + fields.getInt32(STATX_MTIME + 4, true) * 2 ** 32;
     info.inode = fields.getUint32(STATX_INO, true) + fields.getUint32(STATX_INO + 4, true) * 2 ** 32;
     info.ownerId = fields.getUint32(STATX_UID, true);
+    info.mode = mode & 0o777;
     info.isFile = type === S_IFREG;
     info.isDirectory = type === S_IFDIR;
     info.isLink = type === S_IFLNK;

@@ -18,6 +18,7 @@ import {
 import { constantOf, literal, type Template } from "../../conf/template.ts";
 import { sizeBytes } from "../../conf/values.ts";
 import { RESPONSE_FIELDS } from "../../wire/http1/response-head.ts";
+import { parseAccess } from "../file-moves.ts";
 import type { Handler } from "../location.ts";
 import { httpModule, type Place } from "../module.ts";
 import type { Pattern } from "../pcre.ts";
@@ -31,7 +32,7 @@ import { parseUpstreamAddress, type UpstreamAddress } from "../upstream-address.
 import { checkAddress } from "../upstream-destination.ts";
 import * as rules from "../upstream-rules.ts";
 import { type Bind, connectSettingsOf, localAddressOf, parseBind } from "../upstream-socket.ts";
-import { parseStore, parseStoreAccess, type StoreRules } from "../upstream-store.ts";
+import { parseStore, type StoreRules } from "../upstream-store.ts";
 import type { Variable } from "../variables.ts";
 import { headerOf, parsePattern, parseTemporaryPath } from "./core.ts";
 
@@ -236,7 +237,7 @@ const directives = {
     defaultText: "off",
     doc: "Keeps a copy of each answer with status 200 as a file: where `root` or `alias` has it, or at the path that the string makes.",
   }),
-  proxy_store_access: raw<number, number>(0o600, parseStoreAccess, {
+  proxy_store_access: raw<number, number>(0o600, parseAccess, {
     args: [1, 3],
     syntax: "users:permissions ...",
     defaultText: "user:rw",
