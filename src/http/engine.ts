@@ -275,7 +275,11 @@ function mayKeepAlive(request: Request, { keepAliveRules: rules }: Location): bo
 
 function runContent(request: Request): Outcome {
   const { location } = request;
-  if (location.contentHandler !== undefined) return location.contentHandler(request);
+  const { contentHandler } = location;
+  if (contentHandler !== undefined) {
+    const rc = contentHandler(request);
+    if (rc !== DECLINED) return rc;
+  }
   const handlers = location.phases[CONTENT] as readonly Handler[];
   while (request.handlerIndex < handlers.length) {
     const rc = (handlers[request.handlerIndex++] as Handler)(request);

@@ -10,6 +10,7 @@ import { charset } from "./modules/charset.ts";
 import { chunked } from "./modules/chunked.ts";
 import { core, coreServer, httpMain } from "./modules/core.ts";
 import { dav } from "./modules/dav.ts";
+import { flv } from "./modules/flv.ts";
 import { geo } from "./modules/geo.ts";
 import { gunzip } from "./modules/gunzip.ts";
 import { gzip } from "./modules/gzip.ts";
@@ -21,6 +22,7 @@ import { limitReq } from "./modules/limit_req.ts";
 import { log } from "./modules/log.ts";
 import { map } from "./modules/map.ts";
 import { mirror } from "./modules/mirror.ts";
+import { mp4 } from "./modules/mp4.ts";
 import { notModified } from "./modules/not_modified.ts";
 import { proxy } from "./modules/proxy.ts";
 import { range } from "./modules/range.ts";
@@ -78,6 +80,8 @@ export const httpModules: readonly HttpModule[] = [
   upstream,
   proxy,
   tunnel,
+  flv,
+  mp4,
   hash,
   ipHash,
   leastConn,

@@ -20,19 +20,25 @@ class SinglePart implements BodyFilter {
 
   filter(_request: Request, chunks: readonly Chunk[]): readonly Chunk[] {
     const out: Chunk[] = [];
-    for (const chunk of chunks) {
-      const start = this.offset;
-      const size = chunk.end - chunk.start;
-      this.offset += size;
-      const from = Math.max(this.range.start - start, 0);
-      const to = Math.min(this.range.end - start, size);
-      if (from < to) out.push(subChunk(chunk, from, to));
-    }
+    this.offset = cutRange(out, chunks, this.offset, this.range);
     return out;
   }
 }
 
-/** Puts several ranges into parts. The body is in one piece: only such answers allow ranges. */
+/** Adds what of a range is in the chunks, which begin at an offset of the body. The offset behind them. */
+function cutRange(out: Chunk[], chunks: readonly Chunk[], offset: number, range: ByteRange): number {
+  let start = offset;
+  for (const chunk of chunks) {
+    const size = chunk.end - chunk.start;
+    const from = Math.max(range.start - start, 0);
+    const to = Math.min(range.end - start, size);
+    if (from < to) out.push(subChunk(chunk, from, to));
+    start += size;
+  }
+  return start;
+}
+
+/** Puts several ranges into parts. The body comes at once: only such answers allow more than one. */
 class MultiPart implements BodyFilter {
   readonly order = ORDER_RANGE;
   readonly takesPieces = false;
@@ -47,11 +53,11 @@ class MultiPart implements BodyFilter {
   }
 
   filter(_request: Request, chunks: readonly Chunk[]): readonly Chunk[] {
-    const [chunk] = chunks;
-    if (chunk === undefined) return chunks;
+    if (chunks.length === 0) return chunks;
     const out: Chunk[] = [];
-    this.ranges.forEach(({ start, end }, index) => {
-      out.push(textChunk(this.heads[index] as string), subChunk(chunk, start, end));
+    this.ranges.forEach((range, index) => {
+      out.push(textChunk(this.heads[index] as string));
+      cutRange(out, chunks, 0, range);
     });
     out.push(textChunk(this.end));
     return out;
