@@ -226,3 +226,37 @@ export function readSamples(bytes: Bytes, track: number): readonly (readonly [si
   });
   return samples;
 }
+
+const UNEVEN: TrackPlan = {
+  ...PICTURES,
+  times: [
+    [12, 100],
+    [4, 400],
+    [1, 0],
+    [23, 250],
+  ],
+  keyFrames: [1, 4, 9, 17, 18, 39],
+  offsets: [
+    [1, 9],
+    [15, 8],
+    [23, 7],
+  ],
+  chunks: [1, 1, 7, 2, 2, 2, 9, 3, 3, 3, 3, 4],
+};
+
+/** Films and parts of them that between them meet every case of cutting. */
+export const FILMS: readonly MoviePlan[] = [
+  MOVIE,
+  { ...MOVIE, dataFirst: true, tracks: [SOUND, UNEVEN] },
+  { ...MOVIE, version: 1, tracks: [{ ...UNEVEN, version: 1, co64: true }], largeData: true },
+  { ...MOVIE, timescale: 90_000, tracks: [{ ...SOUND, sizes: 3 }, PICTURES], between: [atom("free", words(1, 2))] },
+];
+export const PARTS: readonly {
+  readonly startMs: bigint;
+  readonly lengthMs: bigint;
+  readonly startKeyFrame: boolean;
+}[] = Array.from({ length: 50 }, (_, step) => BigInt(step * 249)).flatMap((startMs) =>
+  [0n, 1n, 251n, 500n, 1249n, 3333n, 20_000n].flatMap((lengthMs) =>
+    [false, true].map((startKeyFrame) => ({ startMs, lengthMs, startKeyFrame })),
+  ),
+);

@@ -1,15 +1,18 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { type Bytes, concatBytes } from "../../base/bytes.ts";
+import { type Bytes, concatBytes, fromLatin1 } from "../../base/bytes.ts";
+import { md5Hex } from "../../base/hash-md5.ts";
 import { atomName, readU32, readU64, writeU32 } from "./atoms.ts";
 import { cutMp4, parseSeconds } from "./cut.ts";
 import {
   atom,
+  FILMS,
   findAtoms,
   largeAtom,
   MOVIE,
   type MoviePlan,
   makeMp4,
+  PARTS,
   PICTURES,
   readSamples,
   SOUND,
@@ -271,6 +274,11 @@ describe("what is wrong with a file", () => {
   test("may be that the part has nothing", () => {
     const pictures = makeMp4({ ...MOVIE, tracks: [PICTURES] });
     assert.equal(reason(pictures, { startMs: 1000n, lengthMs: 1n }), 'no data between start time and end time in "F"');
+    const data = findAtoms(movie, "mdat")[0] as Bytes;
+    const short = concatBytes([resize(movie, "mdat", 20), atom("free")]);
+    writeU32(short, movie.length - data.length + 12, data.length - 12);
+    const outside = 'start time is out mp4 mdat atom in "F"';
+    assert.equal(reason(short, { startMs: 5000n, lengthMs: 2000n }), outside);
     assert.equal(reason(movie, { startMs: 13_000n }), '"F" mp4 start time exceeds file duration');
     assert.equal(reason(movie, { startMs: 12_000n }), 'no mp4 trak atoms were found in "F"');
     assert.equal(reason(movie, { startMs: 2n ** 63n - 1n }), '"F" mp4 start time exceeds file duration');
@@ -338,4 +346,25 @@ test("seconds may have any number of digits behind the dot", () => {
     assert.equal(parseSeconds(text), ms, text);
   for (const text of ["", "1.2.3", "-1", "1e3", "9223372036854775.808", "99999999999999999999", "1.0x"])
     assert.equal(parseSeconds(text), undefined, text);
+});
+
+/** Of all answers to `PARTS`, as nginx 1.31.5 gives them: heads, ranges of the files, and reasons. */
+const DIGESTS = [
+  "a379493389c3f5515a415616ee6bea4e",
+  "d2c1c1e640cee27dc7498f7eee29cbfb",
+  "7826ab9833505f8af7993d79673ecf12",
+  "da6c7217e439c5ea96d56afa465e3f6c",
+];
+
+test("heads are to the byte those that nginx makes", () => {
+  const digests = FILMS.map((plan) => {
+    const bytes = makeMp4(plan);
+    const answers = PARTS.map((options) => {
+      const answer = cut(bytes, options);
+      if (answer.kind !== "part") return fromLatin1(answer.kind === "failed" ? answer.reason : answer.kind);
+      return concatBytes([answer.head, words(answer.start, answer.end)]);
+    });
+    return md5Hex(concatBytes(answers));
+  });
+  assert.deepEqual(digests, DIGESTS);
 });
