@@ -179,7 +179,7 @@ export class Builder {
       constantRoot: constantOf(root.path.template),
       prefix: root.path.prefix,
       alias: root.alias,
-      fileCache: this.fileCacheOf(conf),
+      fileCache: fileCacheOf(conf),
       lastHead: { written: undefined, misses: 0 },
       keepAliveRules: keepAliveRules(conf),
       limitRate: conf.limit_rate === undefined ? undefined : this.variables.compile(conf.limit_rate),
@@ -191,17 +191,6 @@ export class Builder {
     if (except === undefined) return location;
     const other = this.buildLocation(except.scope, { name: naming.name, header: undefined }, root, named);
     return { ...location, limitExcept: { methods: new Set(except.header), location: other } };
-  }
-  private readonly fileCaches = new Map<string, ReturnType<typeof fileCacheOf>>();
-
-  /** Equal settings share one cache. */
-  private fileCacheOf(conf: Location["core"]): ReturnType<typeof fileCacheOf> {
-    const settings = fileCacheOf(conf);
-    if (settings === undefined) return undefined;
-    const key = JSON.stringify(settings);
-    const known = this.fileCaches.get(key) ?? settings;
-    this.fileCaches.set(key, known);
-    return known;
   }
 
   private place(scope: Scope, name: string, root: Root, named: Map<string, Location>): Place {

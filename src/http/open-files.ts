@@ -5,10 +5,15 @@
 import type { Clock } from "../base/clock.ts";
 import { emptyFileInfo, type FileInfo, type Files } from "../io/files.ts";
 
-/** `open_file_cache` and its companions, per location. */
-export interface OpenFileCacheSettings {
+/** An `open_file_cache` line: places that have the same line share a cache. */
+export interface FileCacheLine {
   readonly max: number;
   readonly inactiveMs: number;
+}
+
+/** `open_file_cache` and its companions, per location. */
+export interface OpenFileCacheSettings {
+  readonly line: FileCacheLine;
   readonly validMs: number;
   readonly minUses: number;
   readonly errors: boolean;
@@ -27,9 +32,9 @@ export class OpenFile {
   sizeBytes = 0;
   mtimeS = 0;
   inode = 0;
-  /** Requests that use it, and whether the cache holds it. */
+  /** Requests that use it, and the cache that holds it. */
   users = 1;
-  cached = false;
+  cache: Cache | undefined = undefined;
   uses = 1;
   /** Uses from which on the descriptor stays open between requests. */
   minUses = 1;
@@ -39,20 +44,41 @@ export class OpenFile {
   constructor(path: string) {
     this.path = path;
   }
+
+  /** A file whose descriptor was closed because it was used too seldom. */
+  get isClosed(): boolean {
+    return this.fd < 0 && this.errno === 0 && !this.isDirectory;
+  }
 }
 
-/** One cache per worker and size; nginx makes one per `open_file_cache` line, which nobody can tell. */
+/** The entries of one cache in the order of their use. */
 class Cache {
+  readonly line: FileCacheLine;
   readonly entries = new Map<string, OpenFile>();
+
+  constructor(line: FileCacheLine) {
+    this.line = line;
+  }
+
+  /** Makes it the entry that was used last. */
+  put(file: OpenFile, now: number): void {
+    file.cache = this;
+    file.usedMs = now;
+    this.entries.delete(file.path);
+    this.entries.set(file.path, file);
+  }
 }
+
+/** Unused entries that go with each use of the cache; nginx: one or two. */
+const IDLE_AT_ONCE = 2;
 
 export class OpenFiles {
-  private readonly files: Files;
+  private readonly files: Pick<Files, "open" | "close" | "stat" | "statFd">;
   private readonly clock: Clock;
   private readonly info: FileInfo = emptyFileInfo();
-  private readonly caches = new WeakMap<OpenFileCacheSettings, Cache>();
+  private readonly caches = new WeakMap<FileCacheLine, Cache>();
 
-  constructor(files: Files, clock: Clock) {
+  constructor(files: Pick<Files, "open" | "close" | "stat" | "statFd">, clock: Clock) {
     this.files = files;
     this.clock = clock;
   }
@@ -60,41 +86,75 @@ export class OpenFiles {
   /** Describes a path and opens it when it is a file. `release` the result. */
   open(path: string, settings: OpenFileCacheSettings | undefined): OpenFile {
     if (settings === undefined) return this.openNow(path);
-    let cache = this.caches.get(settings);
-    if (cache === undefined) {
-      cache = new Cache();
-      this.caches.set(settings, cache);
-    }
+    const cache = this.cacheOf(settings.line);
     const now = this.clock.now();
     const known = cache.entries.get(path);
+    if (known === undefined) return this.enter(cache, this.openNow(path), settings, now, undefined);
+    known.uses++;
+    if (!known.isClosed && (now - known.checkedMs < settings.validMs || this.isSame(known))) {
+      if (now - known.checkedMs >= settings.validMs) known.checkedMs = now;
+      known.users++;
+      known.minUses = settings.minUses;
+      cache.put(known, now);
+      return known;
+    }
+    return this.enter(cache, this.openAgain(known), settings, now, known);
+  }
+
+  private cacheOf(line: FileCacheLine): Cache {
+    let cache = this.caches.get(line);
+    if (cache === undefined) {
+      cache = new Cache(line);
+      this.caches.set(line, cache);
+    }
+    return cache;
+  }
+
+  /** Keeps what was found, in the place of what was known before. */
+  private enter(
+    cache: Cache,
+    file: OpenFile,
+    settings: OpenFileCacheSettings,
+    now: number,
+    known: OpenFile | undefined,
+  ): OpenFile {
     if (known !== undefined) {
-      if (now - known.checkedMs < settings.validMs || this.isUnchanged(known)) {
-        if (now - known.checkedMs >= settings.validMs) known.checkedMs = now;
-        if (known.isFile && known.fd < 0) known.fd = Math.max(-1, this.files.open(path));
-        known.users++;
-        known.uses++;
-        known.usedMs = now;
-        // The order of a Map is the order of use.
-        cache.entries.delete(path);
-        cache.entries.set(path, known);
-        return known;
-      }
+      // Somebody who still uses what was known keeps it; else the entry has only changed.
+      if (known.users === 0) file.uses = known.uses;
       this.drop(cache, known);
     }
-    const file = this.openNow(path);
     if (file.errno !== 0 && !settings.errors) return file;
+    if (cache.entries.size >= cache.line.max) {
+      this.drop(cache, cache.entries.values().next().value as OpenFile);
+      this.dropIdle(cache, now);
+    }
     file.checkedMs = now;
-    file.usedMs = now;
-    file.cached = true;
     file.minUses = settings.minUses;
-    cache.entries.set(path, file);
-    this.trim(cache, settings, now);
+    cache.put(file, now);
     return file;
   }
 
   /** The request needs it no more. */
   release(file: OpenFile): void {
-    if (--file.users === 0 && (!file.cached || file.uses < file.minUses)) this.close(file);
+    file.users--;
+    const { cache } = file;
+    if (cache === undefined) {
+      if (file.users === 0) this.close(file);
+      return;
+    }
+    if (file.users === 0 && file.uses < file.minUses) this.close(file);
+    if (file.fd < 0 && !file.isClosed) return;
+    const now = this.clock.now();
+    cache.put(file, now);
+    this.dropIdle(cache, now);
+  }
+
+  private dropIdle(cache: Cache, now: number): void {
+    let left = IDLE_AT_ONCE;
+    for (const file of cache.entries.values()) {
+      if (left-- === 0 || now - file.usedMs <= cache.line.inactiveMs) return;
+      this.drop(cache, file);
+    }
   }
 
   private openNow(path: string): OpenFile {
@@ -116,6 +176,13 @@ export class OpenFiles {
     if (info.isDirectory) this.files.close(fd);
     else file.fd = fd;
     return file;
+  }
+
+  /** What is there now that isn't what was known. */
+  private openAgain(known: OpenFile): OpenFile {
+    if (known.errno !== 0 || known.isClosed) return this.openNow(known.path);
+    const file = this.test(known.path, undefined);
+    return file.errno === 0 ? this.openNow(known.path) : file;
   }
 
   /** What a path is, without opening it: for `try_files` and index tests. 0 or errno; the result is in `file`. */
@@ -140,30 +207,19 @@ export class OpenFiles {
     file.inode = info.inode;
   }
 
-  private isUnchanged(file: OpenFile): boolean {
+  /** The file, or a folder, is the one that is known; its size and time may be new. */
+  private isSame(file: OpenFile): boolean {
+    if (file.errno !== 0) return false;
     const { info } = this;
-    const result = this.files.stat(file.path, info);
-    if (result < 0) return file.errno === -result;
-    return (
-      file.errno === 0 &&
-      info.inode === file.inode &&
-      info.mtimeS === file.mtimeS &&
-      info.sizeBytes === file.sizeBytes &&
-      info.isDirectory === file.isDirectory
-    );
-  }
-
-  private trim(cache: Cache, settings: OpenFileCacheSettings, now: number): void {
-    for (const file of cache.entries.values()) {
-      const idle = now - file.usedMs > settings.inactiveMs;
-      if (cache.entries.size <= settings.max && !idle) break;
-      this.drop(cache, file);
-    }
+    if (this.files.stat(file.path, info) < 0) return false;
+    const same = file.isDirectory ? info.isDirectory : info.inode === file.inode && !info.isDirectory;
+    if (same) this.describe(file);
+    return same;
   }
 
   private drop(cache: Cache, file: OpenFile): void {
     cache.entries.delete(file.path);
-    file.cached = false;
+    file.cache = undefined;
     if (file.users === 0) this.close(file);
   }
 

@@ -6,6 +6,7 @@ import { emptyFileInfo, type FileInfo } from "../../io/files.ts";
 import { printHttpDate, printIsoTime, printListingTime } from "../../wire/http1/date.ts";
 import { GET, HEAD } from "../../wire/http1/methods.ts";
 import { escapeHtml, escapeUri, findArg } from "../../wire/http1/uri.ts";
+import { utf8Offsets } from "../../wire/http1/utf8.ts";
 import { LAST, textChunk } from "../body.ts";
 import { discardBody, sendBody, sendHeader } from "../engine.ts";
 import { httpModule } from "../module.ts";
@@ -64,15 +65,28 @@ function shortSize(size: number): string {
   return size > 9999 ? rounded(1024, "K") : ` ${String(size).padStart(6)}`;
 }
 
-function htmlLine({ name, kind, sizeBytes, mtimeS }: Entry, conf: Conf, offset: (epochS: number) => number): string {
+/** The name in its column; what is too long for it is cut, by characters where `isUtf8`. */
+function labelOf(name: string, slash: string, isUtf8: boolean): string {
+  const offsets = isUtf8 ? utf8Offsets(name) : undefined;
+  const columns = offsets === undefined ? name.length : offsets.length - 1;
+  if (columns > NAME_COLUMNS) {
+    const end = NAME_COLUMNS - 3;
+    return `${escapeHtml(name.slice(0, offsets?.[end] ?? end))}..&gt;</a>`;
+  }
+  const shown = columns < NAME_COLUMNS ? slash : "";
+  return `${escapeHtml(name)}${shown}</a>${" ".repeat(NAME_COLUMNS - columns - shown.length)}`;
+}
+
+interface Look {
+  readonly conf: Conf;
+  readonly isUtf8: boolean;
+  readonly offset: (epochS: number) => number;
+}
+
+function htmlLine({ name, kind, sizeBytes, mtimeS }: Entry, { conf, isUtf8, offset }: Look): string {
   const directory = kind === "directory";
   const slash = directory ? "/" : "";
-  let label: string;
-  if (name.length > NAME_COLUMNS) label = `${escapeHtml(name.slice(0, NAME_COLUMNS - 3))}..&gt;</a>`;
-  else {
-    const shown = name.length < NAME_COLUMNS ? slash : "";
-    label = `${escapeHtml(name)}${shown}</a>${" ".repeat(NAME_COLUMNS - name.length - shown.length)}`;
-  }
+  const label = labelOf(name, slash, isUtf8);
   const time = printListingTime(mtimeS, conf.autoindex_localtime ? offset(mtimeS) : 0);
   const columns = conf.autoindex_exact_size ? 19 : 7;
   const plain = conf.autoindex_exact_size ? String(sizeBytes).padStart(19) : shortSize(sizeBytes);
@@ -82,10 +96,11 @@ function htmlLine({ name, kind, sizeBytes, mtimeS }: Entry, conf: Conf, offset: 
 function html(request: Request, entries: readonly Entry[], conf: Conf): string {
   const title = escapeHtml(request.uri);
   const { timezoneOffset } = request.connection.worker.ports;
+  const look = { conf, isUtf8: request.charset.toLowerCase() === "utf-8", offset: timezoneOffset };
   return (
     `<html>\r\n<head><title>Index of ${title}</title></head>\r\n<body>\r\n<h1>Index of ${title}</h1>` +
     '<hr><pre><a href="../">../</a>\r\n' +
-    entries.map((entry) => htmlLine(entry, conf, timezoneOffset)).join("") +
+    entries.map((entry) => htmlLine(entry, look)).join("") +
     "</pre><hr></body>\r\n</html>\r\n"
   );
 }

@@ -33,7 +33,7 @@ import { METHOD_NAMES } from "../../wire/http1/methods.ts";
 import { UNLIMITED_RANGES } from "../../wire/http1/range.ts";
 import { type Listen, parseListen } from "../listen.ts";
 import { httpModule } from "../module.ts";
-import type { OpenFileCacheSettings } from "../open-files.ts";
+import type { FileCacheLine, OpenFileCacheSettings } from "../open-files.ts";
 import { type Pattern, translatePattern } from "../pcre.ts";
 import { parseResolver } from "../resolver-directive.ts";
 import type { TemporaryFolder } from "../temporary-file.ts";
@@ -314,12 +314,6 @@ const DEFAULT_TYPES: ReadonlyMap<string, string> = new Map([
   ["jpg", "image/jpeg"],
 ]);
 
-/** The settings of `open_file_cache`, without those that its companions set. */
-interface FileCacheLine {
-  readonly max: number;
-  readonly inactiveMs: number;
-}
-
 function parseFileCache(use: Use): FileCacheLine | "off" | undefined {
   let max = 0;
   let inactiveS = 60;
@@ -574,7 +568,7 @@ export function fileCacheOf(conf: CoreConf): OpenFileCacheSettings | undefined {
   const line = conf.open_file_cache;
   if (line === "off") return undefined;
   return {
-    ...line,
+    line,
     validMs: conf.open_file_cache_valid * 1000,
     minUses: conf.open_file_cache_min_uses,
     errors: conf.open_file_cache_errors,
