@@ -54,10 +54,13 @@ function parentOf(pid: number): number | undefined {
   }
 }
 
-/** A process that has just been started has its master's title, or node's, for a moment. */
-function isSpare(pid: number): boolean {
+/**
+ * The process has this title. One that has just been started has its master's, or node's, for a moment: it is neither a worker nor a spare
+ * one yet.
+ */
+function isTitled(pid: number, title: string): boolean {
   try {
-    return readFileSync(`/proc/${pid}/cmdline`, "latin1").startsWith("nginx: spare worker process");
+    return readFileSync(`/proc/${pid}/cmdline`, "latin1").startsWith(`nginx: ${title}`);
   } catch {
     return false;
   }
@@ -132,18 +135,18 @@ export class ServerProcess {
   }
 
   workers(pid = this.pid): number[] {
-    return this.children(pid, false);
+    return this.children(pid, "worker process");
   }
 
   /** Workers that are up and have nothing to do yet. */
   spares(pid = this.pid): number[] {
-    return this.children(pid, true);
+    return this.children(pid, "spare worker process");
   }
 
-  private children(pid: number, areSpare: boolean): number[] {
+  private children(pid: number, title: string): number[] {
     const children = childrenOf(pid);
     for (const child of children) this.pids.add(child);
-    return children.filter((child) => isSpare(child) === areSpare);
+    return children.filter((child) => isTitled(child, title));
   }
 
   get log(): string {

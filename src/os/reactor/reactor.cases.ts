@@ -488,6 +488,23 @@ export function reactorCases(name: string, create: () => Reactor & { close(): vo
       assert.deepEqual(log, ["first", "second", "of the next turn"]);
     });
 
+    test("what an alarm writes and closes arrives with its end, though nothing else happens behind it", async () => {
+      const farewell = memoryOf("farewell");
+      const server = serve((_, stream) => {
+        const alarm = reactor.alarm(() => {
+          stream.write(farewell, 0, 8, false);
+          stream.close();
+        });
+        alarm.arm(reactor.clock.now() + 20);
+      });
+      const client = dial(server.port);
+      let got = "";
+      client.on("data", (data) => (got += data));
+      await closed(client);
+      assert.equal(got, "farewell");
+      server.close();
+    });
+
     test("an alarm rings once, not before its time, moves when armed again, and can be disarmed", async () => {
       const rings: number[] = [];
       const alarm = reactor.alarm(() => rings.push(reactor.clock.now()));

@@ -137,7 +137,6 @@ export class UringReactor implements Reactor, UringStreamHost, UringAcceptorHost
   close(): void {
     if (this.closed) return;
     this.submitNow();
-    // A piece that is gone may have brought the end of its descriptor.
     if (this.ring.hasPending) this.submitNow();
     process.removeListener("exit", this.submitNow);
     this.closed = true;
@@ -338,6 +337,8 @@ export class UringReactor implements Reactor, UringStreamHost, UringAcceptorHost
     if (!this.closed) {
       this.ring.sleep();
       this.sends.settle();
+      // A piece that is gone may have brought the end of its descriptor.
+      if (this.ring.hasPending) this.submitNow();
     }
     this.inTurn = false;
     this.turnClock.thaw();
