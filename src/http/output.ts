@@ -4,6 +4,7 @@
  */
 import { type Bytes, writeLatin1 } from "../base/bytes.ts";
 import type { Memory } from "../io/memory.ts";
+import { type Block, viewOf, writeBlock } from "../wire/http1/words.ts";
 
 /** Enough for the header of an answer; larger ones are refused by `MAX_ANSWER_HEADERS` long before. */
 export const OUTPUT_BYTES = 128 * 1024;
@@ -15,11 +16,13 @@ export class Output {
   readonly memory: Memory;
   readonly bytes: Bytes;
   readonly size: number;
+  private readonly view: DataView;
   used = 0;
 
   constructor(memory: Memory, size: number) {
     this.memory = memory;
     this.bytes = memory.bytes;
+    this.view = viewOf(memory.bytes);
     this.size = size;
   }
 
@@ -36,6 +39,11 @@ export class Output {
     else if (start === 0 && end === source.length) target.set(source, at);
     else target.set(source.subarray(start, end), at);
     this.used = at + length;
+  }
+
+  /** Appends a block that fits. */
+  block(block: Block): void {
+    this.used = writeBlock(this.view, block, this.used);
   }
 
   /** Appends a text that fits, one byte a character. */

@@ -7,6 +7,7 @@ import { type FieldTable, fieldTable, findField, KNOWN_FIELDS } from "../wire/ht
 import { HEAD } from "../wire/http1/methods.ts";
 import { FIELD_STRIDE, type RequestHead } from "../wire/http1/request-head.ts";
 import { escapeUri } from "../wire/http1/uri.ts";
+import { type Block, blockOf } from "../wire/http1/words.ts";
 import type { Place } from "./module.ts";
 import type { Output } from "./output.ts";
 import type { Request } from "./request.ts";
@@ -40,10 +41,33 @@ const LF = 0x0a;
 /** `findField` knows no longer names. */
 const LONGEST_TABLE_NAME = 31;
 
+/** A line whose value each request has its own of, behind lines that are always the same. */
 interface Line {
-  readonly prefix: string;
+  readonly constant: Block;
+  readonly prefix: Block;
   readonly value: Text;
 }
+
+/** The lines in their order, and what stands behind the last of them. */
+function compileLines(headers: readonly SetHeader[], place: Place): { readonly lines: Line[]; readonly last: Block } {
+  const lines: Line[] = [];
+  let constant = "";
+  for (const { name, value } of headers) {
+    const text = constantOf(value);
+    if (text === "") continue;
+    if (text !== undefined) constant += `${name}: ${text}\r\n`;
+    else {
+      lines.push({ constant: blockOf(constant), prefix: blockOf(`${name}: `), value: place.compile(value) });
+      constant = "";
+    }
+  }
+  return { lines, last: blockOf(constant) };
+}
+
+const LINE_END = blockOf("\r\n");
+const HOST = blockOf("Host: ");
+const HTTP_11 = blockOf(" HTTP/1.1\r\n");
+const HTTP_10 = blockOf(" HTTP/1.0\r\n");
 
 export interface ProxyRequestOptions {
   readonly headers: readonly SetHeader[];
@@ -58,12 +82,15 @@ export class ProxyRequest {
   private readonly method: Text | undefined;
   private readonly host: Text | undefined;
   private readonly lines: readonly Line[];
+  private readonly lastLines: Block;
   private readonly body: Text | undefined;
   private readonly http11: boolean;
   private readonly passHeaders: boolean;
   private readonly sendsLength: boolean;
   private readonly sendsCoding: boolean;
   readonly sendsBody: boolean;
+  /** Of all that `lines` has beside the values. */
+  private readonly constantBytes: number;
   /** Known fields, and other names, that the client's lines with them are left out for. */
   private readonly skipKnown: Uint8Array;
   private readonly skipNames: FieldTable;
@@ -92,9 +119,13 @@ export class ProxyRequest {
     this.sendsLength = !names.has("content-length");
     this.sendsCoding = !names.has("transfer-encoding");
     for (const [name] of STANDARD) names.add(name.toLowerCase());
-    this.lines = own
-      .filter(({ value }) => constantOf(value) !== "")
-      .map(({ name, value }) => ({ prefix: `${name}: `, value: place.compile(value) }));
+    const { lines, last } = compileLines(own, place);
+    this.lines = lines;
+    this.lastLines = last;
+    this.constantBytes = lines.reduce(
+      (sum, { constant, prefix }) => sum + constant.length + prefix.length,
+      last.length,
+    );
     this.skipKnown = Uint8Array.from(KNOWN_FIELDS, (name) => (names.has(name) ? 1 : 0));
     const others = [...names].filter((name) => !(KNOWN_FIELDS as readonly string[]).includes(name));
     this.skipNames = fieldTable(others.filter((name) => name.length <= LONGEST_TABLE_NAME));
@@ -125,13 +156,12 @@ export class ProxyRequest {
     const length = this.sendsLength ? this.lengthOf(request, upload) : -1;
     this.lengthText = length < 0 ? "" : String(length);
     let size = FIXED_BYTES + this.methodText.length + uri.length + host.length + head.scanned + 2 * head.fieldCount;
-    size += this.bodyText.length;
+    size += this.bodyText.length + this.constantBytes;
     const { lines, values } = this;
     for (let i = 0; i < lines.length; i++) {
-      const { prefix, value } = lines[i] as Line;
-      const text = value(request);
+      const text = (lines[i] as Line).value(request);
       values[i] = text;
-      size += prefix.length + text.length + 2;
+      size += text.length + LINE_END.length;
     }
     return size;
   }
@@ -148,20 +178,23 @@ export class ProxyRequest {
     output.text(this.methodText);
     output.text(" ");
     output.text(this.uri);
-    output.text(this.http11 ? " HTTP/1.1\r\n" : " HTTP/1.0\r\n");
+    output.block(this.http11 ? HTTP_11 : HTTP_10);
     if (this.hostText !== "") {
-      output.text("Host: ");
+      output.block(HOST);
       output.text(this.hostText);
-      output.text("\r\n");
+      output.block(LINE_END);
     }
     const { lines, values } = this;
     for (let i = 0; i < lines.length; i++) {
+      const { constant, prefix } = lines[i] as Line;
+      output.block(constant);
       const value = values[i] as string;
       if (value === "") continue;
-      output.text((lines[i] as Line).prefix);
+      output.block(prefix);
       output.text(value);
-      output.text("\r\n");
+      output.block(LINE_END);
     }
+    output.block(this.lastLines);
     if (this.lengthText !== "") {
       output.text("Content-Length: ");
       output.text(this.lengthText);

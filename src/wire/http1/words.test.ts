@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { findControl, isPlainWord, viewOf } from "./words.ts";
+import { fromLatin1, latin1 } from "../../base/bytes.ts";
+import { blockOf, findControl, isPlainWord, viewOf, writeBlock } from "./words.ts";
 
 const bytesWithControls = fc
   .array(fc.oneof(fc.integer({ min: 0, max: 255 }), fc.constantFrom(0x1f, 0x20, 0x21, 0x7f, 0x80, 0xa0)), {
@@ -31,6 +32,17 @@ test("a word is plain when each of its bytes is", () => {
         bytes[place] = code;
         assert.equal(isPlainWord(viewOf(bytes).getInt32(0, true)), bytes.every(isPlain), `${bytes}`);
       }
+    }
+  }
+});
+
+test("a block is copied whole, to any offset, and nothing beside it is touched", () => {
+  for (let length = 0; length < 12; length++) {
+    for (let offset = 0; offset < 5; offset++) {
+      const target = fromLatin1(".".repeat(20));
+      const text = "abcdefghijkl".slice(0, length);
+      assert.equal(writeBlock(viewOf(target), blockOf(text), offset), offset + length);
+      assert.equal(latin1(target), `${".".repeat(offset)}${text}${".".repeat(20 - offset - length)}`);
     }
   }
 });

@@ -5,7 +5,7 @@
  * The arithmetic is the usual one for words of bytes: `(w - ONES * n) & ~w & HIGH_BITS` is not zero exactly when a byte of `w` is
  * below `n`, and a byte is equal to `c` where it is below one in `w ^ (ONES * c)`.
  */
-import type { Bytes } from "../../base/bytes.ts";
+import { type Bytes, fromLatin1 } from "../../base/bytes.ts";
 
 export const WORD_BYTES = 4;
 
@@ -20,6 +20,27 @@ const SP = 0x20;
 /** A view of the same bytes. */
 export function viewOf(bytes: Bytes): DataView {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+}
+
+/** Bytes that are written again and again. */
+export interface Block {
+  readonly view: DataView;
+  readonly length: number;
+}
+
+/** A block of a text, one byte a character. */
+export function blockOf(text: string): Block {
+  return { view: viewOf(fromLatin1(text)), length: text.length };
+}
+
+/** Copies a short block to `offset`, where it must fit; returns the offset behind it. */
+export function writeBlock(target: DataView, { view, length }: Block, offset: number): number {
+  let at = 0;
+  for (const last = length - WORD_BYTES; at <= last; at += WORD_BYTES) {
+    target.setInt32(offset + at, view.getInt32(at, true), true);
+  }
+  for (; at < length; at++) target.setUint8(offset + at, view.getUint8(at));
+  return offset + length;
 }
 
 /** The first offset in `[start, end)` whose byte is a control character below SP, or `end`. */
