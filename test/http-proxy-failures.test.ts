@@ -141,6 +141,10 @@ const FINE: Readonly<Record<string, (seen: Seen) => Reply>> = {
     socket.write("HTTP/1.1 200 OK\r\nContent-Length: 33554432\r\n\r\n");
     socket.write(Buffer.alloc(16 * MEGABYTE, "s"));
   },
+  "/breaks": () => (socket) => {
+    socket.write("HTTP/1.1 200 OK\r\nContent-Length: 33554432\r\n\r\n");
+    socket.end(Buffer.alloc(16 * MEGABYTE, "b"));
+  },
   "/large-to-end": () => (socket) => {
     socket.write("HTTP/1.0 200 OK\r\n\r\n");
     socket.end(Buffer.alloc(16 * MEGABYTE, "e"));
@@ -344,6 +348,16 @@ describe("a proxied request when things go wrong", { timeout: 90_000 }, () => {
       assert.equal(talker.text.length - talker.text.indexOf("\r\n\r\n") - 4, 16 * MEGABYTE);
     });
   }
+
+  test("what a back end has sent before it broke off reaches a slow client too", async () => {
+    const talker = await Talker.connect(server.port);
+    talker.socket.pause();
+    talker.send("GET /buffered/breaks HTTP/1.1\r\nHost: x\r\n\r\n");
+    await logged("error.log", /prematurely closed connection while reading upstream.*"GET \/buffered\/breaks /);
+    talker.socket.resume();
+    await talker.closed;
+    assert.equal(talker.text.length - talker.text.indexOf("\r\n\r\n") - 4, 16 * MEGABYTE);
+  });
 
   test("the time for reading begins anew when a slow client has taken what there was", async () => {
     const talker = await Talker.connect(server.port);

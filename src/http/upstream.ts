@@ -26,7 +26,7 @@ import type { Request } from "./request.ts";
 import { Upload } from "./upload.ts";
 import { accelRedirect, fillAnswer, fillRedirected, readFacts } from "./upstream-answer.ts";
 import type { Piece } from "./upstream-body.ts";
-import { DeliverySide } from "./upstream-delivery.ts";
+import { DeliverySide, SWITCHING_PROTOCOLS } from "./upstream-delivery.ts";
 import { ANSWERING, isNonIdempotent, WHILE_READING_HEAD } from "./upstream-peer.ts";
 import {
   NamedDestination,
@@ -38,7 +38,6 @@ import {
 } from "./upstream-rules.ts";
 import type { AnswerTrailers } from "./upstream-trailers.ts";
 
-const SWITCHING_PROTOCOLS = 101;
 const EARLY_HINTS = 103;
 const NO_CONTENT = 204;
 const NOT_MODIFIED = 304;
@@ -349,20 +348,15 @@ export class Exchange extends DeliverySide implements BodyTaker {
     if (rc === OK) this.keepCopy();
     this.leave();
     this.action = SENDING_TO_CLIENT;
-    if (!request.headerSent || rc === 408 || rc === CLIENT_CLOSED) {
+    if (!request.headerSent || request.postAction || rc === 408 || rc === CLIENT_CLOSED) {
       this.settle(rc === DECLINED ? ERROR : rc);
       return;
     }
     if (rc !== OK) {
-      // What there is of the answer goes out, and the end of the connection tells the client that it is not all.
-      if (request.parent !== undefined) {
-        // The main request has an answer of its own: it goes on without the rest.
-        this.settle(OK);
-        return;
-      }
-      request.keepAlive = false;
-      request.connection.flush();
-      this.settle(ERROR);
+      // What there is of the answer goes out, and the end of the connection tells the client that it is not all. The main request
+      // of a subrequest goes on without the rest.
+      if (request.parent === undefined) request.keepAlive = false;
+      this.settle(OK);
       return;
     }
     if (request.chain !== undefined) {
