@@ -209,6 +209,23 @@ describe("an upgraded connection", { timeout: 60_000 }, () => {
     await talker.closed;
     assert.doesNotMatch(talker.text, /not-passed/);
   });
+
+  test("is none when the client has not asked for it: what is buffered goes out when it is whole", async () => {
+    const talker = await Talker.connect(server.port);
+    talker.send("GET /whole HTTP/1.1\r\nHost: x\r\n\r\n");
+    const socket = await backSide("/whole");
+    socket.write("hello ");
+    await sleep(50);
+    assert.equal(talker.text, "");
+    socket.end("again");
+    await talker.until(/^HTTP\/1\.1 101 .*\r\n\r\nhello again$/s);
+    const left = await Talker.connect(server.port);
+    left.send("GET /left HTTP/1.1\r\nHost: x\r\n\r\n");
+    (await backSide("/left")).write("hello ");
+    await sleep(50);
+    left.socket.destroy();
+    await logged("t.log", /\/left\|499\|0\|0\|/);
+  });
 });
 
 describe("tunnel_pass", { timeout: 60_000 }, () => {

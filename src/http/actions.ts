@@ -6,3 +6,5 @@ export const READING_BODY = "while reading client request body";
 export const READING_PROXY_HEADER = "while reading PROXY protocol";
 export const WAITING_FOR_REQUEST = "while waiting for request";
 export const SENDING_TO_CLIENT = "while sending to client";
+/** The same of a file. */
+export const SENDING_RESPONSE = "while sending response to client";

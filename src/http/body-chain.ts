@@ -10,6 +10,7 @@ import {
   bytesChunk,
   type Chunk,
   copyChunk,
+  FLUSH,
   type Mark,
   MORE,
   ORDER_COPY,
@@ -21,6 +22,8 @@ import { postpone } from "./postpone.ts";
 import type { Request } from "./request.ts";
 
 const NOTHING: readonly Chunk[] = [];
+/** What goes into the filters and what comes out of them together while it is another request's turn. nginx: output_buffers. */
+const AHEAD_BYTES = 4 * PIECE_BYTES;
 
 export class BodyChain {
   private readonly request: Request;
@@ -36,6 +39,12 @@ export class BodyChain {
   private readonly waiting: Chunk[] = [];
   private waitingMark: Mark = MORE;
   private pumping = false;
+  /** Something of the body has come. */
+  carried = false;
+  /** The filter that may wait, and whether one runs ahead. */
+  private waiter: BodyFilter | undefined = undefined;
+  private runsAhead = false;
+  private aheadBytes = 0;
 
   constructor(request: Request) {
     this.request = request;
@@ -51,6 +60,8 @@ export class BodyChain {
     if (filter.order < ORDER_POSTPONE) this.postponeAt++;
     if (filter.takesPieces) this.takesPieces = true;
     if (filter.takesPieces || filter.hasMore !== undefined) this.isDirect = false;
+    if (filter.waits !== undefined) this.waiter = filter;
+    if (filter.runsAhead === true) this.runsAhead = true;
   }
 
   /** The filter at one of the positions. */
@@ -70,6 +81,7 @@ export class BodyChain {
   /** Sends a part of the body. Bytes are lent unless the connection was blocked before. */
   send(chunks: readonly Chunk[], mark: Mark): void {
     const { request, waiting } = this;
+    if (chunks.length > 0) this.carried = true;
     let passed = chunks;
     for (let i = 0; i < this.copyAt; i++) passed = (this.filters[i] as BodyFilter).filter(request, passed, mark);
     if (this.isDirect && request.main.children === undefined) {
@@ -94,13 +106,25 @@ export class BodyChain {
 
   private get blocked(): boolean {
     const { request } = this;
-    return request.connection.full || request.main.active !== request || request.postponed !== undefined;
+    const { connection, main } = request;
+    if (this.waiter?.waits === true) return true;
+    // What is kept in memory has nothing to do with the client, but for its having gone.
+    if (request.memory !== undefined) return connection.request !== main;
+    if (connection.full) return true;
+    return !this.isTurn && !(this.runsAhead && this.aheadBytes < AHEAD_BYTES);
+  }
+
+  /** What comes out of the filters goes on at once. */
+  private get isTurn(): boolean {
+    const { request } = this;
+    return request.main.active === request && request.postponed === undefined;
   }
 
   /** Moves one piece, the foremost first. False when there was none. */
   private step(): boolean {
     const { request, waiting } = this;
-    if (request.main.chain?.stepTail() === true) return true;
+    if (this.aheadBytes > 0 && this.isTurn) this.aheadBytes = 0;
+    if (!request.connection.full && request.main.chain?.stepTail() === true) return true;
     for (let i = this.postponeAt - 1; i >= 0; i--) if (this.stepFilter(i, false)) return true;
     if (waiting.length === 0 && this.waitingMark === MORE) return false;
     const piece = waiting.length === 0 ? NOTHING : this.nextPiece();
@@ -110,8 +134,14 @@ export class BodyChain {
       mark = this.waitingMark;
       this.waitingMark = MORE;
     }
+    this.countAhead(piece);
     this.run(this.copyAt, piece, mark, false);
     return true;
+  }
+
+  private countAhead(chunks: readonly Chunk[]): void {
+    if (!this.runsAhead || this.isTurn) return;
+    for (const { start, end } of chunks) this.aheadBytes += end - start;
   }
 
   private stepTail(): boolean {
@@ -166,6 +196,8 @@ export class BodyChain {
     let passedMark = mark;
     for (let i = from; i <= filters.length; i++) {
       if (i === postponeAt && !isBehind && request.main.children !== undefined) {
+        if (request.memory !== undefined) return;
+        this.countAhead(passed);
         postpone(request, passed, passedMark);
         return;
       }
@@ -174,6 +206,7 @@ export class BodyChain {
       passed = filter.filter(request, passed, passedMark);
       if (filter.hasMore === true) {
         this.marks[i] = passedMark;
+        if (passedMark === FLUSH) request.connection.urgent = true;
         passedMark = MORE;
       }
       if (passed.length === 0 && passedMark === MORE) return;

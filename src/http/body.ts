@@ -57,6 +57,10 @@ export interface BodyFilter {
    * A filter that may ever say so has the property from the beginning.
    */
   readonly hasMore?: boolean;
+  /** It has more to give, but waits for a subrequest: until then it is not asked, and nothing comes to it. */
+  readonly waits?: boolean;
+  /** It sees the body ahead of the request's turn to send, so that the subrequests that it begins run at the same time. */
+  readonly runsAhead?: boolean;
   /** The answer is over, or was given up. */
   release?(): void;
 }
@@ -72,6 +76,8 @@ export const ORDER_GUNZIP = 40;
 export const ORDER_ADDITION = 45;
 export const ORDER_SUB = 50;
 export const ORDER_CHARSET = 55;
+export const ORDER_SSI = 57;
+export const ORDER_MEMORY = 59;
 export const ORDER_POSTPONE = 60;
 export const ORDER_GZIP = 70;
 export const ORDER_CHUNKED = 90;

@@ -202,6 +202,7 @@ export class Builder {
       compile: (template) => variables.compile(template),
       getter: (variable) => variables.getter(variable),
       setter: (variable) => variables.setter(variable),
+      lookUp: (variable) => variables.lookUp(variable),
       declareSet: (variable) => variables.declareSet(variable),
       matcher: (regexp, names) => this.matcher(regexp, names),
       allowConnect: () => {

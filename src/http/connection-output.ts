@@ -24,6 +24,8 @@ export abstract class ConnectionOutput extends Timed {
   request: Request | undefined = undefined;
   /** Output that the socket has not taken. */
   protected queue: Chunk[] | undefined = undefined;
+  /** What was composed and is not worth a packet yet: `postpone_output`. */
+  protected withheld: Bytes | undefined = undefined;
 
   constructor(worker: Worker, stream: Stream, point: ListeningPoint) {
     super();
@@ -43,6 +45,7 @@ export abstract class ConnectionOutput extends Timed {
 
   /** True when what is sent now would wait: bytes are kept, so lent ones have to be copied before. */
   isBlocked(request: Request): boolean {
+    if (request.memory !== undefined) return false;
     return this.keeps(request.main) || request.chain?.holds === true;
   }
 
@@ -113,8 +116,31 @@ export abstract class ConnectionOutput extends Timed {
     this.pump();
   }
 
+  /** Less than so many composed bytes wait until more comes. */
+  protected withhold(leastBytes: number): void {
+    const { worker } = this;
+    const { output } = worker;
+    if (worker.outputOwner !== this || this.queue !== undefined || this.closed || output.used >= leastBytes) {
+      this.flushOutput(false);
+      return;
+    }
+    if (output.used === 0) return;
+    this.withheld = new Uint8Array(output.bytes.subarray(0, output.used));
+    output.used = 0;
+    worker.outputOwner = undefined;
+  }
+
+  /** Puts what was withheld into the output memory, which is empty and belongs to this connection now. */
+  restoreWithheld(output: Output): void {
+    const { withheld } = this;
+    if (withheld === undefined) return;
+    this.withheld = undefined;
+    output.copy(withheld, 0, withheld.length);
+  }
+
   /** What was composed before goes the way of the queue. */
   queueOutput(): void {
+    if (this.withheld !== undefined) this.worker.claimOutput(this);
     if (this.worker.outputOwner === this && this.worker.output.used > 0) this.queueComposed(0);
   }
 

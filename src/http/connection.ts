@@ -27,7 +27,7 @@ import type { ProxyHeader } from "../wire/proxy-protocol/decode.ts";
 import { READING_BODY, READING_HEADERS, READING_LINE, SENDING_TO_CLIENT, WAITING_FOR_REQUEST } from "./actions.ts";
 import type { BodyReader } from "./body.ts";
 import { ConnectionOutput } from "./connection-output.ts";
-import { begin, drive, refuseHead } from "./engine.ts";
+import { begin, drive, followUp, refuseHead } from "./engine.ts";
 import { errorContext, parsingContext } from "./error-context.ts";
 import type { ListeningPoint } from "./location.ts";
 import { CLIENT_CLOSED, CLOSE, RUN } from "./outcome.ts";
@@ -94,6 +94,8 @@ export class Connection extends ConnectionOutput implements StreamOwner {
   speaker: Request | undefined = undefined;
   /** Filters of the answer are at work further up in the call: they go on by themselves. */
   filtering = false;
+  /** What is composed shall not wait for more. */
+  urgent = false;
   /** Requests that go on when what runs now has returned. */
   private posted: Request[] | undefined = undefined;
   private runningPosted = false;
@@ -412,10 +414,30 @@ export class Connection extends ConnectionOutput implements StreamOwner {
   flush(): void {
     do {
       this.runPosted();
-      this.flushOutput(false);
+      this.flushPart();
       if (this.queue !== undefined && this.request !== undefined && this.request.limitRate > 0) this.pump();
     } while (this.posted !== undefined && !this.runningPosted);
     if (this.state === DRAINING && this.queue === undefined) this.closeNow();
+  }
+
+  /** A part of an answer that waits for a subrequest goes out when it is worth a packet. */
+  private flushPart(): void {
+    const { request } = this;
+    if (request !== undefined && this.withholds(request)) {
+      this.withhold(request.location.core.postpone_output);
+      return;
+    }
+    this.urgent = false;
+    if (this.withheld !== undefined) this.worker.claimOutput(this);
+    this.flushOutput(false);
+  }
+
+  private withholds(request: Request): boolean {
+    if (request.active === request && (!request.withheld || request.answerEnded)) return false;
+    if (this.urgent) return false;
+    // Answers before it lie in the same memory.
+    const { worker } = this;
+    return worker.outputOwner !== this || worker.output.used <= request.sentBytes;
   }
 
   protected drained(): void {
@@ -439,7 +461,7 @@ export class Connection extends ConnectionOutput implements StreamOwner {
   private goOn(request: Request): void {
     if (this.filtering) return;
     if (request.chain !== undefined || request.children !== undefined) resumeAnswer(request);
-    else if (request.answerEnded) this.finish(request);
+    else if (request.answerEnded) this.conclude(request);
     else request.exchange?.onClientDrained();
   }
 
@@ -469,7 +491,7 @@ export class Connection extends ConnectionOutput implements StreamOwner {
     request.answerEnded = true;
     if (request.openSubrequests > 0 || request.chain?.holds === true) return;
     if (this.queue === undefined) {
-      this.finish(request);
+      this.conclude(request);
       return;
     }
     if (request.limitRate <= 0) this.armSend();
@@ -513,6 +535,49 @@ export class Connection extends ConnectionOutput implements StreamOwner {
     request.logged = true;
   }
 
+  /** The client has the whole answer. */
+  private conclude(request: Request): void {
+    if (!request.postAction) request.complete = true;
+    if (this.hasFollowUp(request)) this.followUp(request);
+    else if (request.postAction && this.mute) this.terminate(0);
+    else this.finish(request);
+  }
+
+  private hasFollowUp({ location, postAction, uriChanges }: Request): boolean {
+    return location.core.post_action !== undefined && !(postAction && uriChanges === 0);
+  }
+
+  private followUp(request: Request): void {
+    if (request.file !== undefined) this.worker.files.release(request.file);
+    request.file = undefined;
+    followUp(request, request.location.core.post_action as string);
+  }
+
+  /** The active request can't be answered: the connection ends, but not before what shall be done behind every request. */
+  abandon(status: number): void {
+    const { request } = this;
+    if (request === undefined || this.state === CLOSED || !this.hasFollowUp(request)) {
+      this.terminate(status);
+      return;
+    }
+    request.exchange?.abort();
+    for (const child of request.children ?? []) {
+      child.exchange?.abort();
+      child.generation++;
+      child.parked = false;
+    }
+    this.goMute(request);
+    request.chain?.release();
+    request.chain = undefined;
+    request.active = request;
+    request.postponed = undefined;
+    request.openSubrequests = 0;
+    request.bodyReader = undefined;
+    request.bodyLeft = 0;
+    this.state = ACTIVE;
+    this.followUp(request);
+  }
+
   private finish(request: Request): void {
     const { worker } = this;
     if (request.bodyDiscarded && request.bodyLeft !== 0 && !this.ended) {
@@ -521,7 +586,6 @@ export class Connection extends ConnectionOutput implements StreamOwner {
       if (!this.looping) this.resumeInput();
       return;
     }
-    request.complete = true;
     const { core } = request.location;
     const keepAlive = request.keepAlive && core.keepalive_timeout.timeout > 0;
     // nginx has forgotten by now that the connection stays, and $sent_http_connection says so in logs.
@@ -617,7 +681,7 @@ export class Connection extends ConnectionOutput implements StreamOwner {
         // While the body waits this is a hint only: it comes again behind the last byte.
         if (this.bodyPaused) return;
         this.logError("info", "client prematurely closed connection");
-        this.terminate(400);
+        this.abandon(400);
         return;
       case ACTIVE:
         if (this.looping) return;
@@ -634,12 +698,13 @@ export class Connection extends ConnectionOutput implements StreamOwner {
 
   /** The client went away in the middle of its request. An exchange with an upstream may go on without it. */
   private clientGone(errno: number | undefined): void {
+    if (this.request?.postAction === true) return;
     const waiting = this.request === undefined ? undefined : waitingRequest(this.request);
     if (waiting?.exchange?.outlivesClient === true) return;
     if (waiting !== undefined && waiting !== this.request) this.speaker = waiting;
     this.logError("info", waiting === undefined ? "client prematurely closed connection" : CLIENT_AND_UPSTREAM, errno);
     this.speaker = undefined;
-    this.terminate(CLIENT_CLOSED);
+    this.abandon(CLIENT_CLOSED);
   }
 
   onError(errno: number): void {
@@ -650,6 +715,7 @@ export class Connection extends ConnectionOutput implements StreamOwner {
   }
 
   protected failed(errno: number, call: string): void {
+    if (this.mute) return;
     if (this.state === ACTIVE && this.request?.exchange?.isStored === true) {
       this.goMute(this.request);
       return;
@@ -657,7 +723,7 @@ export class Connection extends ConnectionOutput implements StreamOwner {
     const level: Level = errno === ECONNRESET || errno === 32 || errno === ETIMEDOUT ? "info" : "alert";
     this.logError(level, `${call} failed`, errno, call === "recv()" ? undefined : this.sendingAction);
     if (this.state === READING) this.abandonHead(400);
-    else this.terminate(0);
+    else this.abandon(0);
   }
 
   /** What the log says of sending while an upstream's answer passes. */
@@ -707,7 +773,7 @@ export class Connection extends ConnectionOutput implements StreamOwner {
 
   private timedOut(status: number): void {
     this.resetIfConfigured();
-    this.terminate(status);
+    this.abandon(status);
   }
 
   private resetIfConfigured(): void {
@@ -745,7 +811,7 @@ export class Connection extends ConnectionOutput implements StreamOwner {
     if (request !== undefined) {
       request.exchange?.abort();
       for (const child of request.children ?? []) child.exchange?.abort();
-      request.sentBytes -= this.queuedBytes();
+      request.sentBytes -= this.queuedBytes() + (this.withheld?.length ?? 0);
       if (status > 0 && (request.status === 0 || request.sentBytes === 0)) request.status = status;
       this.request = undefined;
       this.worker.countAnswered();
@@ -774,6 +840,7 @@ export class Connection extends ConnectionOutput implements StreamOwner {
     if (this.state === READING) this.worker.countReading(-1);
     this.state = CLOSED;
     this.queue = undefined;
+    this.withheld = undefined;
     this.held = undefined;
     if (this.partial !== undefined) {
       this.worker.releaseRequest(this.partial);
@@ -791,7 +858,11 @@ export class Connection extends ConnectionOutput implements StreamOwner {
   }
 
   logError(level: Level, message: string, errno?: number, action?: string): void {
-    const request = this.speaker ?? this.request;
+    this.logErrorOf(this.speaker ?? this.request, level, message, errno, action);
+  }
+
+  /** On behalf of this request, whichever is at work. */
+  logErrorOf(request: Request | undefined, level: Level, message: string, errno?: number, action?: string): void {
     const log = request === undefined ? this.point.defaultServer.location.log : request.location.log;
     if (log.enabled(level)) log.write(level, message, errorContext(this, request, action, errno));
   }

@@ -48,12 +48,13 @@ function binaryAddress(request: Request): string {
   return "ip" in remote ? worker.texts.get(remote.ip, 0, remote.ip.length) : "unix:";
 }
 
-function requestId(request: Request): string {
-  if (request.requestId === "") {
-    const bytes = request.connection.worker.ports.random(16);
-    for (const byte of bytes) request.requestId += byte.toString(16).padStart(2, "0");
+/** One for a request and its subrequests. */
+function requestId({ main }: Request): string {
+  if (main.requestId === "") {
+    const bytes = main.connection.worker.ports.random(16);
+    for (const byte of bytes) main.requestId += byte.toString(16).padStart(2, "0");
   }
-  return request.requestId;
+  return main.requestId;
 }
 
 function hostOf(request: Request): string {

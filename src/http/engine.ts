@@ -78,6 +78,8 @@ export function drive(request: Request, outcome: Outcome): void {
 function advance(request: Request, outcome: Outcome): void {
   let rc = outcome;
   for (;;) {
+    if (request.onAnswered !== undefined && typeof rc === "number" && (rc >= OK || rc === ERROR))
+      rc = request.onAnswered(request, rc);
     if (rc === RUN) rc = runPhases(request);
     else if (typeof rc !== "number") {
       wait(request, rc);
@@ -88,7 +90,7 @@ function advance(request: Request, outcome: Outcome): void {
       else endSubrequest(request);
       return;
     } else if (rc === ERROR || rc === 408 || rc === CLIENT_CLOSED) {
-      request.connection.terminate(rc === ERROR ? 0 : rc);
+      request.connection.abandon(rc === ERROR ? 0 : rc);
       return;
     } else if (rc === CLOSE) {
       request.connection.closeSilently();
@@ -345,6 +347,15 @@ export function namedLocation(request: Request, name: string): number {
   return RUN;
 }
 
+/** The request goes on with its `post_action`, of which the client hears nothing. nginx: ngx_http_post_action. */
+export function followUp(request: Request, target: string): void {
+  request.version = 9;
+  request.headerOnly = true;
+  request.postAction = true;
+  request.answerEnded = false;
+  drive(request, target.startsWith("/") ? internalRedirect(request, target, "") : namedLocation(request, target));
+}
+
 /** A URI that the configuration or a module made, split and checked: undefined when unsafe. */
 export function splitUri(text: string): { readonly uri: string; readonly args: string } | undefined {
   const question = text.indexOf("?");
@@ -359,6 +370,7 @@ export function splitUri(text: string): { readonly uri: string; readonly args: s
 /** Sends the header. OK, or what to do instead. */
 export function sendHeader(request: Request): number {
   const { location, connection } = request;
+  if (request.postAction) return OK;
   if (request.errStatus !== 0) {
     request.status = request.errStatus;
     request.statusText = "";
@@ -373,6 +385,7 @@ export function sendHeader(request: Request): number {
     if (rc !== OK) return rc;
   }
   request.headerSent = true;
+  if (request.memory !== undefined) request.addBodyFilter(request.memory);
   if (request.version < 1000 || request.parent !== undefined) return OK;
   if (request.method === HEAD) request.headerOnly = true;
   const { status } = request;
@@ -476,7 +489,7 @@ const ANSWERED_WITH_400: ReadonlySet<number> = new Set([494, 495, 496, 497]);
 /** Answers a status by `error_page` or a built-in page. OK, RUN or ERROR. */
 export function specialResponse(request: Request, status: number): Outcome {
   const { location, connection } = request;
-  if (request.headerSent) return ERROR;
+  if (request.headerSent && !request.postAction) return ERROR;
   request.errStatus = status;
   if (request.keepAlive && ENDS_KEEPALIVE.has(status)) request.keepAlive = false;
   if (request.lingeringClose && ENDS_LINGERING.has(status)) request.lingeringClose = false;

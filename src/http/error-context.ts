@@ -1,7 +1,7 @@
 /** What the error log says about a connection and its request, in nginx's order. nginx: ngx_http_log_error_handler. */
 import type { LogContext } from "../base/log.ts";
 import { HOST, REFERER } from "../wire/http1/fields.ts";
-import { READING_HEADERS, READING_LINE } from "./actions.ts";
+import { READING_HEADERS, READING_LINE, SENDING_RESPONSE, SENDING_TO_CLIENT } from "./actions.ts";
 import type { Connection } from "./connection.ts";
 import type { Request } from "./request.ts";
 
@@ -33,6 +33,12 @@ export function errorContext(
   const referrer = head.knownValue(REFERER);
   if (referrer !== undefined) context.referrer = referrer;
   return context;
+}
+
+/** What is being done while filters of a request's body are at work. */
+export function sendingAction({ exchange, file, main }: Request): string | undefined {
+  if (exchange?.active === true) return SENDING_TO_CLIENT;
+  return file !== undefined || main.file !== undefined ? SENDING_RESPONSE : undefined;
 }
 
 /** The same for a request whose head is being parsed and that isn't the connection's request yet. */

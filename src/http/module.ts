@@ -23,6 +23,8 @@ export interface Place {
   compile(template: Template): Text;
   getter(variable: string): Getter;
   setter(variable: string): Setter;
+  /** The getter of a name that comes with a request; undefined when there is no such variable. */
+  lookUp(variable: string): Getter | undefined;
   /** The variable belongs to `set`: reading it before is worth a warning. */
   declareSet(variable: string): void;
   /** A test that keeps its captures in the request. */

@@ -29,6 +29,7 @@ import { range } from "./modules/range.ts";
 import { realip } from "./modules/realip.ts";
 import { rewrite } from "./modules/rewrite.ts";
 import { splitClients } from "./modules/split_clients.ts";
+import { ssi } from "./modules/ssi.ts";
 import { staticFiles } from "./modules/static.ts";
 import { stubStatus } from "./modules/stub_status.ts";
 import { sub } from "./modules/sub.ts";
@@ -55,6 +56,7 @@ export const httpModules: readonly HttpModule[] = [
   chunked,
   range,
   gzip,
+  ssi,
   charset,
   sub,
   addition,

@@ -2,7 +2,7 @@
  * Several requests, one answer: what a request and its subrequests send reaches the client in the order in which the
  * subrequests were begun. The active request sends, what another one has to say waits. nginx: ngx_http_postpone_filter_module.c.
  */
-import { type Chunk, copyChunk, LAST, type Mark, MORE } from "./body.ts";
+import { type Chunk, copyChunk, FLUSH, LAST, type Mark, MORE } from "./body.ts";
 import type { Request } from "./request.ts";
 
 /** A part of an answer that waits for its turn. */
@@ -36,6 +36,7 @@ export function postpone(request: Request, chunks: readonly Chunk[], mark: Mark)
 /** The end of a subrequest is not the end of the answer. */
 function pass(request: Request, chunks: readonly Chunk[], mark: Mark): void {
   const { main } = request;
+  if (mark === FLUSH) main.connection.urgent = true;
   if (main.chain === undefined) {
     for (const chunk of chunks) main.connection.emit(main, chunk);
     return;

@@ -8,6 +8,7 @@ import { COOKIE } from "../wire/http1/fields.ts";
 import { GET } from "../wire/http1/methods.ts";
 import { findParam } from "../wire/http1/params.ts";
 import { RequestHead } from "../wire/http1/request-head.ts";
+import type { AnswerMemory } from "./answer-memory.ts";
 import type { BodyFilter, BodyReader } from "./body.ts";
 import type { BodyBuffer } from "./body-buffer.ts";
 import { BodyChain } from "./body-chain.ts";
@@ -16,6 +17,7 @@ import type { RequestLimits } from "./limits.ts";
 import type { Location, VirtualServer } from "./location.ts";
 import type { OpenFile } from "./open-files.ts";
 import type { Postponed } from "./postpone.ts";
+import type { AnswerHook } from "./subrequest.ts";
 import type { Exchange } from "./upstream.ts";
 
 /** Internal redirects and rewrites of one request; nginx: NGX_HTTP_MAX_URI_CHANGES. */
@@ -110,6 +112,10 @@ export class Request {
   /** Of a main request: how many of them are not over. */
   openSubrequests = 0;
   background = false;
+  /** Where the answer of a subrequest is kept that nobody sends. */
+  memory: AnswerMemory | undefined = undefined;
+  /** Of a subrequest whose answer somebody waits for. */
+  onAnswered: AnswerHook | undefined = undefined;
   /** A handler has said AGAIN: the phases go on when somebody posts the request. */
   parked = false;
   /** What modules remember about the request until it is redirected inside, by a key of their own. nginx: `ctx`. */
@@ -167,6 +173,10 @@ export class Request {
   complete = false;
   /** The whole answer has been given; the socket may not have taken it yet. */
   answerEnded = false;
+  /** Its answer goes out when it is whole, or when there is enough of it. */
+  withheld = false;
+  /** It has been answered, or its client has gone, and what goes on is its `post_action`. */
+  postAction = false;
   /** Not before this instant may more be sent (limit_rate). */
   pausedUntilMs = 0;
 
@@ -222,6 +232,8 @@ export class Request {
     this.sentBytes = 0;
     this.complete = false;
     this.answerEnded = false;
+    this.withheld = false;
+    this.postAction = false;
     this.pausedUntilMs = 0;
     this.headerOnly = false;
     this.clearAnswer();
@@ -235,6 +247,8 @@ export class Request {
     this.parent = undefined;
     this.depth = 0;
     this.background = false;
+    this.memory = undefined;
+    this.onAnswered = undefined;
   }
 
   /** Makes it a subrequest: what the client sent is its parent's, the rest begins anew. nginx: ngx_http_subrequest. */

@@ -36,6 +36,8 @@ export interface HttpPorts {
   random(sizeBytes: number): Bytes;
   /** Minutes east of UTC at an instant. */
   timezoneOffset(epochS: number): number;
+  /** An instant in a format of strftime(3), in local time or GMT; undefined when it makes nothing or too much. */
+  formatTime(format: string, epochS: number, isLocal: boolean): string | undefined;
   readonly processId: number;
   readonly hostName: string;
   /** `multi_accept` of the events block. */

@@ -4,6 +4,10 @@
  * (postpone.ts). One that runs in the background sends nothing, and the connection only waits for its end. Counterpart in
  * nginx: ngx_http_subrequest and the part of ngx_http_finalize_request that ends one.
  */
+
+import type { Level } from "../base/log.ts";
+import type { AnswerMemory } from "./answer-memory.ts";
+import { sendingAction } from "./error-context.ts";
 import { SERVER_REWRITE } from "./location.ts";
 import { releasePostponed, takePlace } from "./postpone.ts";
 import type { Request } from "./request.ts";
@@ -14,28 +18,32 @@ const MAX_DEPTH = 50;
 /** Subrequests that are open at once for one request; nginx keeps 1000 of its 16-bit count for itself. */
 const MAX_OPEN = 0xffff - 1000;
 
+/** Hears what has come of a subrequest, before an error is answered and again behind that, and says what to go on with. nginx: post_subrequest. */
+export type AnswerHook = (request: Request, outcome: number) => number;
+
 export interface SubrequestOptions {
   readonly args?: string;
   /** It sends nothing, and its parent does not wait for it. */
   readonly background?: boolean;
+  /** Its answer goes here instead of into that of its parent. */
+  readonly memory?: AnswerMemory;
+  readonly onAnswered?: AnswerHook;
 }
 
 /** Begins a subrequest, which runs when the current handler has returned. Undefined when there are too many, which has been logged. */
 export function subrequest(parent: Request, uri: string, options: SubrequestOptions): Request | undefined {
   const { main, connection } = parent;
-  if (parent.depth > MAX_DEPTH) {
-    connection.logError("error", `subrequests cycle while processing "${uri}"`);
-    return undefined;
-  }
-  if (main.openSubrequests >= MAX_OPEN) {
-    connection.logError("crit", `request reference counter overflow while processing "${uri}"`);
-    return undefined;
-  }
+  if (parent.depth > MAX_DEPTH) return refuse(parent, "error", `subrequests cycle while processing "${uri}"`);
+  if (main.openSubrequests >= MAX_OPEN)
+    return refuse(parent, "crit", `request reference counter overflow while processing "${uri}"`);
+  if (parent.memory !== undefined) return refuse(parent, "error", `nested in-memory subrequest "${uri}"`);
   const request = connection.worker.takeRequest();
   request.resetSubrequest(parent);
   request.uri = uri;
   request.args = options.args ?? "";
   request.background = options.background ?? false;
+  request.memory = options.memory;
+  request.onAnswered = options.onAnswered;
   request.phase = SERVER_REWRITE;
   request.parked = true;
   main.children ??= [];
@@ -44,6 +52,10 @@ export function subrequest(parent: Request, uri: string, options: SubrequestOpti
   if (!request.background) takePlace(request, parent);
   connection.post(request);
   return request;
+}
+
+function refuse(parent: Request, level: Level, message: string): undefined {
+  parent.connection.logErrorOf(parent, level, message, undefined, sendingAction(parent));
 }
 
 /** Goes on with an answer when the client has taken everything, or when it is another request's turn. */

@@ -25,6 +25,7 @@ import type { Target } from "./upstream-rules.ts";
 import { StoredAnswer } from "./upstream-store.ts";
 import { Upgrade } from "./upstream-upgrade.ts";
 
+export const SWITCHING_PROTOCOLS = 101;
 const WHILE_READING = "while reading upstream";
 const WHILE_TUNNELLING = "while proxying upgraded connection";
 const NOTHING: Piece = { memory: undefined, bytes: new Uint8Array(0), start: 0, end: 0 };
@@ -44,6 +45,8 @@ export abstract class DeliverySide extends PeerSide {
     const { connection } = request;
     const buffered = facts.buffering < 0 ? rules.buffering : facts.buffering === 1;
     if (!buffered) request.limitRate = 0;
+    // Nobody has asked for another protocol: what follows is a body, and the client would take it for that protocol.
+    else if (request.status === SWITCHING_PROTOCOLS) request.withheld = true;
     this.action = SENDING_TO_CLIENT;
     const rc = sendHeader(request);
     if (!this.active) return;

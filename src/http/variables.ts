@@ -128,7 +128,23 @@ export class Variables {
     const known = this.builtIn.get(name);
     if (known !== undefined) return known.get;
     for (const family of this.prefixes) if (name.startsWith(family.prefix)) return this.familyGetter(family, name);
-    const index = this.slot(name);
+    return this.slotGetter(name, this.slot(name));
+  }
+
+  /** The getter of a name that nobody has announced; undefined when there is no such variable. Nothing is kept for the name. */
+  lookUp(name: string): Getter | undefined {
+    const defined = this.defined.get(name);
+    if (defined !== undefined) return this.definedGetter(defined);
+    const known = this.builtIn.get(name);
+    if (known !== undefined) return known.get;
+    const index = this.slots.get(name);
+    const family = this.prefixes.find(({ prefix }) => name.startsWith(prefix));
+    if (family === undefined) return index === undefined ? undefined : this.slotGetter(name, index);
+    const own = family.bind(name.slice(family.prefix.length));
+    return index === undefined ? own : (request) => request.values[index] ?? own(request);
+  }
+
+  private slotGetter(name: string, index: number): Getter {
     return (request) => request.values[index] ?? this.unset(request, name, index);
   }
 

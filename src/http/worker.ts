@@ -169,6 +169,7 @@ export class Worker {
     if (owner !== connection) {
       if (owner !== undefined && this.output.used > 0) owner.flushComposed();
       this.outputOwner = connection;
+      connection.restoreWithheld(this.output);
     }
     return this.output;
   }

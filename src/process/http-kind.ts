@@ -14,6 +14,7 @@ import { planHttp } from "../http/plan.ts";
 import type { HttpPorts } from "../http/service.ts";
 import type { Service } from "../io/service.ts";
 import { openCompression } from "../os/compression.ts";
+import { formatTime } from "../os/format-time.ts";
 import type { ServiceKind, ServicePlan, ServicePorts } from "./service-kind.ts";
 
 const RANDOM_POOL_BYTES = 4096;
@@ -88,6 +89,7 @@ function httpPorts(ports: ServicePorts): HttpPorts {
     logging,
     compression: openCompression(),
     random: randomSource(),
+    formatTime,
     timezoneOffset: (epochS) => -new Date(epochS * 1000).getTimezoneOffset(),
     processId: process.pid,
     hostName: os.hostname().toLowerCase(),

@@ -485,7 +485,14 @@ export const core = httpModule({
         doc: "Accepted for compatibility: files are read into the worker's output memory.",
       },
     ),
-    postpone_output: size("1460", { doc: "Accepted for compatibility: all that is ready is sent together." }),
+    postpone_output: size("1460", {
+      doc: "Bytes of an answer below which they wait for a subrequest; all else that is ready is sent at once.",
+    }),
+    subrequest_output_buffer_size: size("4k", { doc: "Largest answer of a subrequest that is kept in memory." }),
+    post_action: text(undefined, {
+      in: `${EVERYWHERE}, if in location`,
+      doc: "Where a request goes when it has been answered; nothing more is sent.",
+    }),
     tcp_nopush: flag(false, { doc: "Sends the header and the beginning of a file in one packet; always done." }),
     tcp_nodelay: flag(true, { doc: "Sets TCP_NODELAY on keep-alive connections." }),
     send_timeout: msec("60s", { doc: "Time between two successful writes to a client." }),
