@@ -67,8 +67,9 @@ function holds(context: SsiContext, text: string): boolean | SsiOutcome {
     context.log(pattern.reason);
     return SSI_ERROR;
   }
-  const found = pattern.value.regexp.exec(left);
-  if (found !== null && !context.page.capture(found)) {
+  const { regexp, names } = pattern.value;
+  const found = regexp.exec(left);
+  if (found !== null && !context.page.capture(found, names)) {
     context.tooMuch();
     return SSI_FATAL;
   }

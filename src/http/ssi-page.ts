@@ -44,12 +44,12 @@ export class SsiPage {
     return /^\d$/.test(name) && Number(name) < this.captures.length;
   }
 
-  /** Keeps what a pattern has found. False when there is too much. */
-  capture(found: RegExpExecArray): boolean {
+  /** Keeps what a pattern has found; `names` of its groups as `Pattern` has them. False when there is too much. */
+  capture(found: RegExpExecArray, names: readonly string[]): boolean {
     let count = found.length;
     while (count > 1 && found[count - 1] === undefined) count--;
     this.captures = found.slice(0, count);
-    return Object.entries(found.groups ?? {}).every(([name, value]) => this.set(name, value ?? ""));
+    return names.every((name, index) => name === "" || this.set(name, found[index + 1] ?? ""));
   }
 
   openBlock(name: string): Block {

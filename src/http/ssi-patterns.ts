@@ -11,7 +11,8 @@ export class SsiPatterns {
   get(source: string): Decoded<Pattern> {
     const known = this.kept.get(source);
     if (known !== undefined) return known;
-    const translated = translatePattern(source, false);
+    // The translator wants none of the NULs that a page may have.
+    const translated = translatePattern(source.replace(/\\?\0/g, "\\x00"), false);
     const pattern = translated.ok
       ? translated
       : malformed(`pcre2_compile() failed: ${translated.reason} in "${source}"`);
