@@ -84,6 +84,7 @@ const PAGES: Readonly<Record<string, string>> = {
   large: 'a<!--#include virtual="/4097.html" set="x"-->b',
   large2: 'a<!--#include virtual="/back/large" set="x"-->b',
   large3: 'a<!--#include virtual="/back/page" set="x"--><!--#echo var="x"-->b',
+  large4: 'a<!--#include virtual="/back/endless" set="x"--><!--#echo var="x"-->b',
   nested: 'a<!--#include virtual="/back/nested.html" set="x"--><!--#echo var="x" encoding="none"-->b',
   self: 'a<!--#include virtual="/self.html"-->b',
   order:
@@ -98,6 +99,9 @@ const PAGES: Readonly<Record<string, string>> = {
 };
 
 const FILES: Readonly<Record<string, string>> = {
+  "html/small.html": 'small<!--#include virtual="/back/held/a"-->',
+  "html/identity.html": '<!--#echo var="request_id"-->|<!--#include virtual="/identity-part.html"-->',
+  "html/identity-part.html": '<!--#echo var="request_id"-->',
   ...Object.fromEntries(Object.entries(PAGES).map(([name, text]) => [`html/${name}.html`, text])),
   "html/part.html": "[part <!--#echo var='arg_x' default='-'-->]",
   "html/empty.html": "",
@@ -111,6 +115,8 @@ const FILES: Readonly<Record<string, string>> = {
   "html/around.txt": "around",
 };
 
+/** Pages that tests make up. */
+const MADE: Record<string, string> = {};
 /** The sockets of requests that a test will answer, by path. */
 const held = new Map<string, net.Socket>();
 const LARGE = "0123456789abcdef".repeat(60_000);
@@ -127,7 +133,7 @@ const CHUNKED = `HTTP/1.1 200 OK\r\n${HTML}\r\nTransfer-Encoding: chunked\r\n\r\
 function reply({ text }: Seen): Reply {
   const target = /^\S+ \/([^ ?]*)/.exec(text)?.[1] ?? "";
   const [name = "", offset] = target.split("@");
-  const page = FILES[`html/${name}`] ?? PAGES[name] ?? "none";
+  const page = MADE[name] ?? FILES[`html/${name}`] ?? "none";
   if (offset !== undefined) {
     const at = Number(offset);
     const head = `HTTP/1.1 200 OK\r\n${HTML}\r\nContent-Length: ${page.length}\r\n\r\n`;
@@ -143,6 +149,8 @@ function reply({ text }: Seen): Reply {
       return ok(LARGE, HTML);
     case "page":
       return (socket) => socket.end(`HTTP/1.0 200 OK\r\n${HTML}\r\n\r\n[${"p".repeat(4000)}]`);
+    case "endless":
+      return (socket) => socket.end(`HTTP/1.0 200 OK\r\n${HTML}\r\n\r\n${"e".repeat(4097)}`);
     case "down":
       return (socket) => socket.end();
     case "short":
@@ -231,7 +239,7 @@ describe("server side includes", { timeout: 120_000 }, () => {
     exchange(ours.port, [`GET ${target} HTTP/${version}\r\nHost: h\r\nConnection: close\r\n\r\n`], 5000);
   /** A page of its own, made by the back end. */
   const made = (text: string, prefix = "/proxied/"): Promise<string> => {
-    (FILES as Record<string, string>)["html/made"] = text;
+    MADE["made"] = text;
     return page(`${prefix}made`);
   };
   const isHeld = async (name: string): Promise<net.Socket> => {
@@ -300,6 +308,7 @@ describe("server side includes", { timeout: 120_000 }, () => {
     assert.equal(await page("/elif.html?a=1"), `B${FAILED}${FAILED}H`);
     assert.equal(await page("/captures.html?a=cat"), "c,c,(none)[ctwo]c-two-c");
     assert.equal(await page("/block3.html"), "S");
+    assert.match(await page("/identity.html"), /^([\da-f]{32})\|\1$/, "a page has one request_id");
     assert.equal(await page("/block.html?a=1").then((text) => text.slice(0, 16)), "xone 1 z[part -]");
     assert.equal(await page("/set2.html"), "a[2]");
     assert.equal(
@@ -342,7 +351,7 @@ describe("server side includes", { timeout: 120_000 }, () => {
   test("every border between two pieces of a page is the same to it", async () => {
     const parts = '<!--#include virtual="/part.html"-->|<!--# echo var=\'uri\' -->|<!--#set var="a" value="$uri\\$"-->';
     const text = `<p><!-- x --><${parts}<!--#echo var="a"--><!--#bad--><!--#if expr="$a"-->y<!--#endif-->`;
-    (FILES as Record<string, string>)["html/cut"] = text;
+    MADE["cut"] = text;
     const expected = await page("/proxied/cut");
     assert.equal(expected, `<p><!-- x --><[part -]|/proxied/cut||/proxied/cut$${FAILED}y`.replace("||", "|"));
     const offsets = Array.from({ length: text.length }, (_, at) => at);
@@ -370,7 +379,7 @@ describe("server side includes", { timeout: 120_000 }, () => {
   test("wait=yes waits, also in a part whose turn has not come", async () => {
     const inner = '<!--#include virtual="/back/held/c" wait="yes"-->,<!--#include virtual="/back/held/d"-->';
     const answer = made(`1<!--#include virtual="/back/held/a"-->2<!--#include virtual="/proxied/inner"-->3`);
-    (FILES as Record<string, string>)["html/inner"] = inner;
+    MADE["inner"] = inner;
     const [a, c] = [await isHeld("held/a"), await isHeld("held/c")];
     c.write(ok("C", HTML));
     await sleep(50);
@@ -396,8 +405,8 @@ describe("server side includes", { timeout: 120_000 }, () => {
 
   test("a part of a packet waits for a slow part of the page, more does not", async () => {
     const small = await Talker.connect(ours.port);
-    (FILES as Record<string, string>)["html/small"] = 'small<!--#include virtual="/back/held/a"-->';
-    (FILES as Record<string, string>)["html/more"] = `${"m".repeat(1460)}<!--#include virtual="/back/held/b"-->`;
+    MADE["small"] = 'small<!--#include virtual="/back/held/a"-->';
+    MADE["more"] = `${"m".repeat(1460)}<!--#include virtual="/back/held/b"-->`;
     small.send("GET /proxied/small HTTP/1.1\r\nHost: h\r\n\r\n");
     const a = await isHeld("held/a");
     const more = await Talker.connect(ours.port);
@@ -408,7 +417,7 @@ describe("server side includes", { timeout: 120_000 }, () => {
     // The next request's answer stands behind it, and an answer in front does not wait for it.
     a.write(ok("A", HTML));
     await small.until(/^HTTP\/1\.1 200 .*\r\n\r\n5\r\nsmall\r\n1\r\nA\r\n0\r\n\r\n$/s);
-    small.send("GET /204 HTTP/1.1\r\nHost: h\r\n\r\nGET /proxied/small HTTP/1.1\r\nHost: h\r\n\r\n");
+    small.send("GET /204 HTTP/1.1\r\nHost: h\r\n\r\nGET /small.html HTTP/1.1\r\nHost: h\r\n\r\n");
     const again = await isHeld("held/a");
     await small.until(/204 No Content.*\r\n\r\n(HTTP.*\r\n\r\n5\r\nsmall\r\n)?$/s);
     again.write(ok("A", HTML));
@@ -419,7 +428,7 @@ describe("server side includes", { timeout: 120_000 }, () => {
   });
 
   test("an unbuffered page goes out as it comes", async () => {
-    (FILES as Record<string, string>)["html/flushed"] = 'now<!--#include virtual="/back/held/a"-->';
+    MADE["flushed"] = 'now<!--#include virtual="/back/held/a"-->';
     const talker = await Talker.connect(ours.port);
     talker.send("GET /unbuffered/flushed HTTP/1.1\r\nHost: h\r\n\r\n");
     const a = await isHeld("held/a");
@@ -429,9 +438,21 @@ describe("server side includes", { timeout: 120_000 }, () => {
     talker.end();
   });
 
+  test("an unbuffered part goes out as it comes", async () => {
+    MADE["dripping"] = 'x<!--#include virtual="/unbuffered/held/a"-->';
+    const talker = await Talker.connect(ours.port);
+    talker.send("GET /proxied/dripping HTTP/1.1\r\nHost: h\r\n\r\n");
+    const a = await isHeld("held/a");
+    a.write(`${CHUNKED}3\r\nnow\r\n`);
+    await talker.until(/1\r\nx\r\n3\r\nnow\r\n$/);
+    a.write("5\r\nlater\r\n0\r\n\r\n");
+    await talker.until(/5\r\nlater\r\n0\r\n\r\n$/);
+    talker.end();
+  });
+
   test("large parts reach a client that reads slowly, packed or not", async () => {
     const text = `<!--#include virtual="/back/large"-->-${LARGE}-<!--#include virtual="/back/large" wait="yes"--><!--#include virtual="/back/late"-->`;
-    (FILES as Record<string, string>)["html/heavy"] = text;
+    MADE["heavy"] = text;
     const expected = `${LARGE}-${LARGE}-${LARGE}[late]`;
     for (const prefix of ["/proxied/", "/unbuffered/", "/proxied-packed/"]) {
       const talker = await Talker.connect(ours.port);
@@ -490,8 +511,7 @@ describe("server side includes", { timeout: 120_000 }, () => {
   });
 
   test("a client that goes away leaves nothing behind", async () => {
-    (FILES as Record<string, string>)["html/left"] =
-      'x<!--#include virtual="/back/held/a"--><!--#include virtual="/back/held/b" set="v"-->';
+    MADE["left"] = 'x<!--#include virtual="/back/held/a"--><!--#include virtual="/back/held/b" set="v"-->';
     const talker = await Talker.connect(ours.port);
     talker.send("GET /proxied/left HTTP/1.1\r\nHost: h\r\n\r\n");
     const [a, b] = [await isHeld("held/a"), await isHeld("held/b")];
