@@ -225,6 +225,11 @@ describe("an upgraded connection", { timeout: 60_000 }, () => {
     await sleep(50);
     left.socket.destroy();
     await logged("t.log", /\/left\|499\|0\|0\|/);
+    const late = await Talker.connect(server.port);
+    late.send("GET /short/late HTTP/1.1\r\nHost: x\r\n\r\n");
+    (await backSide("/short/late")).write("hello ");
+    await late.closed;
+    assert.equal(late.text, "", "it never became whole");
   });
 });
 

@@ -356,7 +356,7 @@ export class Exchange extends DeliverySide implements BodyTaker {
       // What there is of the answer goes out, and the end of the connection tells the client that it is not all. The main request
       // of a subrequest goes on without the rest.
       if (request.parent === undefined) request.keepAlive = false;
-      this.settle(OK);
+      this.settle(request.withheld ? ERROR : OK);
       return;
     }
     if (request.chain !== undefined) {
