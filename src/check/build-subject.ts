@@ -1,10 +1,10 @@
 /** From file names to the subject of a check: loads both configurations, the nginx.conf files and the scripts they name. */
 import { fromLatin1, fromUtf8, latin1, utf8 } from "../base/bytes.ts";
 import { printIp } from "../base/ip.ts";
-import type { Diagnostic } from "../conf/diagnostics.ts";
 import type { Source } from "../conf/directive.ts";
 import { loadKeepalived } from "../conf/keepalived/load.ts";
 import { type ConfigReader, folderOf, load, sourcesOf } from "../conf/nginx/load.ts";
+import type { BoundNginx } from "./bind-nginx.ts";
 import type { NodeFacts } from "./facts.ts";
 import { type NginxView, viewNginx } from "./nginx-view.ts";
 import { parseShell } from "./shell.ts";
@@ -25,8 +25,8 @@ export interface CheckPorts {
   readonly reader: ConfigReader;
   /** undefined: nothing of this machine is looked at. */
   readonly facts: NodeFacts | undefined;
-  /** What is wrong with the directives of an nginx.conf; undefined: they are not looked at. */
-  readonly bindNginx?: (source: Source) => readonly Diagnostic[];
+  /** What the directives of an nginx.conf amount to; undefined: they are not looked at. */
+  readonly bindNginx?: (source: Source) => BoundNginx;
 }
 
 /** Loads everything. Never throws on what is in the files. */
@@ -64,7 +64,7 @@ function loadNginx(file: string, { reader, bindNginx }: CheckPorts, texts: Map<s
   const source = load(file, reader);
   // The tree is made of byte strings.
   for (const one of sourcesOf(source)) texts.set(one.file, utf8(fromLatin1(one.text ?? "")));
-  return viewNginx(source, bindNginx?.(source) ?? []);
+  return viewNginx(source, bindNginx?.(source));
 }
 
 /** A node that no keepalived runs on. */

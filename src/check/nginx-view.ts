@@ -1,7 +1,9 @@
 /** What the checks need of an nginx.conf: read from its syntax tree, because a check must also understand files that are not complete here. */
 import type { Diagnostic } from "../conf/diagnostics.ts";
 import type { Directive, Source, Word } from "../conf/directive.ts";
+import type { BoundNginx } from "./bind-nginx.ts";
 import type { Place } from "./finding.ts";
+import { type Site, siteOf } from "./nginx/site.ts";
 import { type ProxyView, proxiesOf, type UpstreamView, upstreamsOf } from "./nginx-proxies.ts";
 
 /** A `listen` of some server. */
@@ -37,12 +39,14 @@ export interface NginxView {
   readonly faults: readonly { readonly message: string; readonly place: Place }[];
   /** What binding it against Tandem's directives has found; empty when nobody has bound it. */
   readonly diagnostics: readonly Diagnostic[];
+  /** What it amounts to; undefined when nobody has bound it. */
+  readonly site: Site | undefined;
   /** The prefix that the file's own place tells: `/usr/local/nginx` for `/usr/local/nginx/conf/nginx.conf`. */
   readonly prefix: string | undefined;
 }
 
 /** Reads the view out of a loaded tree. */
-export function viewNginx(source: Source, diagnostics: readonly Diagnostic[] = []): NginxView {
+export function viewNginx(source: Source, bound?: BoundNginx): NginxView {
   const collector = new Collector(prefixOf(source.file));
   collector.source(source);
   const inPlace = (directives: readonly Directive[]): readonly Directive[] => flatten(directives, []);
@@ -50,7 +54,8 @@ export function viewNginx(source: Source, diagnostics: readonly Diagnostic[] = [
   return {
     file: source.file,
     prefix: prefixOf(source.file),
-    diagnostics,
+    diagnostics: bound?.diagnostics ?? [],
+    site: bound?.main === undefined ? undefined : siteOf(source, bound.main),
     proxies: proxiesOf(top, inPlace),
     upstreams: upstreamsOf(top, inPlace),
     ...collector.found,

@@ -12,7 +12,7 @@ export interface Style {
 }
 
 const HEADINGS: Readonly<Record<Severity, string>> = {
-  error: "Errors: what breaks the pair",
+  error: "Errors: what breaks",
   warning: "Warnings: what hurts one day",
   info: "Good to know",
 };
@@ -26,7 +26,8 @@ export function printReport(subject: Subject, findings: readonly Finding[], verd
   const printer = new Printer(style);
   printer.verdict(verdict);
   printer.outlook(subject, splitOf(findings) !== undefined);
-  for (const severity of SEVERITIES) printer.group(severity, findings);
+  const isPair = subject.node.file !== "";
+  for (const severity of SEVERITIES) printer.group(severity, findings, isPair);
   printer.summary(subject, findings);
   return printer.text;
 }
@@ -102,10 +103,12 @@ class Printer {
     }
   }
 
-  group(severity: Severity, findings: readonly Finding[]): void {
+  group(severity: Severity, findings: readonly Finding[], isPair: boolean): void {
     const group = findings.filter((finding) => finding.severity === severity);
     if (group.length === 0) return;
-    this.#heading(`${HEADINGS[severity]} (${group.length})`, COLOUR_OF[severity]);
+    const heading =
+      severity === "error" ? `${HEADINGS.error} ${isPair ? "the pair" : "or gives away"}` : HEADINGS[severity];
+    this.#heading(`${heading} (${group.length})`, COLOUR_OF[severity]);
     for (const [index, finding] of group.entries()) {
       if (index > 0) this.#lines.push("");
       this.#finding(finding, severity);

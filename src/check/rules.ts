@@ -11,12 +11,84 @@ import { instanceUnpaired } from "./rules/instance-unpaired.ts";
 import { interfaceMissing } from "./rules/interface-missing.ts";
 import { interfaceNames } from "./rules/interface-names.ts";
 import { keepalivedExtension } from "./rules/keepalived-extension.ts";
+import { nginxAccessOrder } from "./rules/nginx-access-order.ts";
+import { nginxAccessOvertaken } from "./rules/nginx-access-overtaken.ts";
+import { nginxAliasRegex } from "./rules/nginx-alias-regex.ts";
+import { nginxAliasTraversal } from "./rules/nginx-alias-traversal.ts";
+import { nginxAllowWithoutDeny } from "./rules/nginx-allow-without-deny.ts";
+import { nginxAuthVoid } from "./rules/nginx-auth-void.ts";
+import { nginxAutoindex } from "./rules/nginx-autoindex.ts";
+import { nginxBodyUnlimited } from "./rules/nginx-body-unlimited.ts";
+import { nginxConditionNever } from "./rules/nginx-condition-never.ts";
+import { nginxDefaultServer } from "./rules/nginx-default-server.ts";
 import { nginxDirectives } from "./rules/nginx-directives.ts";
+import { nginxErrorLogOff } from "./rules/nginx-error-log-off.ts";
+import { nginxErrorPageLoop } from "./rules/nginx-error-page-loop.ts";
 import { nginxFiles } from "./rules/nginx-files.ts";
+import { nginxHeaderContentType } from "./rules/nginx-header-content-type.ts";
+import { nginxHeaderDropped } from "./rules/nginx-header-dropped.ts";
+import { nginxHeaderMultiline } from "./rules/nginx-header-multiline.ts";
+import { nginxHostSpoofing } from "./rules/nginx-host-spoofing.ts";
+import { nginxHttpSplitting } from "./rules/nginx-http-splitting.ts";
+import { nginxHttpsDowngrade } from "./rules/nginx-https-downgrade.ts";
+import { nginxIfFile } from "./rules/nginx-if-file.ts";
+import { nginxIfHost } from "./rules/nginx-if-host.ts";
+import { nginxIfTrap } from "./rules/nginx-if-trap.ts";
+import { nginxLimitConnWeak } from "./rules/nginx-limit-conn-weak.ts";
+import { nginxLimitDryRun } from "./rules/nginx-limit-dry-run.ts";
+import { nginxLimitExceptEmpty } from "./rules/nginx-limit-except-empty.ts";
+import { nginxLimitKey } from "./rules/nginx-limit-key.ts";
+import { nginxLimitReqBurst } from "./rules/nginx-limit-req-burst.ts";
+import { nginxLimitUnused } from "./rules/nginx-limit-unused.ts";
+import { nginxLimitZoneSmall } from "./rules/nginx-limit-zone-small.ts";
 import { nginxListen } from "./rules/nginx-listen.ts";
+import { nginxListenHostname } from "./rules/nginx-listen-hostname.ts";
+import { nginxLocationNever } from "./rules/nginx-location-never.ts";
+import { nginxLocationUnreachable } from "./rules/nginx-location-unreachable.ts";
+import { nginxMimeDuplicate } from "./rules/nginx-mime-duplicate.ts";
+import { nginxNamedLocation } from "./rules/nginx-named-location.ts";
+import { nginxOriginRegex } from "./rules/nginx-origin-regex.ts";
+import { nginxPhpUntested } from "./rules/nginx-php-untested.ts";
 import { nginxProxyDefaults } from "./rules/nginx-proxy-defaults.ts";
+import { nginxProxyHeaderDropped } from "./rules/nginx-proxy-header-dropped.ts";
+import { nginxProxyHostMissing } from "./rules/nginx-proxy-host-missing.ts";
+import { nginxProxySlash } from "./rules/nginx-proxy-slash.ts";
+import { nginxProxyUriIgnored } from "./rules/nginx-proxy-uri-ignored.ts";
+import { nginxRawUriAccess } from "./rules/nginx-raw-uri-access.ts";
+import { nginxRealipEveryone } from "./rules/nginx-realip-everyone.ts";
+import { nginxRealipVoid } from "./rules/nginx-realip-void.ts";
+import { nginxRedirectLoop } from "./rules/nginx-redirect-loop.ts";
+import { nginxRegexDot } from "./rules/nginx-regex-dot.ts";
+import { nginxRegexGroup } from "./rules/nginx-regex-group.ts";
+import { nginxRegexNever } from "./rules/nginx-regex-never.ts";
+import { nginxRegexRedos } from "./rules/nginx-regex-redos.ts";
+import { nginxRegexUnanchored } from "./rules/nginx-regex-unanchored.ts";
+import { nginxResolverMissing } from "./rules/nginx-resolver-missing.ts";
+import { nginxResolverPublic } from "./rules/nginx-resolver-public.ts";
+import { nginxReturnBypassesAccess } from "./rules/nginx-return-bypasses-access.ts";
+import { nginxReturnUnreachable } from "./rules/nginx-return-unreachable.ts";
+import { nginxRewriteCycle } from "./rules/nginx-rewrite-cycle.ts";
+import { nginxRewriteTarget } from "./rules/nginx-rewrite-target.ts";
+import { nginxRootExposed } from "./rules/nginx-root-exposed.ts";
+import { nginxRootMissing } from "./rules/nginx-root-missing.ts";
+import { nginxRootRepeated } from "./rules/nginx-root-repeated.ts";
 import { nginxRootUser } from "./rules/nginx-root-user.ts";
+import { nginxServerNameMalformed } from "./rules/nginx-server-name-malformed.ts";
+import { nginxServerShadowed } from "./rules/nginx-server-shadowed.ts";
+import { nginxSsrf } from "./rules/nginx-ssrf.ts";
+import { nginxStaleDns } from "./rules/nginx-stale-dns.ts";
+import { nginxStatusExposed } from "./rules/nginx-status-exposed.ts";
+import { nginxTimeoutLong } from "./rules/nginx-timeout-long.ts";
+import { nginxTlsOld } from "./rules/nginx-tls-old.ts";
+import { nginxTryFilesFallback } from "./rules/nginx-try-files-fallback.ts";
+import { nginxTypesDropped } from "./rules/nginx-types-dropped.ts";
+import { nginxTypesMissing } from "./rules/nginx-types-missing.ts";
 import { nginxUnwatched } from "./rules/nginx-unwatched.ts";
+import { nginxUpstreamUnused } from "./rules/nginx-upstream-unused.ts";
+import { nginxValidReferers } from "./rules/nginx-valid-referers.ts";
+import { nginxVersionDisclosure } from "./rules/nginx-version-disclosure.ts";
+import { nginxWebsocketHalf } from "./rules/nginx-websocket-half.ts";
+import { nginxWorkerConnections } from "./rules/nginx-worker-connections.ts";
 import { nopreemptBlocks } from "./rules/nopreempt-blocks.ts";
 import { nopreemptVoid } from "./rules/nopreempt-void.ts";
 import { priorityEqual } from "./rules/priority-equal.ts";
@@ -63,6 +135,78 @@ export const RULES: readonly Rule<Subject>[] = [
   nginxFiles,
   nginxDirectives,
   upstreamUnknown,
+  nginxMimeDuplicate,
+  nginxAliasTraversal,
+  nginxRootExposed,
+  nginxHttpSplitting,
+  nginxSsrf,
+  nginxRealipEveryone,
+  nginxAuthVoid,
+  nginxResolverMissing,
+  nginxTryFilesFallback,
+  nginxNamedLocation,
+  nginxRedirectLoop,
+  nginxRewriteCycle,
+  nginxAllowWithoutDeny,
+  nginxAccessOrder,
+  nginxAccessOvertaken,
+  nginxReturnBypassesAccess,
+  nginxRawUriAccess,
+  nginxLimitExceptEmpty,
+  nginxStatusExposed,
+  nginxValidReferers,
+  nginxOriginRegex,
+  nginxRealipVoid,
+  nginxHostSpoofing,
+  nginxHeaderDropped,
+  nginxProxyHeaderDropped,
+  nginxHeaderMultiline,
+  nginxHeaderContentType,
+  nginxWebsocketHalf,
+  nginxProxySlash,
+  nginxProxyUriIgnored,
+  nginxAliasRegex,
+  nginxRootMissing,
+  nginxTypesMissing,
+  nginxTypesDropped,
+  nginxAutoindex,
+  nginxErrorPageLoop,
+  nginxIfTrap,
+  nginxConditionNever,
+  nginxReturnUnreachable,
+  nginxRewriteTarget,
+  nginxRegexRedos,
+  nginxRegexNever,
+  nginxRegexGroup,
+  nginxRegexUnanchored,
+  nginxRegexDot,
+  nginxLocationNever,
+  nginxLocationUnreachable,
+  nginxServerShadowed,
+  nginxServerNameMalformed,
+  nginxHttpsDowngrade,
+  nginxTlsOld,
+  nginxLimitReqBurst,
+  nginxLimitZoneSmall,
+  nginxLimitUnused,
+  nginxLimitKey,
+  nginxBodyUnlimited,
+  nginxTimeoutLong,
+  nginxWorkerConnections,
+  nginxErrorLogOff,
+  nginxProxyHostMissing,
+  nginxStaleDns,
+  nginxResolverPublic,
+  nginxUpstreamUnused,
+  nginxDefaultServer,
+  nginxListenHostname,
+  nginxRootRepeated,
+  nginxIfHost,
+  nginxIfFile,
+  nginxLimitConnWeak,
+  nginxLimitDryRun,
+  nginxPhpUntested,
+  nginxVersionDisclosure,
   nginxProxyDefaults,
   configurationMessages,
   nopreemptVoid,

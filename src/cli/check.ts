@@ -2,7 +2,7 @@
 import { hostname } from "node:os";
 import { parseArgs } from "node:util";
 import { utf8 } from "../base/bytes.ts";
-import type { HostLookup } from "../base/ip.ts";
+import { anyHost, bindNginx } from "../check/bind-nginx.ts";
 import { buildSubject } from "../check/build-subject.ts";
 import type { Finding } from "../check/finding.ts";
 import { printJson } from "../check/json.ts";
@@ -12,12 +12,7 @@ import { keepalivedExtension } from "../check/rules/keepalived-extension.ts";
 import { RULES, runRules } from "../check/rules.ts";
 import { nodesOf } from "../check/subject.ts";
 import { judge } from "../check/verdict.ts";
-import { bind } from "../conf/bind.ts";
-import type { Diagnostic } from "../conf/diagnostics.ts";
-import type { Source } from "../conf/directive.ts";
-import { type ConfigReader, folderOf } from "../conf/nginx/load.ts";
-import { nginxCatalog } from "../process/nginx-configuration.ts";
-import { nginxKinds } from "../process/nginx-kinds.ts";
+import type { ConfigReader } from "../conf/nginx/load.ts";
 import { RecordingReader } from "../process/recorded-files.ts";
 
 /** Exit statuses. */
@@ -93,22 +88,6 @@ export async function runCheck(args: readonly string[]): Promise<number> {
     options.json ? printJson(subject, findings, verdict, status) : printReport(subject, findings, verdict, style),
   );
   return status;
-}
-
-/** Stands for any name where nobody is to be asked. */
-const anyHost: HostLookup = () => [Uint8Array.of(192, 0, 2, 1)];
-
-/** What Tandem's nginx half says about the directives; paths don't matter for that. */
-function bindNginx(source: Source, lookUp: HostLookup): readonly Diagnostic[] {
-  const folder = folderOf(source.file);
-  const environment = {
-    prefix: folder,
-    confPrefix: folder,
-    lookUp,
-    isVariable: (name: string) => nginxKinds.some((kind) => kind.isVariable?.(name) ?? false),
-    isConstant: (name: string) => nginxKinds.some((kind) => kind.isConstant?.(name) ?? false),
-  };
-  return bind([source], nginxCatalog(nginxKinds), environment).diagnostics;
 }
 
 /** What keepalived would refuse is no matter of taste then. */

@@ -4,7 +4,8 @@ import type { Diagnostic } from "../../conf/diagnostics.ts";
 import { found } from "../subject.cases.ts";
 
 const at = (line: number) => ({ file: "/srv/nginx.conf", line, column: 1 });
-const bound = (...diagnostics: Diagnostic[]) => found("nginx-directives", { bindNginx: () => diagnostics });
+const bound = (...diagnostics: Diagnostic[]) =>
+  found("nginx-directives", { bindNginx: () => ({ main: undefined, diagnostics }) });
 
 test("a file with which nothing is wrong is fine", () => assert.deepEqual(bound(), []));
 

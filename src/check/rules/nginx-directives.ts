@@ -2,6 +2,7 @@
 import { isFatal } from "../../conf/diagnostics.ts";
 import type { Found, Rule } from "../finding.ts";
 import { nodesOf, type Subject } from "../subject.ts";
+import { MIME_DUPLICATE } from "./nginx-mime-duplicate.ts";
 
 export const nginxDirectives: Rule<Subject> = {
   id: "nginx-directives",
@@ -12,7 +13,7 @@ export const nginxDirectives: Rule<Subject> = {
       const known = new Set(nginx?.faults.map(({ message }) => message));
       for (const diagnostic of nginx?.diagnostics ?? []) {
         const { message, position } = diagnostic;
-        if (known.has(message)) continue;
+        if (known.has(message) || MIME_DUPLICATE.test(message)) continue;
         const isUnknown = message.startsWith("unknown directive");
         const places = [position ?? { file: nginx?.file ?? "", line: 1 }];
         const earlier = found.get(message);

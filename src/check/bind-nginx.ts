@@ -1,0 +1,32 @@
+/** An nginx.conf bound against Tandem's own directives. */
+import type { HostLookup } from "../base/ip.ts";
+import { bind } from "../conf/bind.ts";
+import type { Diagnostic } from "../conf/diagnostics.ts";
+import type { Source } from "../conf/directive.ts";
+import { folderOf } from "../conf/nginx/load.ts";
+import type { Scope } from "../conf/scope.ts";
+import { nginxCatalog } from "../process/nginx-configuration.ts";
+import { nginxKinds } from "../process/nginx-kinds.ts";
+
+/** What binding has made, and what was wrong. */
+export interface BoundNginx {
+  /** Undefined when nobody has bound it. */
+  readonly main: Scope | undefined;
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+/** Stands for any name where nobody is to be asked. */
+export const anyHost: HostLookup = () => [Uint8Array.of(192, 0, 2, 1)];
+
+/** Binds a loaded file. Relative paths begin at its folder; nothing of that is opened. */
+export function bindNginx(source: Source, lookUp: HostLookup): BoundNginx {
+  const folder = folderOf(source.file);
+  const { main, diagnostics } = bind([source], nginxCatalog(nginxKinds), {
+    prefix: folder,
+    confPrefix: folder,
+    lookUp,
+    isVariable: (name) => nginxKinds.some((kind) => kind.isVariable?.(name) ?? false),
+    isConstant: (name) => nginxKinds.some((kind) => kind.isConstant?.(name) ?? false),
+  });
+  return { main, diagnostics };
+}
