@@ -18,10 +18,12 @@ export interface BoundNginx {
 /** Stands for any name where nobody is to be asked. */
 export const anyHost: HostLookup = () => [Uint8Array.of(192, 0, 2, 1)];
 
+const CATALOG = nginxCatalog(nginxKinds);
+
 /** Binds a loaded file. Relative paths begin at its folder; nothing of that is opened. */
 export function bindNginx(source: Source, lookUp: HostLookup): BoundNginx {
   const folder = folderOf(source.file);
-  const { main, diagnostics } = bind([source], nginxCatalog(nginxKinds), {
+  const { main, diagnostics } = bind([source], CATALOG, {
     prefix: folder,
     confPrefix: folder,
     lookUp,

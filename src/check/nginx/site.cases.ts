@@ -1,11 +1,34 @@
 /** nginx.conf files for tests of rules: the lines of an http block, checked as `tandem check` checks a file. */
+import { readerOf } from "../../conf/keepalived/example.ts";
 import { anyHost, bindNginx } from "../bind-nginx.ts";
+import { buildSubject } from "../build-subject.ts";
 import type { Finding } from "../finding.ts";
-import { found } from "../subject.cases.ts";
+import { RULES, runRules } from "../rules.ts";
+
+/** The findings of a rule about a file that includes others, which lie beside it. */
+export function lintFiles(rule: string, text: string, files: Readonly<Record<string, string>>): readonly Finding[] {
+  const here = Object.entries(files).map(([name, content]) => [`/srv/${name}`, content]);
+  const request = {
+    keepalived: undefined,
+    nginx: "/srv/nginx.conf",
+    peerKeepalived: undefined,
+    peerNginx: undefined,
+    configId: "",
+  };
+  const subject = buildSubject(request, {
+    reader: readerOf({ ...Object.fromEntries(here), "/srv/nginx.conf": text }),
+    facts: undefined,
+    bindNginx: (source) => bindNginx(source, anyHost),
+  });
+  return runRules(
+    subject,
+    RULES.filter(({ id }) => id === rule),
+  );
+}
 
 /** The findings of a rule about a whole file. */
 export function lintFile(rule: string, text: string): readonly Finding[] {
-  return found(rule, { nginx: text, bindNginx: (source) => bindNginx(source, anyHost) });
+  return lintFiles(rule, text, {});
 }
 
 /** The findings of a rule about the lines of an http block. */

@@ -7,6 +7,7 @@ import { rewrite } from "../../http/modules/rewrite.ts";
 import type { Found } from "../finding.ts";
 import { linesOf, placeOf } from "../nginx/site.ts";
 import { siteRule } from "../nginx/site-rule.ts";
+import { splitUrl } from "../nginx/urls.ts";
 
 /** Variables that say what the client wrote, whatever that is. */
 const UNCHECKED = /^(http_host|http_x_forwarded_host|http_x_host|http_forwarded|arg_.*|cookie_.*)$/;
@@ -45,9 +46,8 @@ function passedOn(value: Template, directive: Directive): readonly Found[] {
 }
 
 function redirected(text: Template | undefined, directive: Directive): readonly Found[] {
-  const [first, second] = text?.parts ?? [];
-  const isUrl = (typeof first === "string" && /^https?:\/\//.test(first)) || second === "://";
-  const variable = text === undefined || !isUrl ? undefined : unchecked(hostOf(text));
+  const host = text === undefined ? undefined : splitUrl(text).host;
+  const variable = host === undefined ? undefined : unchecked({ text: "", parts: host });
   if (variable === undefined) return [];
   return [
     {
@@ -58,13 +58,4 @@ function redirected(text: Template | undefined, directive: Directive): readonly 
       places: [placeOf(directive)],
     },
   ];
-}
-
-/** What stands in front of the path. */
-function hostOf({ text, parts }: Template): Template {
-  const end = parts.findIndex(
-    (part, index) =>
-      typeof part === "string" && part.replace(/^https?:\/\//, "").includes("/") && index > 0 && part !== "://",
-  );
-  return { text, parts: end < 0 ? parts : parts.slice(0, end) };
 }

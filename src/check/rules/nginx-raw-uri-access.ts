@@ -2,7 +2,7 @@
 import { rewrite } from "../../http/modules/rewrite.ts";
 import { returnedStatus } from "../nginx/access.ts";
 import { onlyVariable } from "../nginx/patterns.ts";
-import { placeOfLevel } from "../nginx/site.ts";
+import { placeOfLevel, wordsOf } from "../nginx/site.ts";
 import { siteRule } from "../nginx/site-rule.ts";
 
 export const nginxRawUriAccess = siteRule(
@@ -14,7 +14,7 @@ export const nginxRawUriAccess = siteRule(
       if (condition === undefined || condition.kind === "file" || condition.kind === "value" || condition.negated)
         return [];
       if (onlyVariable(condition.value) !== "request_uri") return [];
-      const text = level.opener?.args.at(-1)?.text ?? "";
+      const text = level.opener === undefined ? "" : wordsOf(level.opener).slice(2).join(" ");
       const status = returnedStatus(level) ?? 0;
       // Arguments are nowhere else as they were sent.
       if (status < 400 || /[?=&]/.test(text.replace(/\(\?/g, ""))) return [];
