@@ -39,7 +39,12 @@ export function splitUrl({ parts }: Template): SplitUrl {
   const lead = typeof first === "string" ? 0 : typeof second === "string" && second.startsWith("://") ? 1 : -1;
   const scheme = lead < 0 ? undefined : /^(?:https?)?:\/\//i.exec(parts[lead] as string);
   if (scheme === undefined || scheme === null) return { host: undefined, path: [] };
-  const rest: readonly TemplatePart[] = [(parts[lead] as string).slice(scheme[0].length), ...parts.slice(lead + 1)];
+  const literal = (parts[lead] as string).slice(scheme[0].length);
+  const rest: readonly TemplatePart[] = [literal, ...parts.slice(lead + 1)];
+  // `unix:/run/app.sock:/path`
+  const socket = /^(unix:[^:]*)(?::(.*))?$/s.exec(literal);
+  if (socket !== null)
+    return { host: [socket[1] as string], path: [socket[2] ?? "", ...rest.slice(1)].filter((part) => part !== "") };
   const at = rest.findIndex((part) => typeof part === "string" && part.includes("/"));
   const compact = (list: readonly TemplatePart[]): readonly TemplatePart[] => list.filter((part) => part !== "");
   if (at < 0) return { host: compact(untilPath(rest)), path: compact(rest.slice(untilPath(rest).length)) };
@@ -48,6 +53,11 @@ export function splitUrl({ parts }: Template): SplitUrl {
   const before = untilPath([...rest.slice(0, at), text.slice(0, slash)]);
   const behind = [...rest.slice(before.length, at), text.slice(slash)];
   return { host: compact(before), path: compact([...behind, ...rest.slice(at + 1)]) };
+}
+
+/** The path of a URL without variables; undefined when it has none. */
+export function pathOf(url: string): string | undefined {
+  return /^\w+:\/\/(?:unix:[^:]*:|(?!unix:)[^/]+)(\/.*)$/i.exec(url)?.[1];
 }
 
 /** Variables that begin with the slash themselves. */

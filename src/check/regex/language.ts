@@ -49,14 +49,26 @@ function begin(automaton: Automaton): States {
   return automaton.isFinal[0] === true ? [MATCHED] : [0];
 }
 
-/** `^` and `$` may stand twice at one place, so the symbols around a text are read as often as is of use. */
-function stepAround(automaton: Automaton, states: States, symbol: number): States {
+/** `^` and `$` may stand several times at one place, so the symbols around a text are read until nothing comes of it. */
+function stepAround(automaton: Automaton, states: States, ...symbols: readonly number[]): States {
   let current = states;
-  for (let i = 0; i < 3; i++) {
-    const next = step(automaton, current, symbol);
-    current = next[0] === MATCHED ? next : [...new Set([...current, ...next])].sort((a, b) => a - b);
+  for (;;) {
+    const all = new Set(current);
+    for (const symbol of symbols)
+      for (const state of step(automaton, current, symbol)) {
+        if (state === MATCHED) return [MATCHED];
+        all.add(state);
+      }
+    if (all.size === current.length) return current;
+    current = [...all].sort((a, b) => a - b);
   }
-  return current;
+}
+
+/** True when a search that has come to these states has found a match at the end of the text. */
+function isMatchedAtEnd(automaton: Automaton, states: States, isEmptyText: boolean): boolean {
+  // Both symbols stand at the same place around nothing.
+  const symbols = isEmptyText ? [BEGIN, END] : [END];
+  return stepAround(automaton, states, ...symbols)[0] === MATCHED;
 }
 
 interface Pair {
@@ -82,8 +94,9 @@ function isCovered(inner: Automaton, outer: Automaton | undefined, domain: Domai
   const queue = [first];
   for (const pair of queue) {
     if (domain.mayEnd(pair.domain)) {
-      const isMatched = stepAround(inner, pair.inner, END)[0] === MATCHED;
-      const isAlso = outer !== undefined && stepAround(outer, pair.outer, END)[0] === MATCHED;
+      const isEmpty = pair === first;
+      const isMatched = isMatchedAtEnd(inner, pair.inner, isEmpty);
+      const isAlso = outer !== undefined && isMatchedAtEnd(outer, pair.outer, isEmpty);
       if (isMatched && !isAlso) return false;
     }
     if (pair.outer[0] === MATCHED) continue;
@@ -125,8 +138,8 @@ export function overlap(a: Automaton, b: Automaton, domain: Domain): boolean | u
   const queue = [first];
   for (const pair of queue) {
     if (domain.mayEnd(pair.domain)) {
-      const both = [stepAround(a, pair.inner, END), stepAround(b, pair.outer, END)];
-      if (both.every(([state]) => state === MATCHED)) return true;
+      const isEmpty = pair === first;
+      if (isMatchedAtEnd(a, pair.inner, isEmpty) && isMatchedAtEnd(b, pair.outer, isEmpty)) return true;
     }
     for (const symbol of symbols) {
       const next: Pair = {

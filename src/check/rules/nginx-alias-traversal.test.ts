@@ -26,3 +26,7 @@ test("only the location ends with a slash: nothing is where it should be", () =>
 test("neither ends with one: folders beside it are served", () => {
   assert.deepEqual(check("location /files {", "alias /srv/files;", "}"), ["location /files {", "alias /srv/files;"]);
 });
+
+test("one file under one name is fine", () => {
+  assert.deepEqual(check("location /logo {", "alias /srv/img/logo.png;", "}"), []);
+});

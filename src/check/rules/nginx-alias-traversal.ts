@@ -37,7 +37,8 @@ function look(level: Level): readonly Found[] {
         places,
       },
     ];
-  if (name.endsWith("/")) return [];
+  // One file under one name: what follows the name leads to nothing.
+  if (name.endsWith("/") || /\.\w+$/.test(folder)) return [];
   return [
     {
       severity: "info",

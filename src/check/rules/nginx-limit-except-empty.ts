@@ -9,7 +9,7 @@ export const nginxLimitExceptEmpty = absenceRule(
     levels
       .filter(
         ({ context, directives }) =>
-          context === "limit_except" && !directives.some(({ name }) => /^(deny|auth_\w+)$/.test(name)),
+          context === "limit_except" && !directives.some(({ name }) => /^(deny|auth_\w+|\w+_pass)$/.test(name)),
       )
       .map((level) => ({
         severity: "warning" as const,

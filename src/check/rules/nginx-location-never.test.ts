@@ -29,3 +29,7 @@ test("names that no path has", () => {
   assert.deepEqual(check("location /a/../b {", "}"), ["location /a/../b {"]);
   assert.deepEqual(check("location //a {", "}"), ["location //a {"]);
 });
+
+test("signs that a decoded path may hold are fine", () => {
+  assert.deepEqual(check("location '/a?#%<>/' {", "}"), []);
+});

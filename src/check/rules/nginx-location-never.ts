@@ -6,7 +6,7 @@ import { siteRule } from "../nginx/site-rule.ts";
 
 export const nginxLocationNever = siteRule(
   "nginx-location-never",
-  "No path ever comes to a location, because of how its name is written.",
+  "No ordinary path comes to a location, because of how its name is written.",
   ({ levels }) => levels.flatMap(look),
 );
 
@@ -19,7 +19,7 @@ function look(level: Level): readonly Found[] {
   return [
     {
       severity: "warning",
-      title: `No path comes to location ${name}`,
+      title: `No ordinary path comes to location ${name}`,
       why: reason[0],
       fix: reason[1],
       places: [placeOfLevel(level)],
@@ -29,15 +29,15 @@ function look(level: Level): readonly Found[] {
 
 function reasonOf(name: string, level: Level): readonly [why: string, fix: string] | undefined {
   if (!name.startsWith("/")) return ["Every path begins with a slash.", `location /${name}`];
-  if (name.includes("?"))
+  if (/\?\w*[=&]|\?\w*$/.test(name))
     return [
-      "The arguments of a request are no part of the path that locations are compared with.",
+      "The arguments of a request are no part of the path that locations are compared with; only a path with %3F in it comes here.",
       "compare $args or $arg_name with if, or map them",
     ];
   const encoded = /%[0-9a-f]{2}/i.exec(name);
   if (encoded !== null)
     return [
-      `Paths are decoded before locations are compared: ${encoded[0]} is ${JSON.stringify(decode(encoded[0]))} by then.`,
+      `Paths are decoded before locations are compared: ${encoded[0]} is ${JSON.stringify(decode(encoded[0]))} by then. Only a path that is encoded twice comes here.`,
       `location "${name.replace(/%[0-9a-f]{2}/gi, decode)}"`,
     ];
   if (/\/\.\.?(\/|$)/.test(name))

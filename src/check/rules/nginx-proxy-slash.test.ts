@@ -27,3 +27,8 @@ test("only one of them", () => {
     "proxy_pass https://127.0.0.1:1/b/;",
   ]);
 });
+
+test("the path of a socket is no path", () => {
+  assert.deepEqual(check("location /a/ {", "proxy_pass http://unix:/run/a.sock;", "}"), []);
+  assert.deepEqual(check("location /a/ {", "proxy_pass http://unix:/run/a.sock:/;", "}"), []);
+});

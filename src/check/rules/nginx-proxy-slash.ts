@@ -2,7 +2,7 @@
 import type { Found } from "../finding.ts";
 import { headerOfLevel, placeOf, placeOfLevel } from "../nginx/site.ts";
 import { siteRule } from "../nginx/site-rule.ts";
-import { type Pass, passesOf } from "../nginx/urls.ts";
+import { type Pass, passesOf, pathOf } from "../nginx/urls.ts";
 
 export const nginxProxySlash = siteRule(
   "nginx-proxy-slash",
@@ -12,7 +12,7 @@ export const nginxProxySlash = siteRule(
 
 function look({ level, directive, url, hasVariables }: Pass): readonly Found[] {
   const header = headerOfLevel(level);
-  const uri = /^\w+:\/\/[^/]+(\/.*)$/.exec(url.text)?.[1];
+  const uri = pathOf(url.text);
   if (hasVariables || uri === undefined || uri.includes("?")) return [];
   if (header?.kind !== "prefix" && header?.kind !== "noRegex") return [];
   const { name } = header;

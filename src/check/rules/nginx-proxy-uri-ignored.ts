@@ -3,7 +3,7 @@ import { rewrite } from "../../http/modules/rewrite.ts";
 import type { Found } from "../finding.ts";
 import { headerOfLevel, linesOf, locationOf, placeOf } from "../nginx/site.ts";
 import { siteRule } from "../nginx/site-rule.ts";
-import { type Pass, passesOf, splitUrl } from "../nginx/urls.ts";
+import { type Pass, passesOf, pathOf, splitUrl } from "../nginx/urls.ts";
 
 export const nginxProxyUriIgnored = siteRule(
   "nginx-proxy-uri-ignored",
@@ -34,7 +34,7 @@ function constant({ level, directive, url, hasVariables }: Pass): readonly Found
 
 /** After a rewrite the path of `proxy_pass` is not used. */
 function rewritten({ level, directive, url, hasVariables }: Pass): readonly Found[] {
-  const uri = /^\w+:\/\/[^/]+(\/.*)$/.exec(url.text)?.[1];
+  const uri = pathOf(url.text);
   const breaks = linesOf(level, rewrite, "rewrite").filter(({ value }) => value.flag === "break");
   if (hasVariables || uri === undefined || breaks.length === 0) return [];
   return [

@@ -14,8 +14,8 @@ export const nginxRegexDot = siteRule(
       .patterns.filter(({ expression }) => expression !== undefined && hasBareDot(expression.root))
       .flatMap((use) => {
         const kind = subjectKind(use.subject);
-        // The rule about origins says more of these.
-        if (kind === "http_origin" || kind === "http_referer") return [];
+        // Media types and names of browsers are no secrets; of origins another rule says more.
+        if (kind !== "path" && kind !== "host" && kind !== "request_uri") return [];
         return [finding(use, kind === "host")];
       }),
 );

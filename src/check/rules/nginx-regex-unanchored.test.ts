@@ -7,6 +7,7 @@ const check = (...lines: string[]) => flaggedInServer("nginx-regex-unanchored", 
 test("both ends, dot files, and folders in the middle of a path are fine", () => {
   assert.deepEqual(check("location ~ ^/a/.*\\.php$ {", "}"), []);
   assert.deepEqual(check("location ~ /\\. {", "}"), []);
+  assert.deepEqual(check("location ~ /\\.ht {", "}"), []);
   assert.deepEqual(check("location ~ \\.php(/|$) {", "}"), []);
   assert.deepEqual(check("location ~ (a|b)/c {", "}"), []);
   assert.deepEqual(check("server_name ~^(www\\.)?a\\.example$;"), []);

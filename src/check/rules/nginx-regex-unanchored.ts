@@ -42,7 +42,7 @@ function host({ source, regexp, directive }: PatternUse, root: Node): readonly F
 function path({ source, regexp, directive, level }: PatternUse, root: Node): readonly Found[] {
   const example = exampleOf(root);
   const isProxy = contentOf(level) === "proxy";
-  if (!isAnchored(root, "end") && /\.[a-z]\w+$/i.test(example) && /\\\.(\w+|\((\?:)?[\w|]+\))$/.test(source)) {
+  if (!isAnchored(root, "end") && /\.[a-z]\w+$/i.test(example) && /(^|[^/])\\\.(\w+|\((\?:)?[\w|]+\))$/.test(source)) {
     const other = `${example}.txt`;
     if (!regexp.test(other)) return [];
     return [

@@ -63,3 +63,8 @@ test("one that the request says may have to", () => {
     "proxy_pass http://$arg_a;",
   ]);
 });
+
+test("sockets and addresses with a variable port need none", () => {
+  assert.deepEqual(check("server {", "location / {", "proxy_pass http://127.0.0.1:$server_port/a;", "}", "}"), []);
+  assert.deepEqual(check("server {", "location / {", "proxy_pass http://unix:/run/a.sock:$request_uri;", "}", "}"), []);
+});

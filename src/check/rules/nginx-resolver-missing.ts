@@ -37,6 +37,8 @@ function look(pass: Pass, site: Site): readonly Found[] {
 function hostsOf({ url }: Pass, site: Site): readonly string[] | undefined {
   const values = valuesOf(site);
   const { host } = splitUrl(url);
+  // An address whose port is a variable.
+  if (typeof host?.[0] === "string" && isAddress(host[0].replace(/:$/, ""))) return [];
   const texts =
     host === undefined
       ? values

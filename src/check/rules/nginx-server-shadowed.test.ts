@@ -26,3 +26,7 @@ test("a server without a name is reached as the default one only", () => {
   assert.deepEqual(check(a, underscore), [underscore, a]);
   assert.deepEqual(check(a, "server { listen 80; }"), ["server { listen 80; }", a]);
 });
+
+test("an empty name says what it is for", () => {
+  assert.deepEqual(check("server { listen 80; server_name a; }", 'server { listen 80; server_name ""; }'), []);
+});

@@ -2,7 +2,7 @@
 import type { Found } from "../finding.ts";
 import { translatedNames } from "../nginx/host-names.ts";
 import { addressesOf, type SharedAddress, serverNamesOf } from "../nginx/lookup.ts";
-import { type Level, labelOf, named, placeOf, placeOfLevel } from "../nginx/site.ts";
+import { type Level, labelOf, named, placeOf, placeOfLevel, wordsOf } from "../nginx/site.ts";
 import { siteRule } from "../nginx/site-rule.ts";
 
 export const nginxServerShadowed = siteRule(
@@ -42,8 +42,9 @@ function placeOfName(server: Level) {
 
 /** A server without a name, or called `_`, is only reached as the default one. */
 function nameless(server: Level, addresses: readonly SharedAddress[]): readonly Found[] {
-  const names = serverNamesOf(server);
-  if (!names.every((name) => name === "" || name === "_")) return [];
+  // `server_name ""` says aloud that it is for requests without Host.
+  const names = named(server, "server_name").flatMap(wordsOf);
+  if (!names.every((name) => name === "_")) return [];
   const own = addresses.filter(({ listens }) => listens.some((one) => one.server === server));
   const isReached = own.some(
     ({ listens }) => (listens.find(({ isDefault }) => isDefault) ?? listens[0])?.server === server,

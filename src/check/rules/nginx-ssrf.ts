@@ -30,7 +30,7 @@ function look({ level, directive, url }: Pass, values: Values): readonly Found[]
   return [
     {
       severity: "error",
-      title: `The client chooses the host that its request is passed to, by ${name}`,
+      title: `The client chooses where its request is passed to, by ${name}`,
       why: "It can name machines that only this one reaches: other services of the network, those that listen on 127.0.0.1, the metadata of a cloud (169.254.169.254).",
       fix: "a map from what the client says to names that are written down here, or an expression with the names in it: ^/(shop|blog)/",
       places: [placeOf(directive)],
