@@ -69,6 +69,8 @@ const HTTP = `
     location /try-status { try_files /nope =403; }
     location /try-named { try_files /nope @named; }
     location /try-args { try_files /nope /show?x=$args; }
+    location /try-if { if ($arg_a) { set $q 1; } try_files /nope @named; }
+    location /try-except { limit_except GET { allow all; } try_files /nope @named; }
     location /except { limit_except GET { deny all; } return 200 x; }
     location /deny { deny all; }
     location /any { satisfy any; allow 127.0.0.1; deny all; }
@@ -158,7 +160,7 @@ function get(target: string, ...headers: string[]): string {
 
 test("locations, files, pages, redirects and rewriting answer as nginx does", options, async () => {
   const targets =
-    "/ /a.txt /a.txt?x=1 /nope /d /d/ /exact /exactx /x.php /a/x.php?b /d/x.php /page/x /page-ok/x /page-same/x /page-url/x /page-301/x /page-named/x /page-text/x /internal /header /header404 /epoch /max /alias/x.txt /alias/nope /alias/ /alias /try/x /try-status /try-named /try-args?k=1 /except /deny /any /trailer /once /told /set /if?a=1 /if?a=bbc /if /rw/abc?q=1 /rwb/a.txt /rwr/abc?q=1 /rwp/abc?q=1 /rwa/abc?q=1 /rwa/abc /loop/x /auto/ /no-etag /copy /sendfile /relative /no-port /slash%20less /slash%20less?a%20b /small /sp%20ace.txt /%61.txt /d/../a.txt /../x /d//index.html /./a.txt /a.txt%00 /%zz /a%2 /empty.txt /e /e/ /a.txt/ /a.txt/x /vars?b=2 /status/204 /status/201 /status/299 /status/301 /status/302 /status/303 /status/307 /status/308 /status/400 /status/401 /status/403 /status/404 /status/418 /status/444 /status/494 /status/497 /status/500 /status/503".split(
+    "/ /a.txt /a.txt?x=1 /nope /d /d/ /exact /exactx /x.php /a/x.php?b /d/x.php /page/x /page-ok/x /page-same/x /page-url/x /page-301/x /page-named/x /page-text/x /internal /header /header404 /epoch /max /alias/x.txt /alias/nope /alias/ /alias /try/x /try-status /try-named /try-args?k=1 /try-if /try-if?a=1 /try-except /except /deny /any /trailer /once /told /set /if?a=1 /if?a=bbc /if /rw/abc?q=1 /rwb/a.txt /rwr/abc?q=1 /rwp/abc?q=1 /rwa/abc?q=1 /rwa/abc /loop/x /auto/ /no-etag /copy /sendfile /relative /no-port /slash%20less /slash%20less?a%20b /small /sp%20ace.txt /%61.txt /d/../a.txt /../x /d//index.html /./a.txt /a.txt%00 /%zz /a%2 /empty.txt /e /e/ /a.txt/ /a.txt/x /vars?b=2 /status/204 /status/201 /status/299 /status/301 /status/302 /status/303 /status/307 /status/308 /status/400 /status/401 /status/403 /status/404 /status/418 /status/444 /status/494 /status/497 /status/500 /status/503".split(
       " ",
     );
   await compareAll(

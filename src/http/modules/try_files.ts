@@ -47,7 +47,7 @@ function parseTries(use: Use): Tries | undefined {
 const directives = {
   try_files: raw(undefined, parseTries, {
     in: "server, location",
-    inherit: "conditions",
+    inherit: "none",
     args: [2, Number.POSITIVE_INFINITY],
     syntax: "file ... uri | =code",
     doc: "Goes on with the first file that exists.",
