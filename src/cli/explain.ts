@@ -40,10 +40,12 @@ export interface LoadedFiles {
 
 /** The answer about one name, or undefined when nothing has it. */
 export function explain(name: string, known: Known, { nginx, keepalived }: LoadedFiles = {}): string | undefined {
-  if (name.startsWith("$")) return explainVariable(name.slice(1).toLowerCase(), known, nginx?.source);
+  if (name.startsWith("$")) return explainVariable(bare(name), known, nginx?.source);
   const directives = describeName(name, known.catalog);
   const keywords = known.keywords.filter((entry) => entry.name === name);
-  if (directives.length === 0 && keywords.length === 0) return undefined;
+  // A shell takes the dollar away unless it is quoted, and with it the name; who leaves it out means the same.
+  if (directives.length === 0 && keywords.length === 0)
+    return /^\w+$/.test(name) ? explainVariable(name.toLowerCase(), known, nginx?.source) : undefined;
   const texts = [...directives.map(printDirective), ...keywords.map(printKeyword)];
   if (nginx !== undefined && directives.length > 0)
     texts.push(printPlaces(placesOf(name, nginx.main, known.catalog), "Set", "Not set"));
@@ -52,9 +54,23 @@ export function explain(name: string, known: Known, { nginx, keepalived }: Loade
   return texts.join("\n");
 }
 
+/** `$name` or `${name}` without what marks it. */
+function bare(variable: string): string {
+  return variable.replace(/^\$\{?|\}$/g, "").toLowerCase();
+}
+
+/** `$1` to `$9`, which no module declares. */
+const CAPTURE: VariableWords = {
+  name: "",
+  isFamily: false,
+  canBeSet: false,
+  module: "rewrite",
+  doc: "What the parentheses of the last regular expression that matched have captured, by their number: of rewrite, if, location, server_name or map.",
+};
+
 function explainVariable(name: string, known: Known, source: Source | undefined): string | undefined {
   const mentions = source === undefined ? [] : mentionsOf(name, source);
-  const words = findVariable(name, known.variables);
+  const words = /^[1-9]$/.test(name) ? { ...CAPTURE, name } : findVariable(name, known.variables);
   if (words === undefined && mentions.length === 0) return undefined;
   const text =
     words === undefined ? `$${name}\n\n  A variable that only this configuration defines.\n` : printVariable(words);
@@ -124,7 +140,7 @@ export function unknownName(name: string, { catalog, keywords }: Known): string 
 
 const USAGE = `usage: tandem explain NAME [-c FILE] [-p PREFIX] [-k FILE]
 
-NAME is a directive of nginx.conf, a keyword of keepalived.conf, or a $variable (quote the dollar).
+NAME is a directive of nginx.conf, a keyword of keepalived.conf, or a $variable (quote the dollar, or leave it out).
   -c FILE    also say where this nginx.conf sets or mentions it
   -p PREFIX  what relative paths in it begin at
   -k FILE    also say where this keepalived.conf uses it
@@ -168,9 +184,9 @@ export async function runExplain(args: readonly string[]): Promise<number> {
   return text === undefined ? 1 : 0;
 }
 
-/** Loaded late: `--help` needs no modules. */
-async function knownNames(): Promise<Known> {
-  const [{ nginxCatalog }, { nginxKinds }, { keywordReference }, { flattenKeywords }] = await Promise.all([
+/** All that this program knows. Loaded late: `--help` needs no modules. */
+export async function knownNames(): Promise<Known> {
+  const [{ nginxCatalog }, { nginxKinds }, { keywordReference }, { allKeywords }] = await Promise.all([
     import("../process/nginx-configuration.ts"),
     import("../process/nginx-kinds.ts"),
     import("../conf/keepalived/root.ts"),
@@ -178,7 +194,7 @@ async function knownNames(): Promise<Known> {
   ]);
   return {
     catalog: nginxCatalog(nginxKinds),
-    keywords: flattenKeywords(keywordReference()),
+    keywords: allKeywords(keywordReference()),
     variables: nginxKinds.flatMap((kind) => kind.variables ?? []),
   };
 }

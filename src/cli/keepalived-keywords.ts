@@ -11,6 +11,22 @@ export interface KeywordEntry {
   readonly documented: Documented;
 }
 
+/** What no table has, because it is gone when lines are interpreted: its files have taken its place. */
+const INCLUDE: KeywordEntry = {
+  name: "include",
+  blocks: [],
+  documented: {
+    syntax: "FILE | PATTERN",
+    doc: "Reads other files in its place, inside of blocks too; relative paths begin at the folder of the file. includem, includew, includeb and includea complain when there is none.",
+    isImplemented: true,
+  },
+};
+
+/** Everything that a keepalived.conf can say, given the tables of its keywords. */
+export function allKeywords(keywords: Readonly<Record<string, Documented>>): KeywordEntry[] {
+  return [INCLUDE, ...flattenKeywords(keywords)];
+}
+
 /** All keywords, each before those of its block. */
 export function flattenKeywords(
   keywords: Readonly<Record<string, Documented>>,

@@ -6,7 +6,7 @@ import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { parseArgs } from "node:util";
 import type { Catalog } from "../conf/catalog.ts";
-import { type Description, describeName, type VariableWords } from "../conf/describe.ts";
+import { type Description, describeName, INCLUDE, type VariableWords } from "../conf/describe.ts";
 import { NGINX_DIRECTIVES } from "../conf/nginx/directive-names.ts";
 import { type KeywordEntry, keywordSyntax } from "./keepalived-keywords.ts";
 
@@ -35,7 +35,7 @@ export function renderReference(
   const pages = new Map<string, string>();
   const index: string[] = [];
   for (const { name, directives } of catalog.modules) {
-    const described = Object.keys(directives)
+    const described = [...Object.keys(directives), ...(name === INCLUDE.module ? [INCLUDE.name] : [])]
       .sort()
       .flatMap((directive) => describeName(directive, catalog).filter(({ module }) => module === name));
     if (described.length === 0) continue;
@@ -112,14 +112,14 @@ export function writePages(folder: string, pages: ReadonlyMap<string, string>): 
 
 /** All pages of this program. */
 export async function referencePages(): Promise<ReadonlyMap<string, string>> {
-  const [{ nginxCatalog }, { nginxKinds }, { keywordReference }, { flattenKeywords }] = await Promise.all([
+  const [{ nginxCatalog }, { nginxKinds }, { keywordReference }, { allKeywords }] = await Promise.all([
     import("../process/nginx-configuration.ts"),
     import("../process/nginx-kinds.ts"),
     import("../conf/keepalived/root.ts"),
     import("./keepalived-keywords.ts"),
   ]);
   const variables = nginxKinds.flatMap((kind) => kind.variables ?? []);
-  return renderReference(nginxCatalog(nginxKinds), flattenKeywords(keywordReference()), variables);
+  return renderReference(nginxCatalog(nginxKinds), allKeywords(keywordReference()), variables);
 }
 
 const USAGE = `usage: tandem reference [FOLDER]

@@ -66,8 +66,20 @@ export function describe({ name, module, slot, contexts }: Declaration): Descrip
   };
 }
 
+/** What no module declares, because it is gone when directives are bound: its files have taken its place. */
+export const INCLUDE: Description = {
+  name: "include",
+  module: "core",
+  syntax: "include file | mask;",
+  standard: "—",
+  contexts: ["any, and blocks without directives (types, map, geo …)"],
+  doc: "Puts the directives of another file, or of all files that fit a mask, in its place; relative paths begin at the folder of nginx.conf.",
+  notes: ["May be used several times in one context.", "A mask may fit nothing, a file has to be there."],
+};
+
 /** All declarations of a name, in the order of the modules. */
 export function describeName(name: string, catalog: Catalog): Description[] {
+  if (name === INCLUDE.name) return [INCLUDE];
   return (catalog.declarations.get(name) ?? []).map(describe);
 }
 

@@ -168,7 +168,7 @@ export const CORE_VARIABLES: readonly Variable[] = [
         ? ""
         : r.head.text(r.head.protocolStart, r.head.lineEnd).trimEnd(),
   },
-  { name: "scheme", doc: "`http`.", get: () => "http" },
+  { name: "scheme", doc: "The scheme of the request: `http`.", get: () => "http" },
   { name: "https", doc: "Empty without TLS.", get: () => "" },
   {
     name: "request_uri",

@@ -64,7 +64,7 @@ export const foreign: Keywords<GlobalsDraft> = {
     "iproute_etc_dir",
     "set_supplementary_groups",
   ]),
-  ...allNotYet("keepalived keyword that changes what a node does", [
+  ...allNotYet("Changes what a node does, so that it can not be left out.", [
     "enable_dbus",
     "dbus_service_name",
     "dbus_no_interface_name",

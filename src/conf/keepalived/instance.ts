@@ -446,7 +446,7 @@ const deprecatedHere: Keyword<InstanceDraft> = keyword(
 const refused: Keywords<InstanceDraft> = {
   linkbeat_use_polling: deprecatedHere,
   ...allWithoutEffect("keepalived has not implemented it either", ["debug"]),
-  ...allNotYet("keepalived keyword that changes what a node does", [
+  ...allNotYet("Changes what a node does, so that it can not be left out.", [
     "use_vmac",
     "use_vmac_addr",
     "vmac_xmit_base",

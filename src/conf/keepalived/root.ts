@@ -178,7 +178,7 @@ const general: Keywords<ConfigDraft> = {
   ...allWithoutEffect("it concerns ipsets", ["namespace_with_ipsets"]),
 };
 
-const refused: Keywords<ConfigDraft> = allNotYet("keepalived keyword that changes what a node does", [
+const refused: Keywords<ConfigDraft> = allNotYet("Changes what a node does, so that it can not be left out.", [
   "net_namespace",
   "net_namespace_ipvs",
   "interface_up_down_delays",
