@@ -27,7 +27,9 @@ function findings(file: string): readonly string[] {
     bindNginx: (source) => bindNginx(source, anyHost),
   });
   return runRules(subject)
-    .filter(({ rule, title }) => rule !== "nginx-directives" || !/^unknown directive|parameter of the "listen"/.test(title))
+    .filter(
+      ({ rule, title }) => rule !== "nginx-directives" || !/^unknown directive|parameter of the "listen"/.test(title),
+    )
     .filter(({ rule }) => rule !== "nginx-proxy-defaults")
     .map(({ rule, title, places }) => `${rule}: ${title} (line ${places.map(({ line }) => line).join(", ")})`);
 }
