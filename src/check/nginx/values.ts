@@ -22,7 +22,7 @@ const LINE_FEED = setOf("\n");
 /** One way in which a variable gets its value. */
 type Definition =
   | { readonly kind: "text"; readonly text: Template; readonly level: Level; readonly pattern: PatternUse | undefined }
-  | { readonly kind: "capture"; readonly pattern: PatternUse; readonly name: string }
+  | { readonly kind: "capture"; readonly pattern: PatternUse; readonly group: number }
   /** `geo`, `split_clients` and the like: one of the texts of the configuration. */
   | { readonly kind: "fixed"; readonly texts: readonly string[] };
 
@@ -37,7 +37,8 @@ export class Values {
   constructor(site: Site) {
     this.patterns = patternsOf(site);
     for (const pattern of this.patterns)
-      for (const name of pattern.names) this.#define(name, { kind: "capture", pattern, name });
+      for (const [index, name] of pattern.names.entries())
+        if (name !== "") this.#define(name, { kind: "capture", pattern, group: index + 1 });
     for (const level of site.levels) this.#level(level);
   }
 
@@ -107,12 +108,12 @@ export class Values {
 
   #definitionHas(trait: Trait, definition: Definition, depth: number): boolean {
     if (definition.kind === "fixed") return false;
-    if (definition.kind === "capture") return this.#captureHas(trait, definition.pattern, definition.name, depth);
+    if (definition.kind === "capture") return this.#captureHas(trait, definition.pattern, definition.group, depth);
     const { text, level, pattern } = definition;
     return text.parts.some((part) => typeof part !== "string" && this.#partHas(trait, part, level, pattern, depth + 1));
   }
 
-  #captureHas(trait: Trait, pattern: PatternUse, which: number | string, depth: number): boolean {
+  #captureHas(trait: Trait, pattern: PatternUse, which: number, depth: number): boolean {
     if (!this.#subjectHas(trait, pattern.subject, pattern.level, depth)) return false;
     const group = this.groupOf(pattern, which);
     if (group === undefined) return pattern.expression === undefined;
@@ -130,7 +131,7 @@ export class Values {
   }
 
   /** What is inside the parentheses of a capture. */
-  groupOf({ expression }: PatternUse, which: number | string) {
+  groupOf({ expression }: PatternUse, which: number) {
     return expression === undefined ? undefined : findGroup(expression.root, which);
   }
 
@@ -145,7 +146,7 @@ export class Values {
   }
 
   /** The expression behind a named capture; undefined when the variable comes from elsewhere too. */
-  captureOf(variable: string): { readonly pattern: PatternUse; readonly name: string } | undefined {
+  captureOf(variable: string): { readonly pattern: PatternUse; readonly group: number } | undefined {
     const [only, ...more] = this.#definitions.get(variable) ?? [];
     return only?.kind === "capture" && more.length === 0 ? only : undefined;
   }

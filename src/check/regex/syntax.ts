@@ -9,7 +9,7 @@ export type Node =
   | { readonly kind: "sequence"; readonly parts: readonly Node[] }
   | { readonly kind: "choice"; readonly options: readonly Node[] }
   | { readonly kind: "repeat"; readonly node: Node; readonly min: number; readonly max: number }
-  | { readonly kind: "group"; readonly node: Node; readonly index: number; readonly name: string | undefined }
+  | { readonly kind: "group"; readonly node: Node; readonly index: number }
   | { readonly kind: "start" | "end" }
   /** What can't be said with sets: look-around, word boundaries, references to captures. */
   | { readonly kind: "opaque"; readonly consumes: boolean };
@@ -170,17 +170,17 @@ class Reader {
     if (this.#take(/\(\?!\[\\s\\S\]\)/y) !== undefined) return { kind: "end" };
     const look = this.#take(/\(\?<?[=!]/y);
     const plain = look === undefined ? this.#take(/\(\?:/y) : undefined;
-    const capture = look === undefined && plain === undefined ? this.#take(/\((?:\?<(\w+)>)?/y) : undefined;
+    const capture = look === undefined && plain === undefined ? this.#take(/\(/y) : undefined;
     const index = capture === undefined ? 0 : ++this.groupCount;
     const node = this.choice();
     if (node === undefined || this.#take(/\)/y) === undefined) return undefined;
     if (look !== undefined) return { kind: "opaque", consumes: false };
-    return capture === undefined ? node : { kind: "group", node, index, name: capture[1] };
+    return capture === undefined ? node : { kind: "group", node, index };
   }
 
   #escape(): Node | undefined {
     if (this.#take(/\\[bB]/y) !== undefined) return { kind: "opaque", consumes: false };
-    if (this.#take(/\\(?:[1-9]\d*|k<\w+>)/y) !== undefined) return { kind: "opaque", consumes: true };
+    if (this.#take(/\\[1-9]\d*/y) !== undefined) return { kind: "opaque", consumes: true };
     const set = this.#escapedSet();
     return set === undefined ? undefined : this.#set(set);
   }
@@ -235,11 +235,11 @@ export function lowest(set: ByteSet): number {
   return -1;
 }
 
-/** A group by its number or name; undefined when the expression has none. */
-export function findGroup(node: Node, which: number | string): Node | undefined {
+/** A group by its number; undefined when the expression has none. */
+export function findGroup(node: Node, which: number): Node | undefined {
   switch (node.kind) {
     case "group":
-      return node.index === which || node.name === which ? node.node : findGroup(node.node, which);
+      return node.index === which ? node.node : findGroup(node.node, which);
     case "repeat":
       return findGroup(node.node, which);
     case "sequence":

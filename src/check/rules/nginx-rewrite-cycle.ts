@@ -66,7 +66,7 @@ function apply({ value }: Rewrite, path: string): string | undefined {
     if (typeof part === "string") result += part;
     else if (part.kind === "capture") result += match[part.index] ?? "";
     else if (part.name === "uri") result += path;
-    else if (Object.hasOwn(match.groups ?? {}, part.name)) result += match.groups?.[part.name] ?? "";
+    else if (value.pattern.names.includes(part.name)) result += match[value.pattern.names.indexOf(part.name) + 1] ?? "";
     else if (!result.includes("?")) return undefined;
   }
   return result.split("?", 1)[0];

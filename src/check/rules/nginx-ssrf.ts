@@ -48,8 +48,9 @@ function isConfined(
   const last = host.at(-1);
   if (typeof last !== "string" || !/^[\w-]*\.[a-z][\w.-]*(:\d+)?$/i.test(last)) return false;
   if (chosen.kind === "variable" && /^(host|server_name)$/.test(chosen.name)) return true;
-  const before = chosen.kind === "capture" ? values.matchedBefore(level) : values.captureOf(chosen.name)?.pattern;
-  const group =
-    before === undefined ? undefined : values.groupOf(before, chosen.kind === "capture" ? chosen.index : chosen.name);
+  const before = chosen.kind === "capture" ? values.matchedBefore(level) : undefined;
+  const capture =
+    chosen.kind === "variable" ? values.captureOf(chosen.name) : before && { pattern: before, group: chosen.index };
+  const group = capture && values.groupOf(capture.pattern, capture.group);
   return group !== undefined && !mayHold(group, ENDS);
 }
