@@ -224,8 +224,9 @@ export const RULES: readonly Rule<Subject>[] = [
 /** Runs rules; errors first, within a severity in the order of the rules. */
 export function runRules(subject: Subject, rules: readonly Rule<Subject>[] = RULES): readonly Finding[] {
   const findings = join(rules.flatMap((rule) => rule.check(subject).map((found) => ({ rule: rule.id, ...found }))));
+  const lines = new Map([...subject.texts].map(([file, text]) => [file, text.split("\n")] as const));
   return SEVERITIES.flatMap((severity) => findings.filter((finding) => finding.severity === severity)).map(
-    ({ places, ...finding }) => ({ ...finding, places: distinct(places).map((place) => withText(place, subject)) }),
+    ({ places, ...finding }) => ({ ...finding, places: distinct(places).map((place) => withText(place, lines)) }),
   );
 }
 
@@ -254,8 +255,8 @@ function distinct(places: readonly Place[]): readonly Place[] {
   return [...new Map(places.map((place) => [`${place.file}:${place.line}`, place])).values()];
 }
 
-function withText({ file, line, column, isExact }: Place, { texts }: Subject): Place {
-  const text = texts.get(file)?.split("\n")[line - 1]?.trimEnd();
+function withText({ file, line, column, isExact }: Place, lines: ReadonlyMap<string, readonly string[]>): Place {
+  const text = lines.get(file)?.[line - 1]?.trimEnd();
   return {
     file,
     line,

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import path from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
@@ -57,6 +59,40 @@ test("an nginx.conf alone is checked, and nothing is said of a pair", () => {
   assert.doesNotMatch(stdout, /pair|address|keepalived/);
   const json = JSON.parse(check(tutorial("nginx.conf"), "--offline", "--json").stdout);
   assert.equal(json.nodes[0].file, null);
+});
+
+test("an nginx.conf alone ends with the status of its worst finding, and tells a program where it is", () => {
+  const folder = mkdtempSync(path.join(tmpdir(), "tandem-check-"));
+  const file = path.join(folder, "nginx.conf");
+  const write = (server: string): void =>
+    writeFileSync(
+      file,
+      `worker_processes 1;\nevents { }\nhttp {\nserver {\nroot /srv/www;\n${server}\n}\ntypes { a/b c; }\n}\n`,
+    );
+  try {
+    write("location /files { alias /srv/files/; }");
+    const { status, stdout } = check(file, "--offline", "--json");
+    assert.equal(status, 2);
+    const { exitStatus, findings } = JSON.parse(stdout);
+    assert.equal(exitStatus, 2);
+    assert.deepEqual(
+      findings.map((one: { rule: string; severity: string; places: { file: string; line: number }[] }) => [
+        one.rule,
+        one.severity,
+        one.places[0]?.file,
+        one.places[0]?.line,
+      ]),
+      [["nginx-alias-traversal", "error", file, 6]],
+    );
+    assert.match(check(file, "--offline").stdout, /\nErrors: what breaks or gives away \(1\)\n/);
+    write("location ~ /admin { }");
+    assert.equal(check(file, "--offline").status, 0);
+    write("error_log off;");
+    assert.equal(check(file, "--offline").status, 1);
+    assert.equal(check(file, "--offline", "--strict").status, 2);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });
 
 test("--rules lists every rule", () => {

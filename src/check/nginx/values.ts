@@ -33,9 +33,19 @@ const MAP_WORDS = new Set(["hostnames", "volatile", "include", "ranges", "delete
 export class Values {
   readonly patterns: readonly PatternUse[];
   readonly #definitions = new Map<string, Definition[]>();
+  /** By what they lead into, or stand in. */
+  readonly #openings = new Map<Level, PatternUse>();
+  readonly #serverNames = new Map<Level, PatternUse>();
+  readonly #byDirective: ReadonlyMap<Directive, PatternUse>;
 
   constructor(site: Site) {
     this.patterns = patternsOf(site);
+    this.#byDirective = new Map(this.patterns.map((pattern) => [pattern.directive, pattern]));
+    for (const pattern of this.patterns) {
+      const { kind, level } = pattern;
+      if (kind === "location" || kind === "if") this.#openings.set(level, pattern);
+      else if (kind === "server_name" && !this.#serverNames.has(level)) this.#serverNames.set(level, pattern);
+    }
     for (const pattern of this.patterns)
       for (const [index, name] of pattern.names.entries())
         if (name !== "") this.#define(name, { kind: "capture", pattern, group: index + 1 });
@@ -63,7 +73,7 @@ export class Values {
     const entries = mapEntries(directive).filter((entry) => !(MAP_WORDS.has(entry.name) && entry.args.length === 0));
     for (const entry of entries) {
       const text = parseTemplate(entry.args[0]?.text ?? "");
-      const pattern = this.patterns.find((one) => one.directive === entry);
+      const pattern = this.#byDirective.get(entry);
       if (text.ok) this.#define(name, { kind: "text", text: text.value, level, pattern });
     }
     if (!entries.some((entry) => entry.name === "default")) this.#define(name, { kind: "fixed", texts: [""] });
@@ -135,12 +145,17 @@ export class Values {
     return expression === undefined ? undefined : findGroup(expression.root, which);
   }
 
+  /** The expression that leads into a location or `if`. */
+  opening(level: Level): PatternUse | undefined {
+    return this.#openings.get(level);
+  }
+
   /** The expression whose captures `$1`… are in a level, when nothing in the level itself has matched. */
   matchedBefore(level: Level): PatternUse | undefined {
     for (const at of outwards(level)) {
-      const found = this.patterns.find((one) => one.level === at && (one.kind === "location" || one.kind === "if"));
+      const found = this.#openings.get(at);
       if (found !== undefined) return found;
-      if (at.context === "server") return this.patterns.find((one) => one.level === at && one.kind === "server_name");
+      if (at.context === "server") return this.#serverNames.get(at);
     }
     return undefined;
   }

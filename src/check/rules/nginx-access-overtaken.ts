@@ -28,7 +28,7 @@ function look(outer: Level, values: Values): readonly Found[] {
     if (header?.kind !== "prefix" || guards.length === 0 || header.name === "/") return [];
     const prefix = prefixAutomaton(header.name, false);
     const takers = open.filter((other) => {
-      const use = values.patterns.find((one) => one.level === other && one.kind === "location");
+      const use = values.opening(other);
       return use?.automaton !== undefined && overlap(prefix, use.automaton, pathsOf(outer)) === true;
     });
     const [taker] = takers;

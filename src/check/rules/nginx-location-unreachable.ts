@@ -21,9 +21,7 @@ export const nginxLocationUnreachable = siteRule(
 
 function look(outer: Level, values: Values): readonly Found[] {
   const locations = locationsOf(outer);
-  const patterns = locations.flatMap((level) =>
-    values.patterns.filter((use) => use.level === level && use.kind === "location"),
-  );
+  const patterns = locations.flatMap((level) => values.opening(level) ?? []);
   const found: Found[] = [];
   for (const level of locations) {
     const header = headerOfLevel(level);
