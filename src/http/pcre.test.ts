@@ -37,6 +37,9 @@ test("quoting, anchors and PCRE's own classes are translated", () => {
   assert.ok(matches("^a(?#comment)b$", "ab"));
   assert.ok(matches("^(?<x>a)\\k{x}(?P=x)$", "aaa"));
   assert.ok(matches("^[\\w.-]+@[a\\-z]$", "a.b-c@-"));
+  assert.ok(matches("^a.b$", "a\rb"));
+  assert.ok(!matches("^a.b$", "a\nb"));
+  assert.ok(matches("(?s)^a.b$", "a\nb"));
 });
 
 test("named captures are told, in both spellings", () => {

@@ -115,6 +115,9 @@ class Translator {
       case "}":
       case "]":
         return this.emit(`\\${character}`, 1);
+      case ".":
+        // RegExp's own excludes the carriage return, too.
+        return this.emit(this.flags.includes("s") ? "." : "[^\\n]", 1);
       case "$":
         // PCRE's end is also in front of a last line feed; a URI has none, so the plain end serves.
         return this.emit("$", 1);

@@ -30,7 +30,7 @@ function look({ automaton, subject, source, directive }: PatternUse) {
           : `The time of the expression ${source} grows with the power ${cost} of the text's length`,
       why:
         cost === "exponential"
-          ? "It has a repetition within a repetition, or alternatives that match the same, so there are very many ways to read one text, and all are tried when none fits. nginx gives up after ten million steps and answers 500; Tandem does not give up, and the worker serves nobody else meanwhile."
+          ? "It has a repetition within a repetition, or alternatives that match the same, so there are very many ways to read one text, and all are tried when none fits. nginx gives up after ten million steps and answers 500. Tandem goes on with an engine of linear time, but that one knows no look-around and no references: with those the worker serves nobody else meanwhile."
           : "Several repetitions in a row match the same text, and all ways to divide it among them are tried. A path may have 8,000 characters.",
       fix:
         cost === "exponential"
