@@ -3,13 +3,9 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { latin1 } from "../src/base/bytes.ts";
 import { parseIp } from "../src/base/ip.ts";
-import { bind } from "../src/conf/bind.ts";
-import { Diagnostics, printDiagnostic } from "../src/conf/diagnostics.ts";
-import { parse } from "../src/conf/nginx/parser.ts";
-import { planHttp } from "../src/http/plan.ts";
 import { encodeProxyV2 } from "../src/wire/proxy-protocol/encode.ts";
 import { type Exchange, exchange, installedNginx, TestServer } from "./http-server.ts";
-import { testCatalog } from "./support/nginx-catalog.ts";
+import { diagnosticsOf } from "./support/nginx-catalog.ts";
 
 const nginx = installedNginx();
 
@@ -258,17 +254,8 @@ test("a PROXY protocol header is waited for as long as a request's header", asyn
   }
 });
 
-const { catalog, variables } = testCatalog();
-
 /** What is said of an http block. */
-function check(http: string): string {
-  const source = parse(`events { }\n\nhttp {\n${http}\n}\n`, { file: "/nginx.conf" });
-  const { main, diagnostics } = bind([source], catalog, { prefix: "/", confPrefix: "/", ...variables });
-  const found = new Diagnostics();
-  for (const diagnostic of diagnostics) found.add(diagnostic);
-  planHttp(main, true, (severity, message, position) => found.report(severity, message, position));
-  return found.list.map(printDiagnostic).join("\n");
-}
+const check = (http: string): string => diagnosticsOf(http).join("\n");
 
 test("mistakes in these blocks are refused in nginx's words, with their line", () => {
   const cases: readonly (readonly [string, string])[] = [

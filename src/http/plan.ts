@@ -8,8 +8,9 @@ import type { Scope } from "../conf/scope.ts";
 import type { Report } from "../conf/slot.ts";
 import type { ListenSpec } from "../io/listen.ts";
 import type { Endpoint } from "../io/stream.ts";
+import { parseHostKey } from "./host-table.ts";
 import { type Listen, parseListen, type SocketSettings } from "./listen.ts";
-import { coreServer, httpMain } from "./modules/core.ts";
+import { coreServer, httpMain, type ServerNameWord } from "./modules/core.ts";
 
 /** One address with its servers. */
 export interface AddressPlan {
@@ -125,6 +126,25 @@ function addProtocols(draft: Draft, { proxyProtocol, socket, name }: Listen, rep
   draft.proxyProtocol ||= proxyProtocol;
 }
 
+/** Of two servers of an address with one name the first gets the requests: nginx: ngx_http_server_names. */
+function checkNames({ name: address, servers }: Draft, report: Report): void {
+  if (servers.length < 2) return;
+  const taken = new Set<string>();
+  for (const server of servers) {
+    const { server_name: names } = server.conf(coreServer);
+    for (const { name, pattern } of names.length === 0 ? [UNNAMED] : names) {
+      if (pattern !== undefined) continue;
+      const conflicts = parseHostKey(name, true)?.conflicts ?? [];
+      if (conflicts.some((one) => taken.has(one)))
+        report("warn", `conflicting server name "${name}" on ${address}, ignored`);
+      else for (const one of conflicts) taken.add(one);
+    }
+  }
+}
+
+/** A server without `server_name`. */
+const UNNAMED: ServerNameWord = { name: "", pattern: undefined };
+
 function isWildcard(endpoint: Endpoint): boolean {
   return "ip" in endpoint && endpoint.ip.every((byte) => byte === 0);
 }
@@ -138,6 +158,7 @@ export function planHttp(main: Scope, isRoot: boolean, report: Report): HttpPlan
   const opened = main.conf(httpMain).http;
   if (opened === undefined) return undefined;
   const drafts = [...collect(opened.scope, isRoot, report).values()];
+  for (const draft of drafts) checkNames(draft, report);
   const addresses = drafts.map(
     ({ endpoint, name, servers, defaultServer, proxyProtocol }): AddressPlan => ({
       endpoint,

@@ -60,6 +60,7 @@ function anyCase(set: ByteSet): ByteSet {
   return set | ((set & UPPER) << gap) | ((set & LOWER) >> gap);
 }
 
+const LINE_FEED = 10;
 const CLASSES: Readonly<Record<string, ByteSet>> = {
   d: DIGITS,
   D: complement(DIGITS),
@@ -147,6 +148,8 @@ class Reader {
       case "(":
         return this.#group();
       case "[":
+        // What the dot of a configuration has become.
+        if (this.#take(/\[\^\\n\]/y) !== undefined) return this.#set(complement(byteSet(LINE_FEED)), true);
         return this.#class();
       case "\\":
         return this.#escape();
