@@ -40,7 +40,7 @@ export function stickyCookie(
 }
 
 /** `Thu, 31-Dec-37 23:55:55 GMT`; from 2038 on with four digits, since browsers read "38" as 1938 (nginx: ngx_http_cookie_time). */
-function cookieDate(seconds: number): string {
+export function cookieDate(seconds: number): string {
   const [day, date, month, year, time] = new Date(seconds * 1000).toUTCString().split(" ") as [
     string,
     string,

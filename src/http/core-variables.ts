@@ -4,18 +4,11 @@ import { NGINX_VERSION } from "../base/version.ts";
 import { parseOffset } from "../conf/units.ts";
 import type { TcpInfo } from "../io/stream.ts";
 import { printHttpDate } from "../wire/http1/date.ts";
-import {
-  AUTHORIZATION,
-  CONTENT_LENGTH,
-  CONTENT_TYPE,
-  HOST,
-  KNOWN_FIELDS,
-  REFERER,
-  USER_AGENT,
-} from "../wire/http1/fields.ts";
+import { CONTENT_LENGTH, CONTENT_TYPE, HOST, KNOWN_FIELDS, REFERER, USER_AGENT } from "../wire/http1/fields.ts";
 import { findArg } from "../wire/http1/uri.ts";
 import type { ProxyHeader } from "../wire/proxy-protocol/decode.ts";
 import { findTlv } from "../wire/proxy-protocol/tlv.ts";
+import { credentialsOf } from "./basic-credentials.ts";
 import { documentRoot, mapPath } from "./paths.ts";
 import type { Request } from "./request.ts";
 import type { Getter, Variable, VariablePrefix } from "./variables.ts";
@@ -198,7 +191,7 @@ export const CORE_VARIABLES: readonly Variable[] = [
   { name: "request_filename", doc: "The path of the file that the request names.", get: (r) => mapPath(r, r.uri) },
   { name: "server_name", doc: "The first name of the server.", get: (r) => r.server.name },
   { name: "request_method", doc: "The method.", get: (r) => (r.head.inRequestLine ? undefined : r.methodName) },
-  { name: "remote_user", doc: "The user name of Basic authentication.", get: remoteUser },
+  { name: "remote_user", doc: "The user name of Basic authentication.", get: (r) => credentialsOf(r)?.user },
   { name: "bytes_sent", doc: "Bytes that were sent to the client, header and body.", get: (r) => String(r.sentBytes) },
   {
     name: "body_bytes_sent",
@@ -296,35 +289,6 @@ function sentConnection(request: Request): string {
 function sentKeepAlive(request: Request): string | undefined {
   const { header } = request.location.core.keepalive_timeout;
   return request.keepAlive && header > 0 ? `timeout=${header}` : undefined;
-}
-
-/** The user of Basic authentication. */
-function remoteUser(request: Request): string | undefined {
-  const value = request.head.knownValue(AUTHORIZATION);
-  if (value === undefined || value.slice(0, 6).toLowerCase() !== "basic ") return undefined;
-  const decoded = decodeBase64(value.slice(6).trimStart());
-  const colon = decoded?.indexOf(":") ?? -1;
-  return decoded === undefined || colon <= 0 ? undefined : decoded.slice(0, colon);
-}
-
-const BASE64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-function decodeBase64(text: string): string | undefined {
-  const clean = text.replace(/=+$/, "");
-  let bits = 0;
-  let value = 0;
-  let out = "";
-  for (const character of clean) {
-    const digit = BASE64.indexOf(character);
-    if (digit < 0) return undefined;
-    value = ((value << 6) | digit) & 0xffffff;
-    bits += 6;
-    if (bits >= 8) {
-      bits -= 8;
-      out += String.fromCharCode((value >> bits) & 0xff);
-    }
-  }
-  return out;
 }
 
 /** All values of a request's header lines with this name, as nginx joins them. */

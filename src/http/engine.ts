@@ -8,11 +8,12 @@ import type { Bytes } from "../base/bytes.ts";
 import { parseOffset } from "../conf/units.ts";
 import { EXPECT } from "../wire/http1/fields.ts";
 import type { HeadResult } from "../wire/http1/head-results.ts";
-import { GET, HEAD, POST } from "../wire/http1/methods.ts";
+import { CONNECT, GET, HEAD, POST } from "../wire/http1/methods.ts";
 import { escapeUri, isUnsafePath, unescapeUri } from "../wire/http1/uri.ts";
 import { CONTINUE } from "./answer-head.ts";
 import { bytesChunk, type Chunk, LAST, type Mark, textChunk } from "./body.ts";
 import { applyHead, recogniseBrowser, refusedStatus, setDefaultServer } from "./head-rules.ts";
+import { limitsOf } from "./limits.ts";
 import {
   ACCESS,
   CONTENT,
@@ -164,7 +165,8 @@ function runPhases(request: Request): Outcome {
       }
       case ACCESS: {
         const rc = runAccess(request);
-        if (rc !== OK) return rc;
+        if (rc === 401 || rc === 407) request.accessCode = rc;
+        else if (rc !== OK) return rc;
         request.phase = POST_ACCESS;
         break;
       }
@@ -175,7 +177,7 @@ function runPhases(request: Request): Outcome {
         if (code === 0) break;
         request.accessCode = 0;
         if (code === 403) request.connection.logError("error", "access forbidden by rule");
-        return code;
+        return code === 403 ? code : refuseLater(request, code);
       }
       default:
         return runContent(request);
@@ -215,6 +217,7 @@ function runAccess(request: Request): Outcome {
       if (all) continue;
       request.accessCode = 0;
       request.handlerIndex = 0;
+      takeChallengesBack(request);
       return OK;
     }
     if (!all && (rc === 403 || rc === 401 || rc === 407)) {
@@ -224,6 +227,22 @@ function runAccess(request: Request): Outcome {
     return rc;
   }
   return OK;
+}
+
+/** Who may enter need not show anything: what earlier handlers have asked for. */
+function takeChallengesBack(request: Request): void {
+  const name = request.method === CONNECT ? "proxy-authenticate" : "www-authenticate";
+  for (let i = 0; i < request.headerCount; i++)
+    if ((request.headerNames[i] as string).toLowerCase() === name) request.dropHeader(i);
+}
+
+/** Answers with a challenge, after `auth_delay`. */
+function refuseLater(request: Request, code: number): number {
+  const { auth_delay: delayMs } = request.location.core;
+  if (delayMs === 0) return code;
+  request.connection.logError("info", "delaying unauthorized request");
+  limitsOf(request).delay(request, delayMs, code);
+  return DONE;
 }
 
 function findConfig(request: Request): number {

@@ -1,4 +1,4 @@
-/** What limit_req and limit_conn keep: the zones' tables in a worker, and what a request has to give back. */
+/** What limit_req and limit_conn keep: the zones' tables in a worker, what a request has to give back, and when it goes on. */
 import { type Bytes, writeLatin1 } from "../base/bytes.ts";
 import type { Debtor } from "../base/zone-ledger.ts";
 import type { SharedMemory } from "../io/shared-memory.ts";
@@ -57,19 +57,21 @@ export class RequestLimits extends Timed {
   reqStatus = 0;
   connStatus = 0;
   private waiting: Request | undefined = undefined;
+  private outcome: number = RUN;
   private readonly entered: KeyCounts[] = [];
   private readonly entries: number[] = [];
 
-  /** The request, or subrequest, goes on after this time. */
-  delay(request: Request, delayMs: number): void {
+  /** The request, or subrequest, goes on after this time, or has this outcome then. */
+  delay(request: Request, delayMs: number, outcome: number = RUN): void {
     this.waiting = request;
+    this.outcome = outcome;
     request.connection.worker.timers.arm(this, delayMs);
   }
 
   override onTimer(): void {
     const request = this.waiting;
     this.waiting = undefined;
-    if (request !== undefined) request.connection.resume(request, RUN);
+    if (request !== undefined) request.connection.resume(request, this.outcome);
   }
 
   /** The request counts in a zone until it ends. */

@@ -6,6 +6,7 @@
 import type { Bytes } from "../base/bytes.ts";
 import { writeDecimal } from "../wire/http1/digits.ts";
 import { AUTHORIZATION, CONTENT_TYPE, HOST, REFERER, USER_AGENT } from "../wire/http1/fields.ts";
+import { CONNECT } from "../wire/http1/methods.ts";
 import { FIELD_STRIDE } from "../wire/http1/request-head.ts";
 import { isPlainWord, viewOf, WORD_BYTES } from "../wire/http1/words.ts";
 import type { Request } from "./request.ts";
@@ -175,7 +176,9 @@ const DIRECT = new Map<string, (getter: Getter) => Append>([
   [
     "remote_user",
     (getter) => (request, line) =>
-      request.head.known[AUTHORIZATION] === -1 ? line.byte(DASH) : line.text(getter(request)),
+      request.head.known[AUTHORIZATION] === -1 && request.method !== CONNECT
+        ? line.byte(DASH)
+        : line.text(getter(request)),
   ],
   [
     "request",

@@ -4,6 +4,7 @@ import { CORE_PREFIXES, CORE_VARIABLES } from "./core-variables.ts";
 import type { HttpModule } from "./module.ts";
 import { access } from "./modules/access.ts";
 import { addition } from "./modules/addition.ts";
+import { authBasic } from "./modules/auth_basic.ts";
 import { authRequest } from "./modules/auth_request.ts";
 import { autoindex } from "./modules/autoindex.ts";
 import { charset } from "./modules/charset.ts";
@@ -71,6 +72,7 @@ export const httpModules: readonly HttpModule[] = [
   mirror,
   tryFiles,
   authRequest,
+  authBasic,
   access,
   limitConn,
   limitReq,

@@ -6,6 +6,7 @@ import type { Bytes } from "../base/bytes.ts";
 import type { HostLookup } from "../base/ip.ts";
 import type { Log } from "../base/log.ts";
 import type { Compression } from "../io/compression.ts";
+import type { Crypt } from "../io/crypt.ts";
 import type { Datagrams } from "../io/datagram.ts";
 import type { Files } from "../io/files.ts";
 import type { Logging } from "../io/logging.ts";
@@ -32,6 +33,7 @@ export interface HttpPorts {
   /** Opens the error logs that http has of its own. */
   readonly logging: Logging;
   readonly compression: Compression;
+  readonly crypt: Crypt;
   /** So many bytes from the kernel's generator. */
   random(sizeBytes: number): Bytes;
   /** Minutes east of UTC at an instant. */

@@ -14,6 +14,7 @@ import { planHttp } from "../http/plan.ts";
 import type { HttpPorts } from "../http/service.ts";
 import type { Service } from "../io/service.ts";
 import { openCompression } from "../os/compression.ts";
+import { SystemCrypt } from "../os/crypt.ts";
 import { formatTime } from "../os/format-time.ts";
 import type { ServiceKind, ServicePlan, ServicePorts } from "./service-kind.ts";
 
@@ -88,6 +89,7 @@ function httpPorts(ports: ServicePorts): HttpPorts {
     log,
     logging,
     compression: openCompression(),
+    crypt: new SystemCrypt(),
     random: randomSource(),
     formatTime,
     timezoneOffset: (epochS) => -new Date(epochS * 1000).getTimezoneOffset(),

@@ -530,6 +530,7 @@ export const core = httpModule({
       args: [1, 2],
       doc: "Browsers without keep-alive.",
     }),
+    auth_delay: msec("0", { doc: "Time after which a client without the right password is refused." }),
     satisfy: choice("all", ["all", "any"], { doc: "Whether all access modules must agree or one is enough." }),
     lingering_close: choice("on", ["off", "on", "always"], { doc: "Reads what a client still sends before closing." }),
     lingering_time: msec("30s", { doc: "Longest lingering close." }),
