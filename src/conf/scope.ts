@@ -83,4 +83,11 @@ export class Scope {
   }
 }
 
+/** The closing brace of the block with this context around a scope: nginx merges there, and blames its line for what it finds. */
+export function closingBrace(scope: Scope, context: Context): Position | undefined {
+  let around: Scope | undefined = scope;
+  while (around !== undefined && around.context !== context) around = around.parent;
+  return around?.directive?.block?.end;
+}
+
 const NOTHING = Object.freeze({});

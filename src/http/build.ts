@@ -172,6 +172,7 @@ export class Builder {
       headerFilters: filters.map(({ filter }) => filter),
       subrequestFilters: filters.filter(({ forSubrequests }) => forSubrequests).map(({ filter }) => filter),
       logHandlers: this.collect((module) => module.log?.(scope.conf(module), place)),
+      prepared: this.preparedOf(scope, place),
       inner: this.innerOf(scope, root, named),
       limitExcept: undefined,
       errorPages: this.errorPagesOf(scope),
@@ -234,6 +235,15 @@ export class Builder {
     if (phase === "findConfig" || phase === "postRewrite" || phase === "postAccess" || phase === "log")
       return NO_HANDLERS;
     return this.collect((module) => module.phases?.[phase]?.(scope.conf(module), place)).reverse();
+  }
+
+  private preparedOf(scope: Scope, place: Place): ReadonlyMap<object, unknown> {
+    const prepared = new Map<object, unknown>();
+    for (const module of this.modules) {
+      const one = module.prepare?.(scope.conf(module), place);
+      if (one !== undefined) prepared.set(module, one);
+    }
+    return prepared.size === 0 ? NOTHING_PREPARED : prepared;
   }
 
   private headerFiltersOf(scope: Scope, place: Place): { filter: HeaderFilter; forSubrequests: boolean }[] {
@@ -312,6 +322,7 @@ function keepAliveRules(conf: CoreConf): KeepAliveRules {
   };
 }
 
+const NOTHING_PREPARED: ReadonlyMap<object, unknown> = new Map();
 const NO_HANDLERS: readonly Handler[] = [];
 
 /** `$server_name`: `.example.org` is shown without its dot. */

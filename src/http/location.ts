@@ -82,6 +82,8 @@ export interface Location {
   /** Those that see the answers of subrequests too. */
   readonly subrequestFilters: readonly HeaderFilter[];
   readonly logHandlers: readonly ((request: Request) => void)[];
+  /** What modules have made of their directives for variables, by the module. */
+  readonly prepared: ReadonlyMap<object, unknown>;
   /** Locations inside; undefined when there are none. */
   readonly inner: LocationTree | undefined;
   /** The location that holds for other methods. */

@@ -50,6 +50,8 @@ export interface HttpModule<D extends Directives = Directives> extends ConfModul
   readonly contentHandler?: Build<D, Handler>;
   /** A location whose name ends with a slash answers that name without it with a redirect, when this module serves it. */
   readonly autoRedirect?: boolean;
+  /** What its variables need of a location, made once with it: `request.location.prepared.get(module)`. */
+  readonly prepare?: Build<D, unknown>;
   readonly headerFilter?: Build<D, HeaderFilter>;
   /** The header filter sees the answers of subrequests too. */
   readonly filtersSubrequests?: boolean;

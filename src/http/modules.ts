@@ -7,10 +7,12 @@ import { addition } from "./modules/addition.ts";
 import { authBasic } from "./modules/auth_basic.ts";
 import { authRequest } from "./modules/auth_request.ts";
 import { autoindex } from "./modules/autoindex.ts";
+import { browser } from "./modules/browser.ts";
 import { charset } from "./modules/charset.ts";
 import { chunked } from "./modules/chunked.ts";
 import { core, coreServer, httpMain } from "./modules/core.ts";
 import { dav } from "./modules/dav.ts";
+import { emptyGif } from "./modules/empty_gif.ts";
 import { flv } from "./modules/flv.ts";
 import { geo } from "./modules/geo.ts";
 import { gunzip } from "./modules/gunzip.ts";
@@ -26,9 +28,12 @@ import { mirror } from "./modules/mirror.ts";
 import { mp4 } from "./modules/mp4.ts";
 import { notModified } from "./modules/not_modified.ts";
 import { proxy } from "./modules/proxy.ts";
+import { randomIndex } from "./modules/random_index.ts";
 import { range } from "./modules/range.ts";
 import { realip } from "./modules/realip.ts";
+import { referer } from "./modules/referer.ts";
 import { rewrite } from "./modules/rewrite.ts";
+import { secureLink } from "./modules/secure_link.ts";
 import { splitClients } from "./modules/split_clients.ts";
 import { ssi } from "./modules/ssi.ts";
 import { staticFiles } from "./modules/static.ts";
@@ -45,6 +50,7 @@ import { leastTime } from "./modules/upstream_least_time.ts";
 import { random } from "./modules/upstream_random.ts";
 import { sticky } from "./modules/upstream_sticky.ts";
 import { upstreamZone } from "./modules/upstream_zone.ts";
+import { userid } from "./modules/userid.ts";
 import type { Request } from "./request.ts";
 import { Variables } from "./variables.ts";
 
@@ -62,6 +68,7 @@ export const httpModules: readonly HttpModule[] = [
   sub,
   addition,
   gunzip,
+  userid,
   headers,
   notModified,
   staticFiles,
@@ -69,6 +76,7 @@ export const httpModules: readonly HttpModule[] = [
   dav,
   autoindex,
   index,
+  randomIndex,
   mirror,
   tryFiles,
   authRequest,
@@ -80,10 +88,14 @@ export const httpModules: readonly HttpModule[] = [
   geo,
   map,
   splitClients,
+  referer,
   stubStatus,
   upstream,
   proxy,
   tunnel,
+  emptyGif,
+  browser,
+  secureLink,
   flv,
   mp4,
   hash,
@@ -101,7 +113,10 @@ export const httpModules: readonly HttpModule[] = [
 export function describeVariables(): readonly VariableWords[] {
   const core = { name: "http core", variables: CORE_VARIABLES, prefixes: CORE_PREFIXES };
   return [core, ...httpModules].flatMap(({ name: module, variables = [], prefixes = [] }) => [
-    ...variables.map(({ name, doc, set }) => ({ name, isFamily: false, canBeSet: set !== undefined, module, doc })),
+    ...variables.map(({ name, doc, set, isChangeable = false }) => {
+      const canBeSet = isChangeable || set !== undefined;
+      return { name, isFamily: false, canBeSet, module, doc };
+    }),
     ...prefixes.map(({ prefix, doc }) => ({ name: prefix, isFamily: true, canBeSet: false, module, doc })),
   ]);
 }

@@ -20,6 +20,8 @@ test("the patterns of usual configurations mean the same", () => {
   assert.ok(matches("\\.(gif|jpe?g)$", "/A.JPG", true));
   assert.ok(!matches("\\.(gif|jpe?g)$", "/A.JPG"));
   assert.ok(matches("(?i)abc", "ABC"));
+  assert.ok(matches("(?-i)abc", "abc", true) && !matches("(?-i)abc", "ABC", true));
+  assert.ok(matches("(?s-i)a.c", "a\nc", true) && !matches("(?s-i)a.c", "A\nc", true));
   assert.ok(matches("^/[[:digit:]]{2,}/[^/]+$", "/123/x"));
   assert.ok(matches("a{,3}", "a{,3}"));
   assert.ok(matches("]", "]"));

@@ -39,14 +39,15 @@ class Translator {
   readonly names: string[] = [];
   /** Names that are referred to; the text has their index, see REFERENCE. */
   private readonly references: string[] = [];
-  flags = "";
+  readonly flags: Set<string>;
   reason = "";
   private readonly source: string;
   private at = 0;
   private out = "";
 
-  constructor(source: string) {
+  constructor(source: string, flags: string) {
     this.source = source;
+    this.flags = new Set(flags);
   }
 
   run(): string | undefined {
@@ -87,12 +88,13 @@ class Translator {
     return true;
   }
 
-  /** `(?i)` and its kin in front hold for the whole pattern. */
+  /** `(?i)`, `(?-i)` and their kin in front hold for the whole pattern. */
   private readLeadingFlags(): void {
     for (;;) {
-      const match = /^\(\?([ims]+)\)/.exec(this.rest());
+      const match = /^\(\?(?=[^)])([ims]*)(?:-([ims]+))?\)/.exec(this.rest());
       if (match === null) return;
-      for (const flag of match[1] as string) if (!this.flags.includes(flag)) this.flags += flag;
+      for (const flag of match[1] as string) this.flags.add(flag);
+      for (const flag of match[2] ?? "") this.flags.delete(flag);
       this.at += match[0].length;
     }
   }
@@ -117,7 +119,7 @@ class Translator {
         return this.emit(`\\${character}`, 1);
       case ".":
         // RegExp's own excludes the carriage return, too.
-        return this.emit(this.flags.includes("s") ? "." : "[^\\n]", 1);
+        return this.emit(this.flags.has("s") ? "." : "[^\\n]", 1);
       case "$":
         // PCRE's end is also in front of a last line feed; a URI has none, so the plain end serves.
         return this.emit("$", 1);
@@ -292,13 +294,11 @@ class Translator {
 /** A RegExp that matches what the PCRE pattern does, or why there is none. */
 export function translatePattern(source: string, ignoreCase: boolean): Decoded<Pattern> {
   if (source.length > MAX_PATTERN) return malformed("the pattern is too long");
-  const translator = new Translator(source);
+  const translator = new Translator(source, ignoreCase ? "i" : "");
   const translated = translator.run();
   if (translated === undefined) return malformed(translator.reason);
-  const flags = new Set(translator.flags);
-  if (ignoreCase) flags.add("i");
   try {
-    return decoded({ regexp: new RegExp(translated, [...flags].join("")), names: translator.names });
+    return decoded({ regexp: new RegExp(translated, [...translator.flags].join("")), names: translator.names });
   } catch (error) {
     const reason =
       error instanceof Error ? error.message.replace(/^Invalid regular expression: \/.*\/[a-z]*: /s, "") : "";

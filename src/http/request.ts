@@ -412,11 +412,16 @@ export class Request {
 
   /** Value of a cookie, undefined when absent. */
   cookie(name: string): string | undefined {
-    const first = this.head.known[COOKIE] as number;
-    if (first < 0) return undefined;
-    for (let index = first; index >= 0; index = this.head.find("cookie", index + 1)) {
-      const value = findParam(this.head.value(index), name, ";");
-      if (value !== undefined) return value;
+    const line = this.cookieLine(name);
+    return line === undefined ? undefined : findParam(line, name, ";");
+  }
+
+  /** The first Cookie line that has a cookie of this name. */
+  cookieLine(name: string): string | undefined {
+    let index = this.head.known[COOKIE] as number;
+    for (; index >= 0; index = this.head.find("cookie", index + 1)) {
+      const line = this.head.value(index);
+      if (findParam(line, name, ";") !== undefined) return line;
     }
     return undefined;
   }

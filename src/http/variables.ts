@@ -20,6 +20,10 @@ export interface Variable {
   readonly get: Getter;
   /** For `set $name value`. */
   readonly set?: Setter;
+  /** Asked once a request: the value stays what it was, whatever the request becomes. */
+  readonly isKept?: true;
+  /** Kept, and a configuration may give it another value (`set`, `map`). nginx: NGX_HTTP_VAR_CHANGEABLE. */
+  readonly isChangeable?: true;
 }
 
 /** A family of variables with a common prefix: `$arg_x`, `$http_x`. */
@@ -46,6 +50,9 @@ interface Defined {
   readonly isVolatile: boolean;
   get: Getter;
 }
+
+/** Kept where a variable has no value. Values are bytes, one a character: none is this. */
+const ABSENT = "\uffff";
 
 /** Definitions that ask each other; more is a circle. nginx: ngx_http_variable_depth. */
 const MAX_DEPTH = 100;
@@ -82,8 +89,7 @@ export class Variables {
 
   /** True for names that a configuration may not define: they have a value of their own and can't be set. */
   isConstant(name: string): boolean {
-    const known = this.builtIn.get(name);
-    return known !== undefined && known.set === undefined;
+    return !this.isSettable(name);
   }
 
   /** Where requests keep the value of a variable that the configuration defines. */
@@ -126,7 +132,7 @@ export class Variables {
     const defined = this.defined.get(name);
     if (defined !== undefined) return this.definedGetter(defined);
     const known = this.builtIn.get(name);
-    if (known !== undefined) return known.get;
+    if (known !== undefined) return isKept(known) ? this.keptGetter(known) : known.get;
     for (const family of this.prefixes) if (name.startsWith(family.prefix)) return this.familyGetter(family, name);
     return this.slotGetter(name, this.slot(name));
   }
@@ -148,6 +154,17 @@ export class Variables {
     return (request) => request.values[index] ?? this.unset(request, name, index);
   }
 
+  private keptGetter({ name, get }: Variable): Getter {
+    const index = this.slot(name);
+    return (request) => {
+      const kept = request.values[index];
+      if (kept !== undefined) return kept === ABSENT ? undefined : kept;
+      const value = get(request);
+      keep(request, index, value ?? ABSENT);
+      return value;
+    };
+  }
+
   /** A member of a family, unless `set` has given the name a value of its own in this request. */
   private familyGetter(family: VariablePrefix, name: string): Getter {
     const own = family.bind(name.slice(family.prefix.length));
@@ -167,7 +184,7 @@ export class Variables {
 
   setter(name: string): Setter {
     const known = this.builtIn.get(name);
-    if (known !== undefined) {
+    if (known !== undefined && known.isChangeable !== true) {
       assert(known.set !== undefined, `$${name} can be set`);
       return known.set;
     }
@@ -191,7 +208,7 @@ export class Variables {
   /** True when `set` may change this built-in variable. */
   isSettable(name: string): boolean {
     const known = this.builtIn.get(name);
-    return known === undefined ? true : known.set !== undefined;
+    return known === undefined || known.set !== undefined || known.isChangeable === true;
   }
 
   compile(template: Template): Text {
@@ -215,6 +232,10 @@ export class Variables {
       return text;
     };
   }
+}
+
+function isKept({ isKept, isChangeable }: Variable): boolean {
+  return isKept === true || isChangeable === true;
 }
 
 function keep(request: Request, index: number, value: string | undefined): void {

@@ -28,6 +28,7 @@ import type { HttpPorts } from "./service.ts";
 import { ErrorPages } from "./special-response.ts";
 import { lineName } from "./upstream-answer.ts";
 import type { Upstreams } from "./upstreams.ts";
+import { UserIds } from "./user-ids.ts";
 
 /** Requests kept for use again; more than that at once become garbage afterwards. */
 const POOLED_REQUESTS = 256;
@@ -77,6 +78,7 @@ export class Worker {
   /** This worker's line of the counters that all workers share. */
   private readonly line: Float64Array;
   readonly limits: Limits;
+  readonly userIds: UserIds;
   nextConnection = 1;
   private readonly pool: Request[] = [];
   private pieces: Memory | undefined = undefined;
@@ -88,6 +90,10 @@ export class Worker {
     this.limits = new Limits(
       ports.shared,
       ports.random(4).reduce((sum, byte) => sum * 256 + byte, 0),
+    );
+    this.userIds = new UserIds(
+      ports.random(2).reduce((sum, byte) => sum * 256 + byte, 0),
+      ports.processId,
     );
     const { reactor } = ports;
     this.timers = new Timers(reactor.clock, (ring) => reactor.alarm(ring));
