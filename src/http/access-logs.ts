@@ -7,9 +7,10 @@ import type { Files } from "../io/files.ts";
 import type { Memory, MemorySource } from "../io/memory.ts";
 import { Timer, type Timers } from "../net/timers.ts";
 import { LogCompressor } from "./log-compressor.ts";
-import { LogFileCache, type LogFileCacheSettings } from "./log-file-cache.ts";
+import { LogFileCache, type LogFileCacheSettings, openLog } from "./log-file-cache.ts";
 import { type Append, LogLine } from "./log-line.ts";
 import type { Request } from "./request.ts";
+import type { LinkCheck } from "./symlinks.ts";
 
 /** `buffer=` and `flush=` of an `access_log`. */
 export interface BufferSettings {
@@ -200,9 +201,12 @@ export class AccessLogs {
     return cache;
   }
 
-  /** Appends one line to a file whose name is made for each request; opened and closed at once without a cache. 0 or -errno. */
-  writeTo(path: string, line: string, cache: LogFileCache | undefined): number {
-    const fd = cache === undefined ? this.files.openAppend(path) : cache.open(path);
+  /**
+   * Appends one line to a file whose name is made for each request; opened and closed at once without a cache. `links`: which
+   * symbolic links the name may have. 0 or -errno.
+   */
+  writeTo(path: string, line: string, cache: LogFileCache | undefined, links: LinkCheck | undefined): number {
+    const fd = cache === undefined ? openLog(this.files, path, links) : cache.open(path, links);
     if (fd < 0) return fd;
     const end = writeLatin1(this.line.bytes, line.slice(0, LINE_BYTES), 0);
     const written = this.files.write(fd, this.line, 0, end);

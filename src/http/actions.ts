@@ -5,6 +5,7 @@ export const READING_HEADERS = "while reading client request headers";
 export const READING_BODY = "while reading client request body";
 export const READING_PROXY_HEADER = "while reading PROXY protocol";
 export const WAITING_FOR_REQUEST = "while waiting for request";
+export const LOGGING_REQUEST = "while logging request";
 export const SENDING_TO_CLIENT = "while sending to client";
 /** The same of a file. */
 export const SENDING_RESPONSE = "while sending response to client";

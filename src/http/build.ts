@@ -181,6 +181,7 @@ export class Builder {
       prefix: root.path.prefix,
       alias: root.alias,
       fileCache: fileCacheOf(conf),
+      symlinks: this.symlinksOf(conf),
       lastHead: { written: undefined, misses: 0 },
       keepAliveRules: keepAliveRules(conf),
       limitRate: conf.limit_rate === undefined ? undefined : this.variables.compile(conf.limit_rate),
@@ -192,6 +193,11 @@ export class Builder {
     if (except === undefined) return location;
     const other = this.buildLocation(except.scope, { name: naming.name, header: undefined }, root, named);
     return { ...location, limitExcept: { methods: new Set(except.header), location: other } };
+  }
+
+  private symlinksOf({ disable_symlinks: { mode, from } }: CoreConf): Location["symlinks"] {
+    if (mode === "off") return undefined;
+    return { ofOwner: mode === "if_not_owner", from: from && this.variables.compile(from) };
   }
 
   private place(scope: Scope, name: string, root: Root, named: Map<string, Location>): Place {

@@ -9,6 +9,7 @@ import type { OpenFileCacheSettings } from "./open-files.ts";
 import type { Outcome } from "./outcome.ts";
 import type { Request } from "./request.ts";
 import type { ServerNames } from "./server-names.ts";
+import type { SymlinkRule } from "./symlinks.ts";
 import type { Text } from "./variables.ts";
 
 export type Handler = (request: Request) => Outcome;
@@ -97,6 +98,8 @@ export interface Location {
   /** Characters of the URI that `alias` replaces; 0 for `root`, -1 for an alias with captures that replaces all. */
   readonly alias: number;
   readonly fileCache: OpenFileCacheSettings | undefined;
+  /** Undefined when symbolic links are followed. */
+  readonly symlinks: SymlinkRule | undefined;
   /** Kept by `answer-head.ts`: a box, because the location itself never changes. */
   readonly lastHead: LastHead;
   readonly keepAliveRules: KeepAliveRules;

@@ -4,6 +4,7 @@
  */
 import type { Clock } from "../base/clock.ts";
 import { emptyFileInfo, type Files } from "../io/files.ts";
+import { isSameCheck, type LinkCheck, openChecked } from "./symlinks.ts";
 
 export interface LogFileCacheSettings {
   /** Files that are kept; the one that was not used for longest gives way. */
@@ -23,10 +24,16 @@ interface Entry {
   uses: number;
   usedMs: number;
   checkedMs: number;
+  links: LinkCheck | undefined;
 }
 
 /** Entries that are looked at for their age with each line. */
 const AGED_AT_ONCE = 2;
+
+/** A descriptor to append to, or -errno. */
+export function openLog(files: Files, path: string, links: LinkCheck | undefined): number {
+  return links === undefined ? files.openAppend(path) : openChecked(files, path, links, "append").fd;
+}
 
 export class LogFileCache {
   private readonly files: Files;
@@ -43,15 +50,17 @@ export class LogFileCache {
   }
 
   /** A descriptor to append to, or -errno. Given back with `release`. */
-  open(path: string): number {
+  open(path: string, links?: LinkCheck): number {
     const now = this.clock.now();
-    const entry = this.entries.get(path) ?? { fd: -1, inode: 0, uses: 0, usedMs: now, checkedMs: now };
+    const entry = this.entries.get(path) ?? { fd: -1, inode: 0, uses: 0, usedMs: now, checkedMs: now, links };
     this.entries.delete(path);
     this.closeAged(now);
+    if (!isSameCheck(entry.links, links)) this.close(entry);
     if (entry.fd >= 0 && now - entry.checkedMs >= this.settings.validMs) this.check(path, entry, now);
     if (entry.fd < 0) {
-      const fd = this.files.openAppend(path);
+      const fd = openLog(this.files, path, links);
       if (fd < 0) return fd;
+      entry.links = links;
       entry.fd = fd;
       entry.inode = this.files.statFd(fd, this.info) < 0 ? 0 : this.info.inode;
       entry.checkedMs = now;
@@ -75,7 +84,9 @@ export class LogFileCache {
   }
 
   private check(path: string, entry: Entry, now: number): void {
-    const isSame = this.files.stat(path, this.info) >= 0 && this.info.inode === entry.inode;
+    // Looking must not follow links either: it is opened anew.
+    const isSame =
+      entry.links === undefined && this.files.stat(path, this.info) >= 0 && this.info.inode === entry.inode;
     if (isSame) entry.checkedMs = now;
     else this.close(entry);
   }

@@ -7,6 +7,7 @@ import type { OpenFile } from "./open-files.ts";
 import { DECLINED, OK } from "./outcome.ts";
 import { mapPath } from "./paths.ts";
 import type { Request } from "./request.ts";
+import { linkCheckOf } from "./symlinks.ts";
 
 /** The file that the request holds from now on; or DECLINED, or the status to answer. */
 export function openMedia(request: Request): OpenFile | number {
@@ -17,7 +18,7 @@ export function openMedia(request: Request): OpenFile | number {
   const path = mapPath(request, uri);
   if (path === undefined) return 500;
   const { files } = request.connection.worker;
-  const file = files.open(path, request.location.fileCache);
+  const file = files.open(path, request.location.fileCache, linkCheckOf(request, path));
   request.file = file;
   if (file.errno !== 0) return fileErrorStatus(request, path, file);
   if (file.isFile) return file;

@@ -32,6 +32,17 @@ class Disk {
     return this.nextFd++;
   }
 
+  /** Knows the root, and what lies in it. */
+  openAt(_directory: number, name: string, mode: string): number {
+    if (mode !== "search") return this.open(`/${name}`);
+    this.open_.set(this.nextFd, { inode: 0, sizeBytes: 0, isDirectory: true });
+    return this.nextFd++;
+  }
+
+  statAt(): number {
+    return -ENOENT;
+  }
+
   close(fd: number): void {
     assert.ok(this.open_.delete(fd), "a descriptor is closed once");
   }
@@ -250,5 +261,21 @@ describe("with a cache", () => {
     use("a", settings({ line: { ...LINE } }));
     assert.deepEqual(disk.calls, ["open a", "open a"]);
     assert.equal(openFiles(), 2);
+  });
+
+  test("a file that was opened with other links in its path is opened anew, and a look would follow them", () => {
+    disk.make("/file", 1);
+    const links = { ofOwner: false, free: 0 };
+    for (const check of [undefined, links, { ...links }, undefined])
+      files.release(files.open("/file", settings(), check));
+    assert.deepEqual(disk.calls, ["open /file", "open /file", "stat /file", "open /file"]);
+    disk.calls.length = 0;
+    for (let i = 0; i < 2; i++) {
+      now += 60_000;
+      files.release(files.open("/file", settings(), links));
+    }
+    assert.deepEqual(disk.calls, ["open /file", "open /file"]);
+    assert.equal(files.open("/none", settings({ errors: true }), links).failedCall, "openat()");
+    assert.equal(files.open("/none", settings({ errors: true }), links).failedCall, "openat()");
   });
 });

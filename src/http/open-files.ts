@@ -4,6 +4,7 @@
  */
 import type { Clock } from "../base/clock.ts";
 import { emptyFileInfo, type FileInfo, type Files } from "../io/files.ts";
+import { isSameCheck, type LinkCheck, openChecked, type StepByStep } from "./symlinks.ts";
 
 /** An `open_file_cache` line: places that have the same line share a cache. */
 export interface FileCacheLine {
@@ -40,9 +41,12 @@ export class OpenFile {
   minUses = 1;
   checkedMs = 0;
   usedMs = 0;
+  /** Which symbolic links its path was allowed to have. */
+  readonly links: LinkCheck | undefined;
 
-  constructor(path: string) {
+  constructor(path: string, links?: LinkCheck) {
     this.path = path;
+    this.links = links;
   }
 
   /** A file whose descriptor was closed because it was used too seldom. */
@@ -69,36 +73,40 @@ class Cache {
   }
 }
 
+/** What it takes to open files. */
+export type OpeningFiles = StepByStep & Pick<Files, "open" | "stat">;
+
 /** Unused entries that go with each use of the cache; nginx: one or two. */
 const IDLE_AT_ONCE = 2;
 
 export class OpenFiles {
-  private readonly files: Pick<Files, "open" | "close" | "stat" | "statFd">;
+  private readonly files: OpeningFiles;
   private readonly clock: Clock;
   private readonly info: FileInfo = emptyFileInfo();
   private readonly caches = new WeakMap<FileCacheLine, Cache>();
 
-  constructor(files: Pick<Files, "open" | "close" | "stat" | "statFd">, clock: Clock) {
+  constructor(files: OpeningFiles, clock: Clock) {
     this.files = files;
     this.clock = clock;
   }
 
-  /** Describes a path and opens it when it is a file. `release` the result. */
-  open(path: string, settings: OpenFileCacheSettings | undefined): OpenFile {
-    if (settings === undefined) return this.openNow(path);
+  /** Describes a path and opens it when it is a file. `links`: which symbolic links it may have. `release` the result. */
+  open(path: string, settings: OpenFileCacheSettings | undefined, links?: LinkCheck): OpenFile {
+    if (settings === undefined) return this.openNow(path, links);
     const cache = this.cacheOf(settings.line);
     const now = this.clock.now();
     const known = cache.entries.get(path);
-    if (known === undefined) return this.enter(cache, this.openNow(path), settings, now, undefined);
+    if (known === undefined) return this.enter(cache, this.openNow(path, links), settings, now, undefined);
     known.uses++;
-    if (!known.isClosed && (now - known.checkedMs < settings.validMs || this.isSame(known))) {
+    const isFresh = now - known.checkedMs < settings.validMs;
+    if (!known.isClosed && isSameCheck(known.links, links) && (isFresh || this.isSame(known))) {
       if (now - known.checkedMs >= settings.validMs) known.checkedMs = now;
       known.users++;
       known.minUses = settings.minUses;
       cache.put(known, now);
       return known;
     }
-    return this.enter(cache, this.openAgain(known), settings, now, known);
+    return this.enter(cache, this.openAgain(known, links), settings, now, known);
   }
 
   private cacheOf(line: FileCacheLine): Cache {
@@ -157,9 +165,18 @@ export class OpenFiles {
     }
   }
 
-  private openNow(path: string): OpenFile {
-    const file = new OpenFile(path);
-    const fd = this.files.open(path);
+  /** A descriptor of the file's path, or -errno. */
+  private openPath(file: OpenFile): number {
+    const { path, links } = file;
+    if (links === undefined) return this.files.open(path);
+    const { fd, call } = openChecked(this.files, path, links, "read");
+    file.failedCall = call;
+    return fd;
+  }
+
+  private openNow(path: string, links: LinkCheck | undefined): OpenFile {
+    const file = new OpenFile(path, links);
+    const fd = this.openPath(file);
     if (fd < 0) {
       file.errno = -fd;
       return file;
@@ -179,15 +196,20 @@ export class OpenFiles {
   }
 
   /** What is there now that isn't what was known. */
-  private openAgain(known: OpenFile): OpenFile {
-    if (known.errno !== 0 || known.isClosed) return this.openNow(known.path);
+  private openAgain(known: OpenFile, links: LinkCheck | undefined): OpenFile {
+    if (links !== undefined || known.errno !== 0 || known.isClosed) return this.openNow(known.path, links);
     const file = this.test(known.path, undefined);
-    return file.errno === 0 ? this.openNow(known.path) : file;
+    return file.errno === 0 ? this.openNow(known.path, undefined) : file;
   }
 
   /** What a path is, without opening it: for `try_files` and index tests. 0 or errno; the result is in `file`. */
-  test(path: string, settings: OpenFileCacheSettings | undefined): OpenFile {
-    if (settings !== undefined) return this.open(path, settings);
+  test(path: string, settings: OpenFileCacheSettings | undefined, links?: LinkCheck): OpenFile {
+    if (settings !== undefined) return this.open(path, settings, links);
+    if (links !== undefined) {
+      const opened = this.openNow(path, links);
+      this.release(opened);
+      return opened;
+    }
     const file = new OpenFile(path);
     const result = this.files.stat(path, this.info);
     if (result < 0) {
@@ -209,7 +231,8 @@ export class OpenFiles {
 
   /** The file, or a folder, is the one that is known; its size and time may be new. */
   private isSame(file: OpenFile): boolean {
-    if (file.errno !== 0) return false;
+    // Looking must not follow links either: it is opened anew.
+    if (file.errno !== 0 || file.links !== undefined) return false;
     const { info } = this;
     if (this.files.stat(file.path, info) < 0) return false;
     const same = file.isDirectory ? info.isDirectory : info.inode === file.inode && !info.isDirectory;

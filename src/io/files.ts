@@ -44,6 +44,9 @@ export interface DirectoryEntry {
   readonly isDirectory: boolean;
 }
 
+/** What for: reading, as `open`; appending, as `openAppend`; to go on from there, for which a directory need not be readable. */
+export type OpenMode = "read" | "append" | "search";
+
 export interface Files {
   /** Read-only, non-blocking, close-on-exec. Returns a descriptor or -errno. */
   open(path: string): number;
@@ -53,13 +56,18 @@ export interface Files {
   openNew(path: string): number;
   /** For writing, made with `mode` or emptied. Returns a descriptor or -errno. */
   openEmptied(path: string, mode: number): number;
-  /** One step of a path: `name` below an open directory (-1: the working directory), perhaps refusing symbolic links (-ELOOP, 40). */
-  openAt(directory: number, name: string, options: { readonly directory: boolean; readonly follow: boolean }): number;
+  /**
+   * One step of a path: `name` below an open directory (-1: the working directory). Without `follow` a symbolic link is refused
+   * (-ELOOP, 40; -ENOTDIR, 20 when a directory is searched).
+   */
+  openAt(directory: number, name: string, mode: OpenMode, follow: boolean): number;
   close(fd: number): void;
   /** 0 or -errno; `info` is filled on 0. Follows symbolic links. */
   stat(path: string, info: FileInfo): number;
   /** The same, of a symbolic link itself. */
   statLink(path: string, info: FileInfo): number;
+  /** The same, below an open directory. */
+  statAt(directory: number, name: string, info: FileInfo): number;
   statFd(fd: number, info: FileInfo): number;
   /** Bytes read at `position` into `memory.bytes[offset …]`, or -errno. */
   read(fd: number, memory: Memory, offset: number, sizeBytes: number, position: number): number;

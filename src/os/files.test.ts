@@ -129,13 +129,21 @@ describe("files", () => {
   });
 
   test("openAt walks a path step by step and can refuse links", () => {
-    const directory = files.openAt(-1, folder, { directory: true, follow: true });
+    const directory = files.openAt(-1, folder, "search", true);
     assert.ok(directory >= 0);
-    assert.equal(files.openAt(directory, "link", { directory: false, follow: false }), -ELOOP);
-    assert.equal(files.openAt(directory, "plain", { directory: true, follow: true }), -ENOTDIR);
-    const fd = files.openAt(directory, "link", { directory: false, follow: true });
+    assert.equal(files.openAt(directory, "link", "read", false), -ELOOP);
+    assert.equal(files.openAt(directory, "link", "append", false), -ELOOP);
+    assert.equal(files.openAt(directory, "link", "search", false), -ENOTDIR);
+    assert.equal(files.openAt(directory, "plain", "search", true), -ENOTDIR);
+    const fd = files.openAt(directory, "link", "read", true);
     assert.ok(fd >= 0);
     files.close(fd);
+    const info = emptyFileInfo();
+    assert.equal(files.statAt(directory, "link", info), 0);
+    assert.ok(info.isLink);
+    assert.equal(files.statAt(-1, at("plain"), info), 0);
+    assert.ok(info.isFile);
+    assert.equal(files.statAt(directory, "nowhere", info), -ENOENT);
     files.close(directory);
   });
 });

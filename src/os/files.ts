@@ -1,7 +1,7 @@
 /** The files port on system calls. Paths are byte strings (one character a byte), as requests and configuration hold them. */
 import { fchmodSync, futimesSync, readdirSync, realpathSync, renameSync, rmdirSync, utimesSync } from "node:fs";
 import { writeLatin1 } from "../base/bytes.ts";
-import type { DirectoryEntry, FileInfo, Files } from "../io/files.ts";
+import type { DirectoryEntry, FileInfo, Files, OpenMode } from "../io/files.ts";
 import type { Memory } from "../io/memory.ts";
 import { EINTR, EINVAL, ENAMETOOLONG } from "./errno.ts";
 import {
@@ -17,6 +17,7 @@ import {
   O_EXCL,
   O_NOFOLLOW,
   O_NONBLOCK,
+  O_PATH,
   O_RDONLY,
   O_RDWR,
   O_TRUNC,
@@ -44,6 +45,12 @@ import { allocateMemory } from "./memory.ts";
 
 const PATH_BYTES = 4096;
 
+const MODE_FLAGS: Readonly<Record<OpenMode, number>> = {
+  read: O_RDONLY | O_NONBLOCK | O_CLOEXEC,
+  append: O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC,
+  search: O_PATH | O_DIRECTORY | O_CLOEXEC,
+};
+
 /** System calls on files; owns two pages for paths and results. */
 export class SystemFiles implements Files {
   private readonly path: Memory = allocateMemory(PATH_BYTES);
@@ -56,11 +63,11 @@ export class SystemFiles implements Files {
   }
 
   open(path: string): number {
-    return this.openWith(AT_FDCWD, path, O_RDONLY | O_NONBLOCK | O_CLOEXEC, 0);
+    return this.openWith(AT_FDCWD, path, MODE_FLAGS.read, 0);
   }
 
   openAppend(path: string): number {
-    return this.openWith(AT_FDCWD, path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0o644);
+    return this.openWith(AT_FDCWD, path, MODE_FLAGS.append, 0o644);
   }
 
   openNew(path: string): number {
@@ -72,11 +79,9 @@ export class SystemFiles implements Files {
     return this.openWith(AT_FDCWD, path, O_WRONLY | O_CREAT | O_TRUNC | O_NONBLOCK | O_CLOEXEC, mode);
   }
 
-  openAt(directory: number, name: string, options: { readonly directory: boolean; readonly follow: boolean }): number {
-    let flags = O_RDONLY | O_NONBLOCK | O_CLOEXEC;
-    if (options.directory) flags |= O_DIRECTORY;
-    if (!options.follow) flags |= O_NOFOLLOW;
-    return this.openWith(directory < 0 ? AT_FDCWD : directory, name, flags, 0);
+  openAt(directory: number, name: string, mode: OpenMode, follow: boolean): number {
+    const flags = MODE_FLAGS[mode] | (follow ? 0 : O_NOFOLLOW);
+    return this.openWith(directory < 0 ? AT_FDCWD : directory, name, flags, 0o644);
   }
 
   close(fd: number): void {
@@ -91,6 +96,11 @@ export class SystemFiles implements Files {
   statLink(path: string, info: FileInfo): number {
     const error = this.setPath(path);
     return error < 0 ? error : this.readStatus(AT_FDCWD, AT_SYMLINK_NOFOLLOW, info);
+  }
+
+  statAt(directory: number, name: string, info: FileInfo): number {
+    const error = this.setPath(name);
+    return error < 0 ? error : this.readStatus(directory < 0 ? AT_FDCWD : directory, AT_SYMLINK_NOFOLLOW, info);
   }
 
   statFd(fd: number, info: FileInfo): number {

@@ -33,10 +33,12 @@ export class SideBySide {
     return new SideBySide(ours, theirs);
   }
 
-  /** Both are sent these bytes; what they answer is compared and returned. */
+  /** Both are sent these bytes, `%DIR%` being each server's folder; what they answer is compared and returned. */
   async send(text: string): Promise<string> {
     const [mine, its] = await Promise.all(
-      [this.ours, this.theirs].map((server) => server && exchange(server.port, [text])),
+      [this.ours, this.theirs].map(
+        (server) => server && exchange(server.port, [text.replaceAll("%DIR%", server.folder)]),
+      ),
     );
     assert.ok(mine !== undefined);
     const answer = comparable(mine.text, this.ours);

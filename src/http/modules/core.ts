@@ -36,6 +36,7 @@ import { httpModule } from "../module.ts";
 import type { FileCacheLine, OpenFileCacheSettings } from "../open-files.ts";
 import { type Pattern, translatePattern } from "../pcre.ts";
 import { parseResolver } from "../resolver-directive.ts";
+import { parseSymlinks, type SymlinkSettings } from "../symlinks.ts";
 import type { TemporaryFolder } from "../temporary-file.ts";
 
 const EVERYWHERE = "http, server, location";
@@ -556,6 +557,12 @@ export const core = httpModule({
       doc: "Answers errors with another URI.",
     }),
     error_log: list(parseErrorLog, { args: [1, MANY], syntax: "file [level]", doc: "Where errors are logged." }),
+    disable_symlinks: raw<SymlinkSettings, SymlinkSettings>({ mode: "off", from: undefined }, parseSymlinks, {
+      args: [1, 2],
+      syntax: "off | on | if_not_owner [from=part]",
+      defaultText: "off",
+      doc: "Refuses files behind symbolic links: any, or those of another owner than the file's.",
+    }),
     open_file_cache: raw<FileCacheLine | "off", "off">("off", parseFileCache, {
       args: [1, 2],
       syntax: "off | max=N [inactive=time]",

@@ -8,6 +8,7 @@ import type { OpenFile } from "../open-files.ts";
 import { DECLINED } from "../outcome.ts";
 import { mapPath } from "../paths.ts";
 import type { Request } from "../request.ts";
+import { linkCheckOf } from "../symlinks.ts";
 import { gzip, gzipRules } from "./gzip.ts";
 import { sendFile } from "./static.ts";
 
@@ -50,7 +51,7 @@ function build(rules: GzipRules | undefined, vary: boolean): Handler {
     if (plain === undefined) return 500;
     const path = `${plain}.gz`;
     const { files } = request.connection.worker;
-    const file = files.open(path, request.location.fileCache);
+    const file = files.open(path, request.location.fileCache, linkCheckOf(request, path));
     if (file.errno === 0) {
       if (rules !== undefined) request.varies = vary;
       if (isTaken && !file.isDirectory) {

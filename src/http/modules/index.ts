@@ -10,6 +10,7 @@ import { httpModule, type Place } from "../module.ts";
 import { DECLINED, OK } from "../outcome.ts";
 import { mapPath } from "../paths.ts";
 import type { Request } from "../request.ts";
+import { linkCheckOf } from "../symlinks.ts";
 import type { Text } from "../variables.ts";
 
 const ENOENT = 2;
@@ -45,13 +46,15 @@ const directives = {
   }),
 };
 
-/** 404 or 403 when the directory itself is missing or closed, OK when it is there. `path` is the index file in it. */
+/** 404 or 403 when the directory itself is missing or behind a link, OK when it is there. `path` is the index file in it. */
 function testDirectory(request: Request, directory: string, path: string): number {
-  const found = request.connection.worker.files.test(directory, undefined);
-  if (found.errno === ENOENT) return indexError(request, `${directory}/`, ENOENT);
-  if (found.errno === EACCES) return indexError(request, path, EACCES);
+  const found = request.connection.worker.files.test(directory, undefined, linkCheckOf(request, directory));
+  if (found.errno === ENOENT) return indexError(request, path, ENOENT);
+  if (found.errno === EMLINK || found.errno === ELOOP) return 403;
+  // The index file itself was looked for: the directory may be searched.
+  if (found.errno === EACCES) return OK;
   if (found.errno !== 0) {
-    request.connection.logError("crit", `stat() "${directory}" failed`, found.errno);
+    request.connection.logError("crit", `${found.failedCall} "${directory}" failed`, found.errno);
     return 500;
   }
   if (found.isDirectory) return OK;
@@ -84,7 +87,7 @@ function build(names: readonly Template[], place: Place): Handler {
       directory ??= mapPath(request, uri);
       if (directory === undefined) return 500;
       const path = directory + name;
-      const file = files.test(path, request.location.fileCache);
+      const file = files.test(path, request.location.fileCache, linkCheckOf(request, path));
       if (request.location.fileCache !== undefined) files.release(file);
       const { errno } = file;
       if (errno === 0) return internalRedirect(request, uri + name, request.args);

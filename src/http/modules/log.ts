@@ -12,11 +12,13 @@ import { number, seconds } from "../../conf/values.ts";
 import type { SyslogSettings } from "../../io/logging.ts";
 import { parseSyslog } from "../../net/error-log.ts";
 import type { BufferSettings } from "../access-logs.ts";
+import { LOGGING_REQUEST } from "../actions.ts";
 import type { LogFileCacheSettings } from "../log-file-cache.ts";
 import { type Append, appendVariable } from "../log-line.ts";
 import { httpModule, type Place } from "../module.ts";
 import { documentRoot } from "../paths.ts";
 import type { Request } from "../request.ts";
+import { linkCheckOf } from "../symlinks.ts";
 import type { Getter, Text } from "../variables.ts";
 
 type Escape = "default" | "json" | "none";
@@ -261,8 +263,11 @@ function compileWriter(target: Target, buffer: BufferSettings | undefined, forma
   return (request) => {
     if (!hasRoot(request)) return;
     const name = path(request);
-    const written = accessLogs.writeTo(name, line(request), cache);
-    if (written < 0) request.connection.logError("crit", `open() "${name}" failed`, -written);
+    const links = linkCheckOf(request, name);
+    const written = accessLogs.writeTo(name, line(request), cache, links);
+    if (written >= 0) return;
+    const call = links === undefined ? "open()" : "openat()";
+    request.connection.logError("crit", `${call} "${name}" failed`, -written, LOGGING_REQUEST);
   };
 }
 
@@ -271,10 +276,11 @@ function hasRoot(request: Request): boolean {
   const root = documentRoot(request);
   const { connection, location } = request;
   const { files } = connection.worker;
-  const found = files.test(root, location.fileCache);
+  const found = files.test(root, location.fileCache, linkCheckOf(request, root));
   if (location.fileCache !== undefined) files.release(found);
   if (found.errno === 0 && found.isDirectory) return true;
-  connection.logError("error", `testing "${root}" existence failed`, found.errno === 0 ? ENOTDIR : found.errno);
+  const errno = found.errno === 0 ? ENOTDIR : found.errno;
+  connection.logError("error", `testing "${root}" existence failed`, errno, LOGGING_REQUEST);
   return false;
 }
 

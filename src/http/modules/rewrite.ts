@@ -15,6 +15,7 @@ import { httpModule, type Place } from "../module.ts";
 import { DECLINED } from "../outcome.ts";
 import type { Pattern } from "../pcre.ts";
 import type { Request } from "../request.ts";
+import { linkCheckOf } from "../symlinks.ts";
 import type { Getter, Text } from "../variables.ts";
 import { parsePattern } from "./core.ts";
 import { setContentType } from "./static.ts";
@@ -399,7 +400,7 @@ const ENAMETOOLONG = 36;
 
 function testFile(request: Request, path: string, test: "f" | "d" | "e" | "x"): boolean {
   const { files } = request.connection.worker;
-  const file = files.test(path, request.location.fileCache);
+  const file = files.test(path, request.location.fileCache, linkCheckOf(request, path));
   if (request.location.fileCache !== undefined) files.release(file);
   if (file.errno !== 0) {
     if (file.errno !== ENOENT && file.errno !== ENOTDIR && file.errno !== ENAMETOOLONG) {

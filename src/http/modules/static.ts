@@ -8,6 +8,7 @@ import type { OpenFile } from "../open-files.ts";
 import { DECLINED } from "../outcome.ts";
 import { mapPath } from "../paths.ts";
 import type { Request } from "../request.ts";
+import { linkCheckOf } from "../symlinks.ts";
 
 const ENOENT = 2;
 const EACCES = 13;
@@ -65,7 +66,7 @@ function serve(request: Request): number {
   const path = mapPath(request, uri);
   if (path === undefined) return 500;
   const { files } = request.connection.worker;
-  const file = files.open(path, request.location.fileCache);
+  const file = files.open(path, request.location.fileCache, linkCheckOf(request, path));
   request.file = file;
   if (file.errno !== 0) return fileErrorStatus(request, path, file);
   if (file.isDirectory) return redirectToDirectory(request);

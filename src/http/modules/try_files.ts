@@ -9,6 +9,7 @@ import { httpModule, type Place } from "../module.ts";
 import { DECLINED } from "../outcome.ts";
 import { mapPath } from "../paths.ts";
 import type { Request } from "../request.ts";
+import { linkCheckOf } from "../symlinks.ts";
 import type { Text } from "../variables.ts";
 
 interface Candidate {
@@ -99,7 +100,7 @@ function build(tries: Tries, at: Place): Handler {
       const { name, isConstant, directory } = candidates[i] as Try;
       const found = place(request, name(request), isConstant);
       if (found === undefined) return 500;
-      const file = files.test(found.path, request.location.fileCache);
+      const file = files.test(found.path, request.location.fileCache, linkCheckOf(request, found.path));
       if (request.location.fileCache !== undefined) files.release(file);
       const { errno } = file;
       if (errno !== 0) {

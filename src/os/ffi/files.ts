@@ -10,6 +10,7 @@ export const O_TRUNC = 0o1000;
 export const O_APPEND = 0o2000;
 export const O_NONBLOCK = 0o4000;
 export const O_CLOEXEC = 0o2000000;
+export const O_PATH = 0o10000000;
 /** These differ between architectures: x86 and most others against arm, arm64 and ppc64. */
 const swapped = process.arch === "arm" || process.arch === "arm64" || process.arch === "ppc64";
 export const O_DIRECTORY = swapped ? 0o40000 : 0o200000;
