@@ -8,7 +8,7 @@ import { type Diagnostic, Diagnostics, type Position } from "./diagnostics.ts";
 import type { Directive, Source } from "./directive.ts";
 import { checkScope, checkScopes, mergeScopes } from "./merge.ts";
 import { Scope } from "./scope.ts";
-import type { Context, Environment } from "./slot.ts";
+import type { Context, Environment, MadeBase } from "./slot.ts";
 import { type Binding, DirectiveUse } from "./use.ts";
 import { type ZoneDeclaration, ZoneDeclarations } from "./zones.ts";
 
@@ -19,6 +19,8 @@ export interface Bound {
   readonly isUsable: boolean;
   /** Memory that workers are to share. One without a size has only been referred to. */
   readonly zones: readonly ZoneDeclaration[];
+  /** Binary bases that it makes of files. */
+  readonly bases: readonly MadeBase[];
 }
 
 /** Binds loaded sources in this order (nginx reads `-g` before the main file), merges and checks. */
@@ -39,6 +41,7 @@ class Binder implements Binding {
   readonly main = new Scope("main");
   readonly environment: Environment;
   readonly zones = new ZoneDeclarations();
+  readonly bases = new Map<string, MadeBase>();
   readonly #catalog: Catalog;
   readonly #defined = new Set<string>();
   readonly #segments: Segment[] = [];
@@ -163,7 +166,13 @@ class Binder implements Binding {
     const all = new Diagnostics();
     for (const { found } of this.#segments) for (const diagnostic of found.list) all.add(diagnostic);
     if (all.fatalCount === 0) checkScope(this.main, this.#catalog.modules, this.environment, all);
-    return { main: this.main, diagnostics: all.list, isUsable: all.fatalCount === 0, zones: this.zones.all };
+    return {
+      main: this.main,
+      diagnostics: all.list,
+      isUsable: all.fatalCount === 0,
+      zones: this.zones.all,
+      bases: [...this.bases.values()],
+    };
   }
 
   #check({ found, references, scope }: Segment): void {

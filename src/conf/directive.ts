@@ -3,6 +3,7 @@
  * a byte, ISO 8859-1), because nginx gives a configuration no encoding; what was UTF-8 in the file is UTF-8 when written.
  */
 import type { Diagnostic, Position } from "./diagnostics.ts";
+import type { GeoBase } from "./geo-base.ts";
 
 /** How a word was written. */
 export type Quote = "" | '"' | "'";
@@ -41,6 +42,8 @@ export interface Source {
   /** The whole text, for `nginx -T`; absent when the file could not be read. */
   readonly text?: string;
   readonly directives: readonly Directive[];
+  /** Of a file that `geo` includes: its binary base, which is read instead where it can be used. */
+  readonly base?: GeoBase;
   /** Why the parser stopped before the end; `directives` holds what was complete or open until then. */
   readonly fault?: Diagnostic;
 }

@@ -5,7 +5,8 @@
 import type { HostLookup } from "../base/ip.ts";
 import type { Level } from "../base/log.ts";
 import type { Position } from "./diagnostics.ts";
-import type { Word } from "./directive.ts";
+import type { Source, Word } from "./directive.ts";
+import type { GeoPieces } from "./geo-base.ts";
 import type { Scope } from "./scope.ts";
 import type { Template } from "./template.ts";
 import type { ZoneDeclaration } from "./zones.ts";
@@ -49,6 +50,23 @@ export interface Environment {
   isConstant?(name: string): boolean;
 }
 
+/** A file that was included in a raw block by its name. */
+export interface IncludedFile {
+  /** The `include`. */
+  readonly use: Use;
+  readonly source: Source;
+  /** Its lines have been read. */
+  readonly isBehind: boolean;
+  /** Set in front of its lines, so that they don't come. */
+  isSkipped: boolean;
+}
+
+/** A binary base that a configuration makes of a file that it includes, for faster reading. */
+export interface MadeBase {
+  readonly file: string;
+  readonly pieces: GeoPieces;
+}
+
 /**
  * One use of a directive, as a slot's parser sees it. A parser returns its value, or `undefined` after it has said what
  * is wrong: `return use.fail('invalid value "x"')`.
@@ -69,6 +87,8 @@ export interface Use {
   readonly environment: Environment;
   /** The lines of a raw block (`types`, `map`), includes resolved; none for a simple directive. Read it once. */
   readonly entries: Iterable<Use>;
+  /** The same, and each file that was included by its name, before and behind its lines. */
+  readonly entriesAndFiles: Iterable<Use | IncludedFile>;
   /** True when the same module's directive `name` was set before in the same scope. */
   isSet(name: string): boolean;
   /** Reports `[emerg] message`. */
@@ -78,6 +98,11 @@ export interface Use {
   /** Reports that the number of words does not suit, for slots whose arity depends on the words. */
   invalidArity(): undefined;
   warn(message: string): void;
+  notice(message: string): void;
+  /** Makes a binary base, which is written once the configuration has been accepted. */
+  makeBase(base: MadeBase): void;
+  /** A base that has been made before in this configuration. */
+  madeBase(file: string): MadeBase | undefined;
   /** Declares a variable (without `$`) that this configuration defines: `set`, `map`, named captures. Some are refused. */
   define(variable: string): void;
   /**

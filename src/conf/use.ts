@@ -3,7 +3,7 @@ import type { Level } from "../base/log.ts";
 import type { Diagnostic, Position } from "./diagnostics.ts";
 import type { Directive, Word } from "./directive.ts";
 import type { Scope } from "./scope.ts";
-import type { Context, Directives, Environment, Use } from "./slot.ts";
+import type { Context, Directives, Environment, IncludedFile, MadeBase, Use } from "./slot.ts";
 import { parseTemplate, type Template } from "./template.ts";
 import type { ZoneDeclaration, ZoneDeclarations } from "./zones.ts";
 
@@ -11,10 +11,16 @@ import type { ZoneDeclaration, ZoneDeclarations } from "./zones.ts";
 export interface Binding {
   readonly environment: Environment;
   readonly zones: ZoneDeclarations;
+  /** By their files. */
+  readonly bases: Map<string, MadeBase>;
   nextOrder(): number;
   add(diagnostic: Diagnostic): void;
   define(variable: string): void;
   refer(variable: string, position: Position): void;
+}
+
+function* onlyUses(entries: Iterable<Use | IncludedFile>): Generator<Use> {
+  for (const entry of entries) if (!("source" in entry)) yield entry;
 }
 
 /** A directive in a scope, or an entry of a raw block there. */
@@ -50,16 +56,25 @@ export class DirectiveUse implements Use {
   }
 
   get entries(): Iterable<Use> {
+    return onlyUses(this.entriesAndFiles);
+  }
+
+  get entriesAndFiles(): Iterable<Use | IncludedFile> {
     return this.#entriesOf(this.#directive.block?.directives ?? []);
   }
 
-  *#entriesOf(directives: readonly Directive[]): Generator<Use> {
+  *#entriesOf(directives: readonly Directive[]): Generator<Use | IncludedFile> {
     for (const directive of directives) {
       const entry = new DirectiveUse(this.#binding, directive, this.#directives, this.scope);
       if (directive.sources !== undefined)
         for (const source of directive.sources) {
+          const isNamed = !/[*?[]/.test(entry.args[0] ?? "");
+          const front = { use: entry, source, isBehind: false, isSkipped: false };
+          if (isNamed) yield front;
+          if (front.isSkipped) continue;
           yield* this.#entriesOf(source.directives);
           if (source.fault !== undefined) this.#binding.add(source.fault);
+          if (isNamed) yield { ...front, isBehind: true };
         }
       else if (directive.block !== undefined) entry.fail('unexpected "{"');
       else if (directive.name === "include") entry.invalidArity();
@@ -86,6 +101,18 @@ export class DirectiveUse implements Use {
 
   warn(message: string): void {
     this.#report("warn", message);
+  }
+
+  notice(message: string): void {
+    this.#report("notice", message);
+  }
+
+  makeBase(base: MadeBase): void {
+    this.#binding.bases.set(base.file, base);
+  }
+
+  madeBase(file: string): MadeBase | undefined {
+    return this.#binding.bases.get(file);
   }
 
   define(variable: string): void {

@@ -10,7 +10,7 @@ function ip(text: string): Uint8Array {
 }
 
 function table(sizeBytes: 4 | 16, networks: readonly string[]): AddressTable<string> {
-  return new AddressTable(
+  return AddressTable.of(
     sizeBytes,
     networks.map((text) => rangeOf(parseCidr(text) as Cidr, text)),
   );
@@ -57,7 +57,7 @@ test("100,000 networks are built and found", () => {
 });
 
 test("an empty table has nothing", () => {
-  assert.equal(new AddressTable<string>(4, []).find(ip("192.0.2.1")), undefined);
+  assert.equal(AddressTable.of<string>(4, []).find(ip("192.0.2.1")), undefined);
 });
 
 const FILLING = Array.from({ length: 2000 }, (_, i) =>
@@ -75,7 +75,7 @@ test("a table of random networks finds what a search through all of them finds",
     fc.property(fc.array(network, { maxLength: 30 }), fc.array(address, { maxLength: 20 }), (networks, addresses) => {
       const unique = new Map(networks.map((one) => [`${one.address.join(".")}/${one.prefixLength}`, one]));
       // Enough of them elsewhere make it a large table.
-      const built = new AddressTable(4, [
+      const built = AddressTable.of(4, [
         ...[...unique].map(([name, one]) => rangeOf(one, name)),
         ...(networks.length % 2 === 0 ? [] : FILLING),
       ]);

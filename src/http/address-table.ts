@@ -37,9 +37,17 @@ export class AddressTable<T> {
   /** Of a large table of IPv4 addresses: by the upper 16 bits of an address, how many entries start below them. */
   private readonly index: Uint32Array | undefined;
 
+  /** `starts`: the addresses, in so many words each, at which the values begin; ascending. */
+  constructor(words: 1 | 4, starts: Uint32Array, values: readonly (T | undefined)[]) {
+    this.words = words;
+    this.starts = starts;
+    this.values = values;
+    this.index = words === 1 && values.length > INDEXED_ENTRIES ? indexOf(starts) : undefined;
+  }
+
   /** `sizeBytes` of an address. The ranges lie inside each other or apart; the innermost one holds. */
-  constructor(sizeBytes: 4 | 16, ranges: readonly AddressRange<T>[]) {
-    this.words = sizeBytes / 4;
+  static of<T>(sizeBytes: 4 | 16, ranges: readonly AddressRange<T>[]): AddressTable<T> {
+    const words = sizeBytes === 4 ? 1 : 4;
     const keyed = ranges.map(({ first, last, value }) => ({ first: latin1(first), last: latin1(last), value }));
     keyed.sort((a, b) => (a.first === b.first ? (a.last < b.last ? 1 : -1) : a.first < b.first ? -1 : 1));
     const starts: string[] = [];
@@ -69,15 +77,14 @@ export class AddressTable<T> {
       change(range.first, range.value);
     }
     close(undefined);
-    this.values = values;
-    this.starts = new Uint32Array(starts.length * this.words);
+    const numbers = new Uint32Array(starts.length * words);
     starts.forEach((text, i) => {
       for (let j = 0; j < sizeBytes; j++) {
-        const word = i * this.words + (j >> 2);
-        this.starts[word] = ((this.starts[word] as number) << 8) | text.charCodeAt(j);
+        const word = i * words + (j >> 2);
+        numbers[word] = ((numbers[word] as number) << 8) | text.charCodeAt(j);
       }
     });
-    this.index = sizeBytes === 4 && values.length > INDEXED_ENTRIES ? indexOf(this.starts) : undefined;
+    return new AddressTable(words, numbers, values);
   }
 
   /** The value of an address, undefined without one. */

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { parseIpv4, printIp } from "../base/ip.ts";
-import { AddressTable } from "./address-table.ts";
+import { parseIpv4 } from "../base/ip.ts";
 import { GeoRanges } from "./geo-ranges.ts";
 
 function number(text: string): number {
@@ -14,7 +13,10 @@ function add(ranges: GeoRanges, range: string, value: string) {
 }
 
 function show(ranges: GeoRanges): string[] {
-  return ranges.ranges().map(({ first, last, value }) => `${printIp(first)}-${printIp(last)} ${value}`);
+  const address = (high: number, low: number): string => [high >> 8, high & 0xff, low >> 8, low & 0xff].join(".");
+  return [...ranges.byUpper].flatMap(([high, list]) =>
+    list.map(({ first, last, value }) => `${address(high, first)}-${address(high, last)} ${value}`),
+  );
 }
 
 test("a range inside another one cuts it", () => {
@@ -38,7 +40,7 @@ test("ranges may come in any order, and reach over many pieces", () => {
   add(ranges, "9.255.0.7-10.1.0.9", "a");
   add(ranges, "10.1.0.100-10.1.0.200", "c");
   add(ranges, "10.1.0.50-10.1.0.60", "d");
-  const table = new AddressTable(4, ranges.ranges());
+  const table = ranges.table();
   const find = (text: string): string | undefined => table.find(parseIpv4(text) as Uint8Array);
   assert.equal(find("9.255.0.6"), undefined);
   assert.equal(find("10.0.77.1"), "a");
@@ -63,4 +65,17 @@ test("a range can be taken back with the ends that it was added with", () => {
   assert.equal(ranges.delete(number("10.0.0.0"), number("10.0.0.9")), false);
   assert.equal(ranges.delete(number("10.0.0.0"), number("10.1.0.9")), true);
   assert.deepEqual(show(ranges), []);
+});
+
+test("the table ends with the last address, and values that touch are one", () => {
+  const ranges = new GeoRanges();
+  add(ranges, "255.255.255.0-255.255.255.255", "last");
+  add(ranges, "0.0.0.0-0.0.0.0", "first");
+  add(ranges, "0.0.0.1-0.1.0.0", "next");
+  const table = ranges.table();
+  const find = (text: string): string | undefined => table.find(parseIpv4(text) as Uint8Array);
+  assert.deepEqual(
+    ["0.0.0.0", "0.0.0.1", "0.1.0.0", "0.1.0.1", "255.255.254.255", "255.255.255.0", "255.255.255.255"].map(find),
+    ["first", "next", "next", undefined, undefined, "last", "last"],
+  );
 });

@@ -2,8 +2,8 @@
  * Ranges of IPv4 addresses as `geo { ranges; … }` adds them one by one: a range may lie inside an earlier one, but not across
  * its end. Kept by the upper 16 bits, as nginx keeps them, because its messages and `delete` speak of these pieces.
  */
-import type { Bytes } from "../base/bytes.ts";
-import type { AddressRange } from "./address-table.ts";
+import type { GeoPieces } from "../conf/geo-base.ts";
+import { AddressTable } from "./address-table.ts";
 
 interface Piece {
   /** Lower 16 bits. */
@@ -13,6 +13,7 @@ interface Piece {
 }
 
 const PIECE = 0x10000;
+const LAST_ADDRESS = 2 ** 32 - 1;
 
 /** What adding a range has met: nothing, ranges that were there already, or one that it may not cross. */
 export type Added =
@@ -25,6 +26,21 @@ const ADDED: Added = { kind: "added" };
 export class GeoRanges {
   /** By the upper 16 bits; each ascending. */
   private readonly pieces = new Map<number, Piece[]>();
+
+  /** The pieces of all ranges. */
+  get byUpper(): GeoPieces {
+    return this.pieces;
+  }
+
+  /** Takes pieces from elsewhere, instead of all that were added. */
+  take(pieces: GeoPieces): void {
+    this.pieces.clear();
+    for (const [upper, list] of pieces)
+      this.pieces.set(
+        upper,
+        list.map((piece) => ({ ...piece })),
+      );
+  }
 
   /** Adds `first` to `last`, both in; numbers below 2³². */
   add(first: number, last: number, value: string): Added {
@@ -54,12 +70,24 @@ export class GeoRanges {
     return isWhole;
   }
 
-  ranges(): AddressRange<string>[] {
-    const all: AddressRange<string>[] = [];
-    for (const [high, list] of this.pieces)
-      for (const { first, last, value } of list)
-        all.push({ first: addressOf(high * PIECE + first), last: addressOf(high * PIECE + last), value });
-    return all;
+  /** All values by their addresses. */
+  table(): AddressTable<string> {
+    const starts: number[] = [];
+    const values: (string | undefined)[] = [];
+    const change = (at: number, value: string | undefined): void => {
+      if (values.at(-1) === value) return;
+      if (starts.at(-1) === at) values[values.length - 1] = value;
+      else {
+        starts.push(at);
+        values.push(value);
+      }
+    };
+    for (const upper of [...this.pieces.keys()].sort((a, b) => a - b))
+      for (const { first, last, value } of this.pieces.get(upper) as readonly Piece[]) {
+        change(upper * PIECE + first, value);
+        if (upper * PIECE + last < LAST_ADDRESS) change(upper * PIECE + last + 1, undefined);
+      }
+    return new AddressTable(1, Uint32Array.from(starts), values);
   }
 }
 
@@ -98,8 +126,4 @@ function addPiece(list: Piece[], high: number, piece: Piece): Added {
 
 function printAddress(high: number, low: number): string {
   return `${high >> 8}.${high & 0xff}.${low >> 8}.${low & 0xff}`;
-}
-
-function addressOf(value: number): Bytes {
-  return Uint8Array.of(value >>> 24, (value >>> 16) & 0xff, (value >>> 8) & 0xff, value & 0xff);
 }

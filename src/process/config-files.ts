@@ -1,5 +1,14 @@
 /** Reading configuration files from disk: whole files, and paths by pattern as glob(3) finds them. */
-import { closeSync, fstatSync, openSync, readdirSync, readFileSync, statSync } from "node:fs";
+import {
+  closeSync,
+  fstatSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 
 /** A system call that failed. */
 export interface FailedCall {
@@ -25,6 +34,20 @@ export function readConfigFile(path: string): Uint8Array | FailedCall {
   } finally {
     if (fd >= 0) closeSync(fd);
   }
+}
+
+/** True when the first file was modified before the second one, in whole seconds. */
+export function isOlder(path: string, than: string): boolean {
+  const time = (file: string): number =>
+    Math.floor((statSync(bytes(file), { throwIfNoEntry: false })?.mtimeMs ?? 0) / 1000);
+  return time(path) < time(than);
+}
+
+/** Puts a file in the place of an older one, in one step. Throws a system error. */
+export function replaceFile(path: string, content: Uint8Array): void {
+  const temporary = `${path}.${process.pid}.tmp`;
+  writeFileSync(bytes(temporary), content);
+  renameSync(bytes(temporary), bytes(path));
 }
 
 /** Existing paths that match a pattern of `*`, `?` and `[…]`, sorted by bytes; names that begin with a dot only when asked for. */

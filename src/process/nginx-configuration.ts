@@ -7,6 +7,7 @@ import type { Source } from "../conf/directive.ts";
 import { folderOf, load, sourcesOf, withIncludes } from "../conf/nginx/load.ts";
 import { parse } from "../conf/nginx/parser.ts";
 import type { Scope } from "../conf/scope.ts";
+import type { MadeBase } from "../conf/slot.ts";
 import { fullName } from "../conf/slots.ts";
 import { type ZoneDeclaration, zoneFault } from "../conf/zones.ts";
 import type { LogTarget } from "../io/logging.ts";
@@ -64,6 +65,8 @@ export interface LoadedConfiguration {
   readonly lateDiagnostics: readonly Diagnostic[];
   /** Every file that was read, each once, for `-T`. */
   readonly sources: readonly Source[];
+  /** Binary bases to be written, if it can be run. */
+  readonly bases: readonly MadeBase[];
 }
 
 /** The absolute path of the main file. */
@@ -103,7 +106,8 @@ export function loadNginxConfiguration(
   if (zoneless !== undefined) lateDiagnostics.push(zoneless);
   const found = bound.isUsable ? finish(bound, request, kinds, diagnostics) : undefined;
   const configuration = lateDiagnostics.length === 0 ? found : undefined;
-  return { configuration, diagnostics: diagnostics.list, lateDiagnostics, sources: sourcesOf(main) };
+  const bases = configuration === undefined ? [] : bound.bases;
+  return { configuration, diagnostics: diagnostics.list, lateDiagnostics, sources: sourcesOf(main), bases };
 }
 
 /** Every directive that the nginx half knows. */

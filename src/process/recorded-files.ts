@@ -5,16 +5,18 @@
 
 import { fromLatin1, latin1 } from "../base/bytes.ts";
 import { type HostLookup, type IpAddress, parseIp, printIp } from "../base/ip.ts";
-import type { ConfigReader, ReadError } from "../conf/nginx/load.ts";
+import type { BaseFile, ConfigReader, ReadError } from "../conf/nginx/load.ts";
 import { errorText } from "../os/errno.ts";
 import { askForHost } from "../os/host-names.ts";
-import { findPaths, readConfigFile } from "./config-files.ts";
+import { findPaths, isOlder, readConfigFile } from "./config-files.ts";
 
 /** What was asked for and answered. Plain data: it travels over IPC as JSON. Texts are byte strings. */
 export interface RecordedFiles {
   readonly texts: Readonly<Record<string, string>>;
   readonly errors: Readonly<Record<string, ReadError>>;
   readonly globs: Readonly<Record<string, readonly string[]>>;
+  /** Binary bases, by the files that they are of. */
+  readonly bases: Readonly<Record<string, { readonly text: string; readonly isStale: boolean }>>;
   /** Addresses of host names; none for a name that has none. */
   readonly hosts: Readonly<Record<string, readonly string[]>>;
 }
@@ -29,6 +31,7 @@ export class RecordingReader implements ConfigurationSource {
   readonly #texts: Record<string, string> = {};
   readonly #errors: Record<string, ReadError> = {};
   readonly #globs: Record<string, readonly string[]> = {};
+  readonly #bases: Record<string, { readonly text: string; readonly isStale: boolean }> = {};
   readonly #hosts = new Map<string, readonly string[]>();
   readonly #ask: typeof askForHost;
   #isRefused = false;
@@ -38,7 +41,13 @@ export class RecordingReader implements ConfigurationSource {
   }
 
   get recorded(): RecordedFiles {
-    return { texts: this.#texts, errors: this.#errors, globs: this.#globs, hosts: Object.fromEntries(this.#hosts) };
+    return {
+      texts: this.#texts,
+      errors: this.#errors,
+      globs: this.#globs,
+      bases: this.#bases,
+      hosts: Object.fromEntries(this.#hosts),
+    };
   }
 
   /**
@@ -72,6 +81,19 @@ export class RecordingReader implements ConfigurationSource {
     this.#globs[pattern] = found;
     return found;
   }
+
+  readBase(path: string): BaseFile | undefined {
+    const bytes = readConfigFile(`${path}.bin`);
+    if (!(bytes instanceof Uint8Array)) return undefined;
+    const isStale = isOlder(`${path}.bin`, path);
+    this.#bases[path] = { text: latin1(bytes), isStale };
+    return { bytes, isStale };
+  }
+
+  /** A base has just been made: workers need not read the file. */
+  addBase(path: string, bytes: Uint8Array): void {
+    this.#bases[path] = { text: latin1(bytes), isStale: false };
+  }
 }
 
 /** Answers as the recording was answered. */
@@ -95,6 +117,11 @@ export class ReplayingReader implements ConfigurationSource {
 
   glob(pattern: string): readonly string[] {
     return this.#recorded.globs[pattern] ?? [];
+  }
+
+  readBase(path: string): BaseFile | undefined {
+    const base = this.#recorded.bases[path];
+    return base && { bytes: fromLatin1(base.text), isStale: base.isStale };
   }
 }
 

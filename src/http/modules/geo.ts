@@ -1,7 +1,7 @@
 /** `geo`: a variable whose value follows from an address, by networks or ranges. nginx: ngx_http_geo_module. */
 import { type Bytes, latin1 } from "../../base/bytes.ts";
 import { type IpAddress, parseIp, parseIpv4 } from "../../base/ip.ts";
-import type { ConfOf, Use } from "../../conf/slot.ts";
+import type { ConfOf, IncludedFile, Use } from "../../conf/slot.ts";
 import { list } from "../../conf/slots.ts";
 import type { Endpoint } from "../../io/stream.ts";
 import { AddressTable, rangeOf } from "../address-table.ts";
@@ -49,6 +49,9 @@ function readNumber(text: string): number | undefined {
   return ip?.reduce((value, byte) => value * 256 + byte, 0);
 }
 
+/** So many lines are read as fast. */
+const LINES_WITHOUT_BASE = 100_000;
+
 /** A block while it is being read. */
 class Reader {
   /** By address and length. */
@@ -60,6 +63,50 @@ class Reader {
   readonly proxies: Cidr[] = [];
   isVolatile = false;
   isRecursive = false;
+  /** Lines with ranges, and files that were included by their names. */
+  private lines = 0;
+  private files = 0;
+  /** There are ranges outside of included files, or behind the last one. */
+  private hasOutside = false;
+  private file = "";
+  /** The binary base that the ranges come from. */
+  private base = "";
+  /** A file was included behind ranges: nothing of it goes into a base. */
+  private isMixed = false;
+
+  /** A file begins or ends; undefined when its base has been refused. */
+  visit(file: IncludedFile): true | undefined {
+    const { use, source, isBehind } = file;
+    if (isBehind) {
+      this.files++;
+      this.hasOutside = false;
+      return true;
+    }
+    const base = source.base ?? (this.hasRanges ? use.madeBase(`${source.file}.bin`) : undefined);
+    if (base !== undefined) {
+      const name = `binary geo range base "${base.file}" cannot be mixed with`;
+      if (this.hasOutside) return use.fail(`${name} usual entries`);
+      if (this.base !== "") return use.fail(`second ${name} "${this.base}"`);
+      if (base.pieces === undefined) use.warn(`${base.fault} binary geo range base "${base.file}"`);
+      else {
+        use.notice(`using binary geo range base "${base.file}"`);
+        this.base = base.file;
+        this.ranges.take(base.pieces);
+        file.isSkipped = true;
+        return true;
+      }
+    }
+    this.file = source.file;
+    if (this.hasOutside) this.isMixed = true;
+    return true;
+  }
+
+  /** The block has been read: a long file that has all its ranges is worth a base. */
+  finish(use: Use): void {
+    const isWhole = this.hasRanges && this.base === "" && this.files === 1 && !this.hasOutside && !this.isMixed;
+    if (!isWhole || this.lines <= LINES_WITHOUT_BASE) return;
+    use.makeBase({ file: `${this.file}.bin`, pieces: this.ranges.byUpper });
+  }
 
   /** One line; undefined when it has been refused. */
   read(entry: Use): true | undefined {
@@ -110,6 +157,9 @@ class Reader {
       this.rangeDefault = word;
       return true;
     }
+    if (this.base !== "") return entry.fail(`binary geo range base "${this.base}" cannot be mixed with usual entries`);
+    this.lines++;
+    this.hasOutside = true;
     const text = name === "delete" ? word : name;
     const dash = text.indexOf("-");
     const first = dash < 0 ? undefined : readNumber(text.slice(0, dash));
@@ -130,17 +180,17 @@ class Reader {
   tables(): Pick<GeoBlock, "ipv4" | "ipv6" | "standard"> {
     if (this.hasRanges)
       return {
-        ipv4: new AddressTable(4, this.ranges.ranges()),
-        ipv6: new AddressTable<string>(16, []),
+        ipv4: this.ranges.table(),
+        ipv6: AddressTable.of<string>(16, []),
         standard: this.rangeDefault ?? "",
       };
     const all = [...this.networks.values()].map((entry) => rangeOf(entry, entry.value));
     return {
-      ipv4: new AddressTable(
+      ipv4: AddressTable.of(
         4,
         all.filter(({ first }) => first.length === 4),
       ),
-      ipv6: new AddressTable(
+      ipv6: AddressTable.of(
         16,
         all.filter(({ first }) => first.length === 16),
       ),
@@ -160,8 +210,10 @@ function parseGeo(use: Use): GeoBlock | undefined {
   const variable = parseDefined(use, word as string);
   const reader = new Reader();
   let isSound = true;
-  for (const entry of use.entries) if (reader.read(entry) === undefined) isSound = false;
+  for (const entry of use.entriesAndFiles)
+    if (("source" in entry ? reader.visit(entry) : reader.read(entry)) === undefined) isSound = false;
   if (variable === undefined || !isSound) return undefined;
+  reader.finish(use);
   const { proxies, isVolatile, isRecursive } = reader;
   return { variable, source, proxies, isVolatile, isRecursive, ...reader.tables() };
 }
