@@ -466,7 +466,9 @@ export const proxy = httpModule({
       const position = scope.origin(proxy, "proxy_pass")?.positions[0];
       checkAddress(scope, pass.address, environment.lookUp, { report, position, needsPort: false });
     }
-    if (Object.keys(own).some((name) => /buffer|temp_file/.test(name)))
+    // What stands in http itself is looked at when a server takes it over.
+    const isMerged = scope.context !== "http" || scope.children.some(({ context }) => context === "server");
+    if (isMerged && Object.keys(own).some((name) => /buffer|temp_file/.test(name)))
       checkSizes(conf, (message) => report("emerg", message, scope.directive?.end));
   },
   contentHandler: build,
