@@ -51,6 +51,8 @@ const MISSES_PER_TRIAL = 64;
 
 export class AnswerHeads {
   private readonly dates: Dates;
+  /** What `sizeOf` has found to be the same header. */
+  private matching: Written | undefined = undefined;
 
   constructor(dates: Dates) {
     this.dates = dates;
@@ -58,6 +60,12 @@ export class AnswerHeads {
 
   /** Room that the header needs at most; all that is fixed is counted generously. */
   sizeOf(request: Request): number {
+    const last = request.location.lastHead.written;
+    if (last !== undefined && matches(last, request)) {
+      this.matching = last;
+      return last.bytes.length;
+    }
+    this.matching = undefined;
     let size =
       FIXED_LINES_BYTES +
       request.statusText.length +
@@ -71,14 +79,13 @@ export class AnswerHeads {
     return size;
   }
 
-  /** Appends the header; the caller has made room for `sizeOf`. Returns its length. */
+  /** Appends the header that `sizeOf` was asked about last; the caller has made room for it. Returns its length. */
   write(request: Request, output: Output): number {
-    const { location } = request;
     const second = this.dates.now();
-    const { lastHead } = location;
-    const last = lastHead.written;
+    const { lastHead } = request.location;
+    const last = this.matching;
     const start = output.used;
-    if (last !== undefined && matches(last, request)) {
+    if (last !== undefined) {
       lastHead.misses = 0;
       if (last.second !== second) {
         writeLatin1(last.bytes, this.dates.http(), last.dateAt);

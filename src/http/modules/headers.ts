@@ -12,7 +12,11 @@ import { OK } from "../outcome.ts";
 import type { Request } from "../request.ts";
 import type { Text } from "../variables.ts";
 
-const SAFE: ReadonlySet<number> = new Set([200, 201, 204, 206, 301, 302, 303, 304, 307, 308]);
+const SAFE: Uint8Array = (() => {
+  const isSafe = new Uint8Array(1000);
+  for (const status of [200, 201, 204, 206, 301, 302, 303, 304, 307, 308]) isSafe[status] = 1;
+  return isSafe;
+})();
 const DAY_S = 86400;
 
 interface HeaderLine {
@@ -200,7 +204,7 @@ class Trailers implements BodyFilter {
   filter(request: Request, chunks: readonly Chunk[], mark: Mark): readonly Chunk[] {
     if (mark !== LAST) return chunks;
     request.trailers ??= [];
-    const safe = SAFE.has(request.status);
+    const safe = SAFE[request.status] === 1;
     for (const { name, value, always } of this.lines) {
       if (!safe && !always) continue;
       const text = value(request);
@@ -224,7 +228,7 @@ function build(
   const trailers = compile(conf.add_trailer, place);
   const expiresText = expires?.template === undefined ? undefined : place.compile(expires.template);
   return (request) => {
-    const safe = SAFE.has(request.status);
+    const safe = SAFE[request.status] === 1;
     if (expires !== undefined && safe) {
       const parsed = expiresText === undefined ? expires.fixed : parseExpires(expiresText(request), expires.modified);
       if (parsed !== undefined && typeof parsed !== "string") addExpires(request, parsed);

@@ -3,6 +3,7 @@
  * (MSG_DONTWAIT), and told of only when a socket took less (CQE_SKIP_SUCCESS). Whatever a call has submitted is therefore
  * settled when it returns: sent, unless a completion says otherwise.
  */
+import { copyView } from "../../base/bytes.ts";
 import type { Memory } from "../../io/memory.ts";
 import { MSG_DONTWAIT, MSG_NOSIGNAL, MSG_WAITALL } from "../ffi/sockets.ts";
 import { OP_LINK_TIMEOUT, OP_NOP, OP_SEND, SQE_LINK, SQE_SKIP_SUCCESS } from "../ffi/uring.ts";
@@ -11,6 +12,8 @@ import type { UringRing } from "./uring-ring.ts";
 
 /** The largest piece that is copied: a system call of its own costs less than copying more. */
 export const SLOT_BYTES = 4096;
+/** Up to here a loop copies. */
+const SHORT_BYTES = 512;
 /** Pieces of one turn; what comes beyond is sent by system calls. */
 const SLOTS = 256;
 /** How long the last piece of a closed socket is offered to a peer that doesn't read. */
@@ -27,6 +30,17 @@ export interface Sender {
   onSent(): void;
   /** The socket took fewer bytes: a count, or -errno. The slot is the sender's until `free`. */
   onUnsent(result: number): void;
+}
+
+/** Memory that pieces come from. */
+interface Source {
+  readonly memory: Memory;
+  readonly view: DataView;
+}
+
+function sourceOf(memory: Memory): Source {
+  const { buffer, byteOffset, length } = memory.bytes;
+  return { memory, view: new DataView(buffer, byteOffset, length) };
 }
 
 /** User data that nothing else uses: second words, and a first word that nobody looks at. */
@@ -47,8 +61,13 @@ export class UringSends {
   private readonly senders: (Sender | undefined)[] = new Array(SLOTS).fill(undefined);
   /** Of each slot: where its submission is in the ring. */
   private readonly positions = new Int32Array(SLOTS);
-  /** Submitted or about to be, outcome unknown. */
+  private readonly view = sourceOf(this.memory).view;
+  /** The two that were used last: a worker has one for answers and one for requests to its upstreams. */
+  private latest = sourceOf(this.memory);
+  private previous = this.latest;
+  /** Submitted or about to be, outcome unknown: the first so many. The lists are never shortened: that is a call into the runtime. */
   private queued: number[] = [];
+  private queuedCount = 0;
   private settling: number[] = [];
 
   /** `onSubmit` sees to it that the kernel is called soon. */
@@ -65,36 +84,46 @@ export class UringSends {
   }
 
   /** Takes at most SLOT_BYTES bytes: the slot that has them, or -1 when none is free. */
-  send(sender: Sender, { bytes }: Memory, offset: number, sizeBytes: number): number {
+  send(sender: Sender, memory: Memory, offset: number, sizeBytes: number): number {
     const slot = this.freeSlots.pop();
     if (slot === undefined) return -1;
     const start = slot * SLOT_BYTES;
-    const target = this.memory.bytes;
-    target.set(bytes.subarray(offset, offset + sizeBytes), start);
+    if (sizeBytes <= SHORT_BYTES) copyView(this.view, start, this.viewOf(memory), offset, sizeBytes);
+    else this.memory.bytes.set(memory.bytes.subarray(offset, offset + sizeBytes), start);
     this.senders[slot] = sender;
     const flags = MSG_NOSIGNAL | MSG_DONTWAIT | MSG_WAITALL;
     const address = this.memory.address + start;
     this.positions[slot] = this.ring.submit(SEND_WORD, sender.fd, address, sizeBytes, flags, slot, this.tags.send);
-    this.queued.push(slot);
+    this.queued[this.queuedCount++] = slot;
     this.onSubmit();
     return slot;
   }
 
+  private viewOf(memory: Memory): DataView {
+    if (this.latest.memory !== memory) {
+      const { previous } = this;
+      this.previous = this.latest;
+      this.latest = previous.memory === memory ? previous : sourceOf(memory);
+    }
+    return this.latest.view;
+  }
+
   /** After every call of the kernel: tells the senders what has become of their pieces. */
   settle(): void {
-    if (this.queued.length === 0 || this.ring.hasPending) return;
+    const count = this.queuedCount;
+    if (count === 0 || this.ring.hasPending) return;
     const { queued } = this;
     this.queued = this.settling;
+    this.queuedCount = 0;
     this.settling = queued;
     this.ring.extract(this.tags.send, this.tags.silentSlot, this.onUnsent);
-    for (let i = 0; i < queued.length; i++) {
+    for (let i = 0; i < count; i++) {
       const slot = queued[i] as number;
       const sender = this.senders[slot];
       if (sender === undefined) continue;
       this.free(slot);
       sender.onSent();
     }
-    queued.length = 0;
   }
 
   private readonly onUnsent = (slot: number, result: number): boolean => {

@@ -5,7 +5,7 @@
  * The arithmetic is the usual one for words of bytes: `(w - ONES * n) & ~w & HIGH_BITS` is not zero exactly when a byte of `w` is
  * below `n`, and a byte is equal to `c` where it is below one in `w ^ (ONES * c)`.
  */
-import { type Bytes, fromLatin1 } from "../../base/bytes.ts";
+import { type Bytes, copyView, fromLatin1 } from "../../base/bytes.ts";
 
 export const WORD_BYTES = 4;
 
@@ -35,11 +35,7 @@ export function blockOf(text: string): Block {
 
 /** Copies a short block to `offset`, where it must fit; returns the offset behind it. */
 export function writeBlock(target: DataView, { view, length }: Block, offset: number): number {
-  let at = 0;
-  for (const last = length - WORD_BYTES; at <= last; at += WORD_BYTES) {
-    target.setInt32(offset + at, view.getInt32(at, true), true);
-  }
-  for (; at < length; at++) target.setUint8(offset + at, view.getUint8(at));
+  copyView(target, offset, view, 0, length);
   return offset + length;
 }
 
