@@ -56,7 +56,7 @@ export function writeUtf8(target: Bytes, text: string, offset: number): number {
 const WORD_BYTES = 4;
 
 /**
- * Copies `[start, start + sizeBytes)` of one view to `offset` of another, where it must fit, a word at a time: below half a kilobyte that
+ * Copies `[start, start + sizeBytes)` of one view to `offset` of another, where it must fit, a word at a time: below a hundred bytes or so that
  * takes no longer than the native call, and makes no garbage.
  */
 export function copyView(target: DataView, offset: number, source: DataView, start: number, sizeBytes: number): void {

@@ -59,9 +59,13 @@ const SUPERVISOR_INDEX = 0;
  */
 const LINEAR_PATTERNS = "--enable-experimental-regexp-engine-on-excessive-backtracks";
 
+/** A worker's young generation is small: to wake threads for a collection of it takes longer than the collection. */
+const SCAVENGE_ALONE = "--no-parallel-scavenge";
+
 /** Runs the worker until the process ends. */
 export function runWorker(kinds: readonly ServiceKind[]): void {
   v8.setFlagsFromString(LINEAR_PATTERNS);
+  v8.setFlagsFromString(SCAVENGE_ALONE);
   let configured: Configured | undefined;
   let worker: Worker | undefined;
   // Until it has something to do.

@@ -13,7 +13,7 @@ import type { UringRing } from "./uring-ring.ts";
 /** The largest piece that is copied: a system call of its own costs less than copying more. */
 export const SLOT_BYTES = 4096;
 /** Up to here a loop copies. */
-const SHORT_BYTES = 512;
+const SHORT_BYTES = 128;
 /** Pieces of one turn; what comes beyond is sent by system calls. */
 const SLOTS = 256;
 /** How long the last piece of a closed socket is offered to a peer that doesn't read. */
