@@ -1,6 +1,7 @@
 /** What the error log says a connection was doing, in nginx's words. */
 
 export const READING_LINE = "while reading client request line";
+export const READING_PIPELINED_LINE = "while reading client pipelined request line";
 export const READING_HEADERS = "while reading client request headers";
 export const READING_BODY = "while reading client request body";
 export const READING_PROXY_HEADER = "while reading PROXY protocol";

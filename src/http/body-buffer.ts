@@ -29,6 +29,10 @@ export class BodyBuffer implements BodyReader {
   /** Somebody wants it in a file to have it there: nothing to be told. */
   private readonly quiet: boolean;
   private failure = 0;
+  /** Of the bytes, those of the reads that brought nothing wrong. */
+  private settledLength = 0;
+  /** All of it has come, even if that is nothing; a request that announces no body has none. */
+  private isWhole = false;
 
   constructor(
     request: Request,
@@ -55,7 +59,9 @@ export class BodyBuffer implements BodyReader {
 
   /** The body as `$request_body`; undefined when it is in a file. */
   get text(): string | undefined {
-    return this.file === undefined && this.length > 0 ? latin1(this.bytes, 0, this.length) : undefined;
+    return this.file === undefined && (this.length > 0 || this.isWhole)
+      ? latin1(this.bytes, 0, this.length)
+      : undefined;
   }
 
   onBody(bytes: Bytes, start: number, end: number): number {
@@ -63,15 +69,7 @@ export class BodyBuffer implements BodyReader {
     const { core } = this.request.location;
     const size = end - start;
     const total = this.length + size;
-    if (this.request.chunkedBody && core.client_max_body_size > 0 && total > core.client_max_body_size) {
-      this.request.connection.logError(
-        "error",
-        `client intended to send too large chunked body: ${this.length}+${size} bytes`,
-      );
-      this.request.lingeringClose = true;
-      return 413;
-    }
-    if (this.file === undefined && (this.inFileOnly !== "off" || total > core.client_body_buffer_size)) this.spill();
+    if (this.file === undefined && total > core.client_body_buffer_size) this.spill();
     if (this.file !== undefined) this.check(this.file.appendCopy(bytes, start, end), "pwrite()");
     else if (this.failure === 0) this.keep(bytes, start, end);
     this.length = total;
@@ -103,7 +101,9 @@ export class BodyBuffer implements BodyReader {
     }
     this.file = file;
     const level = mode === "off" ? "warn" : "notice";
-    if (!this.quiet) connection.logError(level, `a client request body is buffered to a temporary file ${file.path}`);
+    // Of an empty body, which only `client_body_in_file_only` puts into a file, nginx says nothing.
+    if (!this.quiet && (!this.isWhole || this.length > 0))
+      connection.logError(level, `a client request body is buffered to a temporary file ${file.path}`);
     this.check(file.appendCopy(this.bytes, 0, this.length), "pwrite()");
     this.forgetBytes();
   }
@@ -119,13 +119,27 @@ export class BodyBuffer implements BodyReader {
     this.failure = 500;
   }
 
+  onBodyPart(): void {
+    this.settledLength = this.length;
+  }
+
   onBodyEnd(status: number): void {
     const { request } = this;
-    if (status === 0 && this.length === 0 && this.inFileOnly !== "off") this.spill();
-    const result = status === 0 ? this.failure : status;
+    if (status === 0) {
+      this.complete();
+      if (this.file === undefined && this.inFileOnly !== "off") this.spill();
+    } else if (this.file === undefined) {
+      // What has come in one read with something wrong is not taken for a part of the body.
+      this.length = this.settledLength;
+    }
+    this.taker.onBody(request, status === 0 ? this.failure : status);
+  }
+
+  /** All of it has been given. */
+  complete(): void {
+    this.isWhole = true;
     // The real length of a chunked body is known now (`$proxy_internal_body_length`).
-    if (result === 0 && request.chunkedBody) request.contentLength = this.length;
-    this.taker.onBody(request, result);
+    if (this.failure === 0 && this.request.chunkedBody) this.request.contentLength = this.length;
   }
 
   /** The request is over: nobody sends its body any more. */
@@ -152,7 +166,7 @@ export function emptyBody(request: Request): BodyBuffer {
  */
 export function readRequestBody(request: Request, taker: BodyTaker, asFile = false): void {
   const isRead = request.parent !== undefined || request.bodyDiscarded || request.body !== undefined;
-  if (isRead || !(request.chunkedBody || request.contentLength >= (asFile ? 0 : 1))) {
+  if (isRead || !(request.chunkedBody || request.contentLength >= 0)) {
     taker.onBody(request, 0);
     return;
   }

@@ -84,6 +84,8 @@ export const ORDER_CHUNKED = 90;
 
 /** Takes the pieces of a request's body. */
 export interface BodyReader {
+  /** The body is passed on as it comes: how long it is isn't known before its end. nginx: `reading_body`. */
+  readonly unbuffered?: boolean;
   /** 0, or the status to answer instead of reading on. The bytes are lent. */
   onBody(bytes: Bytes, start: number, end: number): number;
   /** What one read has brought has been given: what was lent goes back. Not called when `onBodyEnd` follows at once. */

@@ -7,6 +7,8 @@ import type { Scope } from "../conf/scope.ts";
 import { constantOf } from "../conf/template.ts";
 import type { HeadLimits } from "../wire/http1/head-results.ts";
 import { Captures } from "./captures.ts";
+import { ANSWERED_WITH_400 } from "./engine.ts";
+import { serverOfHead } from "./head-rules.ts";
 import { type HealthCheck, HealthChecks } from "./health-checks.ts";
 import { healthCheckOf } from "./health-rules.ts";
 import {
@@ -32,6 +34,7 @@ import {
 } from "./modules/core.ts";
 import { checksOf, healthCheck } from "./modules/upstream_hc.ts";
 import type { AddressPlan, HttpPlan } from "./plan.ts";
+import type { Request } from "./request.ts";
 import { ServerNames } from "./server-names.ts";
 import { defineUpstreams } from "./upstream-blocks.ts";
 import { type UpstreamParts, Upstreams } from "./upstreams.ts";
@@ -119,16 +122,39 @@ export class Builder {
         if (matches !== undefined) isNamed = true;
       }
     }
+    const byHost = isNamed || address.servers.length > 1 ? names : undefined;
     return {
       name: address.name,
       defaultServer,
-      names: isNamed || address.servers.length > 1 ? names : undefined,
-      limits: this.limitsOf(defaultServer),
+      names: byHost,
+      limits: this.limitsOf(
+        defaultServer,
+        address.servers.map((scope) => servers.get(scope) as VirtualServer),
+        byHost,
+      ),
       proxyProtocol: address.proxyProtocol,
     };
   }
 
-  private limitsOf({ conf, location }: VirtualServer): HeadLimits {
+  /** Bounds of request heads: those of the default server until the host has come. */
+  private limitsOf(
+    defaultServer: VirtualServer,
+    servers: readonly VirtualServer[],
+    names: ServerNames | undefined,
+  ): HeadLimits {
+    const { worker } = this;
+    const limits = new Map(servers.map((server) => [server, this.ownLimits(server)]));
+    const first = limits.get(defaultServer) as HeadLimits;
+    const isSame = [...limits.values()].every((one) =>
+      (Object.keys(one) as (keyof HeadLimits)[]).every((key) => key === "onIgnored" || one[key] === first[key]),
+    );
+    if (isSame) return first;
+    const choose = (): HeadLimits =>
+      limits.get(serverOfHead(worker.parsing as Request, { defaultServer, names })) as HeadLimits;
+    return { ...first, choose };
+  }
+
+  private ownLimits({ conf, location }: VirtualServer): HeadLimits {
     const { log } = location;
     return {
       bufferSize: conf.client_header_buffer_size,
@@ -138,6 +164,7 @@ export class Builder {
       underscores: conf.underscores_in_headers,
       ignoreInvalid: conf.ignore_invalid_headers,
       onIgnored: log.enabled("info") ? (line) => this.worker.reading?.logIgnored(line) : undefined,
+      choose: undefined,
     };
   }
 
@@ -311,7 +338,11 @@ export class Builder {
     const pages = new Map<number, ErrorPage>();
     for (const { statuses, overwrite, uri } of lines) {
       const text: Text = this.variables.compile(uri);
-      for (const status of statuses) if (!pages.has(status)) pages.set(status, { status, overwrite, uri: text });
+      for (const status of statuses) {
+        // nginx's own codes are answered with 400, unless the page says otherwise.
+        const told = overwrite ?? (ANSWERED_WITH_400.has(status) ? 400 : undefined);
+        if (!pages.has(status)) pages.set(status, { status, overwrite: told, uri: text });
+      }
     }
     return pages;
   }

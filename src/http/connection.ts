@@ -24,11 +24,19 @@ import type { Memory } from "../io/memory.ts";
 import type { Endpoint, Stream, StreamOwner } from "../io/stream.ts";
 import { COMPLETE, INCOMPLETE } from "../wire/http1/head-results.ts";
 import type { ProxyHeader } from "../wire/proxy-protocol/decode.ts";
-import { READING_BODY, READING_HEADERS, READING_LINE, SENDING_TO_CLIENT, WAITING_FOR_REQUEST } from "./actions.ts";
+import {
+  READING_BODY,
+  READING_HEADERS,
+  READING_LINE,
+  READING_PIPELINED_LINE,
+  SENDING_TO_CLIENT,
+  WAITING_FOR_REQUEST,
+} from "./actions.ts";
 import type { BodyReader } from "./body.ts";
 import { ConnectionOutput } from "./connection-output.ts";
 import { begin, drive, followUp, refuseHead } from "./engine.ts";
 import { errorContext, parsingContext } from "./error-context.ts";
+import { applyPartial, isRefusedEarly, serverOfHead } from "./head-rules.ts";
 import type { ListeningPoint } from "./location.ts";
 import { CLIENT_CLOSED, CLOSE, RUN } from "./outcome.ts";
 import { extendHead, keepHead } from "./partial-head.ts";
@@ -51,6 +59,7 @@ export const CLOSED = 7;
 const COMFORTABLE_ROOM_BYTES = 16 * 1024;
 /** Idle time that a keep-alive connection has to bring one more request while the worker quiesces. */
 const DRAIN_MS = 1000;
+const NO_BYTES: Bytes = new Uint8Array(0);
 const ECONNRESET = 104;
 const ETIMEDOUT = 110;
 
@@ -85,6 +94,10 @@ export class Connection extends ConnectionOutput implements StreamOwner {
   proxyHeader: ProxyHeader | undefined = undefined;
   /** What the error log says of a connection that has brought nothing yet. */
   waitingFor = WAITING_FOR_REQUEST;
+  /** The bytes of the request that is awaited, or of its beginning, were there when the one before ended. */
+  private pipelining = false;
+  /** What is held has come together with the head of the request. */
+  private heldAlong = false;
   private ended = false;
   private noDelay = false;
   private bodyPaused = false;
@@ -132,6 +145,11 @@ export class Connection extends ConnectionOutput implements StreamOwner {
     return "ip" in local ? printIp(local.ip) : printEndpoint(local);
   }
 
+  /** What the log says while a request line is read. */
+  get lineAction(): string {
+    return this.pipelining ? READING_PIPELINED_LINE : READING_LINE;
+  }
+
   get idle(): boolean {
     return this.state === WAITING && this.requests > 0 && this.queue === undefined;
   }
@@ -175,7 +193,10 @@ export class Connection extends ConnectionOutput implements StreamOwner {
       this.readHead();
     }
     this.worker.reading = undefined;
-    if (input.at < input.end && this.state < DRAINING) this.hold(bytes, input.at, input.end);
+    if (input.at < input.end && this.state < DRAINING) {
+      this.hold(bytes, input.at, input.end);
+      this.heldAlong = true;
+    }
     input.clear();
   }
 
@@ -184,6 +205,7 @@ export class Connection extends ConnectionOutput implements StreamOwner {
     const length = before === undefined ? 0 : before.length;
     const held = new Uint8Array(length + end - start);
     if (before !== undefined) held.set(before, 0);
+    else this.heldAlong = false;
     held.set(bytes.subarray(start, end), length);
     this.held = held;
     this.stream.pauseReading();
@@ -215,7 +237,7 @@ export class Connection extends ConnectionOutput implements StreamOwner {
     request.startWallMs = worker.ports.reactor.clock.wall();
     worker.parsing = request;
     const result = head.parse(input.end, point.limits);
-    if (result === INCOMPLETE) {
+    if (result === INCOMPLETE && !isRefusedEarly(head, point)) {
       input.at = input.end;
       this.keepPartial(request);
       return;
@@ -246,7 +268,7 @@ export class Connection extends ConnectionOutput implements StreamOwner {
     this.worker.parsing = request;
     const length = extendHead(request.head, input, this.point.limits);
     const result = request.head.parse(before + length, this.point.limits);
-    if (result === INCOMPLETE) {
+    if (result === INCOMPLETE && !isRefusedEarly(request.head, this.point)) {
       input.at += length;
       return;
     }
@@ -259,7 +281,7 @@ export class Connection extends ConnectionOutput implements StreamOwner {
   private startRequest(request: Request, result: number, end: number): void {
     const { worker } = this;
     request.reset(this);
-    request.pipelined = this.state === WAITING && this.looping && this.requests > 0 && worker.output.used > 0;
+    request.pipelined = this.pipelining;
     this.request = request;
     this.requests++;
     worker.countRequest();
@@ -268,8 +290,7 @@ export class Connection extends ConnectionOutput implements StreamOwner {
     this.stopTimer();
     if (result === COMPLETE) begin(request, this.point);
     else {
-      const { base, inRequestLine } = request.head;
-      if (inRequestLine) request.head.closeLine(Math.min(end, base + this.point.limits.largeBufferSize));
+      if (request.head.inRequestLine) request.head.closeLine(end);
       refuseHead(request, this.point, result);
     }
     this.runPosted();
@@ -297,7 +318,8 @@ export class Connection extends ConnectionOutput implements StreamOwner {
       return true;
     request.bodyDiscarded = true;
     beginBody(request);
-    const status = consumeBody(request, this.worker.input);
+    request.bodyReceived = -1;
+    const status = consumeBody(request, this.worker.input, true);
     if (request.bodyLeft === 0) request.lingeringClose = false;
     return status === 0;
   }
@@ -307,7 +329,7 @@ export class Connection extends ConnectionOutput implements StreamOwner {
     request.bodyDiscarded = true;
     request.bodyReader = reader;
     beginBody(request);
-    const status = consumeBody(request, this.worker.input);
+    const status = consumeBody(request, this.worker.input, true);
     if (status !== 0 || request.bodyLeft === 0) {
       this.endBody(request, status);
       return;
@@ -340,6 +362,7 @@ export class Connection extends ConnectionOutput implements StreamOwner {
   abandonBody(request: Request): void {
     if (this.request !== request) return;
     request.bodyReader = undefined;
+    request.bodyReceived = -1;
     if (!request.keepAlive) {
       request.bodyLeft = 0;
       request.lingeringClose = true;
@@ -362,6 +385,8 @@ export class Connection extends ConnectionOutput implements StreamOwner {
     const reader = request.bodyReader;
     request.bodyReader = undefined;
     if (status === 0) request.lingeringClose = false;
+    // What is still to come of a body that was refused is none of the parser's business any more.
+    else request.bodyLeft = 0;
     this.bodyPaused = false;
     if (this.state === BODY) {
       this.state = ACTIVE;
@@ -377,7 +402,7 @@ export class Connection extends ConnectionOutput implements StreamOwner {
     if (request === undefined) return;
     const { input } = this.worker;
     input.set(bytes, start, end);
-    const status = consumeBody(request, this.worker.input);
+    const status = consumeBody(request, this.worker.input, false);
     if (input.at < input.end) this.hold(bytes, input.at, input.end);
     input.clear();
     if (this.state === BODY) {
@@ -580,6 +605,7 @@ export class Connection extends ConnectionOutput implements StreamOwner {
 
   private finish(request: Request): void {
     const { worker } = this;
+    request.complete = true;
     if (request.bodyDiscarded && request.bodyLeft !== 0 && !this.ended) {
       this.state = DISCARDING;
       this.relinger();
@@ -621,7 +647,9 @@ export class Connection extends ConnectionOutput implements StreamOwner {
       this.stream.setNoDelay(true);
     }
     this.keepAliveRestMs = 0;
-    if (this.looping && this.worker.input.at < this.worker.input.end) return;
+    const isReading = this.looping && this.worker.input.at < this.worker.input.end;
+    this.pipelining = isReading || (this.held !== undefined && this.heldAlong);
+    if (isReading) return;
     let delay = timeout;
     if (minimum > 0 && timeout > minimum) {
       delay = minimum;
@@ -783,25 +811,31 @@ export class Connection extends ConnectionOutput implements StreamOwner {
 
   /** A head will not be completed: the attempt is logged, and the connection ends. */
   private abandonHead(status: number, message = "", errno?: number): void {
-    const { partial } = this;
-    if (partial !== undefined) {
-      this.partial = undefined;
-      partial.reset(this);
-      partial.server = this.point.defaultServer;
-      partial.location = this.point.defaultServer.location;
-      partial.status = status;
-      partial.uri = "";
-      partial.method = 0;
-      const { head } = partial;
-      partial.requestLength = head.lineStart;
-      const action = head.inRequestLine ? READING_LINE : READING_HEADERS;
-      if (head.inRequestLine) head.closeLine(head.base + head.scanned);
-      const { log } = partial.location;
-      if (message !== "" && log.enabled("info")) log.write("info", message, errorContext(this, partial, action, errno));
-      this.logRequest(partial);
-      this.worker.releaseRequest(partial);
-    }
+    const { worker, point } = this;
+    const partial = this.partial ?? this.emptyRequest();
+    this.partial = undefined;
+    partial.reset(this);
+    applyPartial(partial, point);
+    partial.status = status;
+    this.requests++;
+    worker.countRequest();
+    worker.countAnswered();
+    const { log } = partial.location;
+    const action = partial.head.inRequestLine ? this.lineAction : READING_HEADERS;
+    if (message !== "" && log.enabled("info")) log.write("info", message, errorContext(this, partial, action, errno));
+    this.logRequest(partial);
+    worker.releaseRequest(partial);
     this.close();
+  }
+
+  /** Nothing but empty lines has come: a request all the same. */
+  private emptyRequest(): Request {
+    const request = this.worker.takeRequest();
+    const { clock } = this.worker.ports.reactor;
+    request.head.begin(NO_BYTES, 0);
+    request.startMs = clock.now();
+    request.startWallMs = clock.wall();
+    return request;
   }
 
   /** Ends the connection at once; an active request is logged with this status if it has none. */
@@ -853,8 +887,11 @@ export class Connection extends ConnectionOutput implements StreamOwner {
 
   /** A header line of the request that is being parsed is dropped. */
   logIgnored(line: string): void {
-    const { log } = this.point.defaultServer.location;
-    log.write("info", `client sent invalid header line: "${line}"`, parsingContext(this));
+    const { worker, point } = this;
+    const request = worker.parsing as Request;
+    if (isRefusedEarly(request.head, point)) return;
+    const server = serverOfHead(request, point);
+    server.location.log.write("info", `client sent invalid header line: "${line}"`, parsingContext(this, server));
   }
 
   logError(level: Level, message: string, errno?: number, action?: string): void {

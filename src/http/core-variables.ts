@@ -50,6 +50,13 @@ function requestId({ main }: Request): string {
   return main.requestId;
 }
 
+/** Of a chunked body: what has come of it, when that is known to be all or will be kept. */
+function contentLengthOf(request: Request): string | undefined {
+  if (!request.chunkedBody) return request.head.knownValue(CONTENT_LENGTH);
+  if (request.bodyReceived < 0 || request.bodyReader?.unbuffered === true) return undefined;
+  return String(request.bodyReceived);
+}
+
 function hostOf(request: Request): string {
   return request.host !== "" ? request.host : request.server.name;
 }
@@ -84,9 +91,11 @@ function uriOf({ uri, head }: Request): string | undefined {
   return uri === "" && head.inRequestLine ? undefined : uri;
 }
 
-/** nginx takes empty arguments for none. */
-function argsOf({ args }: Request): string | undefined {
-  return args === "" ? undefined : args;
+/** nginx takes empty arguments for none, but for those that a `#` ends. */
+function argsOf(request: Request): string | undefined {
+  const { args, head, validUnparsedUri } = request;
+  if (args !== "") return args;
+  return head.complexUri && validUnparsedUri && /^[^?#]*\?#/.test(request.unparsedUri) ? "" : undefined;
 }
 
 function proxyEnd(pick: (ends: NonNullable<ProxyHeader["ends"]>) => string | number): Getter {
@@ -114,7 +123,7 @@ export const CORE_VARIABLES: readonly Variable[] = [
   {
     name: "content_length",
     doc: "The Content-Length line.",
-    get: (r) => (r.chunkedBody ? undefined : r.head.knownValue(CONTENT_LENGTH)),
+    get: contentLengthOf,
   },
   { name: "content_type", doc: "The Content-Type line of the request.", get: knownField(CONTENT_TYPE) },
   {
@@ -157,20 +166,22 @@ export const CORE_VARIABLES: readonly Variable[] = [
     name: "server_protocol",
     doc: "`HTTP/1.0` or `HTTP/1.1`.",
     get: (r) =>
-      r.head.protocolStart < 0 || r.head.inRequestLine
-        ? ""
-        : r.head.text(r.head.protocolStart, r.head.lineEnd).trimEnd(),
+      r.head.protocolStart < 0
+        ? undefined
+        : r.head.inRequestLine
+          ? ""
+          : r.head.text(r.head.protocolStart, r.head.lineEnd),
   },
   { name: "scheme", doc: "The scheme of the request: `http`.", get: () => "http" },
   { name: "https", doc: "Empty without TLS.", get: () => "" },
   {
     name: "request_uri",
     doc: "The URI with its arguments, as it was sent.",
-    get: (r) => (r.uri === "" ? "" : r.unparsedUri),
+    get: (r) => (r.unparsedUri === "" ? undefined : r.unparsedUri),
   },
   { name: "uri", doc: "The path as it is now, decoded and normalised.", get: uriOf },
   { name: "document_uri", doc: "The same as $uri.", get: uriOf },
-  { name: "request", doc: "The request line.", get: (r) => (r.head.lineEnd === 0 ? undefined : r.requestLine) },
+  { name: "request", doc: "The request line.", get: (r) => r.requestLine },
   { name: "document_root", doc: "`root` or `alias` of the location.", get: documentRoot },
   {
     name: "realpath_root",
@@ -190,7 +201,11 @@ export const CORE_VARIABLES: readonly Variable[] = [
   { name: "is_args", doc: "`?` when there are arguments.", get: (r) => (r.args === "" ? "" : "?") },
   { name: "request_filename", doc: "The path of the file that the request names.", get: (r) => mapPath(r, r.uri) },
   { name: "server_name", doc: "The first name of the server.", get: (r) => r.server.name },
-  { name: "request_method", doc: "The method.", get: (r) => (r.head.inRequestLine ? undefined : r.methodName) },
+  {
+    name: "request_method",
+    doc: "The method.",
+    get: (r) => (r.head.inRequestLine && r.changedMethod === undefined ? undefined : r.methodName),
+  },
   { name: "remote_user", doc: "The user name of Basic authentication.", get: (r) => credentialsOf(r)?.user },
   { name: "bytes_sent", doc: "Bytes that were sent to the client, header and body.", get: (r) => String(r.sentBytes) },
   {

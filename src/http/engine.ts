@@ -7,12 +7,12 @@
 import type { Bytes } from "../base/bytes.ts";
 import { parseOffset } from "../conf/units.ts";
 import { EXPECT } from "../wire/http1/fields.ts";
-import type { HeadResult } from "../wire/http1/head-results.ts";
+import { type HeadResult, INVALID_09_METHOD } from "../wire/http1/head-results.ts";
 import { CONNECT, GET, HEAD, POST } from "../wire/http1/methods.ts";
 import { escapeUri, isUnsafePath, unescapeUri } from "../wire/http1/uri.ts";
 import { CONTINUE } from "./answer-head.ts";
 import { bytesChunk, type Chunk, LAST, type Mark, textChunk } from "./body.ts";
-import { applyHead, recogniseBrowser, refusedStatus, setDefaultServer } from "./head-rules.ts";
+import { applyBeginning, applyHead, chooseServer, forgetLine, recogniseBrowser, refusedStatus } from "./head-rules.ts";
 import { limitsOf } from "./limits.ts";
 import {
   ACCESS,
@@ -53,11 +53,19 @@ export function begin(request: Request, point: ListeningPoint): void {
 
 /** Answers a head that the parser refused. */
 export function refuseHead(request: Request, point: ListeningPoint, result: HeadResult): void {
-  setDefaultServer(request, point);
   const { head } = request;
-  request.method = head.inRequestLine ? GET : head.method;
-  request.uri = "";
-  request.version = head.inRequestLine ? 1000 : head.version;
+  if (head.inRequestLine) {
+    forgetLine(request, point);
+    if (result === INVALID_09_METHOD) request.version = head.version;
+    drive(request, refusedStatus(request, result));
+    return;
+  }
+  const status = applyBeginning(request, point);
+  if (status !== OK) {
+    drive(request, status);
+    return;
+  }
+  if (request.host !== "") chooseServer(request, point);
   request.requestLength = head.lineStart;
   drive(request, refusedStatus(request, result));
 }
@@ -319,6 +327,7 @@ function runContent(request: Request): Outcome {
 
 /** The request goes on as if it had been for this URI. RUN, or a status when it has been redirected too often. */
 export function internalRedirect(request: Request, uri: string, args: string): number {
+  request.refusedWhile = undefined;
   if (--request.uriChanges === 0) {
     request.connection.logError(
       "error",
@@ -503,7 +512,8 @@ export function testExpect(request: Request): void {
 
 const ENDS_KEEPALIVE: ReadonlySet<number> = new Set([400, 413, 414, 495, 496, 497, 500, 501]);
 const ENDS_LINGERING: ReadonlySet<number> = new Set([400, 495, 496, 497]);
-const ANSWERED_WITH_400: ReadonlySet<number> = new Set([494, 495, 496, 497]);
+/** nginx's own codes of errors that are answered with 400. */
+export const ANSWERED_WITH_400: ReadonlySet<number> = new Set([494, 495, 496, 497]);
 
 /** Answers a status by `error_page` or a built-in page. OK, RUN or ERROR. */
 export function specialResponse(request: Request, status: number): Outcome {
@@ -531,7 +541,7 @@ export function specialResponse(request: Request, status: number): Outcome {
 
 function sendErrorPage(request: Request, page: ErrorPage): Outcome {
   const { overwrite } = page;
-  if (overwrite !== undefined && overwrite !== 200) request.expectTested = true;
+  if (overwrite !== -1 && overwrite !== 200) request.expectTested = true;
   if (overwrite !== undefined) request.errStatus = overwrite === -1 ? 0 : overwrite;
   const text = page.uri(request);
   if (text.startsWith("/")) {

@@ -1,8 +1,15 @@
 /** What the error log says about a connection and its request, in nginx's order. nginx: ngx_http_log_error_handler. */
 import type { LogContext } from "../base/log.ts";
 import { HOST, REFERER } from "../wire/http1/fields.ts";
-import { READING_HEADERS, READING_LINE, SENDING_RESPONSE, SENDING_TO_CLIENT } from "./actions.ts";
+import {
+  READING_HEADERS,
+  READING_LINE,
+  READING_PIPELINED_LINE,
+  SENDING_RESPONSE,
+  SENDING_TO_CLIENT,
+} from "./actions.ts";
 import type { Connection } from "./connection.ts";
+import type { VirtualServer } from "./location.ts";
 import type { Request } from "./request.ts";
 
 /** Client, server, request line, subrequest, host and referrer, as far as they are known. */
@@ -17,7 +24,7 @@ export function errorContext(
     client: connection.remoteAddress,
     server: request === undefined ? connection.point.name : request.main.server.name,
   };
-  const doing = action ?? request?.exchange?.action;
+  const doing = action ?? request?.exchange?.action ?? request?.refusedWhile;
   if (doing !== undefined) context.action = doing;
   if (errno !== undefined) context.errno = errno;
   if (request === undefined) return context;
@@ -25,7 +32,7 @@ export function errorContext(
   if (request.parent !== undefined) context.subrequest = request.uri;
   if (head.lineEnd > 0) context.request = request.requestLine;
   // The line is refused before any header line is looked at.
-  if (action === READING_LINE) return context;
+  if (action === READING_LINE || action === READING_PIPELINED_LINE) return context;
   const upstream = request.exchange?.logName;
   if (upstream !== undefined) context.upstream = upstream;
   const host = head.knownValue(HOST);
@@ -42,13 +49,13 @@ export function sendingAction({ exchange, file, main }: Request): string | undef
 }
 
 /** The same for a request whose head is being parsed and that isn't the connection's request yet. */
-export function parsingContext(connection: Connection): LogContext {
+export function parsingContext(connection: Connection, server: VirtualServer): LogContext {
   const { head } = connection.worker.parsing as Request;
   const host = head.knownValue(HOST);
   return {
     connection: connection.number,
     client: connection.remoteAddress,
-    server: connection.point.defaultServer.name,
+    server: server.name,
     request: head.text(0, head.lineEnd),
     action: READING_HEADERS,
     ...(host === undefined ? {} : { host }),

@@ -6,16 +6,20 @@ import { type Bytes, latin1 } from "../base/bytes.ts";
 import { parseDecimal } from "../wire/http1/digits.ts";
 import { CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING, USER_AGENT } from "../wire/http1/fields.ts";
 import * as wire from "../wire/http1/head-results.ts";
+import { type HostAndPort, parseHost } from "../wire/http1/host.ts";
 import { CONNECT, TRACE } from "../wire/http1/methods.ts";
-import { FIELD_STRIDE } from "../wire/http1/request-head.ts";
+import { FIELD_STRIDE, type RequestHead } from "../wire/http1/request-head.ts";
 import { normalisePath } from "../wire/http1/uri.ts";
-import { READING_HEADERS, READING_LINE } from "./actions.ts";
-import type { ListeningPoint } from "./location.ts";
+import { READING_HEADERS } from "./actions.ts";
+import type { ListeningPoint, VirtualServer } from "./location.ts";
 import { HEADER_TOO_LARGE, OK } from "./outcome.ts";
 import type { Request } from "./request.ts";
 
 /** Longest piece of a header line that a log line quotes. */
 const MAX_QUOTED = 1748;
+
+/** The virtual servers of a listener. */
+type Servers = Pick<ListeningPoint, "defaultServer" | "names">;
 
 /** Gives the request the default server, for answers before its own is known. */
 export function setDefaultServer(request: Request, point: ListeningPoint): void {
@@ -24,7 +28,14 @@ export function setDefaultServer(request: Request, point: ListeningPoint): void 
 }
 
 function complain(request: Request, message: string): void {
+  request.refusedWhile = READING_HEADERS;
   request.connection.logError("info", message, undefined, READING_HEADERS);
+}
+
+function complainOfLine(request: Request, message: string): void {
+  const { lineAction } = request.connection;
+  request.refusedWhile = lineAction;
+  request.connection.logError("info", message, undefined, lineAction);
 }
 
 /** The status for a head that the parser refused. */
@@ -35,10 +46,10 @@ export function refusedStatus(request: Request, result: wire.HeadResult): number
     case wire.INVALID_REQUEST:
     case wire.INVALID_VERSION:
     case wire.INVALID_09_METHOD:
-      request.connection.logError("info", REFUSALS[result] as string, undefined, READING_LINE);
+      complainOfLine(request, REFUSALS[result] as string);
       return result === wire.INVALID_VERSION ? 505 : 400;
     case wire.URI_TOO_LARGE:
-      request.connection.logError("info", "client sent too long URI", undefined, READING_LINE);
+      complainOfLine(request, "client sent too long URI");
       return 414;
     case wire.HEADER_TOO_LARGE: {
       request.lingeringClose = true;
@@ -61,6 +72,8 @@ export function refusedStatus(request: Request, result: wire.HeadResult): number
         request,
         `client sent duplicate ${what}: "${line}", previous value: "${head.name(first)}: ${head.value(first)}"`,
       );
+      // $http_host is the first one.
+      if (first === head.known[HOST]) head.forgetFields(second);
       return 400;
     }
     default: {
@@ -82,15 +95,28 @@ const REFUSALS: Readonly<Record<number, string>> = {
 /** Completes the request. OK, or the status to answer. */
 export function applyHead(request: Request, point: ListeningPoint): number {
   const { head } = request;
+  const status = applyBeginning(request, point);
+  if (status !== OK) return status;
+  chooseServer(request, point);
+  if (request.version < 1000) return OK;
+  if (head.known[HOST] === -1 && request.version > 1000) {
+    complain(request, 'client sent HTTP/1.1 request without "Host" header');
+    return 400;
+  }
+  return applyFields(request);
+}
+
+/** What nginx looks at before the head is whole: the request line and the Host line. OK, or the status to answer. */
+export function applyBeginning(request: Request, point: ListeningPoint): number {
+  const { head } = request;
   setDefaultServer(request, point);
   request.method = head.method;
   request.version = head.version;
   request.requestLength = head.scanned;
   if (!setUri(request)) {
-    request.connection.logError("info", "client sent invalid request", undefined, READING_LINE);
-    // To nginx the header lines behind such a line have not come yet.
-    head.forgetFields();
-    request.requestLength = head.lineSize;
+    complainOfLine(request, "client sent invalid request");
+    head.forgetTarget();
+    forgetFrom(request, 0);
     return 400;
   }
   if (head.hostEnd >= 0) {
@@ -100,29 +126,89 @@ export function applyHead(request: Request, point: ListeningPoint): number {
       head.base + head.hostEnd,
     );
     if (parsed === undefined) {
-      request.connection.logError("info", "client sent invalid host in request line", undefined, READING_LINE);
+      complainOfLine(request, "client sent invalid host in request line");
+      forgetFrom(request, 0);
       return 400;
     }
     request.host = parsed.host;
     request.port = parsed.port;
   }
-  if (head.known[HOST] !== -1) {
-    const status = readHost(request, head.known[HOST] as number);
-    if (status !== OK) return status;
+  return head.known[HOST] === -1 ? OK : readHost(request, head.known[HOST] as number);
+}
+
+/** As much of a request as an incomplete head makes: for the logs. Whatever is wrong with it has been answered as soon as it came. */
+export function applyPartial(request: Request, point: ListeningPoint): void {
+  const { head } = request;
+  if (head.inRequestLine) {
+    forgetLine(request, point);
+    head.closeLine(head.base + head.scanned);
+  } else {
+    applyBeginning(request, point);
+    if (request.host !== "") chooseServer(request, point);
   }
-  if (point.names !== undefined) {
-    const server = point.names.find(request, request.host);
-    if (server !== undefined) {
-      request.server = server;
-      request.location = server.location;
-    }
+  request.requestLength = head.lineStart;
+}
+
+/** The request line is of no use. */
+export function forgetLine(request: Request, point: ListeningPoint): void {
+  setDefaultServer(request, point);
+  request.head.forgetTarget();
+  request.method = request.head.method;
+  request.uri = "";
+  request.version = 1000;
+  request.requestLength = 0;
+}
+
+/** Header lines from this one on have not come yet to nginx when it refuses what stands in front of them. */
+function forgetFrom(request: Request, index: number): void {
+  const { head } = request;
+  request.requestLength = index === 0 ? head.lineSize : head.endOfField(index - 1);
+  head.forgetFields(index);
+}
+
+/** The virtual server that the host belongs to. */
+export function chooseServer(request: Request, point: ListeningPoint): void {
+  const server = point.names?.find(request, request.host);
+  if (server === undefined) return;
+  request.server = server;
+  request.location = server.location;
+}
+
+/** The virtual server that what has come of a head belongs to. */
+export function serverOfHead(request: Request, { defaultServer, names }: Servers): VirtualServer {
+  const host = hostOf(request.head);
+  return (host === undefined ? undefined : names?.find(request, host.host)) ?? defaultServer;
+}
+
+/** Whether an incomplete head is refused for what has come of it: nginx does not wait for the rest. */
+export function isRefusedEarly(head: RequestHead, point: ListeningPoint): boolean {
+  if (head.inRequestLine) return false;
+  const namesHost = head.hostEnd >= 0;
+  if (head.verdict === wire.NOTHING_JUDGED) {
+    head.verdict = wire.LINE_JUDGED;
+    if (!hasGoodPath(head, point) || (namesHost && hostOf(head) === undefined)) head.verdict = wire.REFUSED;
   }
-  if (request.version < 1000) return OK;
-  if (head.known[HOST] === -1 && request.version > 1000) {
-    complain(request, 'client sent HTTP/1.1 request without "Host" header');
-    return 400;
-  }
-  return applyFields(request);
+  if (head.verdict === wire.LINE_JUDGED && head.known[HOST] !== -1)
+    head.verdict = fieldHost(head) === undefined ? wire.REFUSED : wire.HOST_JUDGED;
+  return head.verdict === wire.REFUSED;
+}
+
+/** Of the request line, else of the Host line. */
+function hostOf(head: RequestHead): HostAndPort | undefined {
+  if (head.hostEnd >= 0) return parseHost(head.bytes, head.base + head.hostStart, head.base + head.hostEnd);
+  return head.known[HOST] === -1 ? undefined : fieldHost(head);
+}
+
+function fieldHost({ known, fields, bytes, base }: RequestHead): HostAndPort | undefined {
+  const at = (known[HOST] as number) * FIELD_STRIDE;
+  return parseHost(bytes, base + (fields[at + 2] as number), base + (fields[at + 3] as number));
+}
+
+function hasGoodPath(head: RequestHead, { defaultServer }: ListeningPoint): boolean {
+  if (!head.complexUri && !head.quotedUri) return true;
+  const start = head.base + head.uriStart;
+  const { merge_slashes } = defaultServer.conf;
+  return normalisePath(head.bytes, start, head.base + head.uriEnd, merge_slashes, head.emptyPath) !== undefined;
 }
 
 function setUri(request: Request): boolean {
@@ -155,7 +241,9 @@ function readHost(request: Request, index: number): number {
   const end = head.fields[index * FIELD_STRIDE + 3] as number;
   const parsed = request.connection.worker.hosts.get(head.bytes, head.base + start, head.base + end);
   if (parsed === undefined) {
+    if (head.hostEnd >= 0) chooseServer(request, request.connection.point);
     complain(request, "client sent invalid host header");
+    forgetFrom(request, index + 1);
     return 400;
   }
   if (head.hostEnd < 0) {

@@ -19,7 +19,8 @@ export function keepHead(head: RequestHead, limits: HeadLimits): void {
 export function extendHead(head: RequestHead, input: Input, limits: HeadLimits): number {
   const before = head.scanned;
   // The parser refuses what exceeds the header buffers, so this bound is met once at most.
-  const largest = limits.bufferSize + limits.largeBuffers * limits.largeBufferSize + 1;
+  const { largeBuffers, largeBufferSize } = limits.choose?.() ?? limits;
+  const largest = limits.bufferSize + largeBuffers * largeBufferSize + 1;
   const length = Math.min(input.end - input.at, Math.max(1, largest - before));
   let buffer = head.bytes;
   if (before + length > buffer.length) {

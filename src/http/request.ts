@@ -60,6 +60,8 @@ export class Request {
   startWallMs = 0;
   requestLength = 0;
   pipelined = false;
+  /** What was being read when its head was refused, for the log. */
+  refusedWhile: string | undefined = undefined;
 
   // Where it stands.
   phase = 0;
@@ -77,6 +79,8 @@ export class Request {
   bodyDiscarded = false;
   /** Bytes of the body that are still to come; -1 while a chunked one is open. */
   bodyLeft = 0;
+  /** Of a chunked body: bytes of its data that have come; -1 before anybody has asked for it. */
+  bodyReceived = -1;
   decoder: ChunkedDecoder | undefined = undefined;
   bodyReader: BodyReader | undefined = undefined;
   /** Counts uses of this object: a promise that comes late sees that the request has gone. */
@@ -198,6 +202,7 @@ export class Request {
     this.safari = false;
     this.requestLength = 0;
     this.pipelined = false;
+    this.refusedWhile = undefined;
     this.phase = 0;
     this.handlerIndex = 0;
     this.uriChanges = MAX_URI_CHANGES + 1;
@@ -211,6 +216,7 @@ export class Request {
     this.expectTested = false;
     this.bodyDiscarded = false;
     this.bodyLeft = 0;
+    this.bodyReceived = -1;
     // Shortened, the array would give its memory back and need new memory for the next value.
     for (let i = 0; i < this.values.length; i++) this.values[i] = undefined;
     this.active = this;

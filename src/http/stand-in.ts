@@ -20,6 +20,7 @@ const LIMITS: HeadLimits = {
   underscores: false,
   ignoreInvalid: true,
   onIgnored: undefined,
+  choose: undefined,
 };
 
 /** A stream without other end: it takes nothing and tells nothing. */

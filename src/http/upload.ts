@@ -31,6 +31,7 @@ export interface UploadUser {
 }
 
 export class Upload implements BodyReader {
+  readonly unbuffered = true;
   /** Its length is not known: it is sent in chunks. */
   chunked = false;
   private readonly request: Request;
@@ -78,21 +79,13 @@ export class Upload implements BodyReader {
     if (!this.ended || this.waitingBytes > request.location.core.client_body_buffer_size) return undefined;
     const body = new BodyBuffer(request, { onBody: () => {} });
     if (body.onBody(this.pending, this.pendingStart, this.pendingEnd) !== 0) return undefined;
-    body.onBodyEnd(0);
+    body.complete();
     this.forget();
     return body;
   }
 
   onBody(bytes: Bytes, start: number, end: number): number {
-    const { request } = this;
-    const { client_max_body_size: limit } = request.location.core;
     const size = end - start;
-    if (request.chunkedBody && limit > 0 && this.totalBytes + size > limit) {
-      const message = `client intended to send too large chunked body: ${this.totalBytes}+${size} bytes`;
-      request.connection.logError("error", message);
-      request.lingeringClose = true;
-      return 413;
-    }
     this.totalBytes += size;
     if (this.stream === undefined) this.keep(bytes, start, end);
     else {

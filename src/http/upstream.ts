@@ -68,7 +68,7 @@ export class Exchange extends DeliverySide implements BodyTaker {
   run(rules: UpstreamRules): number {
     const { request } = this;
     this.rules = rules;
-    if (request.parent !== undefined || (request.contentLength <= 0 && !request.chunkedBody)) {
+    if (request.parent !== undefined || (request.contentLength < 0 && !request.chunkedBody)) {
       // Whoever expects a go-ahead gets it, even for no body.
       if (request.parent === undefined && request.head.known[EXPECT] !== -1) testExpect(request);
       return this.start(rules);

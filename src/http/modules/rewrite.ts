@@ -240,6 +240,7 @@ function compileReturn({ status, text }: ReturnLine, place: Place): Step {
     };
   }
   return (request) => {
+    if (!discardBody(request)) return 400;
     request.status = status;
     const body = fromLatin1(make(request));
     setContentType(request);

@@ -71,6 +71,16 @@ export class ChunkedDecoder {
     return CHUNK_MORE;
   }
 
+  /** Bytes of the chunk that is being read which have not come yet. */
+  get chunkLeft(): number {
+    return this.left;
+  }
+
+  /** How many bytes are certain to follow in a chunk that has data, with the end of the body. nginx: `length` of ngx_http_chunked_t. */
+  get expected(): number {
+    return this.left + (this.state === DATA ? 7 : this.state === SIZE_LF ? 8 : 9);
+  }
+
   private step(code: number): ChunkResult {
     switch (this.state) {
       case SIZE_FIRST:

@@ -14,7 +14,13 @@ export const HEADER_TOO_LARGE = 9;
 export const TOO_MANY_HEADERS = 10;
 export type HeadResult = number;
 
-/** Bounds and choices of a listener's default server. Sizes in bytes. */
+/** How far an incomplete head has been looked at by whoever reads it. */
+export const NOTHING_JUDGED = 0;
+export const LINE_JUDGED = 1;
+export const HOST_JUDGED = 2;
+export const REFUSED = 3;
+
+/** Bounds and choices of a virtual server: at first the listener's default one. Sizes in bytes. */
 export interface HeadLimits {
   /** client_header_buffer_size */
   readonly bufferSize: number;
@@ -29,4 +35,6 @@ export interface HeadLimits {
   readonly ignoreInvalid: boolean;
   /** Told of each header line that is dropped (log text of nginx: client sent invalid header line). */
   readonly onIgnored: ((line: string) => void) | undefined;
+  /** Those of the server that the host names, as soon as it has come; undefined when all servers of the listener have the same. */
+  readonly choose: (() => HeadLimits) | undefined;
 }

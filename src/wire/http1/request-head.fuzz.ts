@@ -13,6 +13,7 @@ const LIMITS: HeadLimits = {
   underscores: false,
   ignoreInvalid: false,
   onIgnored: undefined,
+  choose: undefined,
 };
 
 const piece = fc.constantFrom(

@@ -15,6 +15,7 @@ const LIMITS: HeadLimits = {
   underscores: false,
   ignoreInvalid: true,
   onIgnored: undefined,
+  choose: undefined,
 };
 
 function parse(text: string, limits: Partial<HeadLimits> = {}): { result: number; head: RequestHead } {

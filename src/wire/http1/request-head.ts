@@ -22,6 +22,7 @@ import {
   INVALID_METHOD,
   INVALID_REQUEST,
   INVALID_VERSION,
+  NOTHING_JUDGED,
   TOO_MANY_HEADERS,
   URI_TOO_LARGE,
 } from "./head-results.ts";
@@ -117,6 +118,9 @@ export class RequestHead {
   /** Where the line begins that is being looked at: what lies before it has been understood. */
   lineStart = 0;
 
+  /** What whoever reads an incomplete head has found out about it. */
+  verdict = NOTHING_JUDGED;
+
   private state = START;
   private nameEnd = 0;
   private valueStart = 0;
@@ -151,6 +155,7 @@ export class RequestHead {
     this.lineStart = 0;
     this.bufferEnd = 0;
     this.buffersUsed = 0;
+    this.verdict = NOTHING_JUDGED;
   }
 
   /** A view of `bytes`. */
@@ -164,15 +169,27 @@ export class RequestHead {
     return this.lentView;
   }
 
-  /** As if there were no header lines. */
-  forgetFields(): void {
+  /** As if there were no header lines from this one on. */
+  forgetFields(from = 0): void {
     // Faster than a fill: heads are short, and most of the known fields are absent.
-    for (let at = this.fieldCount * FIELD_STRIDE - 1; at >= 0; at -= FIELD_STRIDE) {
-      const field = this.fields[at] as number;
-      if (field >= 0) this.known[field] = -1;
+    for (let index = this.fieldCount - 1; index >= from; index--) {
+      const field = this.fields[index * FIELD_STRIDE + FIELD_STRIDE - 1] as number;
+      if (field >= 0 && (this.known[field] as number) >= from) this.known[field] = -1;
     }
-    this.fieldCount = 0;
+    this.fieldCount = Math.min(this.fieldCount, from);
     this.hasRepeats = false;
+  }
+
+  /** As if there were no target: it can't be used. */
+  forgetTarget(): void {
+    this.uriEnd = this.uriStart;
+  }
+
+  /** Of the byte behind a header line and its end. */
+  endOfField(index: number): number {
+    let p = this.base + (this.fields[index * FIELD_STRIDE + 3] as number);
+    while (this.bytes[p] !== LF) p++;
+    return p + 1 - this.base;
   }
 
   /** Bytes of the request line with its end; it must be whole. */
@@ -201,19 +218,27 @@ export class RequestHead {
       }
       if (this.scanned > this.bufferEnd && !this.fits(0, this.scanned, limits)) return URI_TOO_LARGE;
       if (this.version === 9) {
+        if (this.method !== GET) return this.stop(INVALID_09_METHOD, LINE_LF, this.base + this.scanned);
         this.state = FINISHED;
         // The version is 9 for the answer, which has no header then.
-        return this.method === GET ? COMPLETE : INVALID_09_METHOD;
+        return COMPLETE;
       }
       this.state = LINE_START;
     }
-    const result = this.parseHeaderLines(end, limits);
+    const result = this.parseHeaderLines(end, this.chosen(limits));
     if ((result === INCOMPLETE || result === INVALID_HEADER) && this.scanned >= this.bufferEnd) {
       const line = result === INCOMPLETE && this.state === LINE_START ? this.scanned : this.lineStart;
-      if (!this.fits(line, this.scanned + 1, limits))
-        return this.refuse(HEADER_TOO_LARGE, line, Math.min(this.scanned, line + limits.largeBufferSize));
+      const rules = this.chosen(limits);
+      if (!this.fits(line, this.scanned + 1, rules))
+        return this.refuse(HEADER_TOO_LARGE, line, Math.min(this.scanned, this.bufferEnd));
     }
     return result;
+  }
+
+  /** The rules of the virtual server, if the host has come and they are others. */
+  private chosen(limits: HeadLimits): HeadLimits {
+    if (limits.choose === undefined || (this.hostEnd < 0 && this.known[HOST] === -1)) return limits;
+    return limits.choose();
   }
 
   /** Accounts for nginx's header buffers: a line must lie in one of them, and there are only so many. */
@@ -241,6 +266,7 @@ export class RequestHead {
   private stop(result: HeadResult, state: number, at: number): HeadResult {
     this.state = state;
     this.scanned = at - this.base;
+    if (state === LINE_START) this.lineStart = this.scanned;
     return result;
   }
 
@@ -264,7 +290,10 @@ export class RequestHead {
         case IN_METHOD: {
           while (p < end && METHOD[bytes[p] as number] === 1) p++;
           if (p === end) break;
-          if (bytes[p] !== SP || p === base) return this.stop(INVALID_METHOD, state, p);
+          if (bytes[p] !== SP || p === base) {
+            this.method = OTHER_METHOD;
+            return this.stop(INVALID_METHOD, state, p);
+          }
           this.methodEnd = p - base;
           this.method = methodNumber(bytes, base, p);
           state = this.method === CONNECT ? BEFORE_HOST : BEFORE_TARGET;
@@ -475,7 +504,8 @@ export class RequestHead {
     return COMPLETE;
   }
 
-  private parseHeaderLines(end: number, limits: HeadLimits): HeadResult {
+  private parseHeaderLines(end: number, first: HeadLimits): HeadResult {
+    let limits = first;
     const bytes = this.bytes;
     const base = this.base;
     let p = base + this.scanned;
@@ -545,6 +575,7 @@ export class RequestHead {
           if (code === LF) {
             const result = this.endField(p, limits);
             if (result !== COMPLETE) return result;
+            if (limits.choose !== undefined) limits = this.chosen(limits);
             state = LINE_START;
           } else if (code !== CR) return this.refuseHeader(p, this.lineStart, this.valueEnd);
           p++;
@@ -568,14 +599,17 @@ export class RequestHead {
     const base = this.base;
     const lineEnd = lf + 1 - base;
     if (lineEnd > this.bufferEnd && !this.fits(this.lineStart, lineEnd, limits)) {
-      return this.refuse(HEADER_TOO_LARGE, this.lineStart, Math.min(lineEnd, this.lineStart + limits.largeBufferSize));
+      return this.refuse(HEADER_TOO_LARGE, this.lineStart, Math.min(lineEnd, this.bufferEnd));
     }
     if (this.oddName && limits.ignoreInvalid) {
       limits.onIgnored?.(latin1(this.bytes, base + this.lineStart, base + this.valueEnd));
       return COMPLETE;
     }
     const index = this.fieldCount;
-    if (index >= limits.maxHeaders) return this.refuse(TOO_MANY_HEADERS, this.lineStart, lineEnd);
+    if (index >= limits.maxHeaders) {
+      this.lineStart = lineEnd;
+      return this.refuse(TOO_MANY_HEADERS, lineEnd, lineEnd);
+    }
     const field = this.oddName ? -1 : knownField(this.view, base + this.lineStart, base + this.nameEnd);
     let at = index * FIELD_STRIDE;
     if (at === this.fields.length) {
@@ -591,17 +625,21 @@ export class RequestHead {
     this.fieldCount = index + 1;
     if (field >= 0) {
       if (this.known[field] === -1) this.known[field] = index;
-      else if (UNIQUE_FIELDS[field] === 1) return this.refuse(DUPLICATE_HEADER, index, this.known[field] as number);
-      else this.hasRepeats = true;
+      else if (UNIQUE_FIELDS[field] === 1) {
+        this.lineStart = lineEnd;
+        return this.refuse(DUPLICATE_HEADER, index, this.known[field] as number);
+      } else this.hasRepeats = true;
     }
     return COMPLETE;
   }
 
-  /** For the log: takes what there is of a refused request line, up to `bytes[end)`, as the line. */
+  /** For the log: takes what there is of a refused request line, up to `bytes[end)` and the end of nginx's buffer, as the line. */
   closeLine(end: number): void {
+    const last = Math.min(end, this.base + this.bufferEnd);
     let p = this.base;
-    while (p < end && this.bytes[p] !== CR && this.bytes[p] !== LF) p++;
+    while (p < last && this.bytes[p] !== CR && this.bytes[p] !== LF) p++;
     this.lineEnd = p - this.base;
+    if (this.protocolStart >= this.lineEnd) this.protocolStart = -1;
   }
 
   /** Text of `[start, end)` of the head. */
