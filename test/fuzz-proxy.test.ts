@@ -7,7 +7,8 @@ import { readFileSync } from "node:fs";
 import path from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { departures } from "./fuzz/proxy.ts";
+import { departures } from "./fuzz/differential.ts";
+import { proxySubject } from "./fuzz/proxy.ts";
 import { normalise, takeRequest } from "./fuzz/proxy-views.ts";
 
 const file = path.join(fileURLToPath(new URL("../../test/fuzz", import.meta.url)), "proxy-agreed.txt");
@@ -18,7 +19,7 @@ test("fuzzed conversations through the proxy are understood as nginx understands
   const lines = readFileSync(file, "utf8").trim().split("\n");
   const agreed = new Map(lines.map((line) => line.split(" ")).map(([seed, hash]) => [Number(seed), hash as string]));
   assert.ok(agreed.size > 300, `${agreed.size} conversations`);
-  const departed = await departures(agreed);
+  const departed = await departures(proxySubject, agreed);
   assert.deepEqual(
     departed.map(({ seed, client, answers }) => ({ seed, client, answers })),
     [],

@@ -4,17 +4,11 @@ import type { View } from "./proxy-views.ts";
 
 /** What may come ahead of the answer itself. */
 const EARLY = /^HTTP\/1\.1 103 Early Hints\r\nLink: x\r\n\r\n/;
-const CONTINUE = "HTTP/1.1 100 Continue\r\n\r\n";
 const STATUS_LINE = /^HTTP\/\d+\.\d+ +\d{3}(?: [^\r\n]*)?\r?\n/;
 const WHOLE_HEAD = /\r?\n\r?\n/;
 
 /** Which of the known differences explains that these two differ; undefined when none does. */
 export function reasonFor(one: ProxyCase, theirs: View, ours: View): string | undefined {
-  if (/^expect:/im.test(one.client.join("")) && theirs.client.includes(CONTINUE)) {
-    const told = { ...theirs, client: theirs.client.replaceAll(CONTINUE, "") };
-    if (told.client === ours.client) return "a request without a body is not told to continue";
-    return reasonFor(one, told, ours);
-  }
   const answers = one.answers.map(({ bytes }) => bytes.replace(EARLY, ""));
   const client = one.client.join("");
   // After it nginx serves the client's next request, though nobody can tell where that answer begins.
