@@ -32,13 +32,14 @@ const HTTP = `
     listen 127.0.0.1:%PORT%; server_name paged; ${LOGS} large_client_header_buffers 2 512; error_page 400 413 494 /page;
     location / { client_max_body_size 5; proxy_pass http://127.0.0.1:%PORT%/end; }
     location /page { return 200 "page $status"; }
+    location /r.txt { error_page 416 =200 /page; }
   }`;
 const HOST = "Host: first\r\n";
 
 let server: TestServer;
 
 before(async () => {
-  server = await TestServer.start(HTTP);
+  server = await TestServer.start(HTTP, { files: { "html/r.txt": "range" } });
 });
 
 after(() => server.stop());
@@ -235,6 +236,12 @@ test("error_page answers a header that is too large with 400", async () => {
 test("error_page does not ask for a body that was refused", async () => {
   const { text } = await say("POST / HTTP/1.1\r\nHost: paged\r\nExpect: 100-continue\r\nContent-Length: x\r\n\r\n");
   assert.match(text, /^HTTP\/1.1 400 [\s\S]*page 400$/);
+});
+
+test("an error page that lacks the range too tells its own length only", async () => {
+  const { text } = await say("GET /r.txt HTTP/1.0\r\nHost: paged\r\nRange: bytes=99-\r\n\r\n");
+  assert.match(text, /^HTTP\/1.1 416 /);
+  assert.deepEqual(text.match(/^Content-Range: .*$/gm), ["Content-Range: bytes */8"]);
 });
 
 test("what the log quotes of a long line ends with nginx's buffer", async () => {

@@ -28,10 +28,9 @@ export function reasonFor(one: Http1Case, theirs: Http1View, ours: Http1View): s
   if (/ \/stream/.test(sent) && (inPieces || one.ending === "half") && ours.client.startsWith(theirs.client))
     return "a body that is still coming when its answer has been given does not end the connection";
   const isTooLong = [theirs, ours].some(({ errors }) => errors.some((line) => /sent too (?:long|large)/.test(line)));
-  if (
-    isCut &&
-    (isSame(withoutPipelining) || (isTooLong && / 4\d\d /.test(theirs.client) && / 4\d\d /.test(ours.client)))
-  )
+  const isRefused = (view: Http1View): boolean => / 4\d\d /.test(view.client);
+  const isTooLargeTogether = isTooLong && isRefused(theirs) && (isRefused(ours) || theirs.access.length > 1);
+  if (isCut && (isSame(withoutPipelining) || isTooLargeTogether))
     return "which of nginx's buffers the next request lies in";
   if (isCut && isSame((view) => withoutBody(withoutFiles(view))))
     return "client_body_buffer_size holds the data of a chunked body";

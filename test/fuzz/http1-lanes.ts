@@ -37,6 +37,7 @@ const LANES_OF_A_KIND = 4;
 export const LANES = KINDS.length * LANES_OF_A_KIND;
 
 const CLIENT_TIMEOUT_MS = 6_000;
+const ONE_READ_BYTES = 1024;
 const PAUSE_MS = 12;
 const END_PAUSE_MS = 60;
 const LOG_TIMEOUT_MS = 5_000;
@@ -196,7 +197,7 @@ interface Conversation {
 function converse(socketPath: string, one: Http1Case): Promise<Conversation> {
   const bytes = one.pieces.join("") + (one.ending === "last" ? LAST_REQUEST : "");
   const cuts = [0, ...one.cuts.map((part) => Math.floor(part * bytes.length)), bytes.length];
-  const isWhole = cuts.length === 2 && !one.dribbled && one.ending === "last";
+  const isWhole = cuts.length === 2 && !one.dribbled && one.ending === "last" && bytes.length < ONE_READ_BYTES;
   return new Promise((resolve) => {
     const socket = net.connect({ path: socketPath, allowHalfOpen: true });
     let text = "";
@@ -213,7 +214,7 @@ function converse(socketPath: string, one: Http1Case): Promise<Conversation> {
       text += data.toString("latin1");
     });
     socket.on("end", () => done("closed"));
-    // Whether there were unread bytes is chance unless all were sent at once.
+    // Whether there were unread bytes is chance unless all were sent at once, and could be read at once.
     socket.on("error", () => done(isWhole ? "reset" : "closed"));
     socket.on("connect", async () => {
       if (one.dribbled) {

@@ -83,6 +83,7 @@ function filter(request: Request): number {
   const ranges = parseRanges(field.slice(6), request.answerLength, request.singleRange ? 1 : maxRanges);
   if (ranges === "whole") return acceptRanges(request);
   if (ranges === "unsatisfiable") {
+    dropContentRange(request);
     request.addHeader("Content-Range", `bytes */${request.answerLength}`);
     request.answerLength = -1;
     request.status = 416;
@@ -96,18 +97,25 @@ function filter(request: Request): number {
   return OK;
 }
 
+/** An answer has one range: that of an error page does not stand beside that of the error. */
+function dropContentRange({ headerCount, headerNames }: Request): void {
+  for (let i = 0; i < headerCount; i++) if (headerNames[i]?.toLowerCase() === "content-range") headerNames[i] = "";
+}
+
 function acceptRanges(request: Request): number {
   request.acceptRangesIndex = request.addHeader("Accept-Ranges", "bytes");
   return OK;
 }
 
 function singlePart(request: Request, range: ByteRange): void {
+  dropContentRange(request);
   request.addHeader("Content-Range", `bytes ${range.start}-${range.end - 1}/${request.answerLength}`);
   request.answerLength = range.end - range.start;
   request.addBodyFilter(new SinglePart(range));
 }
 
 function multiPart(request: Request, ranges: readonly ByteRange[]): void {
+  dropContentRange(request);
   const boundary = String(request.connection.worker.temporary()).padStart(20, "0");
   const type = request.contentType === "" ? "" : `Content-Type: ${request.fullContentType}\r\n`;
   const total = request.answerLength;
