@@ -4,7 +4,7 @@
  */
 import { promisify } from "node:util";
 import { createGzip, gzipSync } from "node:zlib";
-import { type Compression, FINISH } from "../src/io/compression.ts";
+import { FINISH, type Gzip } from "../src/io/compression.ts";
 import { NativeCompression } from "../src/os/compression.ts";
 import { NodeCompression } from "../src/os/compression-node.ts";
 import { openZlib } from "../src/os/ffi/zlib.ts";
@@ -14,7 +14,7 @@ const PIECE_BYTES = 32 * 1024;
 const ROUNDS = 1000;
 const SETTINGS = { level: 1, windowBits: 15, memoryLevel: 8 };
 
-function compress(compression: Compression, body: Buffer): number {
+function compress(compression: Gzip, body: Buffer): number {
   const deflater = compression.deflater(SETTINGS);
   if (deflater === undefined) throw new Error("no memory");
   let total = 0;

@@ -29,6 +29,7 @@ export function bindNginx(source: Source, lookUp: HostLookup): BoundNginx {
     lookUp,
     isVariable: (name) => nginxKinds.some((kind) => kind.isVariable?.(name) ?? false),
     isConstant: (name) => nginxKinds.some((kind) => kind.isConstant?.(name) ?? false),
+    lackOf: (need) => nginxKinds.map((kind) => kind.lackOf?.(need)).find((lack) => lack !== undefined),
   });
   return { main, diagnostics };
 }

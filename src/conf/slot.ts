@@ -48,6 +48,8 @@ export interface Environment {
   isVariable?(name: string): boolean;
   /** Whether a variable (lower case) is one that a configuration may not define or set. */
   isConstant?(name: string): boolean;
+  /** What this machine lacks for something optional, as the end of "directive … "; undefined when it has it. Without it nothing is missing. */
+  lackOf?(need: string): string | undefined;
 }
 
 /** A file that was included in a raw block by its name. */

@@ -74,16 +74,21 @@ export function single<T, D extends string | undefined>(
 }
 
 /** `on` or `off`. */
-export function flag(fallback: boolean, options: SlotOptions<boolean>): Slot<boolean> {
+export function flag(
+  fallback: boolean,
+  options: SlotOptions<boolean> & { validate?(value: boolean, use: Use): boolean | undefined },
+): Slot<boolean> {
+  const { validate = (value) => value } = options;
   return slot<boolean, boolean>(
     { arity: 1, syntax: onOff.syntax, defaultText: fallback ? "on" : "off" },
     options,
     () => fallback,
     (_, use) => {
       const text = use.args[0] as string;
-      return (
-        onOff.parse(text) ?? use.fail(`invalid value "${text}" in "${use.name}" directive, it must be "on" or "off"`)
-      );
+      const value = onOff.parse(text);
+      if (value === undefined)
+        return use.fail(`invalid value "${text}" in "${use.name}" directive, it must be "on" or "off"`);
+      return validate(value, use);
     },
   );
 }

@@ -7,6 +7,8 @@ import { addition } from "./modules/addition.ts";
 import { authBasic } from "./modules/auth_basic.ts";
 import { authRequest } from "./modules/auth_request.ts";
 import { autoindex } from "./modules/autoindex.ts";
+import { brotli } from "./modules/brotli.ts";
+import { brotliStatic } from "./modules/brotli_static.ts";
 import { browser } from "./modules/browser.ts";
 import { charset } from "./modules/charset.ts";
 import { chunked } from "./modules/chunked.ts";
@@ -50,6 +52,8 @@ import { leastTime } from "./modules/upstream_least_time.ts";
 import { random } from "./modules/upstream_random.ts";
 import { sticky } from "./modules/upstream_sticky.ts";
 import { upstreamZone } from "./modules/upstream_zone.ts";
+import { zstd } from "./modules/zstd.ts";
+import { zstdStatic } from "./modules/zstd_static.ts";
 import { userid } from "./modules/userid.ts";
 import type { Request } from "./request.ts";
 import { Variables } from "./variables.ts";
@@ -63,6 +67,9 @@ export const httpModules: readonly HttpModule[] = [
   chunked,
   range,
   gzip,
+  // Where both have been added to nginx, what comes last is asked first: zstd, then brotli, then gzip.
+  brotli,
+  zstd,
   ssi,
   charset,
   sub,
@@ -73,6 +80,8 @@ export const httpModules: readonly HttpModule[] = [
   notModified,
   staticFiles,
   gzipStatic,
+  brotliStatic,
+  zstdStatic,
   dav,
   autoindex,
   index,

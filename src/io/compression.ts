@@ -19,11 +19,18 @@ export interface DeflateSettings {
   readonly memoryLevel: number;
 }
 
-/** One gzip stream (RFC 1952) that is being written. */
-export interface Deflater {
+export interface BrotliSettings {
+  /** 0 fast … 11 small. */
+  readonly quality: number;
+  /** 10 … 24: a window of two to the power of that. */
+  readonly windowBits: number;
+}
+
+/** One stream that is being written: gzip (RFC 1952), brotli (RFC 7932) or zstd (RFC 8878). */
+export interface Encoder {
   /**
    * Compresses `bytes[start, end)` as far as there is room in `output`. Returns how many bytes are there now, or a negative
-   * number of zlib's when it has failed.
+   * number of the library's when it has failed.
    */
   run(bytes: Bytes, start: number, end: number, flush: Flush): number;
   /** Lent: the next call of any stream overwrites it. */
@@ -38,7 +45,7 @@ export interface Deflater {
 
 /** Gzip streams behind one another that are being read: what `gunzip` undoes. */
 export interface Inflater {
-  /** Unpacks `bytes[start, end)` as far as there is room in `output`. As `Deflater.run`; malformed bytes are -3. */
+  /** Unpacks `bytes[start, end)` as far as there is room in `output`. As `Encoder.run`; malformed bytes are -3. */
   run(bytes: Bytes, start: number, end: number): number;
   /** Lent: the next call of any stream overwrites it. */
   readonly output: Bytes;
@@ -50,9 +57,20 @@ export interface Inflater {
   release(): void;
 }
 
-export interface Compression {
+/** What zlib does. */
+export interface Gzip {
   /** Begins a stream; undefined when there is no memory. */
-  deflater(settings: DeflateSettings): Deflater | undefined;
+  deflater(settings: DeflateSettings): Encoder | undefined;
   /** The same for reading; always undefined where there is no zlib that can be called. */
   inflater(): Inflater | undefined;
+}
+
+/** Codings that this machine may lack the library of. */
+export type OptionalCoding = "brotli" | "zstd";
+
+export interface Compression extends Gzip {
+  /** Undefined when there is no memory, or no such encoder on this machine. */
+  brotli(settings: BrotliSettings): Encoder | undefined;
+  /** `level`: negative fast … 22 small, without 0. */
+  zstd(level: number): Encoder | undefined;
 }

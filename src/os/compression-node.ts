@@ -4,14 +4,7 @@
  */
 import { constants, deflateRawSync } from "node:zlib";
 import { type Bytes, concatBytes } from "../base/bytes.ts";
-import {
-  type Compression,
-  type Deflater,
-  type DeflateSettings,
-  FINISH,
-  type Flush,
-  NO_FLUSH,
-} from "../io/compression.ts";
+import { type DeflateSettings, type Encoder, FINISH, type Flush, type Gzip, NO_FLUSH } from "../io/compression.ts";
 
 /** Smaller pieces are collected: each costs a state of 270 KB. */
 const PIECE_BYTES = 32 * 1024;
@@ -19,8 +12,8 @@ const PIECE_BYTES = 32 * 1024;
 const HEADER = Uint8Array.of(0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255);
 const NOTHING: Bytes = new Uint8Array(0);
 
-export class NodeCompression implements Compression {
-  deflater(settings: DeflateSettings): Deflater {
+export class NodeCompression implements Gzip {
+  deflater(settings: DeflateSettings): Encoder {
     return new NodeDeflater(settings);
   }
 
@@ -29,7 +22,7 @@ export class NodeCompression implements Compression {
   }
 }
 
-class NodeDeflater implements Deflater {
+class NodeDeflater implements Encoder {
   output = NOTHING;
   taken = 0;
   readonly isFull = false;

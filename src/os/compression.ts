@@ -5,16 +5,21 @@
  */
 import type { Bytes } from "../base/bytes.ts";
 import {
+  type BrotliSettings,
   type Compression,
-  type Deflater,
   type DeflateSettings,
+  type Encoder,
   type Flush,
+  type Gzip,
   type Inflater,
   NO_FLUSH,
+  type OptionalCoding,
   SYNC_FLUSH,
 } from "../io/compression.ts";
 import type { Memory } from "../io/memory.ts";
+import { type BrotliEncoders, openBrotliEncoders } from "./brotli.ts";
 import { NodeCompression } from "./compression-node.ts";
+import { LACKS_BROTLI, openBrotli } from "./ffi/brotli.ts";
 import { PAGE_BYTES } from "./ffi/memory.ts";
 import {
   AVAIL_IN,
@@ -30,7 +35,9 @@ import {
   Z_STREAM_END,
   type Zlib,
 } from "./ffi/zlib.ts";
+import { LACKS_ZSTD, openZstd } from "./ffi/zstd.ts";
 import { allocateMemory } from "./memory.ts";
+import { openZstdEncoders, type ZstdEncoders } from "./zstd.ts";
 
 /** Streams of one setting that are kept; more than that at once are freed when they are over. */
 const KEPT_STREAMS = 16;
@@ -44,12 +51,47 @@ const HIGH_WORD = 2 ** 32;
 
 /** The compression of a worker. */
 export function openCompression(): Compression {
-  const zlib = openZlib();
-  return zlib === undefined ? new NodeCompression() : new NativeCompression(zlib);
+  return new WorkerCompression();
+}
+
+/** Libraries of codings that nobody asks for are not looked for. */
+class WorkerCompression implements Compression {
+  readonly #gzip: Gzip;
+  #brotli: BrotliEncoders | undefined = undefined;
+  #zstd: ZstdEncoders | undefined = undefined;
+
+  constructor() {
+    const zlib = openZlib();
+    this.#gzip = zlib === undefined ? new NodeCompression() : new NativeCompression(zlib);
+  }
+
+  deflater(settings: DeflateSettings): Encoder | undefined {
+    return this.#gzip.deflater(settings);
+  }
+
+  inflater(): Inflater | undefined {
+    return this.#gzip.inflater();
+  }
+
+  brotli(settings: BrotliSettings): Encoder | undefined {
+    this.#brotli ??= openBrotliEncoders();
+    return this.#brotli?.encoder(settings);
+  }
+
+  zstd(level: number): Encoder | undefined {
+    this.#zstd ??= openZstdEncoders();
+    return this.#zstd?.encoder(level);
+  }
+}
+
+/** What this machine lacks for a coding, as a part of a sentence; undefined when it has everything. */
+export function lackOf(coding: OptionalCoding): string | undefined {
+  if (coding === "brotli") return openBrotli() === undefined ? LACKS_BROTLI : undefined;
+  return openZstd() === undefined ? LACKS_ZSTD : undefined;
 }
 
 /** What all streams of a worker share: only one runs at a time. */
-export class NativeCompression implements Compression {
+export class NativeCompression implements Gzip {
   private readonly zlib: Zlib;
   private readonly version: string;
   private readonly deflaters = new Map<number, NativeDeflater[]>();
@@ -62,7 +104,7 @@ export class NativeCompression implements Compression {
     this.version = zlib.version();
   }
 
-  deflater({ level, windowBits, memoryLevel }: DeflateSettings): Deflater | undefined {
+  deflater({ level, windowBits, memoryLevel }: DeflateSettings): Encoder | undefined {
     const key = level * 256 + windowBits * 16 + memoryLevel;
     let kept = this.deflaters.get(key);
     if (kept === undefined) {
@@ -169,7 +211,7 @@ function isFailure(rc: number): boolean {
   return rc < 0 && rc !== Z_BUF_ERROR;
 }
 
-class NativeDeflater implements Deflater {
+class NativeDeflater implements Encoder {
   taken = 0;
   isFull = false;
   readonly output: Bytes;

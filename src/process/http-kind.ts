@@ -13,7 +13,7 @@ import { describeVariables, httpModules, httpVariables } from "../http/modules.t
 import { planHttp } from "../http/plan.ts";
 import type { HttpPorts } from "../http/service.ts";
 import type { Service } from "../io/service.ts";
-import { openCompression } from "../os/compression.ts";
+import { lackOf, openCompression } from "../os/compression.ts";
 import { SystemCrypt } from "../os/crypt.ts";
 import { formatTime } from "../os/format-time.ts";
 import type { ServiceKind, ServicePlan, ServicePorts } from "./service-kind.ts";
@@ -109,6 +109,7 @@ export function httpKind(): ServiceKind {
     variables: describeVariables(),
     isVariable: (name) => variables.has(name),
     isConstant: (name) => variables.isConstant(name),
+    lackOf: (need) => (need === "brotli" || need === "zstd" ? lackOf(need) : undefined),
     plan(main, report): ServicePlan {
       const plan = planHttp(main, isRoot(), report);
       if (plan === undefined) return { listens: [], logFiles: [] };

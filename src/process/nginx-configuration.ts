@@ -95,6 +95,7 @@ export function loadNginxConfiguration(
     lookUp: reader.lookUp,
     isVariable: (name) => kinds.some((kind) => kind.isVariable?.(name) ?? false),
     isConstant: (name) => kinds.some((kind) => kind.isConstant?.(name) ?? false),
+    lackOf: (need) => kinds.map((kind) => kind.lackOf?.(need)).find((lack) => lack !== undefined),
   });
   const diagnostics = new Diagnostics();
   for (const diagnostic of bound.diagnostics) diagnostics.add(diagnostic);

@@ -59,6 +59,8 @@ export interface ServiceKind {
   isVariable?(name: string): boolean;
   /** Whether a variable (lower case) is one that a configuration may not define or set. */
   isConstant?(name: string): boolean;
+  /** What this machine lacks for something optional that the service may be asked for. */
+  lackOf?(need: string): string | undefined;
   /** What is wrong across servers (two default servers for one address, …) is reported with its place. */
   plan(main: Scope, report: Report): ServicePlan;
   /** Builds the service while the worker still has the master's rights: its log files are opened now. */

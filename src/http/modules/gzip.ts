@@ -2,13 +2,12 @@
 import type { ConfOf, Use } from "../../conf/slot.ts";
 import { bits, buffers, choice, flag, fold, num, single, size } from "../../conf/slots.ts";
 import { sizeBytes } from "../../conf/values.ts";
-import { type Deflater, type DeflateSettings, FINISH, type Flush, NO_FLUSH, SYNC_FLUSH } from "../../io/compression.ts";
+import type { DeflateSettings, Encoder, Flush } from "../../io/compression.ts";
 import { type GzipRules, mayGzip } from "../accepts-gzip.ts";
-import { type BodyFilter, bytesChunk, type Chunk, copyChunk, LAST, type Mark, MORE, ORDER_GZIP } from "../body.ts";
-import type { HeaderFilter } from "../location.ts";
-import { hasMediaType, type MediaTypes, mediaTypes } from "../media-types.ts";
+import { type Chunk, copyChunk, type Mark, MORE, ORDER_GZIP } from "../body.ts";
+import { mediaTypes } from "../media-types.ts";
 import { httpModule } from "../module.ts";
-import { OK } from "../outcome.ts";
+import { type Coding, PackedBody, packAnswers, packedRatio, roundedRatio } from "../packing.ts";
 import type { Request } from "../request.ts";
 import { parsePattern } from "./core.ts";
 
@@ -19,7 +18,6 @@ const LEAST_BYTES = 512;
 const LEVEL_BASE = 8;
 /** zlib's window is smaller than its name says by so much. */
 const WINDOW_LOSS_BYTES = 262;
-const NOTHING = new Uint8Array(0);
 
 /** Accepts powers of two only. */
 function power(largest: number, complaint: string): (bytes: number, use: Use) => number | undefined {
@@ -85,38 +83,24 @@ const directives = {
   }),
 };
 
-/** Compresses one answer. */
-class Gzip implements BodyFilter {
-  readonly order = ORDER_GZIP;
-  readonly takesPieces = true;
-  totalIn = 0;
-  totalOut = 0;
-  private readonly settings: DeflateSettings;
+/** Compresses one answer, perhaps not before there is enough of it. */
+class Gzip extends PackedBody {
   /** Bytes to wait for. */
   private postpone: number;
   private postponed: Chunk[] = [];
-  private deflater: Deflater | undefined = undefined;
-  private isOver = false;
-  private readonly out: Chunk[] = [];
 
-  constructor(settings: DeflateSettings, postpone: number) {
-    this.settings = settings;
+  constructor(coding: Coding, postpone: number) {
+    super(coding);
     this.postpone = postpone;
   }
 
-  filter(request: Request, chunks: readonly Chunk[], mark: Mark): readonly Chunk[] {
-    const { out } = this;
-    out.length = 0;
-    if (this.isOver) return out;
-    if (this.postpone > 0) {
-      if (mark === MORE && this.collect(chunks)) return out;
-      this.postpone = 0;
-      const { postponed } = this;
-      this.postponed = [];
-      this.deflateAll(request, [...postponed, ...chunks], mark);
-    } else this.deflateAll(request, chunks, mark);
-    if (mark === LAST) this.release();
-    return out;
+  override filter(request: Request, chunks: readonly Chunk[], mark: Mark): readonly Chunk[] {
+    if (this.postpone <= 0 || this.isOver) return super.filter(request, chunks, mark);
+    if (mark === MORE && this.collect(chunks)) return [];
+    this.postpone = 0;
+    const { postponed } = this;
+    this.postponed = [];
+    return super.filter(request, [...postponed, ...chunks], mark);
   }
 
   /** Keeps chunks; false when it is enough. */
@@ -127,53 +111,29 @@ class Gzip implements BodyFilter {
     return true;
   }
 
-  private deflateAll(request: Request, chunks: readonly Chunk[], mark: Mark): void {
-    const flush = mark === LAST ? FINISH : mark === MORE ? NO_FLUSH : SYNC_FLUSH;
-    this.deflater ??= request.connection.worker.ports.compression.deflater(this.settings);
-    if (this.deflater === undefined) {
-      this.fail(request, "deflateInit2() failed");
-      return;
-    }
-    const last = chunks.length - 1;
-    for (let i = 0; i < last; i++) this.deflate(request, this.deflater, chunks[i] as Chunk, NO_FLUSH);
-    if (last >= 0) this.deflate(request, this.deflater, chunks[last] as Chunk, flush);
-    else if (flush !== NO_FLUSH) this.deflate(request, this.deflater, EMPTY, flush);
-  }
-
-  private deflate(request: Request, deflater: Deflater, chunk: Chunk, flush: Flush): void {
-    const { out } = this;
-    let at = chunk.start;
-    do {
-      // What the last call has left in the output is overwritten now.
-      const before = out.length - 1;
-      if (before >= 0) out[before] = copyChunk(out[before] as Chunk);
-      const length = deflater.run(chunk.bytes ?? NOTHING, at, chunk.end, flush);
-      if (length < 0) {
-        this.fail(request, `deflate() failed: ${flush}, ${length}`);
-        return;
-      }
-      at += deflater.taken;
-      this.totalIn += deflater.taken;
-      this.totalOut += length;
-      if (length > 0) out.push(bytesChunk(deflater.output, 0, length));
-    } while (deflater.isFull);
-  }
-
-  private fail(request: Request, message: string): void {
-    this.isOver = true;
-    this.out.length = 0;
-    request.connection.logError("alert", message);
-    request.connection.terminate(0);
-  }
-
-  release(): void {
-    this.isOver = true;
+  override release(): void {
     this.postponed = [];
-    this.deflater?.release();
-    this.deflater = undefined;
+    super.release();
   }
 }
-const EMPTY = bytesChunk(NOTHING);
+
+/** Deflate with these settings. */
+class Deflate implements Coding {
+  readonly openFailure = "deflateInit2() failed";
+  private readonly settings: DeflateSettings;
+
+  constructor(settings: DeflateSettings) {
+    this.settings = settings;
+  }
+
+  open(request: Request): Encoder | undefined {
+    return request.connection.worker.ports.compression.deflater(this.settings);
+  }
+
+  runFailure(flush: Flush, code: number): string {
+    return `deflate() failed: ${flush}, ${code}`;
+  }
+}
 
 /** A small answer needs no large window. */
 function settingsFor(settings: DeflateSettings, length: number): DeflateSettings {
@@ -186,37 +146,11 @@ function settingsFor(settings: DeflateSettings, length: number): DeflateSettings
   return { level: settings.level, windowBits, memoryLevel: Math.max(1, memoryLevel) };
 }
 
-interface Conf {
-  readonly types: MediaTypes;
-  readonly minLength: number;
-  readonly vary: boolean;
-  readonly settings: DeflateSettings;
-  readonly postpone: number;
-}
-
-function build(conf: Conf, rules: GzipRules): HeaderFilter {
-  const { types, minLength, vary, settings, postpone } = conf;
-  return (request) => {
-    const { status, answerLength } = request;
-    if (status !== 200 && status !== 403 && status !== 404) return OK;
-    if (answerLength >= 0 && answerLength < minLength) return OK;
-    if (request.contentEncodingIndex >= 0 && request.headerValues[request.contentEncodingIndex] !== "") return OK;
-    if (request.headerOnly || !hasMediaType(request, types)) return OK;
-    request.varies = vary;
-    if (!mayGzip(request, rules)) return OK;
-    request.contentEncodingIndex = request.addHeader("Content-Encoding", "gzip");
-    request.addBodyFilter(new Gzip(settingsFor(settings, answerLength), postpone));
-    request.changeEntity();
-    return OK;
-  };
-}
-
 /** `$gzip_ratio`, with two digits; undefined for an answer that was not compressed. */
 function ratio(request: Request): string | undefined {
   const filter = request.main.chain?.find(ORDER_GZIP);
-  if (!(filter instanceof Gzip) || filter.totalOut === 0) return undefined;
-  const thousandths = Math.floor((filter.totalIn * 1000) / filter.totalOut);
-  return (Math.floor((thousandths + 5) / 10) / 100).toFixed(2);
+  const thousandths = filter instanceof Gzip ? packedRatio(filter) : undefined;
+  return thousandths === undefined ? undefined : roundedRatio(thousandths);
 }
 
 export const gzip = httpModule({
@@ -230,8 +164,15 @@ export const gzip = httpModule({
       windowBits: Math.log2(conf.gzip_window),
       memoryLevel: Math.log2(conf.gzip_hash) - LEVEL_BASE,
     };
-    const { gzip_types: types, gzip_min_length: minLength, gzip_vary: vary, postpone_gzipping: postpone } = conf;
-    return build({ types, minLength, vary, settings, postpone }, gzipRules(conf));
+    const rules = gzipRules(conf);
+    return packAnswers({
+      name: "gzip",
+      types: conf.gzip_types,
+      minLength: conf.gzip_min_length,
+      vary: conf.gzip_vary,
+      isTaken: (request) => mayGzip(request, rules),
+      body: (length) => new Gzip(new Deflate(settingsFor(settings, length)), conf.postpone_gzipping),
+    });
   },
 });
 

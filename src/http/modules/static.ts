@@ -47,7 +47,7 @@ export function setContentType(request: Request): void {
 }
 
 /** Sends an open file that the request holds; `encoding` is what it is packed with. */
-export function sendFile(request: Request, file: OpenFile, encoding = ""): number {
+export function sendFile(request: Request, file: OpenFile, encoding = "", hasRanges = true): number {
   if (!discardBody(request)) return 400;
   request.status = 200;
   request.answerLength = file.sizeBytes;
@@ -55,7 +55,7 @@ export function sendFile(request: Request, file: OpenFile, encoding = ""): numbe
   if (request.location.core.etag) request.setEtag(request.connection.worker.etags.get(file.mtimeS, file.sizeBytes));
   setContentType(request);
   if (encoding !== "") request.contentEncodingIndex = request.addHeader("Content-Encoding", encoding);
-  request.allowRanges = true;
+  request.allowRanges = hasRanges;
   return answer(request, file.sizeBytes === 0 ? undefined : fileChunk(file.fd, 0, file.sizeBytes));
 }
 

@@ -16,6 +16,20 @@ export function native<F extends (...args: any[]) => unknown>(prototype: string)
   return program.func(prototype) as unknown as F;
 }
 
+/** C functions by their prototypes. */
+// biome-ignore lint/suspicious/noExplicitAny: as above
+export type NativeFunctions = <F extends (...args: any[]) => unknown>(prototype: string) => F;
+
+/** The functions of one of the system's shared libraries, for what the program does not carry; undefined when it is not there. */
+export function systemLibrary(name: string): NativeFunctions | undefined {
+  try {
+    const library = koffi.load(name);
+    return (prototype) => library.func(prototype) as never;
+  } catch {
+    return undefined;
+  }
+}
+
 /** True when the program exports this symbol. */
 export function hasNative(name: string): boolean {
   try {

@@ -1,4 +1,7 @@
-/** Accept-Encoding, RFC 9110 §12.5.3, as far as nginx reads it: does the client take gzip? Counterpart: ngx_http_gzip_accept_encoding. */
+/**
+ * Accept-Encoding, RFC 9110 §12.5.3, as far as nginx and its modules read it: does the client take a coding? Counterparts:
+ * ngx_http_gzip_accept_encoding, check_accept_encoding of ngx_brotli.
+ */
 
 /** A weight that is more than nothing: `0.001` to `1.000` with at most three digits. */
 const POSITIVE_WEIGHT = /^(?:1(?:\.0{0,3})?|0\.(?=\d*[1-9])\d{1,3})(?=[, ]|$)/;
@@ -13,4 +16,22 @@ export function acceptsGzip(list: string): boolean {
   const weight = /^; *(.*)$/.exec(rest)?.[1];
   if (weight === undefined) return false;
   return weight === "" || (/^q=/i.test(weight) && POSITIVE_WEIGHT.test(weight.slice(2)));
+}
+
+/** A weight that begins with 0 … */
+const SMALL_WEIGHT = /^ *; *q *= *0/;
+/** … and one that is more than nothing all the same. */
+const POSITIVE_SMALL_WEIGHT = /^ *; *q *= *0\.(?:[1-9]|0[1-9]|00[1-9])/;
+
+/** True when the list names `coding` (lower case) as a whole word, and not with a weight of zero. `*` is not looked at. */
+export function acceptsCoding(list: string, coding: string): boolean {
+  const text = list.toLowerCase();
+  for (let at = text.indexOf(coding); at >= 0; at = text.indexOf(coding, at + coding.length)) {
+    const before = at === 0 ? " " : text[at - 1];
+    const after = text[at + coding.length] ?? " ";
+    if ((before !== "," && before !== " ") || (after !== "," && after !== " " && after !== ";")) continue;
+    const weight = list.slice(at + coding.length);
+    return !SMALL_WEIGHT.test(weight) || POSITIVE_SMALL_WEIGHT.test(weight);
+  }
+  return false;
 }
