@@ -22,6 +22,7 @@ const HTTP = `
     location /file { client_body_in_file_only clean; proxy_pass http://127.0.0.1:%PORT%/end; }
     location /stream { client_body_in_file_only clean; proxy_request_buffering off; proxy_pass http://127.0.0.1:%PORT%/end; }
     location /end { access_log off; return 204; }
+    location /slow { client_body_timeout 100ms; proxy_pass http://127.0.0.1:%PORT%/end; }
     location /none { root %DIR%/none; }
   }
   server {
@@ -220,6 +221,12 @@ test("a body that is passed on as it comes is not put into a file, an empty one 
     /temporary file/,
   );
   assert.match((await say(`POST /file HTTP/1.1\r\n${HOST}Content-Length: 2\r\n${end}ab`)).errors, /temporary file/);
+});
+
+test("a body that stays away is logged as a status only", async () => {
+  const { seen, errors } = await say(`POST /slow HTTP/1.1\r\n${HOST}Content-Length: 5\r\n\r\nab`);
+  assert.match(seen, / 408 /);
+  assert.doesNotMatch(errors, /timed out/);
 });
 
 test("a request is complete when its answer has been given, though its body still comes", async () => {

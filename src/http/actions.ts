@@ -3,7 +3,6 @@
 export const READING_LINE = "while reading client request line";
 export const READING_PIPELINED_LINE = "while reading client pipelined request line";
 export const READING_HEADERS = "while reading client request headers";
-export const READING_BODY = "while reading client request body";
 export const READING_PROXY_HEADER = "while reading PROXY protocol";
 export const WAITING_FOR_REQUEST = "while waiting for request";
 export const LOGGING_REQUEST = "while logging request";

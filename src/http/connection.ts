@@ -25,7 +25,6 @@ import type { Endpoint, Stream, StreamOwner } from "../io/stream.ts";
 import { COMPLETE, INCOMPLETE } from "../wire/http1/head-results.ts";
 import type { ProxyHeader } from "../wire/proxy-protocol/decode.ts";
 import {
-  READING_BODY,
   READING_HEADERS,
   READING_LINE,
   READING_PIPELINED_LINE,
@@ -785,7 +784,7 @@ export class Connection extends ConnectionOutput implements StreamOwner {
         this.abandonHead(408, "client timed out", ETIMEDOUT);
         return;
       case BODY:
-        this.logError("info", "client timed out", ETIMEDOUT, READING_BODY);
+        // nginx says nothing either.
         this.timedOut(408);
         return;
       default:

@@ -25,7 +25,7 @@ export function reasonFor(one: Http1Case, theirs: Http1View, ours: Http1View): s
   );
   if (isMalformed && isSame(withoutFiles)) return "what has come of a malformed body may lie in a file already";
   if (isMalformed && (inPieces || (isCut && isAnsweredAlike))) return CHANCE;
-  if (/ \/stream/.test(sent) && (inPieces || one.ending === "half") && ours.client.startsWith(theirs.client))
+  if (/\/stream/.test(sent) && (inPieces || one.ending === "half") && ours.client.startsWith(theirs.client))
     return "a body that is still coming when its answer has been given does not end the connection";
   const isTooLong = [theirs, ours].some(({ errors }) => errors.some((line) => /sent too (?:long|large)/.test(line)));
   const isRefused = (view: Http1View): boolean => / 4\d\d /.test(view.client);

@@ -9,8 +9,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { TestServer } from "../http-server.ts";
 import type { Lanes } from "./differential.ts";
 import { type Http1Case, LAST_REQUEST } from "./http1-cases.ts";
-import { type Http1View, normaliseErrors } from "./http1-views.ts";
-import { normalise } from "./proxy-views.ts";
+import { type Http1View, normaliseClient, normaliseErrors } from "./http1-views.ts";
 
 /** Directives of each kind of lane; every kind has several lanes. */
 const KINDS: readonly { readonly server: string; readonly main?: string }[] = [
@@ -152,7 +151,7 @@ export class Http1Lanes implements Lanes<Http1Case, Http1View> {
     const access = await this.#accessUpTo(one.lane, socketPath);
     const errors = normaliseErrors((this.#errors[one.lane] as Tail).read(), this.#server.folder);
     this.#alarms.push(...errors.filter((line) => /^\[(alert|emerg)\]/.test(line)));
-    return { client: normalise(text), fate, access, errors };
+    return { client: normaliseClient(text, this.#server.folder), fate, access, errors };
   }
 
   /** Lines of the access log in front of a sentinel's. */

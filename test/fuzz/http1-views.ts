@@ -1,5 +1,7 @@
 /** What a conversation with a web server looked like: to its client, and in the logs, in a form that two servers can be compared by. */
 
+import { normalise } from "./proxy-views.ts";
+
 export interface Http1View {
   /** What the client was sent, date and chunk sizes taken out. */
   readonly client: string;
@@ -16,6 +18,11 @@ const LONGEST_LINE = 1850;
 const LINE_START = /^\d{4}\/\d\d\/\d\d \d\d:\d\d:\d\d (\[\w+\]) \d+#\d+: (?:\*\d+ )?/;
 /** What a client has sent may have line feeds in it. */
 const NEXT_LINE = /^(?=\d{4}\/\d\d\/\d\d \d\d:\d\d:\d\d \[)/m;
+
+/** What a client got, without what differs from run to run. */
+export function normaliseClient(text: string, folder: string): string {
+  return normalise(text.replaceAll(folder, "DIR").replace(/(boundary=|--)0\d{19}/g, "$1B"));
+}
 
 /** Takes out of a piece of an error log what differs by nature. */
 export function normaliseErrors(text: string, folder: string): string[] {
