@@ -52,9 +52,9 @@ import { leastTime } from "./modules/upstream_least_time.ts";
 import { random } from "./modules/upstream_random.ts";
 import { sticky } from "./modules/upstream_sticky.ts";
 import { upstreamZone } from "./modules/upstream_zone.ts";
+import { userid } from "./modules/userid.ts";
 import { zstd } from "./modules/zstd.ts";
 import { zstdStatic } from "./modules/zstd_static.ts";
-import { userid } from "./modules/userid.ts";
 import type { Request } from "./request.ts";
 import { Variables } from "./variables.ts";
 

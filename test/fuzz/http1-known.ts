@@ -18,6 +18,9 @@ export function reasonFor(one: Http1Case, theirs: Http1View, ours: Http1View): s
   if (/ 412 /.test(theirs.client)) return "412 keeps the connection";
   if (/^content-length:\s*\d{16}/im.test(sent) && / 400 /.test(ours.client))
     return "a length of more than 2^53 - 1 bytes is refused";
+  // A back end that is slow because the machine is.
+  if (one.ending === "half" && [theirs, ours].some(({ access }) => access.some((line) => / 499 /.test(line))))
+    return "the client's end came before the back end's answer";
   const isCut = inPieces || sent.length + LAST_REQUEST.length > SMALLEST_BUFFER_BYTES;
   const isAnsweredAlike = theirs.client === ours.client && theirs.fate === ours.fate;
   const isMalformed = [theirs, ours].every(({ errors }) =>

@@ -160,7 +160,9 @@ export class Http1Lanes implements Lanes<Http1Case, Http1View> {
     await ask(socketPath, `GET ${target} HTTP/1.0\r\nHost: fuzz\r\n\r\n`);
     const tail = this.#access[number] as Tail;
     let text = tail.read();
-    for (let waited = 0; !text.includes(`"GET ${target} `); waited += LOG_STEP_MS) {
+    // A line may be seen before all of it is there.
+    const isLogged = (): boolean => text.includes(`"GET ${target} `) && text.endsWith("\n");
+    for (let waited = 0; !isLogged(); waited += LOG_STEP_MS) {
       if (waited > LOG_TIMEOUT_MS) throw new Error(`lane ${number}: a request is not logged: ${text}`);
       await sleep(LOG_STEP_MS);
       text += tail.read();
