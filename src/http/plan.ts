@@ -157,8 +157,14 @@ function familyAndPort(endpoint: Endpoint): string | undefined {
 export function planHttp(main: Scope, isRoot: boolean, report: Report): HttpPlan | undefined {
   const opened = main.conf(httpMain).http;
   if (opened === undefined) return undefined;
-  const drafts = [...collect(opened.scope, isRoot, report).values()];
-  for (const draft of drafts) checkNames(draft, report);
+  let isSound = true;
+  const watched: Report = (severity, message, position) => {
+    if (severity === "emerg") isSound = false;
+    report(severity, message, position);
+  };
+  const drafts = [...collect(opened.scope, isRoot, watched).values()];
+  // nginx looks at names when the addresses are in order.
+  if (isSound) for (const draft of drafts) checkNames(draft, report);
   const addresses = drafts.map(
     ({ endpoint, name, servers, defaultServer, proxyProtocol }): AddressPlan => ({
       endpoint,
