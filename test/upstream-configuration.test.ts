@@ -55,9 +55,22 @@ const CASES: readonly (readonly [parts: Parts, says: string])[] = [
   [{ upstream: "zone z 64k;", location: `${CHECK} fails=0;` }, 'invalid parameter "fails=0" (4)'],
   [{ upstream: "zone z 64k;", location: `${CHECK} port=70000;` }, 'invalid parameter "port=70000" (4)'],
   [{ upstream: "zone z 64k;", location: `${CHECK} persistent;` }, '"persistent" requires "mandatory" (4)'],
+  [{ upstream: "zone z 64k;", location: `${CHECK} mandatory type=grpc grpc_status=12 grpc_service=a.B;` }, "ok"],
+  [{ upstream: "zone z 64k;", location: `${CHECK} type=grpc mandatory;` }, 'invalid parameter "mandatory" (4)'],
   [
-    { upstream: "zone z 64k;", location: `${CHECK} type=grpc;` },
-    'the parameter "type=grpc" of "health_check" is not supported (4)',
+    { upstream: "zone z 64k;", location: `${CHECK} grpc_service=a type=grpc;` },
+    'invalid parameter "grpc_service=a" (4)',
+  ],
+  [{ upstream: "zone z 64k;", location: `${CHECK} grpc_status=12;` }, 'invalid parameter "grpc_status=12" (4)'],
+  [{ upstream: "zone z 64k;", location: `${CHECK} type=grpc grpc_status=0;` }, 'invalid parameter "grpc_status=0" (4)'],
+  [
+    { upstream: "zone z 64k;", location: `${CHECK} type=grpc grpc_status=17;` },
+    'invalid parameter "grpc_status=17" (4)',
+  ],
+  [{ upstream: "zone z 64k;", location: `${CHECK} type=udp;` }, 'invalid parameter "type=udp" (4)'],
+  [
+    { upstream: "zone z 64k;", location: `${CHECK} uri=/x type=grpc;` },
+    '"type=grpc" cannot be used with "uri" or "match" (4)',
   ],
   [
     { upstream: "zone z 64k;", location: `${CHECK} uri=/x type=tcp;` },

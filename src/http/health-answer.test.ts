@@ -2,8 +2,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { fromLatin1 } from "../base/bytes.ts";
-import { ANSWER_MALFORMED, ANSWER_MORE, ANSWER_WHOLE, HealthAnswer } from "./health-answer.ts";
+import { HealthAnswer } from "./health-answer.ts";
 import { EXAMINED_BODY_BYTES } from "./health-match.ts";
+import { ANSWER_MALFORMED, ANSWER_MORE, ANSWER_WHOLE } from "./health-talk.ts";
 
 const LENGTH = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello";
 const CHUNKED = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nhel\r\n2\r\nlo\r\n0\r\n\r\n";

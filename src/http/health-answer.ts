@@ -4,12 +4,7 @@ import { CHUNK_DATA, CHUNK_DONE, CHUNK_MORE, ChunkedDecoder } from "../wire/http
 import { parseDecimal } from "../wire/http1/digits.ts";
 import * as wire from "../wire/http1/response-head.ts";
 import { EXAMINED_BODY_BYTES } from "./health-match.ts";
-
-/** What `take` says: more is to come, it is whole (or enough of it), or it is malformed. */
-export const ANSWER_MORE = 0;
-export const ANSWER_WHOLE = 1;
-export const ANSWER_MALFORMED = 2;
-export type AnswerResult = number;
+import { ANSWER_MALFORMED, ANSWER_MORE, ANSWER_WHOLE, type AnswerResult } from "./health-talk.ts";
 
 const FIRST_FINAL_STATUS = 200;
 const NO_CONTENT = 204;

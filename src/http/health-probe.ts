@@ -8,16 +8,13 @@
  * | sending    | the socket has not taken the whole request   | send_timeout    |
  * | reading    | the answer is awaited                        | read_timeout    |
  */
-import { type Bytes, latin1 } from "../base/bytes.ts";
+import { type Bytes, concatBytes } from "../base/bytes.ts";
 import type { Level } from "../base/log.ts";
 import type { Memory } from "../io/memory.ts";
 import type { ConnectSettings } from "../io/reactor.ts";
 import type { Endpoint } from "../io/stream.ts";
 import { Timed } from "../net/timers.ts";
-import type { ResponseHead } from "../wire/http1/response-head.ts";
-import { ANSWER_MALFORMED, ANSWER_MORE, HealthAnswer } from "./health-answer.ts";
-import { failingTest, type MatchTests } from "./health-match.ts";
-import type { Output } from "./output.ts";
+import { ANSWER_MORE, ANSWER_REFUSED, ANSWER_WHOLE, type ProbeTalk } from "./health-talk.ts";
 import { PeerConnection, type PeerUser } from "./peer-connection.ts";
 import type { Upstream } from "./upstream-group.ts";
 import type { Worker } from "./worker.ts";
@@ -33,27 +30,23 @@ const WHILE_READING_HEAD = "reading response header from upstream";
 const WHILE_READING_BODY = "reading upstream";
 
 const ETIMEDOUT = 110;
+/** What may wait for a server that takes nothing: a request and what is said meanwhile. */
+const MAX_UNSENT_BYTES = 256 * 1024;
 
 /** How the peers of a location's upstream are checked. */
 export interface ProbeRules {
   readonly upstream: Upstream;
-  /** `type=tcp`: a connection is enough. */
-  readonly connectOnly: boolean;
+  /** What is said on a new connection; undefined: to be connected is enough (`type=tcp`). */
+  readonly talk: (() => ProbeTalk) | undefined;
   /** Instead of the peer's own; undefined: that. */
   readonly port: number | undefined;
-  readonly tests: MatchTests;
   /** Age up to which a connection is used again; 0: never. */
   readonly keepAliveMs: number;
   readonly connectTimeoutMs: number;
   readonly sendTimeoutMs: number;
   readonly readTimeoutMs: number;
-  readonly headBytes: number;
   local(): Endpoint | undefined;
   readonly connectSettings: ConnectSettings | undefined;
-  /** Writes the request into memory that belongs to nobody. */
-  compose(): Output;
-  /** A variable, for `require`; `head` is the answer's. */
-  valueOf(variable: string, head: ResponseHead): string | undefined;
 }
 
 /** Who wants to know. */
@@ -70,9 +63,11 @@ export class Probe extends Timed implements PeerUser {
   private readonly owner: ProbeOwner;
   private phase = IDLE;
   private connection: PeerConnection | undefined = undefined;
+  private talk: ProbeTalk | undefined = undefined;
   /** What the socket has not taken. */
   private unsent: Bytes | undefined = undefined;
-  private answer: HealthAnswer | undefined = undefined;
+  /** The connection is a kept one without the head of an answer: it may have been given up before it was asked. */
+  private mayBeStale = false;
 
   constructor(worker: Worker, rules: ProbeRules, endpoint: Endpoint, owner: ProbeOwner) {
     super();
@@ -84,15 +79,22 @@ export class Probe extends Timed implements PeerUser {
 
   /** Begins; the owner is told how it ends. */
   start(): void {
-    const { worker, rules, endpoint, connection } = this;
-    if (connection !== undefined) {
+    const { worker, rules, connection, talk } = this;
+    if (connection !== undefined && talk !== undefined) {
       if (worker.ports.reactor.clock.now() - connection.startMs < rules.keepAliveMs) {
-        this.send();
+        this.mayBeStale = true;
+        this.send(talk);
         return;
       }
       this.close();
     }
+    this.connect();
+  }
+
+  private connect(): void {
+    const { worker, rules, endpoint } = this;
     this.phase = CONNECTING;
+    this.mayBeStale = false;
     worker.timers.arm(this, rules.connectTimeoutMs);
     this.connection = new PeerConnection(
       worker,
@@ -112,59 +114,85 @@ export class Probe extends Timed implements PeerUser {
   private close(): void {
     this.connection?.close();
     this.connection = undefined;
+    this.talk = undefined;
     this.unsent = undefined;
-    this.answer = undefined;
   }
 
-  private send(): void {
-    const output = this.rules.compose();
-    this.answer = new HealthAnswer(this.rules.headBytes);
+  private send(talk: ProbeTalk): void {
     this.phase = SENDING;
-    this.offer(output, output.used);
+    this.offer(talk.ask());
   }
 
-  private offer(output: Output, size: number): void {
-    const taken = (this.connection as PeerConnection).stream.write(output.memory, 0, size, false);
-    if (taken < 0) {
-      this.fail(WHILE_SENDING, "send() failed", -taken);
-      return;
+  /** Behind what is waiting. False when the check has ended with it. */
+  private offer(bytes: Bytes): boolean {
+    const { unsent } = this;
+    if (unsent !== undefined) {
+      if (unsent.length + bytes.length > MAX_UNSENT_BYTES) return this.fail(WHILE_SENDING, "upstream takes no data");
+      this.unsent = concatBytes([unsent, bytes]);
+      return true;
     }
-    const isSent = taken === size;
-    this.unsent = isSent ? undefined : output.bytes.slice(taken, size);
+    const scratch = this.worker.scratchFor(bytes.length);
+    scratch.used = 0;
+    scratch.copy(bytes, 0, bytes.length);
+    const taken = (this.connection as PeerConnection).stream.write(scratch.memory, 0, bytes.length, false);
+    if (taken < 0) return this.fail(WHILE_SENDING, "send() failed", -taken);
+    const isSent = taken === bytes.length;
+    this.unsent = isSent ? undefined : bytes.slice(taken);
+    if (this.phase === IDLE) return true;
     if (isSent) this.phase = READING;
     this.worker.timers.arm(this, isSent ? this.rules.readTimeoutMs : this.rules.sendTimeoutMs);
+    return true;
   }
 
   onPeerWritable(): void {
     if (this.phase === CONNECTING) {
-      if (this.rules.connectOnly) this.finish(undefined, "");
-      else this.send();
-    } else if (this.phase === SENDING && this.unsent !== undefined) {
-      const scratch = this.worker.scratchFor(this.unsent.length);
-      scratch.used = 0;
-      scratch.copy(this.unsent, 0, this.unsent.length);
-      this.offer(scratch, scratch.used);
+      this.talk = this.rules.talk?.();
+      if (this.talk === undefined) this.finish(undefined, "");
+      else this.send(this.talk);
+    } else if (this.unsent !== undefined) {
+      const { unsent } = this;
+      this.unsent = undefined;
+      this.offer(unsent);
     }
   }
 
   onPeerData(memory: Memory, start: number, end: number): void {
-    const { answer } = this;
-    if (this.phase === IDLE || answer === undefined) {
-      this.close();
-      return;
-    }
-    const result = answer.take(memory.bytes, start, end);
+    const { talk } = this;
+    if (talk === undefined) this.close();
+    else if (this.phase === IDLE) {
+      if (!talk.idle(memory.bytes, start, end)) this.close();
+      else this.reply(talk);
+    } else this.takeAnswer(talk, memory.bytes, start, end);
+  }
+
+  private takeAnswer(talk: ProbeTalk, bytes: Bytes, start: number, end: number): void {
+    const result = talk.take(bytes, start, end);
+    if (result === ANSWER_REFUSED && this.again()) return;
+    if (result !== ANSWER_MORE || talk.headRead) this.mayBeStale = false;
     if (result === ANSWER_MORE) {
       if (this.phase === READING) this.worker.timers.arm(this, this.rules.readTimeoutMs);
-    } else if (result === ANSWER_MALFORMED) {
-      const what = answer.headRead ? "response" : "header";
-      this.fail(this.reading, `upstream sent invalid ${what}`);
-    } else this.judge(answer);
+      this.reply(talk);
+    } else if (result !== ANSWER_WHOLE) this.fail(this.reading, talk.fault);
+    else if (this.reply(talk)) this.judge(talk);
+  }
+
+  /** What the talk has to say to what it heard. */
+  private reply(talk: ProbeTalk): boolean {
+    const replies = talk.replies();
+    return replies.length === 0 || this.offer(replies);
+  }
+
+  /** A kept connection that its server has given up meanwhile says nothing of the server: another one is asked. */
+  private again(): boolean {
+    if (!this.mayBeStale) return false;
+    this.close();
+    this.connect();
+    return true;
   }
 
   onPeerEnd(): void {
     if (this.phase === IDLE) this.close();
-    else if (this.answer?.end() === true) this.judge(this.answer);
+    else if (this.talk?.end() === true) this.judge(this.talk);
     else this.fail(this.reading, "upstream prematurely closed connection");
   }
 
@@ -180,30 +208,33 @@ export class Probe extends Timed implements PeerUser {
   }
 
   private get reading(): string {
-    return this.answer?.headRead === true ? WHILE_READING_BODY : WHILE_READING_HEAD;
+    return this.talk?.headRead === true ? WHILE_READING_BODY : WHILE_READING_HEAD;
   }
 
-  private judge(answer: HealthAnswer): void {
-    const { tests } = this.rules;
-    const failing = failingTest(tests, answer.head, answer.text, (name) => this.rules.valueOf(name, answer.head));
-    const mayKeep = this.rules.keepAliveMs > 0 && answer.reusable && this.phase === READING;
-    const { head } = answer;
-    const status = latin1(head.bytes, head.base + head.statusStart, head.base + head.statusEnd);
-    this.answer = undefined;
+  private judge(talk: ProbeTalk): void {
+    const { failing, detail } = talk.judge();
+    const mayKeep = this.rules.keepAliveMs > 0 && talk.reusable && this.unsent === undefined;
     if (!mayKeep) this.close();
-    this.finish(failing === undefined ? undefined : `checking ${failing}`, `answer: ${status}`);
+    this.finish(failing === undefined ? undefined : `checking ${failing}`, detail);
   }
 
-  private fail(doing: string, message: string, errno?: number): void {
+  private fail(doing: string, message: string, errno?: number): false {
+    if (this.phase === IDLE) {
+      this.close();
+      return false;
+    }
+    // A time-out is an answer of a kind: the request was taken.
+    if (errno !== ETIMEDOUT && this.again()) return false;
     this.close();
     this.owner.log("error", message, doing, errno);
     this.finish(doing, errno === ETIMEDOUT ? "timed out" : message);
+    return false;
   }
 
   private finish(doing: string | undefined, detail: string): void {
     this.phase = IDLE;
     this.stopTimer();
-    if (this.rules.connectOnly) this.close();
+    if (this.rules.talk === undefined) this.close();
     this.owner.onProbe(doing, detail);
   }
 }

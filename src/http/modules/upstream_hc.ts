@@ -13,13 +13,23 @@ import { proxy } from "./proxy.ts";
 import { upstream } from "./upstream.ts";
 import { upstreamZone } from "./upstream_zone.ts";
 
+/** How a server is asked: over HTTP, by the health checking protocol of gRPC, or by connecting alone. */
+export type HealthCheckType = "http" | "tcp" | "grpc";
+
 /** One `health_check`. */
 export interface HealthCheckLine extends HealthSettings {
   readonly uri: string;
   readonly port: number | undefined;
   /** Of the `match` block; undefined: status 2xx or 3xx. */
   readonly match: string | undefined;
-  readonly connectOnly: boolean;
+  readonly type: HealthCheckType;
+  /** With type=grpc. */
+  readonly grpc: {
+    /** Asked about; "": the whole server. */
+    readonly service: string;
+    /** A gRPC status besides 0 that is taken for healthy. */
+    readonly status: number | undefined;
+  };
   readonly keepAliveMs: number;
 }
 
@@ -38,6 +48,18 @@ const port: Parameter<number | undefined> = {
   },
 };
 
+/** Status codes of gRPC end here (`UNAUTHENTICATED`). */
+const MAX_GRPC_STATUS = 16;
+const grpcStatus: Parameter<number | undefined> = {
+  hasValue: true,
+  fallback: undefined,
+  parse: (text) => {
+    const value = number.parse(text);
+    return value === 0 || (value ?? 0) > MAX_GRPC_STATUS ? undefined : value;
+  },
+};
+const TYPES: readonly string[] = ["http", "tcp", "grpc"] satisfies HealthCheckType[];
+
 const PARAMETERS = {
   interval: valued(milliseconds, undefined, HEALTH_DEFAULTS.intervalMs),
   jitter: valued(milliseconds, undefined, HEALTH_DEFAULTS.jitterMs),
@@ -50,17 +72,22 @@ const PARAMETERS = {
   match: valued(word),
   type: valued(word, undefined, "http"),
   keepalive_time: valued(milliseconds, undefined, 0),
+  grpc_service: valued(word, undefined, ""),
+  grpc_status: grpcStatus,
 };
 
 function parseHealthCheck(use: Use): HealthCheckLine | undefined {
   const values = readParameters(use, PARAMETERS);
   if (values === undefined) return undefined;
-  const { type, uri, match } = values;
-  if (type === "grpc") return use.fail('the parameter "type=grpc" of "health_check" is not supported');
-  if (type !== "http" && type !== "tcp") return use.fail(`invalid parameter "type=${type}"`);
-  const connectOnly = type === "tcp";
-  if (connectOnly && (uri !== undefined || match !== undefined || values.keepalive_time > 0))
+  const { uri, match } = values;
+  const type = values.type as HealthCheckType;
+  if (!TYPES.includes(type)) return use.fail(`invalid parameter "type=${type}"`);
+  const misplaced = misplacedOf(use.args);
+  if (misplaced !== undefined) return use.fail(`invalid parameter "${misplaced}"`);
+  if (type === "tcp" && (uri !== undefined || match !== undefined || values.keepalive_time > 0))
     return use.fail('"type=tcp" cannot be used with "uri", "match" or "keepalive_time"');
+  if (type === "grpc" && (uri !== undefined || match !== undefined))
+    return use.fail('"type=grpc" cannot be used with "uri" or "match"');
   if (values.persistent && !values.mandatory) return use.fail('"persistent" requires "mandatory"');
   if (uri !== undefined && !uri.startsWith("/")) return use.fail(`invalid parameter "uri=${uri}"`);
   return {
@@ -73,9 +100,16 @@ function parseHealthCheck(use: Use): HealthCheckLine | undefined {
     uri: uri ?? "/",
     port: values.port,
     match,
-    connectOnly,
+    type,
+    grpc: { service: values.grpc_service, status: values.grpc_status },
     keepAliveMs: values.keepalive_time,
   };
+}
+
+/** `type=grpc` stands behind all others but its own two, which stand nowhere else. */
+function misplacedOf(args: readonly string[]): string | undefined {
+  const at = args.indexOf("type=grpc");
+  return args.find((text, i) => i !== at && text.startsWith("grpc_") !== (at >= 0 && i > at));
 }
 
 /** A `match` block and its name. */
@@ -167,7 +201,7 @@ const directives = {
     inherit: "none",
     syntax:
       "[interval=time] [jitter=time] [fails=number] [passes=number] [uri=uri] [port=number] [mandatory [persistent]] " +
-      "[match=name] [type=http | tcp] [keepalive_time=time]",
+      "[match=name] [keepalive_time=time] [type=http | tcp | grpc [grpc_service=name] [grpc_status=code]]",
     doc: "Asks the servers of the location's upstream again and again how they are; those that fail get no requests.",
   }),
   match: list(parseMatch, {
