@@ -235,9 +235,9 @@ export class FrameReader {
   private readBody(bytes: Bytes, end: number): FrameResult {
     const { position } = this;
     const size = Math.min(this.left, end - position);
+    // Negative within the padding.
     const data = Math.min(size, this.left - this.padding);
     this.left -= size;
-    this.padding = Math.min(this.padding, this.left);
     this.position = position + size;
     this.isLast = this.left === 0;
     if (this.isLast) this.state = HEADER;
