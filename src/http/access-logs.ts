@@ -6,7 +6,9 @@ import type { Compression } from "../io/compression.ts";
 import type { Files } from "../io/files.ts";
 import type { Memory, MemorySource } from "../io/memory.ts";
 import { Timer, type Timers } from "../net/timers.ts";
+import { LOGGING_REQUEST } from "./actions.ts";
 import { LogCompressor } from "./log-compressor.ts";
+import { incomplete, LogFailure } from "./log-failure.ts";
 import { LogFileCache, type LogFileCacheSettings, openLog } from "./log-file-cache.ts";
 import { type Append, LogLine } from "./log-line.ts";
 import type { Request } from "./request.ts";
@@ -23,8 +25,6 @@ export interface BufferSettings {
 
 /** Bytes of a line that are written in one go when there is no buffer. */
 const LINE_BYTES = 64 * 1024;
-/** nginx tells of a failing log once a minute, not once a request. */
-const COMPLAINT_EVERY_S = 60;
 const LINE_FEED = 0x0a;
 
 /** One open log file. */
@@ -37,7 +37,7 @@ export class AccessLogFile {
   private readonly compressor: LogCompressor | undefined;
   private fd: number;
   private used = 0;
-  private complainedS = 0;
+  private readonly failure = new LogFailure();
 
   constructor(logs: AccessLogs, path: string, fd: number, settings: BufferSettings | undefined) {
     this.logs = logs;
@@ -57,15 +57,20 @@ export class AccessLogFile {
           );
   }
 
-  /** Appends a line, which has its line feed. */
-  write(line: string): void {
+  /** The lines of this second are lost. */
+  get isFull(): boolean {
+    return this.failure.isFull(this.logs.nowS);
+  }
+
+  /** Appends the line of a request, which has its line feed. */
+  write(request: Request, line: string): void {
     const { buffer, settings } = this;
     if (buffer === undefined || settings === undefined || line.length > settings.sizeBytes) {
-      this.flush();
-      this.writeNow(line);
+      this.flush(request);
+      this.writeNow(request, line);
       return;
     }
-    if (this.used + line.length > settings.sizeBytes) this.flush();
+    if (this.used + line.length > settings.sizeBytes) this.flush(request);
     if (this.used === 0 && this.timer !== undefined) this.logs.timers.arm(this.timer, settings.flushMs);
     this.used = writeLatin1(buffer.bytes, line, this.used);
   }
@@ -75,11 +80,11 @@ export class AccessLogFile {
     const { buffer, settings, logs } = this;
     if (buffer === undefined || settings === undefined) {
       if (!logs.compose(logs.line.bytes, 0, LINE_BYTES, request, parts)) return false;
-      this.put(logs.line, logs.composed.used);
+      this.put(logs.line, logs.composed.used, request);
       return true;
     }
     if (!logs.compose(buffer.bytes, this.used, settings.sizeBytes, request, parts)) {
-      this.flush();
+      this.flush(request);
       if (!logs.compose(buffer.bytes, 0, settings.sizeBytes, request, parts)) return false;
     }
     if (this.used === 0 && this.timer !== undefined) logs.timers.arm(this.timer, settings.flushMs);
@@ -87,41 +92,41 @@ export class AccessLogFile {
     return true;
   }
 
-  private writeNow(line: string): void {
+  private writeNow(request: Request, line: string): void {
     const { line: memory } = this.logs;
     for (let from = 0; from < line.length; from += LINE_BYTES) {
       const piece = line.length <= LINE_BYTES ? line : line.slice(from, from + LINE_BYTES);
       const end = writeLatin1(memory.bytes, piece, 0);
-      this.put(memory, end);
+      this.put(memory, end, request);
     }
   }
 
-  flush(): void {
+  /** `request` is the one that needs the room, if it is one. */
+  flush(request?: Request): void {
     const size = this.used;
     if (size === 0 || this.buffer === undefined) return;
     this.used = 0;
-    this.put(this.buffer, size);
+    this.put(this.buffer, size, request);
   }
 
-  private put(memory: Memory, size: number): void {
+  private put(memory: Memory, size: number, request: Request | undefined): void {
     const { compressor } = this;
     if (compressor === undefined) {
-      this.putNow(memory, size);
+      this.putNow(memory, size, request);
       return;
     }
     const length = compressor.run(memory.bytes, size);
-    if (length >= 0) this.putNow(compressor.memory, length);
+    if (length >= 0) this.putNow(compressor.memory, length, request);
     else this.logs.log.write("alert", `deflate(Z_FINISH) failed: ${length}`);
   }
 
-  private putNow(memory: Memory, size: number): void {
-    const written = this.logs.files.write(this.fd, memory, 0, size);
+  private putNow(memory: Memory, size: number, request: Request | undefined): void {
+    const { logs, path } = this;
+    const written = logs.files.write(this.fd, memory, 0, size);
     if (written === size) return;
-    const now = this.logs.nowS();
-    if (now - this.complainedS < COMPLAINT_EVERY_S) return;
-    this.complainedS = now;
-    if (written < 0) this.logs.log.write("alert", `write() to "${this.path}" failed`, { errno: -written });
-    else this.logs.log.write("alert", `write() to "${this.path}" was incomplete: ${written} of ${size}`);
+    if (request !== undefined) this.failure.note(request, path, written, size, logs.nowS());
+    else if (written < 0) logs.log.write("alert", `write() to "${path}" failed`, { errno: -written });
+    else logs.log.write("alert", incomplete(path, written, size));
   }
 
   reopen(): void {
@@ -134,6 +139,13 @@ export class AccessLogFile {
     this.logs.files.close(this.fd);
     this.fd = fd;
   }
+}
+
+/** How a log whose name is made for each request is written. */
+export interface NamedLog {
+  readonly cache: LogFileCache | undefined;
+  readonly links: LinkCheck | undefined;
+  readonly failure: LogFailure;
 }
 
 /** What access logs need; part of a worker. */
@@ -203,16 +215,20 @@ export class AccessLogs {
 
   /**
    * Appends one line to a file whose name is made for each request; opened and closed at once without a cache. `links`: which
-   * symbolic links the name may have. 0 or -errno.
+   * symbolic links the name may have.
    */
-  writeTo(path: string, line: string, cache: LogFileCache | undefined, links: LinkCheck | undefined): number {
+  writeTo(request: Request, path: string, line: string, { cache, links, failure }: NamedLog): void {
     const fd = cache === undefined ? openLog(this.files, path, links) : cache.open(path, links);
-    if (fd < 0) return fd;
+    if (fd < 0) {
+      const call = links === undefined ? "open()" : "openat()";
+      request.connection.logError("crit", `${call} "${path}" failed`, -fd, LOGGING_REQUEST);
+      return;
+    }
     const end = writeLatin1(this.line.bytes, line.slice(0, LINE_BYTES), 0);
     const written = this.files.write(fd, this.line, 0, end);
     if (cache === undefined) this.files.close(fd);
     else cache.release(path);
-    return Math.min(written, 0);
+    if (written !== end) failure.note(request, path, written, end, this.nowS());
   }
 
   flush(): void {

@@ -13,6 +13,7 @@ import type { SyslogSettings } from "../../io/logging.ts";
 import { parseSyslog } from "../../net/error-log.ts";
 import type { BufferSettings } from "../access-logs.ts";
 import { LOGGING_REQUEST } from "../actions.ts";
+import { LogFailure } from "../log-failure.ts";
 import type { LogFileCacheSettings } from "../log-file-cache.ts";
 import { type Append, appendVariable } from "../log-line.ts";
 import { httpModule, type Place } from "../module.ts";
@@ -247,9 +248,12 @@ function compileWriter(target: Target, buffer: BufferSettings | undefined, forma
   if (target.kind === "file") {
     const file = accessLogs.get(target.path, buffer);
     const parts = compileParts(format, place);
-    if (parts === undefined) return (request) => file.write(line(request));
+    if (parts === undefined)
+      return (request) => {
+        if (!file.isFull) file.write(request, line(request));
+      };
     return (request) => {
-      if (!file.append(request, parts)) file.write(line(request));
+      if (!file.isFull && !file.append(request, parts)) file.write(request, line(request));
     };
   }
   if (target.kind === "syslog") {
@@ -260,14 +264,11 @@ function compileWriter(target: Target, buffer: BufferSettings | undefined, forma
   const path = place.compile(target.path);
   const settings = place.scope.conf(log).open_log_file_cache;
   const cache = settings === "off" ? undefined : accessLogs.cacheOf(settings);
+  const failure = new LogFailure();
   return (request) => {
-    if (!hasRoot(request)) return;
+    if (failure.isFull(accessLogs.nowS) || !hasRoot(request)) return;
     const name = path(request);
-    const links = linkCheckOf(request, name);
-    const written = accessLogs.writeTo(name, line(request), cache, links);
-    if (written >= 0) return;
-    const call = links === undefined ? "open()" : "openat()";
-    request.connection.logError("crit", `${call} "${name}" failed`, -written, LOGGING_REQUEST);
+    accessLogs.writeTo(request, name, line(request), { cache, links: linkCheckOf(request, name), failure });
   };
 }
 
