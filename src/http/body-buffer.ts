@@ -11,6 +11,7 @@ import { TemporaryFile, type TemporaryFolder } from "./temporary-file.ts";
 
 const NOTHING: Bytes = new Uint8Array(0);
 const FIRST_BYTES = 1024;
+const ENOMEM = 12;
 
 /** Told when the body is whole (0) or can't be had (the status to answer). */
 export interface BodyTaker {
@@ -45,7 +46,21 @@ export class BodyBuffer implements BodyReader {
     this.inFileOnly = asFile ? "clean" : request.location.core.client_body_in_file_only;
     this.quiet = asFile;
     const { client_body_buffer_size: limit } = request.location.core;
-    if (expected > 0 && expected <= limit) this.bytes = this.memory.take(expected);
+    if (expected > 0 && expected <= limit) this.bytes = this.take(expected);
+  }
+
+  /** What has gone wrong: the status to answer, 0 for nothing. */
+  get failed(): number {
+    return this.failure;
+  }
+
+  /** Nothing, and the body has failed, when the system has no memory. */
+  private take(sizeBytes: number): Bytes {
+    const bytes = this.memory.tryTake(sizeBytes);
+    if (bytes !== undefined) return bytes;
+    this.request.connection.logError("emerg", `malloc(${sizeBytes}) failed`, ENOMEM);
+    this.failure = 500;
+    return NOTHING;
   }
 
   private get memory(): BodyMemory {
@@ -80,7 +95,8 @@ export class BodyBuffer implements BodyReader {
     const total = this.length + end - start;
     if (total > this.bytes.length) {
       const { client_body_buffer_size: limit } = this.request.location.core;
-      const larger = this.memory.take(Math.min(limit, Math.max(total, this.bytes.length * 2)));
+      const larger = this.take(Math.min(limit, Math.max(total, this.bytes.length * 2)));
+      if (this.failure !== 0) return;
       larger.set(this.bytes.subarray(0, this.length), 0);
       this.forgetBytes();
       this.bytes = larger;
@@ -173,5 +189,9 @@ export function readRequestBody(request: Request, taker: BodyTaker, asFile = fal
   testExpect(request);
   const body = new BodyBuffer(request, taker, undefined, asFile);
   request.body = body;
+  if (body.failed !== 0) {
+    taker.onBody(request, body.failed);
+    return;
+  }
   request.connection.readBody(request, body);
 }

@@ -1,9 +1,29 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { MemorySource } from "../io/memory.ts";
 import { BodyMemory } from "./body-memory.ts";
+import { LAST_BYTES, MemoryGuard, RESERVE_BYTES, SMALL_BYTES } from "./memory-guard.ts";
+
+/** Has so many bytes. */
+function sourceOf(sizeBytes: number, keptBytes = 0): MemorySource & { asked: number; collected: number } {
+  return {
+    asked: 0,
+    collected: 0,
+    allocate: (size) => ({ bytes: new Uint8Array(size), address: 0 }),
+    hasRoom(size): boolean {
+      this.asked++;
+      return size <= sizeBytes;
+    },
+    keptBytes: () => keptBytes,
+    collect(): void {
+      this.collected++;
+    },
+  };
+}
+const source = sourceOf(Number.POSITIVE_INFINITY);
 
 test("what was given back is used again for anything that fits and needs as much", () => {
-  const memory = new BodyMemory();
+  const memory = new BodyMemory(new MemoryGuard(source, () => 0));
   const bytes = memory.take(65_536);
   assert.equal(bytes.length, 65_536);
   memory.give(bytes);
@@ -13,7 +33,7 @@ test("what was given back is used again for anything that fits and needs as much
 });
 
 test("sizes at the bounds: nothing, less than the smallest, more than the largest", () => {
-  const memory = new BodyMemory();
+  const memory = new BodyMemory(new MemoryGuard(source, () => 0));
   for (const [asked, got] of [
     [0, 0],
     [1, 1024],
@@ -30,9 +50,47 @@ test("sizes at the bounds: nothing, less than the smallest, more than the larges
 });
 
 test("no more than eight megabytes wait", () => {
-  const memory = new BodyMemory();
+  const memory = new BodyMemory(new MemoryGuard(source, () => 0));
   const all = Array.from({ length: 12 }, () => memory.take(1_048_576));
   for (const bytes of all) memory.give(bytes);
   const again = Array.from({ length: 12 }, () => memory.take(1_048_576));
   assert.equal(again.filter((bytes) => all.includes(bytes)).length, 8);
+});
+
+test("what would touch the reserve is refused, and the kernel is asked once a megabyte", () => {
+  const small = sourceOf(RESERVE_BYTES + 100_000);
+  const memory = new BodyMemory(new MemoryGuard(small, () => 0));
+  for (let i = 0; i < 17; i++) assert.equal(memory.tryTake(65_536)?.length, 65_536);
+  assert.equal(small.asked, 1, "the first one came on top");
+  assert.equal(memory.tryTake(65_536)?.length, 65_536);
+  assert.equal(small.asked, 2);
+  const large = new BodyMemory(new MemoryGuard(small, () => 0));
+  assert.equal(large.tryTake(100_001), undefined);
+  assert.throws(() => large.take(100_001), { message: "malloc(131072) failed" });
+  assert.equal(large.tryTake(65_536)?.length, 65_536);
+});
+
+test("what is small may take of the reserve", () => {
+  const guard = new MemoryGuard(sourceOf(LAST_BYTES), () => 0);
+  assert.ok(guard.allows(SMALL_BYTES));
+  assert.equal(guard.allows(SMALL_BYTES + 1), false);
+  assert.equal(new MemoryGuard(sourceOf(LAST_BYTES - 1), () => 0).allows(SMALL_BYTES), false);
+});
+
+test("what the allocator keeps is taken before the reserve is", () => {
+  const guardOf = (room: number, kept: number): MemoryGuard => new MemoryGuard(sourceOf(room, kept), () => 0);
+  assert.ok(guardOf(LAST_BYTES, 2 ** 21 + 10_000).allows(10_000));
+  assert.equal(guardOf(LAST_BYTES, 2 ** 21 + 9_999).allows(10_000), false);
+  assert.equal(guardOf(LAST_BYTES - 1, 2 ** 30).allows(10_000), false);
+});
+
+test("when the kernel refuses, garbage is collected and it is asked again, twice a second at most", () => {
+  let now = 0;
+  const small = sourceOf(0);
+  const guard = new MemoryGuard(small, () => now);
+  for (let i = 0; i < 5; i++) assert.equal(guard.allows(10_000), false);
+  assert.deepEqual([small.asked, small.collected], [6, 1]);
+  now = 500;
+  assert.equal(guard.allows(10_000), false);
+  assert.deepEqual([small.asked, small.collected], [8, 2]);
 });

@@ -3,6 +3,8 @@
  * the kernel has to clear, and collections for memory outside the heap; `npm run bench`, POST 64 KB).
  */
 import type { Bytes } from "../base/bytes.ts";
+import { noMemoryText } from "../base/no-memory.ts";
+import type { MemoryGuard } from "./memory-guard.ts";
 
 const SMALLEST_BITS = 10;
 const LARGEST_BITS = 20;
@@ -13,15 +15,35 @@ export class BodyMemory {
   /** By the logarithm of their size. */
   private readonly waiting: Bytes[][] = Array.from({ length: LARGEST_BITS + 1 }, () => []);
   private waitingBytes = 0;
+  private readonly guard: MemoryGuard;
 
-  /** At least `sizeBytes`, with whatever was in it. */
+  constructor(guard: MemoryGuard) {
+    this.guard = guard;
+  }
+
+  /** The same; undefined when the system has no memory for it. */
+  tryTake(sizeBytes: number): Bytes | undefined {
+    try {
+      return this.take(sizeBytes);
+    } catch (error) {
+      if (noMemoryText(error) !== undefined) return undefined;
+      throw error;
+    }
+  }
+
+  /** At least `sizeBytes`, with whatever was in it. Throws when there is no memory. */
   take(sizeBytes: number): Bytes {
     const bits = Math.max(SMALLEST_BITS, 32 - Math.clz32(sizeBytes - 1));
-    if (sizeBytes < 1 || bits > LARGEST_BITS) return new Uint8Array(sizeBytes);
+    if (sizeBytes < 1 || bits > LARGEST_BITS) return this.allocate(sizeBytes);
     const found = (this.waiting[bits] as Bytes[]).pop();
-    if (found === undefined) return new Uint8Array(1 << bits);
+    if (found === undefined) return this.allocate(1 << bits);
     this.waitingBytes -= found.length;
     return found;
+  }
+
+  private allocate(sizeBytes: number): Bytes {
+    this.guard.claim(sizeBytes);
+    return new Uint8Array(sizeBytes);
   }
 
   /** Nobody uses these bytes any more. */

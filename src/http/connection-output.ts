@@ -88,6 +88,7 @@ export abstract class ConnectionOutput extends Timed {
       this.flushOutput(true);
       if (this.queue !== undefined) {
         // The bytes may be lent.
+        this.worker.guard.claim(chunk.end - at);
         const rest = bytes.slice(at, chunk.end);
         this.enqueue({ bytes: rest, fd: -1, start: 0, end: rest.length });
         return;
@@ -157,7 +158,8 @@ export abstract class ConnectionOutput extends Timed {
 
   /** Moves what was composed, from an offset on, into memory of its own and into the queue. */
   private queueComposed(from: number): void {
-    const { output } = this.worker;
+    const { output, guard } = this.worker;
+    guard.claim(output.used - from);
     const bytes = new Uint8Array(output.used - from);
     bytes.set(output.bytes.subarray(from, output.used));
     output.used = 0;

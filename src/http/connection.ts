@@ -59,6 +59,7 @@ const COMFORTABLE_ROOM_BYTES = 16 * 1024;
 /** Idle time that a keep-alive connection has to bring one more request while the worker quiesces. */
 const DRAIN_MS = 1000;
 const NO_BYTES: Bytes = new Uint8Array(0);
+const ENOMEM = 12;
 const ECONNRESET = 104;
 const ETIMEDOUT = 110;
 
@@ -202,6 +203,7 @@ export class Connection extends ConnectionOutput implements StreamOwner {
   private hold(bytes: Bytes, start: number, end: number): void {
     const before = this.held;
     const length = before === undefined ? 0 : before.length;
+    this.worker.guard.claim(length + end - start);
     const held = new Uint8Array(length + end - start);
     if (before !== undefined) held.set(before, 0);
     else this.heldAlong = false;
@@ -739,6 +741,16 @@ export class Connection extends ConnectionOutput implements StreamOwner {
     else if (this.state === ACTIVE && this.request !== undefined && waitingRequest(this.request) !== undefined)
       this.clientGone(errno);
     else this.failed(errno, "recv()");
+  }
+
+  onNoMemory(message: string): void {
+    const { worker } = this;
+    if (this.looping) {
+      worker.reading = undefined;
+      worker.input.clear();
+    }
+    this.logError("emerg", message, ENOMEM);
+    this.terminate(500);
   }
 
   protected failed(errno: number, call: string): void {

@@ -29,6 +29,7 @@ const WHILE_SENDING = "sending request to upstream";
 const WHILE_READING_HEAD = "reading response header from upstream";
 const WHILE_READING_BODY = "reading upstream";
 
+const ENOMEM = 12;
 const ETIMEDOUT = 110;
 /** What may wait for a server that takes nothing: a request and what is said meanwhile. */
 const MAX_UNSENT_BYTES = 256 * 1024;
@@ -200,6 +201,10 @@ export class Probe extends Timed implements PeerUser {
     if (this.phase === IDLE) this.close();
     else if (this.phase === CONNECTING) this.fail(WHILE_CONNECTING, "connect() failed", errno);
     else this.fail(this.reading, "recv() failed", errno);
+  }
+
+  onPeerNoMemory(message: string): void {
+    this.fail(this.reading, message, ENOMEM);
   }
 
   onTimer(): void {

@@ -7,6 +7,7 @@ import type { Stream } from "../io/stream.ts";
 import { Builder } from "./build.ts";
 import { Connection } from "./connection.ts";
 import type { ListeningPoint } from "./location.ts";
+import { SMALL_BYTES } from "./memory-guard.ts";
 import { httpModules, httpVariables } from "./modules.ts";
 import type { HttpPlan, SocketPlan } from "./plan.ts";
 import { ProxyHeaderReader } from "./proxy-header-reader.ts";
@@ -72,6 +73,11 @@ class HttpService implements Service {
     const { maxConnections } = worker.ports;
     if (worker.connections.size >= maxConnections && !this.makeRoom()) {
       worker.log.write("alert", `${maxConnections} worker_connections are not enough`);
+      stream.close();
+      return;
+    }
+    if (!worker.guard.allows(SMALL_BYTES)) {
+      worker.log.write("emerg", `malloc(${SMALL_BYTES}) failed`, { errno: ENOMEM });
       stream.close();
       return;
     }
@@ -145,5 +151,6 @@ class HttpService implements Service {
 
 /** Idle connections that give way when `worker_connections` are used up. */
 const REUSED_AT_ONCE = 32;
+const ENOMEM = 12;
 const EMFILE = 24;
 const ENFILE = 23;

@@ -17,6 +17,8 @@ export interface PeerUser {
   /** Connected, or room again. */
   onPeerWritable(): void;
   onPeerError(errno: number): void;
+  /** As `StreamOwner.onNoMemory`. */
+  onPeerNoMemory(message: string): void;
 }
 
 export class PeerConnection extends Timed implements StreamOwner {
@@ -89,6 +91,11 @@ export class PeerConnection extends Timed implements StreamOwner {
     this.ended = true;
     if (this.exchange === undefined) this.drop();
     else this.exchange.onPeerError(errno);
+  }
+
+  onNoMemory(message: string): void {
+    if (this.exchange === undefined) this.drop();
+    else this.exchange.onPeerNoMemory(message);
   }
 
   /** It was idle for too long. */

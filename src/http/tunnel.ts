@@ -31,6 +31,8 @@ export interface TunnelUser {
   countToClient(sizeBytes: number): void;
   /** One side has failed: the log's word for the call, and whose connection it was. */
   onTunnelError(call: "recv()" | "send()", errno: number, isClient: boolean): void;
+  /** As `StreamOwner.onNoMemory`. */
+  onNoMemory(message: string): void;
   /** It is over: OK, 408 for a client and 504 for an upstream that takes nothing or says nothing, ERROR. */
   onTunnelEnd(outcome: number): void;
 }
@@ -79,7 +81,10 @@ class End implements StreamOwner {
       return;
     }
     other.count(taken);
-    if (taken < size) other.keep(memory.bytes.slice(start + taken, end));
+    if (taken < size) {
+      tunnel.worker.guard.claim(size - taken);
+      other.keep(memory.bytes.slice(start + taken, end));
+    }
     tunnel.touch();
   }
 
@@ -98,6 +103,10 @@ class End implements StreamOwner {
     if (this.other.waiting === undefined) this.tunnel.end(OK);
   }
 
+  onNoMemory(message: string): void {
+    this.tunnel.user.onNoMemory(message);
+  }
+
   /** Its socket is full: the rest waits here. */
   keep(bytes: Bytes): void {
     this.waiting = bytes;
@@ -112,7 +121,7 @@ class End implements StreamOwner {
 
 export class Tunnel extends Timed {
   readonly user: TunnelUser;
-  private readonly worker: Worker;
+  readonly worker: Worker;
   private readonly timeouts: TunnelTimeouts;
   private readonly client: End;
   private readonly peer: End;

@@ -150,6 +150,7 @@ export class AnswerBody {
     const fits = this.waitingBytes + size <= rules.memoryBytes;
     if (this.buffered && !fits && this.spill(request, rules, memory, bytes, start, end)) return;
     if (this.failed) return;
+    connection.worker.guard.claim(size);
     emit(request, bytesChunk(bytes.slice(start, end)), this.buffered);
     this.waitingBytes += size;
     if (!this.buffered || !fits) this.full = true;

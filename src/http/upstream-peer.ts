@@ -520,6 +520,10 @@ export abstract class PeerSide extends Timed implements PeerUser, UploadUser, Qu
     else this.nextPeer(NEXT_ERROR);
   }
 
+  onPeerNoMemory(message: string): void {
+    this.request.connection.onNoMemory(message);
+  }
+
   onPeerError(errno: number): void {
     if (this.phase === CONNECTING) {
       const call = this.connection?.stream.refusedCall ?? "";

@@ -64,6 +64,10 @@ export class Upgrade implements TunnelUser {
     this.request.connection.logError(isClient ? "info" : "error", `${call} failed`, errno);
   }
 
+  onNoMemory(message: string): void {
+    this.request.connection.onNoMemory(message);
+  }
+
   onTunnelEnd(outcome: number): void {
     const { connection } = this.request;
     if (outcome === CLIENT_TIMED_OUT) connection.logError("info", "client timed out", ETIMEDOUT);

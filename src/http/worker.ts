@@ -20,6 +20,7 @@ import { persistence } from "./head-rules.ts";
 import type { HealthChecks } from "./health-checks.ts";
 import { Input } from "./input.ts";
 import { Limits } from "./limits.ts";
+import { MemoryGuard } from "./memory-guard.ts";
 import { OpenFiles } from "./open-files.ts";
 import { OUTPUT_BYTES, Output } from "./output.ts";
 import { Request } from "./request.ts";
@@ -51,7 +52,8 @@ export class Worker {
   readonly heads: AnswerHeads;
   readonly files: OpenFiles;
   readonly accessLogs: AccessLogs;
-  readonly bodyMemory = new BodyMemory();
+  readonly guard: MemoryGuard;
+  readonly bodyMemory: BodyMemory;
   readonly errorPages = new ErrorPages();
   readonly etags = new Etags();
   /** Plain paths and hosts that were seen before. */
@@ -86,6 +88,8 @@ export class Worker {
 
   constructor(ports: HttpPorts) {
     this.ports = ports;
+    this.guard = new MemoryGuard(ports.memory, () => ports.reactor.clock.now());
+    this.bodyMemory = new BodyMemory(this.guard);
     this.line = ports.counters.line(ports.slot);
     this.limits = new Limits(
       ports.shared,

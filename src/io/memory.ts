@@ -10,4 +10,10 @@ export interface Memory {
 export interface MemorySource {
   /** Zeroed pages; `sizeBytes` is rounded up to a page. Throws when the kernel has none left. */
   allocate(sizeBytes: number): Memory;
+  /** The kernel would give so many bytes more. */
+  hasRoom(sizeBytes: number): boolean;
+  /** Bytes that were given back and are kept for the next array, wherever the kernel can't have them back. */
+  keptBytes(): number;
+  /** Gives back what nobody uses any more: a full collection. */
+  collect(): void;
 }

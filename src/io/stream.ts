@@ -18,7 +18,7 @@ export interface TcpInfo {
   readonly receiveSpaceBytes: number;
 }
 
-/** What a stream tells whoever owns it. No function of it may throw. */
+/** What a stream tells whoever owns it. No function of it may throw, but for want of memory when it has `onNoMemory`. */
 export interface StreamOwner {
   /** `memory.bytes[start, end)` has arrived. Lent: copy what must outlive this call. */
   onData(memory: Memory, start: number, end: number): void;
@@ -31,6 +31,8 @@ export interface StreamOwner {
   onWritable(): void;
   /** The stream has failed with this errno; nothing else will be told. The owner still has to close it. */
   onError(errno: number): void;
+  /** One of the functions above has thrown since the system has no memory (`message`): whatever it was doing ends, and nobody else. */
+  onNoMemory?(message: string): void;
 }
 
 export interface Stream {

@@ -58,7 +58,12 @@ class Network {
             this.logged.push(context?.errno === undefined ? message : `${message} ${context.errno}`);
           },
         },
-        memory: { allocate: (size) => ({ bytes: new Uint8Array(size), address: 0 }) },
+        memory: {
+          allocate: (size) => ({ bytes: new Uint8Array(size), address: 0 }),
+          hasRoom: () => true,
+          keptBytes: () => 0,
+          collect: () => {},
+        },
         // Ids that differ, and rotation that a test can foresee.
         random: () => (this.random === 0.5 ? (++this.ids * 257) / 0x10000 : this.random),
         datagrams: {

@@ -1,7 +1,17 @@
 /** Memory from the kernel: anonymous private mappings, which never move and are given back only by the end of the process. */
 import type { Memory, MemorySource } from "../io/memory.ts";
 import { ENOMEM, systemError } from "./errno.ts";
-import { MAP_ANONYMOUS, MAP_FAILED, MAP_PRIVATE, mmap, PAGE_BYTES, PROT_READ, PROT_WRITE } from "./ffi/memory.ts";
+import {
+  freeHeapBytes,
+  MAP_ANONYMOUS,
+  MAP_FAILED,
+  MAP_PRIVATE,
+  mmap,
+  munmap,
+  PAGE_BYTES,
+  PROT_READ,
+  PROT_WRITE,
+} from "./ffi/memory.ts";
 import { bytesAt } from "./ffi/native.ts";
 
 /** Zeroed pages for at least `sizeBytes`. Throws a system error (ENOMEM) when the kernel has none left. */
@@ -12,5 +22,24 @@ export function allocateMemory(sizeBytes: number): Memory {
   return { bytes: bytesAt(address, mappedBytes), address };
 }
 
+function hasRoom(sizeBytes: number): boolean {
+  const address = mmap(0, sizeBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (address === MAP_FAILED || address === 0) return false;
+  munmap(address, sizeBytes);
+  return true;
+}
+
+/** More than a process that is short of memory can have. */
+const TOO_MANY_BYTES = 2 ** 32;
+
+/** V8 collects all it can before it gives up on an array's bytes. */
+function collect(): void {
+  try {
+    new ArrayBuffer(TOO_MANY_BYTES);
+  } catch {
+    // That there is no room for them was known.
+  }
+}
+
 /** The memory source of a worker. */
-export const kernelMemory: MemorySource = { allocate: allocateMemory };
+export const kernelMemory: MemorySource = { allocate: allocateMemory, hasRoom, keptBytes: freeHeapBytes, collect };

@@ -18,6 +18,8 @@ const LEAST_BYTES = 512;
 const LEVEL_BASE = 8;
 /** zlib's window is smaller than its name says by so much. */
 const WINDOW_LOSS_BYTES = 262;
+/** What zlib takes for one answer (nginx asks for as much). */
+const DEFLATER_BYTES = 268_000;
 
 /** Accepts powers of two only. */
 function power(largest: number, complaint: string): (bytes: number, use: Use) => number | undefined {
@@ -127,7 +129,9 @@ class Deflate implements Coding {
   }
 
   open(request: Request): Encoder | undefined {
-    return request.connection.worker.ports.compression.deflater(this.settings);
+    const { guard, ports } = request.connection.worker;
+    guard.claim(DEFLATER_BYTES);
+    return ports.compression.deflater(this.settings);
   }
 
   runFailure(flush: Flush, code: number): string {

@@ -1,5 +1,5 @@
 /** mmap(2), munmap(2). */
-import { native } from "./native.ts";
+import { defineStruct, hasNative, native } from "./native.ts";
 
 /** The smallest page of the supported architectures; larger ones are multiples, and the kernel rounds up. */
 export const PAGE_BYTES = 4096;
@@ -32,3 +32,25 @@ export function mmap(
 export const munmap = native<(address: number, sizeBytes: number) => number>(
   "int munmap(uint64_t address, size_t length)",
 );
+
+/** What `malloc` says of itself, in order. */
+const HEAP_WORDS = [
+  "arena",
+  "ordblks",
+  "smblks",
+  "hblks",
+  "hblkhd",
+  "usmblks",
+  "fsmblks",
+  "uordblks",
+  "fordblks",
+  "keepcost",
+] as const;
+
+/** Bytes that `malloc` holds and nobody uses: given back by those who had them, but not to the kernel. 0 where it does not say (musl). */
+export const freeHeapBytes: () => number = (() => {
+  if (!hasNative("mallinfo2")) return () => 0;
+  defineStruct("heap_info", Object.fromEntries(HEAP_WORDS.map((name) => [name, "size_t"])));
+  const mallinfo2 = native<() => Readonly<Record<(typeof HEAP_WORDS)[number], number>>>("heap_info mallinfo2()");
+  return () => mallinfo2().fordblks;
+})();

@@ -30,6 +30,11 @@ export function systemLibrary(name: string): NativeFunctions | undefined {
   }
 }
 
+/** A structure that a function returns, by the names and types of its members; `name` may then stand in prototypes. */
+export function defineStruct(name: string, members: Readonly<Record<string, string>>): void {
+  koffi.struct(name, { ...members });
+}
+
 /** True when the program exports this symbol. */
 export function hasNative(name: string): boolean {
   try {

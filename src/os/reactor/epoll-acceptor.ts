@@ -52,6 +52,11 @@ export class EpollAcceptor implements Acceptor {
     this.copyIp = (source, start, end) => addresses.get(source, start, end);
   }
 
+  /** There is nobody whose failure it could be. */
+  survive(error: unknown): never {
+    throw error;
+  }
+
   onEvents(_events: number): void {
     this.acceptUpTo(this.limit);
   }

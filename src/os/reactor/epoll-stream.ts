@@ -28,6 +28,7 @@ import {
   TCP_NODELAY,
 } from "../ffi/sockets.ts";
 import type { SocketOptions } from "../socket-options.ts";
+import { survive } from "./survive.ts";
 
 /** Reads of one stream in one turn; then the others have their turn. */
 const READS_PER_TURN = 4;
@@ -95,6 +96,11 @@ export class EpollStream implements Stream {
       this.writeBlocked = false;
       this.owner.onWritable();
     }
+  }
+
+  /** The owner has thrown this. */
+  survive(error: unknown): void {
+    survive(error, this.owner, this.closed);
   }
 
   /** The connect has an outcome: at once (unix sockets, a refused route) or by an event. */

@@ -245,9 +245,20 @@ export class EpollReactor implements Reactor, StreamHost, AcceptorHost {
       const slot = words[word + EVENT_DATA_WORD] as number;
       const watched = this.watched[slot];
       if (watched === undefined || this.generations[slot] !== words[word + EVENT_DATA_WORD + 1]) continue;
-      watched.onEvents(words[word] as number);
+      try {
+        watched.onEvents(words[word] as number);
+      } catch (error) {
+        watched.survive(error);
+      }
     }
-    for (let i = 0; i < readers.length; i++) (readers[i] as EpollStream).continueReading();
+    for (let i = 0; i < readers.length; i++) {
+      const reader = readers[i] as EpollStream;
+      try {
+        reader.continueReading();
+      } catch (error) {
+        reader.survive(error);
+      }
+    }
     // Setting a length is a call into the runtime, also from 0 to 0.
     if (readers.length > 0) readers.length = 0;
     if (this.tasks.length === 0) return;

@@ -19,6 +19,7 @@ import { close } from "../ffi/files.ts";
 import { IPPROTO_TCP, TCP_CORK, TCP_NODELAY } from "../ffi/sockets.ts";
 import { CQE_BUFFER_SHIFT, CQE_MORE, CQE_SOCKET_NONEMPTY } from "../ffi/uring.ts";
 import type { SocketOptions } from "../socket-options.ts";
+import { survive } from "./survive.ts";
 import { type OutputHost, type OutputOwner, UringOutput } from "./uring-output.ts";
 import { BUFFER_BYTES } from "./uring-ring.ts";
 
@@ -128,12 +129,26 @@ export class UringStream implements Stream, OutputOwner {
       if (this.readPaused || this.held !== undefined) this.hold(start, start + result);
       else if (!this.failed) {
         this.output.isCongested = false;
-        this.owner.onData(this.host.buffers, start, start + result);
+        this.deliver(start, start + result);
       }
       this.host.returnBuffer(number);
     } else if (result === 0) this.onDrained();
     else if (result !== -ENOBUFS && result !== -ECANCELED && result !== -EINTR && !this.failed) this.fail(-result);
     if (!this.receiving) this.receive();
+  }
+
+  /** The buffer goes back whatever becomes of what is in it. */
+  private deliver(start: number, end: number): void {
+    try {
+      this.owner.onData(this.host.buffers, start, end);
+    } catch (error) {
+      this.survive(error);
+    }
+  }
+
+  /** The owner has thrown this. */
+  survive(error: unknown): void {
+    survive(error, this.owner, this.closed);
   }
 
   /** From the cancellation on, the kernel's own buffer fills, and slows the peer. */

@@ -298,7 +298,14 @@ export class UringReactor implements Reactor, UringStreamHost, UringAcceptorHost
       count++;
       this.dispatch();
     }
-    for (let i = 0; i < waiting.length; i++) (waiting[i] as UringStream).continue();
+    for (let i = 0; i < waiting.length; i++) {
+      const stream = waiting[i] as UringStream;
+      try {
+        stream.continue();
+      } catch (error) {
+        stream.survive(error);
+      }
+    }
     // Setting a length is a call into the runtime, also from 0 to 0.
     if (waiting.length > 0) waiting.length = 0;
     if (this.tasks.length === 0) return count;
@@ -321,12 +328,20 @@ export class UringReactor implements Reactor, UringStreamHost, UringAcceptorHost
     if (watched !== undefined && this.generations[slot] === high >>> OPERATION_BITS) {
       const operation = high & OPERATION_MASK;
       if (operation >= ACCEPT) (watched as UringAcceptor).onCompletion(operation - ACCEPT, result);
-      else (watched as UringStream).onCompletion(operation, result, flags);
+      else this.complete(watched as UringStream, operation, result, flags);
       return;
     }
     // It was on its way when its stream or acceptor was closed.
     if ((flags & CQE_BUFFER) !== 0) this.ring.returnBuffer(flags >>> CQE_BUFFER_SHIFT);
     if ((high & OPERATION_MASK) >= ACCEPT && result >= 0) close(result);
+  }
+
+  private complete(stream: UringStream, operation: number, result: number, flags: number): void {
+    try {
+      stream.onCompletion(operation, result, flags);
+    } catch (error) {
+      stream.survive(error);
+    }
   }
 
   private hasWork(): boolean {
