@@ -16,6 +16,7 @@
  * Memory: while a head comes in one piece it is parsed where it was received. An idle connection owns no buffer. What
  * a socket does not take is kept in `queue`, and nothing more is read until it has gone.
  */
+
 import type { Bytes } from "../base/bytes.ts";
 import { printIp } from "../base/ip.ts";
 import type { Level } from "../base/log.ts";
@@ -152,6 +153,11 @@ export class Connection extends ConnectionOutput implements StreamOwner {
 
   get idle(): boolean {
     return this.state === WAITING && this.requests > 0 && this.queue === undefined;
+  }
+
+  /** Nobody asks for anything here: it may be closed when there are too few. */
+  get reusable(): boolean {
+    return this.state === WAITING && this.queue === undefined && this.held === undefined;
   }
 
   // ---- input

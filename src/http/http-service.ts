@@ -24,6 +24,8 @@ class HttpService implements Service {
   private readonly plan: HttpPlan;
   private readonly worker: Worker;
   private readonly points: readonly ListeningPoint[];
+  /** The second in which connections were last closed for new ones. */
+  private reusedS = 0;
   private acceptors: Acceptor[] = [];
   private states: UpstreamStates | undefined = undefined;
 
@@ -71,7 +73,8 @@ class HttpService implements Service {
     const { worker } = this;
     worker.countAccepted();
     const { maxConnections } = worker.ports;
-    if (worker.connections.size >= maxConnections && !this.makeRoom()) {
+    if (maxConnections - worker.connections.size <= maxConnections * SCARCE) this.makeRoom();
+    if (worker.connections.size >= maxConnections) {
       worker.log.write("alert", `${maxConnections} worker_connections are not enough`);
       stream.close();
       return;
@@ -86,18 +89,19 @@ class HttpService implements Service {
     stream.owner = point.proxyProtocol ? new ProxyHeaderReader(connection) : connection;
   }
 
-  /** Closes a few idle connections, the oldest first; false when there is none. */
-  private makeRoom(): boolean {
+  /** Closes a few of the connections on which nobody asks for anything, the oldest first. nginx: ngx_drain_connections. */
+  private makeRoom(): void {
     const { worker } = this;
-    let closed = 0;
-    for (const connection of worker.connections.list()) {
-      if (!connection.idle) continue;
-      connection.terminate(0);
-      if (++closed === REUSED_AT_ONCE) break;
+    const reusable = worker.connections.list().filter((connection) => connection.reusable);
+    if (reusable.length === 0) return;
+    const now = worker.dates.now();
+    if (this.reusedS !== now) {
+      this.reusedS = now;
+      const { maxConnections } = worker.ports;
+      worker.log.write("warn", `${maxConnections} worker_connections are not enough, reusing connections`);
     }
-    if (closed === 0) return false;
-    worker.log.write("warn", `${worker.ports.maxConnections} worker_connections are not enough, reusing connections`);
-    return true;
+    const count = Math.max(1, Math.min(REUSED_AT_ONCE, Math.floor(reusable.length / 8)));
+    for (const connection of reusable.slice(0, count)) connection.terminate(0);
   }
 
   private pointOf(stream: Stream, { fallback, byIp }: SocketPlan): ListeningPoint {
@@ -150,6 +154,8 @@ class HttpService implements Service {
 }
 
 /** Idle connections that give way when `worker_connections` are used up. */
+/** The share of all connections that are free when others are closed for new ones. */
+const SCARCE = 1 / 16;
 const REUSED_AT_ONCE = 32;
 const ENOMEM = 12;
 const EMFILE = 24;
