@@ -29,11 +29,9 @@ const SINGLE: Uint8Array = (() => {
     wire.LOCATION_FIELD,
     wire.REFRESH_FIELD,
     wire.EXPIRES_FIELD,
-    wire.UPGRADE_FIELD,
     wire.X_ACCEL_EXPIRES_FIELD,
     wire.X_ACCEL_REDIRECT_FIELD,
     wire.X_ACCEL_LIMIT_RATE_FIELD,
-    wire.CONTENT_ENCODING_FIELD,
     wire.CONTENT_LENGTH_FIELD,
     wire.TRANSFER_ENCODING_FIELD,
   ]) {

@@ -1,5 +1,5 @@
 /**
- * `npm run fuzz -- http1|proxy [--runs N] [--first N] [--seed N] [--nginx FILE] [--record]`: seeded conversations with Tandem and with nginx, with
+ * `npm run fuzz -- http1|proxy|tunnel [--runs N] [--first N] [--seed N] [--nginx FILE] [--record]`: seeded conversations with Tandem and with nginx, with
  * what they look like from outside compared. A difference is made small and printed with its seed. `--record` writes what both agree upon to
  * test/fuzz/NAME-agreed.txt, which `npm test` compares with: do it with the newest nginx when the cases change.
  */
@@ -11,6 +11,7 @@ import { findNginx } from "../support/nginx-binary.ts";
 import { agreedViews, type FuzzCase, fuzz, type Subject } from "./differential.ts";
 import { http1Subject } from "./http1.ts";
 import { proxySubject } from "./proxy.ts";
+import { hasConnect, tunnelSubject } from "./tunnel.ts";
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -61,9 +62,9 @@ async function compare<Case extends FuzzCase, View>(
 async function main(): Promise<number> {
   const nginx = values.nginx ?? findNginx();
   const [name] = positionals;
-  if ((name !== "http1" && name !== "proxy") || positionals.length > 1) {
+  if ((name !== "http1" && name !== "proxy" && name !== "tunnel") || positionals.length > 1) {
     console.error(
-      "usage: npm run fuzz -- http1|proxy [--runs N] [--first N] [--seed N] [--nginx FILE] [--most N] [--record]",
+      "usage: npm run fuzz -- http1|proxy|tunnel [--runs N] [--first N] [--seed N] [--nginx FILE] [--most N] [--record]",
     );
     return 1;
   }
@@ -74,6 +75,7 @@ async function main(): Promise<number> {
   const first = Number(values.seed ?? values.first);
   const runs = values.seed === undefined ? Number(values.runs) : 1;
   const work = values.record ? record : compare;
+  if (name === "tunnel") return work(tunnelSubject(hasConnect(nginx)), nginx, first, runs);
   return name === "http1" ? work(http1Subject, nginx, first, runs) : work(proxySubject, nginx, first, runs);
 }
 

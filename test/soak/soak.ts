@@ -56,7 +56,10 @@ http {
     listen 127.0.0.1:${port}; limit_req zone=all burst=1000000 nodelay;
     location / { proxy_pass http://origin; proxy_set_header X-Agent $agent; proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for; }
     location /files/ { alias files/; }
+    location /upgrade { proxy_pass http://origin; proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection upgrade; }
+    location /drop { proxy_pass http://origin; proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection upgrade; }
   }
+  server { listen 127.0.0.1:${port}; server_name tunnel; tunnel_pass ${origin}; }
 }`;
 
 /** Runs the soak; `onSample` hears each sample as it is taken. */

@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import http from "node:http";
 import net from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
+import { Talker } from "../support/talker.ts";
 
 const HOST = "127.0.0.1";
 const UPLOAD = Buffer.alloc(100_000, "upload ");
@@ -45,6 +46,46 @@ async function leave(port: number, bytes: string, waitMs: number, reset: boolean
 }
 
 const get = (path: string): string => `GET ${path} HTTP/1.1\r\nHost: soak\r\n\r\n`;
+const upgrade = (path: string): string =>
+  `GET ${path} HTTP/1.1\r\nHost: soak\r\nUpgrade: echo\r\nConnection: upgrade\r\n\r\n`;
+const CONNECT = "CONNECT tunnel:80 HTTP/1.1\r\nHost: tunnel\r\n\r\n";
+const ECHOED_PIECES = 10;
+
+/** A conversation in an upgraded connection: every piece comes back before the next one is sent. */
+async function echo(port: number): Promise<void> {
+  const id = ++next;
+  const talker = await Talker.connect(port);
+  try {
+    talker.send(upgrade(`/upgrade/${id}`));
+    await talker.until(/^HTTP\/1.1 101 [\s\S]*\r\n\r\n$/);
+    for (let i = 0; i < ECHOED_PIECES; i++) {
+      const piece = `<${id} ${i} ${"x".repeat(i * 1000)}>`;
+      talker.send(piece);
+      await talker.until(new RegExp(`${piece}$`));
+    }
+  } finally {
+    talker.end();
+    await talker.closed;
+  }
+}
+
+/** Requests through a tunnel that was asked for with CONNECT. */
+async function connectThrough(port: number): Promise<void> {
+  const id = ++next;
+  const talker = await Talker.connect(port);
+  try {
+    talker.send(CONNECT);
+    await talker.until(/^HTTP\/1.1 200 [\s\S]*\r\n\r\n$/);
+    for (let i = 0; i < 3; i++) {
+      talker.send(get(`/id/${id}-${i}`));
+      await talker.until(new RegExp(`\r\n${id}-${i}(?:\r\n0\r\n\r\n)?$`));
+    }
+  } finally {
+    talker.end();
+    await talker.closed;
+  }
+}
+
 let next = 0;
 
 export const KINDS: Readonly<Record<string, Kind>> = {
@@ -78,6 +119,17 @@ export const KINDS: Readonly<Record<string, Kind>> = {
   "back end that resets": async (port, agent) => {
     await ask(port, agent, "/reset").catch((error: Error) => expect("error", error.message, "/reset answered 502"));
   },
+  "upgraded, echoed": (port) => echo(port),
+  "tunnel by CONNECT": (port) => connectThrough(port),
+  "upgraded, back end that resets": async (port) => {
+    const talker = await Talker.connect(port);
+    talker.send(`${upgrade("/drop")}x`);
+    await talker.closed;
+    expect("start", talker.text.slice(0, 12), "HTTP/1.1 101");
+  },
+  "client that resets in an upgraded connection": (port) =>
+    leave(port, `${upgrade("/upgrade")}${"x".repeat(50_000)}`, 5, true),
+  "client that resets in a tunnel": (port) => leave(port, `${CONNECT}${get("/size/2000000/1")}`, 5, true),
   "client that leaves while it waits": (port) => leave(port, get("/slow/100/1"), 10, false),
   "client that resets in a large answer": (port) => leave(port, get("/size/2000000/1"), 5, true),
   "client that resets in a file": (port) => leave(port, get("/files/large.bin"), 1, true),

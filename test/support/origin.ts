@@ -1,16 +1,18 @@
 /** A well-behaved back end on node:http for tests under load: what it answers tells which request it was, and it counts. */
 import { createHash } from "node:crypto";
 import http from "node:http";
-import type { AddressInfo } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
 
 /**
  * `GET /id/N` answers "N"; `GET /size/BYTES/N` answers N and that many bytes; `POST /sum/N` answers N and the SHA-1 of the body;
- * `GET /slow/MS/N` waits first; `GET /reset` resets the connection.
+ * `GET /slow/MS/N` waits first; `GET /reset` resets the connection. A request with Upgrade gets a connection that echoes; `/drop`
+ * closes it after the first bytes.
  */
 export class Origin {
   /** How often each path was asked for. */
   readonly counts = new Map<string, number>();
   private readonly server: http.Server;
+  private readonly upgraded = new Set<Socket>();
 
   private constructor() {
     this.server = http.createServer({ keepAliveTimeout: 60_000 }, (request, response) => {
@@ -28,6 +30,14 @@ export class Origin {
       else if (kind === "size") response.end(`${second} ${"x".repeat(Number(first))}`);
       else if (kind === "slow") setTimeout(() => response.end(second), Number(first));
       else response.end(first);
+    });
+    this.server.on("upgrade", (request, socket: Socket) => {
+      this.upgraded.add(socket);
+      socket.on("close", () => this.upgraded.delete(socket));
+      socket.on("error", () => {});
+      socket.write("HTTP/1.1 101 Switching Protocols\r\nUpgrade: echo\r\nConnection: upgrade\r\n\r\n");
+      if (request.url?.startsWith("/drop") === true) socket.once("data", () => socket.resetAndDestroy());
+      else socket.pipe(socket);
     });
   }
 
@@ -47,6 +57,7 @@ export class Origin {
   }
 
   close(): void {
+    for (const socket of this.upgraded) socket.destroy();
     this.server.closeAllConnections();
     this.server.close();
   }
