@@ -49,6 +49,10 @@ const REPLIES: Readonly<Record<string, (seen: Seen) => Reply>> = {
       "Link: </b>",
       "Vary: A",
       "Vary: B",
+      "Upgrade: x",
+      "Upgrade: y",
+      "Content-Encoding: a",
+      "Content-Encoding: b",
     ),
   "/twice": () =>
     ok(
@@ -213,6 +217,10 @@ describe("lines of a proxied answer", { timeout: 60_000 }, () => {
       "Link: </b>",
       "Vary: A",
       "Vary: B",
+      "Upgrade: x",
+      "Upgrade: y",
+      "Content-Encoding: a",
+      "Content-Encoding: b",
     ])
       assert.ok(many.includes(`\r\n${line}\r\n`), line);
     const twice = await ask("/twice");

@@ -7,6 +7,7 @@ import os from "node:os";
 import path from "node:path";
 import { after, describe, test } from "node:test";
 import { parseIp } from "../../base/ip.ts";
+import { NoMemory } from "../../base/no-memory.ts";
 import type { Memory } from "../../io/memory.ts";
 import type { Reactor } from "../../io/reactor.ts";
 import type { Endpoint, Stream, StreamOwner } from "../../io/stream.ts";
@@ -30,6 +31,7 @@ class Recorder implements StreamOwner {
   end: () => void = () => {};
   writable: () => void = () => {};
   error: () => void = () => {};
+  onNoMemory?: (message: string) => void;
 
   onData(memory: Memory, start: number, end: number): void {
     this.receivedBytes += end - start;
@@ -385,6 +387,35 @@ export function reactorCases(name: string, create: () => Reactor & { close(): vo
       await until(() => other.owners[0]?.ends === 1);
       assert.equal(owner.writables, 1);
       other.close();
+    });
+
+    test("an owner that has no memory for what it hears is told so, and others are served in the same turn", async () => {
+      const server = serve(
+        (owner, stream) => {
+          owner.data = (text) => {
+            if (text === "poor") throw new NoMemory(100);
+            stream.write(memoryOf("fine"), 0, 4, false);
+          };
+          owner.onNoMemory = (message) => {
+            owner.text = message;
+            stream.close();
+          };
+        },
+        { multi: true },
+      );
+      const clients = Array.from({ length: 20 }, () => dial(server.port));
+      await Promise.all(clients.map(connected));
+      const got = clients.map(() => "");
+      const over = clients.map(() => false);
+      for (const [i, client] of clients.entries()) {
+        client.on("data", (data) => (got[i] += String(data)));
+        client.on("close", () => (over[i] = true));
+      }
+      for (const [i, client] of clients.entries()) client.write(i % 2 === 0 ? "poor" : "rich");
+      await until(() => got.every((text, i) => (i % 2 === 0 ? over[i] : text === "fine")));
+      assert.equal(server.owners.filter(({ text }) => text === "malloc(100) failed").length, 10);
+      for (const client of clients) client.destroy();
+      server.close();
     });
 
     test("an event of a closed socket never reaches the one that has its descriptor now", async () => {
