@@ -46,6 +46,8 @@ describe("health_check type=grpc", { timeout: 60_000 }, () => {
       RawGrpcServer.listen(),
     ]);
     front = await BackEnd.listen(() => ok("front"));
+    // The first checks come ahead of the first test.
+    beWell();
     silent = net.createServer((socket) => socket.on("error", () => {}).resume());
     await new Promise<void>((resolve) => silent.listen(0, "127.0.0.1", resolve));
     const port = (address: string): string => address.split(":")[1] as string;
@@ -77,11 +79,12 @@ describe("health_check type=grpc", { timeout: 60_000 }, () => {
     silent.close();
     front.close();
   });
-  beforeEach(() => {
+  const beWell = (): void => {
     grpc.reply = serving;
     raw.onAsked = (socket, time) => socket.write(whole(time));
     rawKept.onAsked = raw.onAsked;
-  });
+  };
+  beforeEach(beWell);
 
   /** The peer gets requests. */
   const isWell = async (name: string): Promise<boolean> => (await server.get(`/${name}/`)).endsWith("front");
@@ -178,6 +181,7 @@ describe("health_check type=grpc", { timeout: 60_000 }, () => {
     for (const leave of ["goaway", "close", "destroy"] as const) {
       const seen = checksOf("kept").length;
       for (const session of grpc.sessions) {
+        if (session.destroyed) continue;
         if (leave === "goaway") session.goaway(0);
         else if (leave === "close") session.close();
         else session.destroy();

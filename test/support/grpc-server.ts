@@ -23,7 +23,9 @@ export function grpcMessage(...bytes: number[]): Buffer {
 export function answers(status: number, message?: Buffer, headers = {}): CheckReply {
   return (stream) => {
     stream.respond({ ":status": 200, "content-type": "application/grpc", ...headers }, { waitForTrailers: true });
-    stream.on("wantTrailers", () => stream.sendTrailers({ "grpc-status": String(status) }));
+    stream.on("wantTrailers", () => {
+      if (!stream.destroyed) stream.sendTrailers({ "grpc-status": String(status) });
+    });
     stream.end(message);
   };
 }
@@ -55,7 +57,8 @@ export class GrpcServer {
         stream.on("data", (data) => (message += data.toString("hex")));
         stream.on("end", () => {
           this.seen.push({ connection, headers, message });
-          this.reply(stream);
+          // Who asks may have given up meanwhile.
+          if (!stream.destroyed) this.reply(stream);
         });
       });
     });
