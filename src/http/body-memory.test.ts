@@ -2,7 +2,14 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { MemorySource } from "../io/memory.ts";
 import { BodyMemory } from "./body-memory.ts";
-import { LAST_BYTES, MemoryGuard, RESERVE_BYTES, SMALL_BYTES } from "./memory-guard.ts";
+import {
+  CRUMB_BYTES,
+  KEPT_RESERVE_BYTES,
+  LAST_BYTES,
+  MemoryGuard,
+  RESERVE_BYTES,
+  SMALL_BYTES,
+} from "./memory-guard.ts";
 
 /** Has so many bytes. */
 function sourceOf(sizeBytes: number, keptBytes = 0): MemorySource & { asked: number; collected: number } {
@@ -79,9 +86,9 @@ test("what is small may take of the reserve", () => {
 
 test("what the allocator keeps is taken before the reserve is", () => {
   const guardOf = (room: number, kept: number): MemoryGuard => new MemoryGuard(sourceOf(room, kept), () => 0);
-  assert.ok(guardOf(LAST_BYTES, 2 ** 21 + 10_000).allows(10_000));
-  assert.equal(guardOf(LAST_BYTES, 2 ** 21 + 9_999).allows(10_000), false);
-  assert.equal(guardOf(LAST_BYTES - 1, 2 ** 30).allows(10_000), false);
+  assert.ok(guardOf(KEPT_RESERVE_BYTES, CRUMB_BYTES + 10_000).allows(10_000));
+  assert.equal(guardOf(KEPT_RESERVE_BYTES, CRUMB_BYTES + 9_999).allows(10_000), false);
+  assert.equal(guardOf(KEPT_RESERVE_BYTES - 1, 2 ** 30).allows(10_000), false);
 });
 
 test("when the kernel refuses, garbage is collected and it is asked again, twice a second at most", () => {

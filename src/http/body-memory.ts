@@ -3,7 +3,7 @@
  * the kernel has to clear, and collections for memory outside the heap; `npm run bench`, POST 64 KB).
  */
 import type { Bytes } from "../base/bytes.ts";
-import { noMemoryText } from "../base/no-memory.ts";
+import { NoMemory, noMemoryText } from "../base/no-memory.ts";
 import type { MemoryGuard } from "./memory-guard.ts";
 
 const SMALLEST_BITS = 10;
@@ -42,7 +42,7 @@ export class BodyMemory {
   }
 
   private allocate(sizeBytes: number): Bytes {
-    this.guard.claim(sizeBytes);
+    if (!this.guard.allows(sizeBytes)) throw new NoMemory(sizeBytes);
     return new Uint8Array(sizeBytes);
   }
 
