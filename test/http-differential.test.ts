@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { utimesSync } from "node:fs";
 import path from "node:path";
 import { after, before, test } from "node:test";
-import { installedNginx, TestServer } from "./http-server.ts";
+import { installedNginx, normal, TestServer } from "./http-server.ts";
 
 const nginx = installedNginx();
 const options = nginx === undefined ? { skip: "nginx is not installed" } : {};
@@ -129,17 +129,6 @@ after(async () => {
   await theirs?.stop();
   await ours?.stop();
 });
-
-/** What differs by nature: version, time, port, folder, boundary, the order of the day. */
-function normal(text: string, server: TestServer): string {
-  return text
-    .replaceAll(String(server.port), "PORT")
-    .replaceAll(server.folder, "DIR")
-    .replace(/nginx\/[\d.]+/g, "nginx/V")
-    .replace(/Content-Length: 1[45]\d\r/g, "Content-Length: PAGE\r")
-    .replace(/Date: [^\r]*/g, "Date: D")
-    .replace(/(boundary=|--)0\d{19}/g, "$1B");
-}
 
 async function compare(pieces: readonly string[]): Promise<void> {
   const [a, b] = await Promise.all([theirs.exchange(...pieces), ours.exchange(...pieces)]);
