@@ -7,7 +7,9 @@ import type { Scope } from "../conf/scope.ts";
 import { constantOf } from "../conf/template.ts";
 import type { HeadLimits } from "../wire/http1/head-results.ts";
 import { Captures } from "./captures.ts";
+import { earlyReader } from "./early-body.ts";
 import { ANSWERED_WITH_400 } from "./engine.ts";
+import { fileCacheOf, fileUseOf } from "./file-directives.ts";
 import { serverOfHead } from "./head-rules.ts";
 import { type HealthCheck, HealthChecks } from "./health-checks.ts";
 import { healthCheckOf } from "./health-rules.ts";
@@ -23,15 +25,7 @@ import {
 } from "./location.ts";
 import { LocationTree, type Matcher, type RegexLocation, type StaticLocation } from "./location-tree.ts";
 import type { HttpModule, Place } from "./module.ts";
-import {
-  type CoreConf,
-  core,
-  coreServer,
-  fileCacheOf,
-  httpMain,
-  type LocationHeader,
-  type RootPath,
-} from "./modules/core.ts";
+import { type CoreConf, core, coreServer, httpMain, type LocationHeader, type RootPath } from "./modules/core.ts";
 import { checksOf, healthCheck } from "./modules/upstream_hc.ts";
 import type { AddressPlan, HttpPlan } from "./plan.ts";
 import type { Request } from "./request.ts";
@@ -175,7 +169,9 @@ export class Builder {
     const first = conf.server_name[0];
     const name = first === undefined ? "" : displayName(first.name);
     const location = this.buildLocation(scope, { name: "", header: undefined }, undefined, named);
-    return { name, conf, location, named, takesConnect: this.takesConnect };
+    const early = conf.client_body_early_read?.map((text) => this.variables.compile(text));
+    const readsBody = early === undefined ? undefined : earlyReader(early);
+    return { name, conf, location, named, readsBody, takesConnect: this.takesConnect };
   }
 
   private buildLocation(scope: Scope, naming: Naming, outer: Root | undefined, named: Map<string, Location>): Location {
@@ -209,6 +205,7 @@ export class Builder {
       alias: root.alias,
       fileCache: fileCacheOf(conf),
       symlinks: this.symlinksOf(conf),
+      fileUse: fileUseOf(conf),
       lastHead: { written: undefined, misses: 0 },
       keepAliveRules: keepAliveRules(conf),
       limitRate: conf.limit_rate === undefined ? undefined : this.variables.compile(conf.limit_rate),

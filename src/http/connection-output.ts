@@ -14,6 +14,8 @@ import type { Worker } from "./worker.ts";
 
 /** Files up to this size are read into the output memory: cheaper than sendfile, and one packet with the header. */
 const SMALL_FILE_BYTES = 16 * 1024;
+/** Divides the size of the output memory, and is a multiple of what any file system asks for. */
+const BLOCK_BYTES = 4096;
 const ENODATA = 61;
 
 export abstract class ConnectionOutput extends Timed {
@@ -251,7 +253,8 @@ export abstract class ConnectionOutput extends Timed {
   /** Offers the beginning of a chunk, no more than the output memory holds unless by sendfile. Bytes taken; -1 when the connection has ended. */
   private offer(chunk: Chunk, size: number, more: boolean): number {
     const { worker, request } = this;
-    const useSendfile = chunk.bytes === undefined && (request?.location.core.sendfile ?? true);
+    const isFile = chunk.bytes === undefined;
+    const useSendfile = isFile && (request?.location.core.sendfile ?? true) && !worker.files.isDirect(chunk.fd);
     const taken = useSendfile
       ? this.stream.sendFile(chunk.fd, chunk.start, size)
       : this.offerCopy(chunk, Math.min(size, worker.output.size), more || size > worker.output.size);
@@ -268,9 +271,11 @@ export abstract class ConnectionOutput extends Timed {
     if (output.used > 0) worker.outputOwner?.flushComposed();
     if (chunk.bytes !== undefined) output.bytes.set(chunk.bytes.subarray(chunk.start, chunk.start + size), 0);
     else {
-      const read = ports.files.read(chunk.fd, output.memory, 0, size, chunk.start);
+      // What is read past the kernel's cache is read in whole blocks.
+      const wanted = worker.files.isDirect(chunk.fd) ? Math.ceil(size / BLOCK_BYTES) * BLOCK_BYTES : size;
+      const read = ports.files.read(chunk.fd, output.memory, 0, wanted, chunk.start);
       if (read <= 0) return read === 0 ? -ENODATA : read;
-      size = read;
+      size = Math.min(read, size);
     }
     return this.stream.write(output.memory, 0, size, more);
   }

@@ -1,6 +1,7 @@
 /** 103 Early Hints on their way to the client (RFC 8297). Counterpart in nginx: ngx_http_upstream_process_early_hints, ngx_http_early_hints_filter. */
 import { fromLatin1 } from "../base/bytes.ts";
 import type { ResponseHead } from "../wire/http1/response-head.ts";
+import { isAnySet } from "./predicates.ts";
 import type { Request } from "./request.ts";
 import type { UpstreamRules } from "./upstream-rules.ts";
 
@@ -13,7 +14,9 @@ export function passEarlyHints(
   head: ResponseHead,
   { hiddenFields, hiddenNames }: UpstreamRules,
 ): void {
-  if (request.parent !== undefined || request.version < 1001 || request.headerSent || !isWanted(request)) return;
+  if (request.parent !== undefined || request.version < 1001 || request.headerSent) return;
+  const { earlyHints } = request.location;
+  if (earlyHints === undefined || !isAnySet(request, earlyHints)) return;
   const { connection } = request;
   const output = connection.outputFor(STATUS_LINE.length + head.scanned + LINE_OVERHEAD_BYTES * (head.fieldCount + 1));
   if (output === undefined) return;
@@ -36,13 +39,4 @@ export function passEarlyHints(
   }
   request.sentBytes += output.used - start;
   connection.flush();
-}
-
-function isWanted(request: Request): boolean {
-  return (
-    request.location.earlyHints?.some((text) => {
-      const value = text(request);
-      return value !== "" && value !== "0";
-    }) === true
-  );
 }

@@ -44,7 +44,8 @@ export function begin(request: Request, point: ListeningPoint): void {
   const status = applyHead(request, point);
   if (status === OK) {
     request.phase = POST_READ;
-    drive(request, RUN);
+    const { readsBody } = request.server;
+    drive(request, readsBody === undefined ? RUN : readsBody(request));
   } else {
     request.keepAlive = false;
     drive(request, status);
@@ -260,22 +261,23 @@ function findConfig(request: Request): number {
   if (!request.internal && request.location.internal) return 404;
   enterLocation(request);
   const { location } = request;
-  if (
-    request.contentLength >= 0 &&
-    !request.bodyDiscarded &&
-    location.core.client_max_body_size > 0 &&
-    location.core.client_max_body_size < request.contentLength
-  ) {
-    request.connection.logError("error", `client intended to send too large body: ${request.contentLength} bytes`);
-    request.expectTested = true;
-    request.connection.discardBody(request);
-    return 413;
-  }
+  if (request.contentLength >= 0 && isBodyTooLarge(request)) return 413;
   if (found === FOUND_REDIRECT) {
     request.setRedirect(escapeUri(location.name, "uri") + (request.args === "" ? "" : `?${request.args}`));
     return 301;
   }
   return OK;
+}
+
+/** Reports it, and throws the body away. A body that was read before is measured as well, by its new location. */
+export function isBodyTooLarge(request: Request): boolean {
+  const { contentLength, connection, location } = request;
+  const { client_max_body_size: limit } = location.core;
+  if (limit === 0 || contentLength <= limit || (request.bodyDiscarded && request.body === undefined)) return false;
+  connection.logError("error", `client intended to send too large body: ${contentLength} bytes`);
+  request.expectTested = true;
+  connection.discardBody(request);
+  return true;
 }
 
 /** What changes with the location: methods, keep-alive, rates. nginx: ngx_http_update_location_config. */

@@ -5,7 +5,7 @@ import type { HeadLimits } from "../wire/http1/head-results.ts";
 import type { LastHead } from "./answer-head.ts";
 import type { LocationTree } from "./location-tree.ts";
 import type { CoreConf, ServerConf } from "./modules/core.ts";
-import type { OpenFileCacheSettings } from "./open-files.ts";
+import type { FileUse, OpenFileCacheSettings } from "./open-files.ts";
 import type { Outcome } from "./outcome.ts";
 import type { Request } from "./request.ts";
 import type { ServerNames } from "./server-names.ts";
@@ -100,6 +100,7 @@ export interface Location {
   readonly fileCache: OpenFileCacheSettings | undefined;
   /** Undefined when symbolic links are followed. */
   readonly symlinks: SymlinkRule | undefined;
+  readonly fileUse: FileUse | undefined;
   /** Kept by `answer-head.ts`: a box, because the location itself never changes. */
   readonly lastHead: LastHead;
   readonly keepAliveRules: KeepAliveRules;
@@ -116,6 +117,8 @@ export interface VirtualServer {
   /** The server's own level: what holds where no location matches. */
   readonly location: Location;
   readonly named: ReadonlyMap<string, Location>;
+  /** Asked first of all: `client_body_early_read`. */
+  readonly readsBody: Handler | undefined;
   /** Some location has `tunnel_pass`. */
   readonly takesConnect: boolean;
 }

@@ -17,8 +17,9 @@ export function openMedia(request: Request): OpenFile | number {
   if (!discardBody(request)) return 400;
   const path = mapPath(request, uri);
   if (path === undefined) return 500;
+  const { location } = request;
   const { files } = request.connection.worker;
-  const file = files.open(path, request.location.fileCache, linkCheckOf(request, path));
+  const file = files.open(path, location.fileCache, linkCheckOf(request, path), location.fileUse);
   request.file = file;
   if (file.errno !== 0) return fileErrorStatus(request, path, file);
   if (file.isFile) return file;

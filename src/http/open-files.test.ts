@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { beforeEach, describe, test } from "node:test";
+import { silentLog } from "../base/log.ts";
 import type { FileInfo } from "../io/files.ts";
 import { type OpenFile, type OpenFileCacheSettings, OpenFiles } from "./open-files.ts";
 
@@ -55,6 +56,16 @@ class Disk {
   statFd(fd: number, info: FileInfo): number {
     return fill(info, this.open_.get(fd), EBADF);
   }
+
+  readAhead(fd: number): number {
+    this.calls.push(`readAhead ${fd}`);
+    return 0;
+  }
+
+  readDirectly(fd: number): number {
+    this.calls.push(`readDirectly ${fd}`);
+    return 0;
+  }
 }
 
 function fill(info: FileInfo, node: Node | undefined, errno = ENOENT): number {
@@ -70,7 +81,7 @@ let now = 0;
 beforeEach(() => {
   disk = new Disk();
   now = 0;
-  files = new OpenFiles(disk, { now: () => now, wall: () => now });
+  files = new OpenFiles(disk, { now: () => now, wall: () => now }, silentLog);
 });
 
 const LINE = { max: 3, inactiveMs: 20_000 };
@@ -108,6 +119,25 @@ describe("without a cache", () => {
     assert.equal(tell(files.test("a", undefined)), "10");
     assert.equal(tell(files.test("none", undefined)), "stat() 2");
     assert.equal(openFiles(), 0);
+  });
+
+  test("a file is prepared by its size when it is opened, and so is one whose descriptor had been closed", () => {
+    disk.make("a", 10);
+    disk.make("b", 200);
+    const rules = { readAheadAbove: 100, directFrom: 200 };
+    const prepared = (): string[] => disk.calls.splice(0).filter((call) => call.startsWith("read"));
+    const small = files.open("a", undefined, undefined, rules);
+    assert.deepEqual([prepared(), files.isDirect(small.fd)], [[], false]);
+    const kept = settings({ minUses: 5 });
+    const large = files.open("b", kept, undefined, rules);
+    const { fd } = large;
+    assert.deepEqual([prepared(), files.isDirect(fd)], [[`readAhead ${fd}`, `readDirectly ${fd}`], true]);
+    files.release(large);
+    assert.equal(files.isDirect(fd), false, "closed for want of uses");
+    assert.equal(prepared().length, 0);
+    const again = files.open("b", kept, undefined, rules);
+    assert.equal(prepared().length, 2);
+    assert.equal(files.isDirect(again.fd), true);
   });
 
   test("a folder is closed at once", () => {

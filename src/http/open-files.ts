@@ -3,6 +3,7 @@
  * Counterpart in nginx: ngx_open_file_cache.c.
  */
 import type { Clock } from "../base/clock.ts";
+import type { Log } from "../base/log.ts";
 import { emptyFileInfo, type FileInfo, type Files } from "../io/files.ts";
 import { isSameCheck, type LinkCheck, openChecked, type StepByStep } from "./symlinks.ts";
 
@@ -18,6 +19,12 @@ export interface OpenFileCacheSettings {
   readonly validMs: number;
   readonly minUses: number;
   readonly errors: boolean;
+}
+
+/** What is done with a file once it is open: `read_ahead` and `directio`, by the file's size. */
+export interface FileUse {
+  readonly readAheadAbove: number;
+  readonly directFrom: number;
 }
 
 /** What is known of a path. Errors and directories have no descriptor. */
@@ -74,7 +81,7 @@ class Cache {
 }
 
 /** What it takes to open files. */
-export type OpeningFiles = StepByStep & Pick<Files, "open" | "stat">;
+export type OpeningFiles = StepByStep & Pick<Files, "open" | "stat" | "readAhead" | "readDirectly">;
 
 /** Unused entries that go with each use of the cache; nginx: one or two. */
 const IDLE_AT_ONCE = 2;
@@ -84,19 +91,28 @@ export class OpenFiles {
   private readonly clock: Clock;
   private readonly info: FileInfo = emptyFileInfo();
   private readonly caches = new WeakMap<FileCacheLine, Cache>();
+  private readonly log: Log;
+  /** Descriptors that are read past the kernel's cache: nothing for sendfile. */
+  private readonly direct = new Set<number>();
 
-  constructor(files: OpeningFiles, clock: Clock) {
+  constructor(files: OpeningFiles, clock: Clock, log: Log) {
     this.files = files;
     this.clock = clock;
+    this.log = log;
   }
 
-  /** Describes a path and opens it when it is a file. `links`: which symbolic links it may have. `release` the result. */
-  open(path: string, settings: OpenFileCacheSettings | undefined, links?: LinkCheck): OpenFile {
-    if (settings === undefined) return this.openNow(path, links);
+  /** True for a descriptor that `directio` has to do with. */
+  isDirect(fd: number): boolean {
+    return this.direct.size > 0 && this.direct.has(fd);
+  }
+
+  /** Describes a path and opens it when it is a file. `links`: which symbolic links it may have; `use`: what is done with the file. `release` the result. */
+  open(path: string, settings: OpenFileCacheSettings | undefined, links?: LinkCheck, use?: FileUse): OpenFile {
+    if (settings === undefined) return this.openNow(path, links, use);
     const cache = this.cacheOf(settings.line);
     const now = this.clock.now();
     const known = cache.entries.get(path);
-    if (known === undefined) return this.enter(cache, this.openNow(path, links), settings, now, undefined);
+    if (known === undefined) return this.enter(cache, this.openNow(path, links, use), settings, now, undefined);
     known.uses++;
     const isFresh = now - known.checkedMs < settings.validMs;
     if (!known.isClosed && isSameCheck(known.links, links) && (isFresh || this.isSame(known))) {
@@ -106,7 +122,7 @@ export class OpenFiles {
       cache.put(known, now);
       return known;
     }
-    return this.enter(cache, this.openAgain(known, links), settings, now, known);
+    return this.enter(cache, this.openAgain(known, links, use), settings, now, known);
   }
 
   private cacheOf(line: FileCacheLine): Cache {
@@ -165,6 +181,19 @@ export class OpenFiles {
     }
   }
 
+  /** nginx: the end of ngx_open_and_stat_file. */
+  private prepare({ fd, path, sizeBytes }: OpenFile, { readAheadAbove, directFrom }: FileUse): void {
+    if (sizeBytes > readAheadAbove) {
+      const error = -this.files.readAhead(fd);
+      if (error !== 0)
+        this.log.write("alert", `posix_fadvise(POSIX_FADV_SEQUENTIAL) "${path}" failed`, { errno: error });
+    }
+    if (sizeBytes < directFrom) return;
+    const error = -this.files.readDirectly(fd);
+    if (error === 0) this.direct.add(fd);
+    else this.log.write("alert", `fcntl(O_DIRECT) "${path}" failed`, { errno: error });
+  }
+
   /** A descriptor of the file's path, or -errno. */
   private openPath(file: OpenFile): number {
     const { path, links } = file;
@@ -174,7 +203,7 @@ export class OpenFiles {
     return fd;
   }
 
-  private openNow(path: string, links: LinkCheck | undefined): OpenFile {
+  private openNow(path: string, links: LinkCheck | undefined, use: FileUse | undefined): OpenFile {
     const file = new OpenFile(path, links);
     const fd = this.openPath(file);
     if (fd < 0) {
@@ -191,22 +220,25 @@ export class OpenFiles {
     }
     this.describe(file);
     if (info.isDirectory) this.files.close(fd);
-    else file.fd = fd;
+    else {
+      file.fd = fd;
+      if (use !== undefined) this.prepare(file, use);
+    }
     return file;
   }
 
   /** What is there now that isn't what was known. */
-  private openAgain(known: OpenFile, links: LinkCheck | undefined): OpenFile {
-    if (links !== undefined || known.errno !== 0 || known.isClosed) return this.openNow(known.path, links);
+  private openAgain(known: OpenFile, links: LinkCheck | undefined, use: FileUse | undefined): OpenFile {
+    if (links !== undefined || known.errno !== 0 || known.isClosed) return this.openNow(known.path, links, use);
     const file = this.test(known.path, undefined);
-    return file.errno === 0 ? this.openNow(known.path, undefined) : file;
+    return file.errno === 0 ? this.openNow(known.path, undefined, use) : file;
   }
 
   /** What a path is, without opening it: for `try_files` and index tests. 0 or errno; the result is in `file`. */
   test(path: string, settings: OpenFileCacheSettings | undefined, links?: LinkCheck): OpenFile {
     if (settings !== undefined) return this.open(path, settings, links);
     if (links !== undefined) {
-      const opened = this.openNow(path, links);
+      const opened = this.openNow(path, links, undefined);
       this.release(opened);
       return opened;
     }
@@ -247,7 +279,10 @@ export class OpenFiles {
   }
 
   private close(file: OpenFile): void {
-    if (file.fd >= 0) this.files.close(file.fd);
+    if (file.fd >= 0) {
+      this.files.close(file.fd);
+      this.direct.delete(file.fd);
+    }
     file.fd = -1;
   }
 }

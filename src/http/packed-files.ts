@@ -60,7 +60,7 @@ export function packedFiles(rules: PackedFiles): Handler {
     if (plain === undefined) return 500;
     const path = `${plain}${suffix}`;
     const { files } = request.connection.worker;
-    const file = files.open(path, request.location.fileCache, linkCheckOf(request, path));
+    const file = files.open(path, request.location.fileCache, linkCheckOf(request, path), request.location.fileUse);
     if (file.errno === 0) {
       if (isTaken !== undefined) request.varies = vary;
       if (isWanted && !file.isDirectory) {

@@ -105,7 +105,7 @@ export class Worker {
     this.output = new Output(ports.memory.allocate(OUTPUT_BYTES), OUTPUT_BYTES);
     this.scratch = new Output(ports.memory.allocate(SCRATCH_BYTES), SCRATCH_BYTES);
     this.heads = new AnswerHeads(this.dates);
-    this.files = new OpenFiles(ports.files, reactor.clock);
+    this.files = new OpenFiles(ports.files, reactor.clock, ports.log);
     this.accessLogs = new AccessLogs({
       clock: reactor.clock,
       compression: ports.compression,

@@ -71,6 +71,10 @@ export interface Files {
   statFd(fd: number, info: FileInfo): number;
   /** Bytes read at `position` into `memory.bytes[offset …]`, or -errno. */
   read(fd: number, memory: Memory, offset: number, sizeBytes: number, position: number): number;
+  /** From now on the file is read past the kernel's cache, where the file system can. 0 or -errno. */
+  readDirectly(fd: number): number;
+  /** The file will be read from its beginning to its end. 0 or -errno. */
+  readAhead(fd: number): number;
   /** Bytes appended or -errno. */
   write(fd: number, memory: Memory, offset: number, sizeBytes: number): number;
   /** Bytes written at `position`, or -errno. */

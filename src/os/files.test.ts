@@ -55,6 +55,39 @@ describe("files", () => {
     assert.deepEqual([info.sizeBytes, info.mtimeS], [5000000001, -10]);
   });
 
+  test("a file that is read past the kernel's cache gives every piece, also those that begin or end anywhere", () => {
+    const text = Array.from({ length: 5000 }, (_, i) => String(i)).join(" ");
+    writeFileSync(at("direct"), text);
+    const fd = files.open(at("direct"));
+    const flags = (): number =>
+      Number.parseInt(/flags:\s+(\d+)/.exec(readFileSync(`/proc/self/fdinfo/${fd}`, "utf8"))?.[1] ?? "", 8);
+    const before = flags();
+    // Some file systems, tmpfs among them, have nothing but their cache.
+    if (files.readDirectly(fd) !== 0) return;
+    const direct = flags();
+    assert.notEqual(direct, before);
+    const memory = allocateMemory(16384);
+    for (const [offset, size, position] of [
+      [0, 4096, 4096],
+      [0, 4096, 20480],
+      [7, 100, 3],
+      [0, 512, 1],
+    ] as const) {
+      const read = files.read(fd, memory, offset, size, position);
+      const expected = text.slice(position, position + size);
+      assert.equal(Buffer.from(memory.bytes.subarray(offset, offset + read)).toString(), expected);
+      assert.equal(flags(), direct);
+    }
+    files.close(fd);
+  });
+
+  test("the kernel takes the hint that a file is read from its beginning to its end", () => {
+    const fd = files.open(at("plain"));
+    assert.equal(files.readAhead(fd), 0);
+    files.close(fd);
+    assert.notEqual(files.readAhead(-1), 0);
+  });
+
   test("failures are -errno, and a path that C would cut is refused", () => {
     const info = emptyFileInfo();
     assert.equal(files.open(at("missing")), -ENOENT);

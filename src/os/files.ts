@@ -9,10 +9,14 @@ import {
   AT_FDCWD,
   AT_SYMLINK_NOFOLLOW,
   close,
+  F_GETFL,
+  F_SETFL,
+  fcntl,
   mkdir,
   O_APPEND,
   O_CLOEXEC,
   O_CREAT,
+  O_DIRECT,
   O_DIRECTORY,
   O_EXCL,
   O_NOFOLLOW,
@@ -23,6 +27,8 @@ import {
   O_TRUNC,
   O_WRONLY,
   openat,
+  POSIX_FADV_SEQUENTIAL,
+  posixFadvise,
   pread,
   pwrite,
   S_IFDIR,
@@ -113,8 +119,34 @@ export class SystemFiles implements Files {
       const size = pread(fd, memory.address + offset, sizeBytes, position);
       if (size >= 0) return size;
       const error = errno();
+      if (error === EINVAL && this.setDirect(fd, false) === 1)
+        return this.readThroughCache(fd, memory, offset, sizeBytes, position);
       if (error !== EINTR) return -error;
     }
+  }
+
+  /** For once: what is asked for does not begin or end where the file system can read past its cache. nginx: ngx_directio_off. */
+  private readThroughCache(fd: number, memory: Memory, offset: number, sizeBytes: number, position: number): number {
+    const size = this.read(fd, memory, offset, sizeBytes, position);
+    this.setDirect(fd, true);
+    return size;
+  }
+
+  readDirectly(fd: number): number {
+    return Math.min(0, this.setDirect(fd, true));
+  }
+
+  /** 1 when that was changed, 0 when it was so before, or -errno. */
+  private setDirect(fd: number, isDirect: boolean): number {
+    const flags = fcntl(fd, F_GETFL, 0);
+    if (flags < 0) return -errno();
+    const wanted = isDirect ? flags | O_DIRECT : flags & ~O_DIRECT;
+    if (wanted === flags) return 0;
+    return fcntl(fd, F_SETFL, wanted) < 0 ? -errno() : 1;
+  }
+
+  readAhead(fd: number): number {
+    return 0 - posixFadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
   }
 
   write(fd: number, memory: Memory, offset: number, sizeBytes: number): number {

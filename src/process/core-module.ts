@@ -1,7 +1,6 @@
 /** Directives of the main context that are the processes' own. nginx: ngx_core_module, ngx_regex_module's pcre_jit. */
 import { type ConfOf, confModule, type Use } from "../conf/slot.ts";
-import { choice, flag, list, msec, num, offset, path, raw, single } from "../conf/slots.ts";
-import { milliseconds } from "../conf/values.ts";
+import { choice, flag, list, msec, num, offset, path, raw } from "../conf/slots.ts";
 
 /** `user name [group]`; the group is named as the user unless given. */
 export interface UserNames {
@@ -26,7 +25,9 @@ export const coreModule = confModule({
     daemon: flag(true, { doc: "Whether the program detaches itself from the terminal." }),
     master_process: flag(true, { doc: "Whether worker processes are started: for development only." }),
     pid: path(undefined, { doc: "The file that holds the process id of the master." }),
-    lock_file: path("logs/nginx.lock", { doc: "A prefix of lock files; none is needed here." }),
+    lock_file: path("logs/nginx.lock", {
+      doc: "Accepted without effect: a prefix of lock files, of which none is needed.",
+    }),
     user: raw(undefined, parseUser, {
       doc: "Whose rights worker processes have, when the master is started by root.",
       syntax: "user [group]",
@@ -61,16 +62,12 @@ export const coreModule = confModule({
     debug_points: choice(undefined, ["stop", "abort"], {
       doc: "What a worker does that has found an error in itself: stop for a debugger, or leave a core file.",
     }),
-    timer_resolution: single(milliseconds, undefined, {
-      doc: "Not supported: the time is read once per turn of the event loop anyway.",
+    timer_resolution: msec(undefined, {
+      doc: "Accepted without effect: the time is read once per turn of the event loop anyway.",
       syntax: "interval",
-      validate: (interval, use) => {
-        use.warn('the "timer_resolution" directive is not supported with the configured event method, ignored');
-        return interval;
-      },
     }),
     pcre_jit: flag(false, {
-      doc: "Regular expressions are always compiled to machine code; on or off makes no difference.",
+      doc: "Accepted without effect: regular expressions are always compiled to machine code when they are used much.",
     }),
   },
 });

@@ -1,6 +1,6 @@
 /** The `events` block. nginx: ngx_events_module, ngx_event_core_module. */
 import { type ConfOf, confModule, type Use } from "../conf/slot.ts";
-import { block, flag, list, msec, raw } from "../conf/slots.ts";
+import { block, flag, list, msec, num, raw } from "../conf/slots.ts";
 import { parseNumber } from "../conf/units.ts";
 import type { WantedMethod } from "../os/reactor/create.ts";
 
@@ -26,11 +26,14 @@ export const eventCoreModule = confModule({
     }),
     multi_accept: flag(false, { doc: "Whether a worker takes all waiting connections at once." }),
     accept_mutex: flag(false, {
-      doc: "Whether workers accept in turns; the kernel wakes only one of them here (EPOLLEXCLUSIVE), so that none is needed.",
+      doc: "Accepted without effect: workers need not accept in turns, the kernel wakes only one of them (EPOLLEXCLUSIVE).",
     }),
-    accept_mutex_delay: msec("500ms", { doc: "How long a worker waits for its turn to accept." }),
+    accept_mutex_delay: msec("500ms", { doc: "Accepted without effect: no worker waits for its turn to accept." }),
+    worker_aio_requests: num(32, {
+      doc: "Accepted without effect: files are read synchronously.",
+    }),
     debug_connection: list(warnDebugConnection, {
-      doc: "Debug messages for some clients only; this build has none.",
+      doc: "Accepted without effect, as in an nginx without debugging: debug messages for some clients; a warning says so.",
       syntax: "address | CIDR | unix:",
     }),
   },

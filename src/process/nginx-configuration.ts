@@ -12,6 +12,7 @@ import { fullName } from "../conf/slots.ts";
 import { type ZoneDeclaration, zoneFault } from "../conf/zones.ts";
 import type { LogTarget } from "../io/logging.ts";
 import { errorLogModule } from "../net/error-log.ts";
+import { threadPoolModule } from "../net/thread-pools.ts";
 import { findGroup, findUser } from "../os/accounts.ts";
 import { type CoreConf, coreModule } from "./core-module.ts";
 import { type EventsConf, eventCoreModule, eventsModule } from "./events-module.ts";
@@ -113,7 +114,14 @@ export function loadNginxConfiguration(
 
 /** Every directive that the nginx half knows. */
 export function nginxCatalog(kinds: readonly ServiceKind[]) {
-  return catalog([coreModule, errorLogModule, eventsModule, eventCoreModule, ...kinds.flatMap((kind) => kind.modules)]);
+  return catalog([
+    coreModule,
+    errorLogModule,
+    threadPoolModule,
+    eventsModule,
+    eventCoreModule,
+    ...kinds.flatMap((kind) => kind.modules),
+  ]);
 }
 
 function finish(

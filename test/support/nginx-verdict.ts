@@ -14,7 +14,7 @@ const { catalog, variables } = testCatalog();
  * reading, and expressions are compiled by another library.
  */
 const BEYOND_WORDS =
-  /unknown directive|invalid number of arguments in "keepalive"|"proxy_limit_rate" directive invalid value|pcre2?_compile|getpwnam|getgrnam|(open|mkdir|mmap|stat|dlopen|bind|chown)\(\) |host not found in debug_connection|"resolver(_timeout)?" directive is not allowed here|connections are not enough/;
+  /unknown directive|invalid number of arguments in "keepalive"|"proxy_limit_rate" directive invalid value|pcre2?_compile|getpwnam|getgrnam|(open|mkdir|mmap|stat|dlopen|bind|chown)\(\) |host not found in debug_connection|"resolver(_timeout)?" directive is not allowed here|connections are not enough|is unsupported on this platform/;
 
 /** Where Tandem differs on purpose, by what it says. */
 const WANTED: readonly { readonly ours: RegExp; readonly why: string }[] = [
@@ -23,7 +23,6 @@ const WANTED: readonly { readonly ours: RegExp; readonly why: string }[] = [
   { ours: /invalid server name or wildcard/, why: "nginx notices when a second server makes it build a hash" },
   { ours: /in "keepalive" directive/, why: "its second word is newer than some nginx" },
   { ours: /"modern_browser" directive takes/, why: "nginx stops without a word" },
-  { ours: /"directio \w+" is not supported/, why: "files are read through the page cache only" },
 ];
 
 /** The first error; of an unknown variable only Tandem says where it stands. */

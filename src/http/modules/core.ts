@@ -18,24 +18,25 @@ import {
   type Opened,
   offset,
   raw,
-  sec,
   single,
   size,
   template,
   text,
 } from "../../conf/slots.ts";
 import { literal, type Template } from "../../conf/template.ts";
-import { parseMsec, parseNumber, parseOffset, parseSec, parseSize } from "../../conf/units.ts";
+import { parseMsec, parseNumber, parseSec, parseSize } from "../../conf/units.ts";
 import { sizeBytes } from "../../conf/values.ts";
 import { parseErrorLog } from "../../net/error-log.ts";
 import type { ResolverSettings } from "../../net/resolver.ts";
+import { checkThreadPool } from "../../net/thread-pools.ts";
 import { METHOD_NAMES } from "../../wire/http1/methods.ts";
 import { UNLIMITED_RANGES } from "../../wire/http1/range.ts";
+import { fileDirectives, namedPool } from "../file-directives.ts";
 import { type Listen, parseListen } from "../listen.ts";
 import { httpModule } from "../module.ts";
-import type { FileCacheLine, OpenFileCacheSettings } from "../open-files.ts";
 import { type Pattern, translatePattern } from "../pcre.ts";
 import { parseResolver } from "../resolver-directive.ts";
+import { sendLowat } from "../send-lowat.ts";
 import { parseSymlinks, type SymlinkSettings } from "../symlinks.ts";
 import type { TemporaryFolder } from "../temporary-file.ts";
 
@@ -83,11 +84,11 @@ export const httpMain = httpModule({
     server: blocks({ http: "server" }, () => true, { doc: "Configures a virtual server." }),
     variables_hash_max_size: num(1024, {
       min: 1,
-      doc: "Accepted for compatibility: variables need no hash of that size.",
+      doc: "Accepted without effect: variables need no hash of that size.",
     }),
-    variables_hash_bucket_size: num(64, { min: 1, doc: "Accepted for compatibility." }),
-    server_names_hash_max_size: num(512, { doc: "Accepted for compatibility." }),
-    server_names_hash_bucket_size: num(64, { doc: "Accepted for compatibility." }),
+    variables_hash_bucket_size: num(64, { min: 1, doc: "Accepted without effect: tables grow as they need." }),
+    server_names_hash_max_size: num(512, { doc: "Accepted without effect: tables grow as they need." }),
+    server_names_hash_bucket_size: num(64, { doc: "Accepted without effect: tables grow as they need." }),
   },
 });
 
@@ -224,11 +225,11 @@ export const coreServer = httpModule({
     }),
     connection_pool_size: single(sizeBytes, "512", {
       validate: checkPool,
-      doc: "Accepted for compatibility: memory is not pooled per connection.",
+      doc: "Accepted without effect: memory is not pooled per connection.",
     }),
     request_pool_size: single(sizeBytes, "4k", {
       validate: checkPool,
-      doc: "Accepted for compatibility: memory is not pooled per request.",
+      doc: "Accepted without effect: memory is not pooled per request.",
     }),
     client_header_timeout: msec("60s", { doc: "Time for a client to send a request's header." }),
     client_header_buffer_size: size("1k", { doc: "First buffer for a request's header." }),
@@ -248,6 +249,11 @@ export const coreServer = httpModule({
         doc: "Buffers for large header lines: the request line and each field must fit into one.",
       },
     ),
+    client_body_early_read: fold<readonly Template[], undefined>(undefined, parsePredicates, {
+      args: [1, MANY],
+      syntax: "string ...",
+      doc: "Reads a request's body ahead of everything else when one of the strings is neither empty nor `0`.",
+    }),
     max_headers: num(1000, { doc: "Header lines of a request." }),
     ignore_invalid_headers: flag(true, { doc: "Drops header lines with unusual names." }),
     merge_slashes: flag(true, { doc: "Takes adjacent slashes of a URI as one." }),
@@ -315,27 +321,6 @@ const DEFAULT_TYPES: ReadonlyMap<string, string> = new Map([
   ["jpg", "image/jpeg"],
 ]);
 
-function parseFileCache(use: Use): FileCacheLine | "off" | undefined {
-  let max = 0;
-  let inactiveS = 60;
-  let isOff = false;
-  for (const word of use.args) {
-    if (word === "off") {
-      isOff = true;
-      continue;
-    }
-    const [name, value = ""] = word.split("=", 2) as [string, string?];
-    const parsed = name === "max" ? parseNumber(value) : name === "inactive" ? parseSec(value) : undefined;
-    if (parsed === undefined || (name === "max" && parsed === 0))
-      return use.fail(`invalid "open_file_cache" parameter "${word}"`);
-    if (name === "max") max = parsed;
-    else inactiveS = parsed;
-  }
-  if (isOff) return "off";
-  if (max === 0) return use.fail('"open_file_cache" must have the "max" parameter');
-  return { max, inactiveMs: inactiveS * 1000 };
-}
-
 /** A `root` or `alias`. */
 export interface RootPath {
   readonly template: Template;
@@ -382,21 +367,6 @@ function parseMethods(use: Use): readonly string[] | undefined {
   return methods.includes("GET") ? [...methods, "HEAD"] : methods;
 }
 
-function parseAio(use: Use): "off" | undefined {
-  const word = use.args[0] as string;
-  if (word === "off") return word;
-  const isKnown = word === "on" || /^threads(=|$)/.test(word);
-  return isKnown ? use.fail(`"aio ${word}" is unsupported on this platform`) : use.invalid("invalid value");
-}
-
-function parseDirectIo(use: Use): "off" | undefined {
-  const word = use.args[0] as string;
-  if (word === "off") return word;
-  return parseOffset(word) === undefined
-    ? use.invalid("invalid value")
-    : use.fail(`"directio ${word}" is not supported, only "directio off"`);
-}
-
 /** What stands in `http`, `server` and `location`. */
 export const core = httpModule({
   name: "http core",
@@ -407,6 +377,10 @@ export const core = httpModule({
       client_body_temp_path = { path: `${prefix}client_body_temp`, levels: [] },
     } = merged;
     return { ...merged, root, client_body_temp_path };
+  },
+  check(_conf, { scope, own }, report) {
+    const pool = namedPool(own.aio);
+    if (pool !== undefined) checkThreadPool(pool, scope.origin(core, "aio")?.positions[0], scope, report);
   },
   directives: {
     root: raw<RootPath, undefined>(undefined, parseRoot, {
@@ -440,12 +414,14 @@ export const core = httpModule({
       doc: "Media types by file extension.",
     }),
     default_type: text("text/plain", { doc: "Media type of files without a known extension." }),
-    types_hash_max_size: num(1024, { doc: "Accepted for compatibility." }),
-    types_hash_bucket_size: num(64, { doc: "Accepted for compatibility." }),
+    types_hash_max_size: num(1024, { doc: "Accepted without effect: tables grow as they need." }),
+    types_hash_bucket_size: num(64, { doc: "Accepted without effect: tables grow as they need." }),
     client_max_body_size: offset("1m", { doc: "Largest body of a request; 0 for any." }),
     client_body_buffer_size: size("16k", { doc: "Body that is kept in memory; more goes to a file." }),
     client_body_timeout: msec("60s", { doc: "Time between two reads of a request's body." }),
-    client_body_in_single_buffer: flag(false, { doc: "Accepted: a body in memory is always in one piece." }),
+    client_body_in_single_buffer: flag(false, {
+      doc: "Accepted without effect: a body in memory is always in one piece.",
+    }),
     client_body_in_file_only: choice("off", ["off", "on", "clean"], {
       doc: "Puts every body of a request into a file; `clean` removes it afterwards.",
     }),
@@ -455,37 +431,7 @@ export const core = httpModule({
       defaultText: "client_body_temp",
       doc: "Folder of temporary files with request bodies.",
     }),
-    sendfile: flag(false, {
-      in: `${EVERYWHERE}, if in location`,
-      doc: "Sends files without copying them through the worker.",
-    }),
-    sendfile_max_chunk: size("2m", { doc: "Bytes of a file sent in one go; 0 for any." }),
-    aio: raw("off", parseAio, {
-      syntax: "off",
-      defaultText: "off",
-      doc: "Only `off`: files are read synchronously.",
-    }),
-    directio: raw("off", parseDirectIo, {
-      syntax: "off",
-      defaultText: "off",
-      doc: "Only `off`: files are read through the page cache.",
-    }),
-    output_buffers: raw(
-      { number: 2, size: 32768 },
-      (use) => {
-        const number = parseNumber(use.args[0] as string);
-        const bufferSize = parseSize(use.args[1] as string);
-        return number === undefined || bufferSize === undefined || number * bufferSize === 0
-          ? use.invalid("invalid value")
-          : { number, size: bufferSize };
-      },
-      {
-        args: 2,
-        syntax: "number size",
-        defaultText: "2 32k",
-        doc: "Accepted for compatibility: files are read into the worker's output memory.",
-      },
-    ),
+    ...fileDirectives,
     postpone_output: size("1460", {
       doc: "Bytes of an answer below which they wait for a subrequest; all else that is ready is sent at once.",
     }),
@@ -496,6 +442,7 @@ export const core = httpModule({
     }),
     tcp_nopush: flag(false, { doc: "Sends the header and the beginning of a file in one packet; always done." }),
     tcp_nodelay: flag(true, { doc: "Sets TCP_NODELAY on keep-alive connections." }),
+    send_lowat: sendLowat(),
     send_timeout: msec("60s", { doc: "Time between two successful writes to a client." }),
     early_hints: fold<readonly Template[], undefined>(undefined, parsePredicates, {
       args: [1, MANY],
@@ -563,29 +510,8 @@ export const core = httpModule({
       defaultText: "off",
       doc: "Refuses files behind symbolic links: any, or those of another owner than the file's.",
     }),
-    open_file_cache: raw<FileCacheLine | "off", "off">("off", parseFileCache, {
-      args: [1, 2],
-      syntax: "off | max=N [inactive=time]",
-      defaultText: "off",
-      doc: "Keeps files open between requests.",
-    }),
-    open_file_cache_valid: sec("60s", { doc: "Time after which a kept file is looked at again." }),
-    open_file_cache_min_uses: num(1, { doc: "Uses that keep a file's descriptor open." }),
-    open_file_cache_errors: flag(false, { doc: "Remembers missing files too." }),
   },
 });
 
 export type CoreConf = ConfOf<typeof core.directives>;
 export type ServerConf = ConfOf<typeof coreServer.directives>;
-
-/** The merged settings of the file cache, undefined when it is off. */
-export function fileCacheOf(conf: CoreConf): OpenFileCacheSettings | undefined {
-  const line = conf.open_file_cache;
-  if (line === "off") return undefined;
-  return {
-    line,
-    validMs: conf.open_file_cache_valid * 1000,
-    minUses: conf.open_file_cache_min_uses,
-    errors: conf.open_file_cache_errors,
-  };
-}

@@ -28,7 +28,7 @@ const directives = {
   gunzip: flag(false, { in: EVERYWHERE, doc: "Unpacks answers for clients that do not take gzip." }),
   gunzip_buffers: buffers("32 4k", {
     in: EVERYWHERE,
-    doc: "Accepted for compatibility: 64 KB are unpacked at once, and no more while the client is slow.",
+    doc: "Accepted without effect: 64 KB are unpacked at once, and no more while the client is slow.",
   }),
 };
 

@@ -50,7 +50,7 @@ const directives = {
   gzip: flag(false, { in: `${EVERYWHERE}, if in location`, doc: "Compresses answers." }),
   gzip_buffers: buffers("32 4k", {
     in: EVERYWHERE,
-    doc: "Accepted for compatibility: what is compressed goes to the client at once, and waits in its connection if it is slow.",
+    doc: "Accepted without effect: what is compressed goes to the client at once, and waits in its connection if it is slow.",
   }),
   gzip_types: mediaTypes({ doc: "Media types of answers that are compressed; `*` for any." }),
   gzip_comp_level: num(1, { in: EVERYWHERE, min: 1, max: 9, doc: "From fast (1) to small (9)." }),
@@ -67,7 +67,7 @@ const directives = {
   postpone_gzipping: size("0", { in: EVERYWHERE, doc: "Bytes to wait for before an answer is compressed." }),
   gzip_no_buffer: flag(false, {
     in: EVERYWHERE,
-    doc: "Accepted for compatibility: what is compressed always goes to the client at once.",
+    doc: "Accepted without effect: what is compressed always goes to the client at once.",
   }),
   gzip_min_length: size("20", { in: EVERYWHERE, doc: "Least length of an answer that is compressed." }),
   gzip_vary: flag(false, { in: EVERYWHERE, doc: "Says `Vary: Accept-Encoding` with answers that may be compressed." }),

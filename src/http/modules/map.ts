@@ -107,8 +107,8 @@ const directives = {
     syntax: "string $variable { ... }",
     doc: "Defines a variable whose value follows from a text by a table of texts, host names and regular expressions.",
   }),
-  map_hash_max_size: num(2048, { in: "http", doc: "Accepted for compatibility: tables grow as they need." }),
-  map_hash_bucket_size: num(64, { in: "http", doc: "Accepted for compatibility." }),
+  map_hash_max_size: num(2048, { in: "http", doc: "Accepted without effect: tables grow as they need." }),
+  map_hash_bucket_size: num(64, { in: "http", doc: "Accepted without effect: tables grow as they need." }),
 };
 
 /** What a line gives: mostly a constant. */

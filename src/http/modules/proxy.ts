@@ -26,6 +26,7 @@ import { ProxyRequest, proxiedUri, type SetHeader } from "../proxy-request.ts";
 import { type CookieFlags, cookieRewrite, type Replacement, redirectRewrite } from "../proxy-rewrite.ts";
 import { computedTarget, fixedTarget, HTTP_PORT, SCHEME } from "../proxy-target.ts";
 import type { Request } from "../request.ts";
+import { sendLowat } from "../send-lowat.ts";
 import type { TemporaryFolder } from "../temporary-file.ts";
 import { Exchange } from "../upstream.ts";
 import { parseUpstreamAddress, type UpstreamAddress } from "../upstream-address.ts";
@@ -215,8 +216,8 @@ const directives = {
     syntax: "field value",
     doc: "A line of the request that the server gets; an empty value leaves the client's line out.",
   }),
-  proxy_headers_hash_max_size: num(512, { doc: "Accepted for compatibility." }),
-  proxy_headers_hash_bucket_size: num(64, { doc: "Accepted for compatibility." }),
+  proxy_headers_hash_max_size: num(512, { doc: "Accepted without effect: tables grow as they need." }),
+  proxy_headers_hash_bucket_size: num(64, { doc: "Accepted without effect: tables grow as they need." }),
   proxy_set_body: template(undefined, { doc: "A body instead of the client's." }),
   proxy_method: template(undefined, { doc: "A method instead of the client's." }),
   proxy_http_version: choice("1.1", ["1.0", "1.1"], { doc: "Version of HTTP that servers are spoken to in." }),
@@ -251,9 +252,9 @@ const directives = {
   proxy_buffering: flag(true, { doc: "Reads answers as fast as the server sends them." }),
   proxy_buffer_size: size(PAGE, { doc: "Largest head of an answer." }),
   proxy_buffers: buffers(`8 ${PAGE}`, { doc: "Memory for an answer that a slow client has not taken." }),
-  proxy_busy_buffers_size: size(undefined, { doc: "Accepted for compatibility, with nginx's bounds." }),
+  proxy_busy_buffers_size: size(undefined, { doc: "Accepted without effect, with nginx's bounds." }),
   proxy_max_temp_file_size: size(undefined, { doc: "Bytes of an answer that may wait in a file; 0 for none." }),
-  proxy_temp_file_write_size: size(undefined, { doc: "Accepted for compatibility, with nginx's bounds." }),
+  proxy_temp_file_write_size: size(undefined, { doc: "Accepted without effect, with nginx's bounds." }),
   proxy_temp_path: raw<TemporaryFolder, undefined>(undefined, parseTemporaryPath, {
     args: [1, 4],
     syntax: "path [level1 [level2 [level3]]]",
@@ -271,7 +272,7 @@ const directives = {
   proxy_socket_keepalive: flag(false, { doc: "Has TCP probe connections to servers (SO_KEEPALIVE)." }),
   proxy_socket_rcvbuf: size("0", { doc: "Receive buffer of connections to servers; 0 for the system's." }),
   proxy_socket_sndbuf: size("0", { doc: "Send buffer of connections to servers; 0 for the system's." }),
-  proxy_send_lowat: size("0", { doc: "Accepted for compatibility: no effect on Linux." }),
+  proxy_send_lowat: sendLowat(),
   proxy_next_upstream: bits(["error", "timeout"], Object.keys(NEXT_BITS) as NextWord[], {
     doc: "What makes a request go on to the next server.",
   }),

@@ -65,8 +65,9 @@ function serve(request: Request): number {
   if (uri.charCodeAt(uri.length - 1) === 0x2f) return DECLINED;
   const path = mapPath(request, uri);
   if (path === undefined) return 500;
+  const { location } = request;
   const { files } = request.connection.worker;
-  const file = files.open(path, request.location.fileCache, linkCheckOf(request, path));
+  const file = files.open(path, location.fileCache, linkCheckOf(request, path), location.fileUse);
   request.file = file;
   if (file.errno !== 0) return fileErrorStatus(request, path, file);
   if (file.isDirectory) return redirectToDirectory(request);

@@ -6,6 +6,7 @@ import { CONNECT } from "../../wire/http1/methods.ts";
 import type { Handler } from "../location.ts";
 import { httpModule, type Place } from "../module.ts";
 import type { Request } from "../request.ts";
+import { sendLowat } from "../send-lowat.ts";
 import { Exchange } from "../upstream.ts";
 import { endpointsOf, parseUpstreamAddress, type UpstreamAddress } from "../upstream-address.ts";
 import { checkAddress } from "../upstream-destination.ts";
@@ -51,9 +52,9 @@ const directives = {
   tunnel_connect_timeout: msec("60s", { doc: "Time for a connection." }),
   tunnel_send_timeout: msec("60s", { doc: "Time in which the other side takes nothing." }),
   tunnel_read_timeout: msec("60s", { doc: "Time in which nothing passes." }),
-  tunnel_send_lowat: size("0", { doc: "Accepted for compatibility: no effect on Linux." }),
+  tunnel_send_lowat: sendLowat(),
   tunnel_buffer_size: size("4k", {
-    doc: "Accepted for compatibility: bytes pass through the worker's own buffer, and only what a socket does not take is kept.",
+    doc: "Accepted without effect: bytes pass through the worker's own buffer, and only what a socket does not take is kept.",
   }),
   tunnel_next_upstream: bits(["error", "timeout"], ["error", "timeout", "off"], {
     doc: "What makes a request go on to the next server.",

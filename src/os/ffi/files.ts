@@ -1,4 +1,4 @@
-/** open(2), close(2), read(2), pread(2), pwrite(2), write(2), statx(2) and their constants. */
+/** open(2), close(2), read(2), pread(2), pwrite(2), write(2), statx(2), fcntl(2), posix_fadvise(3) and their constants. */
 import { native } from "./native.ts";
 
 export const O_RDONLY = 0;
@@ -15,6 +15,7 @@ export const O_PATH = 0o10000000;
 const swapped = process.arch === "arm" || process.arch === "arm64" || process.arch === "ppc64";
 export const O_DIRECTORY = swapped ? 0o40000 : 0o200000;
 export const O_NOFOLLOW = swapped ? 0o100000 : 0o400000;
+export const O_DIRECT = process.arch === "ppc64" ? 0o400000 : swapped ? 0o200000 : 0o40000;
 export const AT_FDCWD = -100;
 export const AT_SYMLINK_NOFOLLOW = 0x100;
 export const AT_EMPTY_PATH = 0x1000;
@@ -60,7 +61,14 @@ export const fcntl = native<(fd: number, command: number, argument: number) => n
   "int fcntl(int fd, int command, long argument)",
 );
 export const F_SETFD = 2;
+export const F_GETFL = 3;
+export const F_SETFL = 4;
 export const F_GETFD = 1;
 export const FD_CLOEXEC = 1;
 /** Duplicates to the lowest free descriptor from the argument on. */
 export const F_DUPFD_CLOEXEC = 1030;
+/** Returns the errno itself. */
+export const posixFadvise = native<(fd: number, offset: number, sizeBytes: number, advice: number) => number>(
+  "int posix_fadvise(int fd, int64_t offset, int64_t size, int advice)",
+);
+export const POSIX_FADV_SEQUENTIAL = 2;
