@@ -29,6 +29,9 @@ export const eventCoreModule = confModule({
       doc: "Accepted without effect: workers need not accept in turns, the kernel wakes only one of them (EPOLLEXCLUSIVE).",
     }),
     accept_mutex_delay: msec("500ms", { doc: "Accepted without effect: no worker waits for its turn to accept." }),
+    epoll_events: num(512, {
+      doc: "How many events are taken from the kernel at once, with epoll.",
+    }),
     worker_aio_requests: num(32, {
       doc: "Accepted without effect: files are read synchronously.",
     }),

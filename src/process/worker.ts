@@ -132,7 +132,11 @@ class Worker {
     const { fds, shared } = takeDescriptors(message);
     const memory = openWorkerMemory(shared, message.slot);
     this.listeningFds = new Set(fds.flat());
-    const { reactor, refusal } = createReactor(configuration.events.use, shared.clockOriginMs);
+    const { reactor, refusal } = createReactor(
+      configuration.events.use,
+      shared.clockOriginMs,
+      configuration.events.epoll_events,
+    );
     const logging = new ProcessLogging(this.logFiles, reactor.clock);
     this.log = logging.openLog(this.configuration.logTargets);
     if (refusal !== undefined) this.log.write("notice", `${refusal.message}, using the "epoll" event method`);

@@ -26,10 +26,14 @@ export function chooseMethod(wanted: WantedMethod): MethodChoice {
   return { method: wanted === "epoll" || refusal !== undefined ? "epoll" : "io_uring", refusal };
 }
 
-/** The reactor by that method, or epoll where it is refused. The clock begins at `clockOriginMs` of CLOCK_MONOTONIC. */
+/**
+ * The reactor by that method, or epoll where it is refused. The clock begins at `clockOriginMs` of CLOCK_MONOTONIC; `epollEvents` is how
+ * many events epoll may bring at once.
+ */
 export function createReactor(
   wanted: WantedMethod,
   clockOriginMs?: number,
+  epollEvents?: number,
 ): { readonly reactor: Reactor; readonly refusal: SystemError | undefined } {
   let refusal: SystemError | undefined;
   if (wanted !== "epoll") {
@@ -40,5 +44,5 @@ export function createReactor(
       refusal = error;
     }
   }
-  return { reactor: new EpollReactor(clockOriginMs), refusal };
+  return { reactor: new EpollReactor(clockOriginMs, epollEvents), refusal };
 }

@@ -36,8 +36,9 @@ import { EpollStream, type StreamHost } from "./epoll-stream.ts";
 import { type OutgoingFailure, openOutgoing } from "./outgoing.ts";
 import { TurnClock } from "./turn-clock.ts";
 
-/** One epoll_wait brings at most so many events (nginx: epoll_events). */
+/** One epoll_wait brings at most so many events unless `epoll_events` says otherwise. */
 const EVENTS_PER_TURN = 512;
+const MAX_EVENTS_PER_TURN = 65536;
 const READ_BUFFER_BYTES = 64 * 1024;
 /** Libuv, and with it timers and promises, waits at most this long, and so many turns, while events keep coming. */
 const TURNS_PER_WAKE = 16;
@@ -64,6 +65,7 @@ export class EpollReactor implements Reactor, StreamHost, AcceptorHost {
   private readonly alarms: Alarms;
   private readonly page: Memory;
   private readonly pageWords: Int32Array;
+  private readonly eventsPerTurn: number;
   private readonly events: Memory;
   private readonly eventWords: Int32Array;
   private readonly watched: (Watched | undefined)[] = [];
@@ -77,8 +79,12 @@ export class EpollReactor implements Reactor, StreamHost, AcceptorHost {
   private wakeScheduled = false;
   private closed = false;
 
-  /** The clock begins at `clockOriginMs` of CLOCK_MONOTONIC, so that processes can share it; without it at the process' start. */
-  constructor(clockOriginMs?: number) {
+  /**
+   * The clock begins at `clockOriginMs` of CLOCK_MONOTONIC, so that processes can share it; without it at the process' start.
+   * `eventsPerTurn`: how many events one epoll_wait may bring.
+   */
+  constructor(clockOriginMs?: number, eventsPerTurn = EVENTS_PER_TURN) {
+    this.eventsPerTurn = Math.min(Math.max(eventsPerTurn, 1), MAX_EVENTS_PER_TURN);
     this.turnClock = new TurnClock(clockOriginMs);
     this.clock = this.turnClock;
     this.readBuffer = allocateMemory(READ_BUFFER_BYTES);
@@ -90,11 +96,11 @@ export class EpollReactor implements Reactor, StreamHost, AcceptorHost {
       address: this.page.address + FILE_OFFSET_OFFSET,
       word: new BigInt64Array(this.page.bytes.buffer, this.page.bytes.byteOffset + FILE_OFFSET_OFFSET, 1),
     };
-    this.events = allocateMemory(EVENTS_PER_TURN * EVENT_WORDS * 4);
+    this.events = allocateMemory(this.eventsPerTurn * EVENT_WORDS * 4);
     this.eventWords = new Int32Array(
       this.events.bytes.buffer,
       this.events.bytes.byteOffset,
-      EVENTS_PER_TURN * EVENT_WORDS,
+      this.eventsPerTurn * EVENT_WORDS,
     );
     this.alarms = new Alarms(this.turnClock, (work) => this.runInTurn(work));
     this.epfd = epollCreate1(EPOLL_CLOEXEC);
@@ -212,7 +218,7 @@ export class EpollReactor implements Reactor, StreamHost, AcceptorHost {
     const leaveAtMs = this.clock.now() + WAKE_BUDGET_MS;
     let waitMs = 0;
     for (let turns = 0; turns < TURNS_PER_WAKE; turns++) {
-      const count = epollWait(this.epfd, this.events.address, EVENTS_PER_TURN, waitMs);
+      const count = epollWait(this.epfd, this.events.address, this.eventsPerTurn, waitMs);
       if (turns > 0) this.turnClock.freeze();
       this.finishTurn(count);
       if (count <= 0 && !this.hasWork()) break;
