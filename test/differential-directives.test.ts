@@ -89,6 +89,9 @@ const VALUES = [
   "10s",
 ];
 
+/** nginx looks for variables in these when all is read, and blames the end of the http block. */
+const COMPILED_LATER: ReadonlySet<string> = new Set(["proxy_set_header", "proxy_set_body"]);
+
 /** Uses of a directive that are wrong, or may be. */
 function usesOf({ name, slot, contexts }: Declaration): { readonly context: Context; readonly line: string }[] {
   const lines: string[] = [];
@@ -100,6 +103,7 @@ function usesOf({ name, slot, contexts }: Declaration): { readonly context: Cont
   if (max < COUNTED_WORDS) lines.push(use(repeat("1", max + 1)));
   lines.push(`${[name, ...repeat("1", min)].join(" ")}${slot.form === "simple" ? " { }" : ";"}`);
   for (const value of VALUES) {
+    if (COMPILED_LATER.has(name) && value.startsWith("$")) continue;
     for (let count = Math.max(min, 1); count <= Math.min(max, min + 2); count++) lines.push(use(repeat(value, count)));
     lines.push(`${use(repeat(value, min))}\n${use(repeat(value, min))}`);
   }

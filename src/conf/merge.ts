@@ -91,6 +91,17 @@ export function checkScopes(
     };
     if (module.check !== undefined) visit(scope);
   }
+  for (const module of modules) {
+    if (module.checkLast !== undefined) visitLast(scope, module, environment, found);
+  }
+}
+
+function visitLast(scope: Scope, module: ConfModule<Directives>, environment: Environment, found: Diagnostics): void {
+  const situation: Situation<Directives> = { scope, own: scope.own(module), environment };
+  module.checkLast?.(scope.conf(module), situation, (severity, message, position) =>
+    found.report(severity, message, position),
+  );
+  for (const child of scope.children) visitLast(child, module, environment, found);
 }
 
 /** Lets every module look at one scope. */

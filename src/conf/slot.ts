@@ -112,6 +112,8 @@ export interface Use {
    * said of that name before, which has been reported.
    */
   zone(name: string, sizeBytes: number, purpose: string): ZoneDeclaration | undefined;
+  /** Says that a variable (without `$`) is read; whether there is one is checked at the end. */
+  refer(variable: string): void;
   /** Parses a text with variables, whose names are checked at the end. */
   template(text: string): Template | undefined;
 }
@@ -191,6 +193,8 @@ export interface ConfModule<D extends Directives = Directives> {
   differsInside?(outer: ConfOf<D>): boolean;
   /** Looks at each scope after merging, when nothing fatal was found so far. */
   check?(conf: ConfOf<D>, situation: Situation<D>, report: Report): void;
+  /** The same, when every module has checked: for what nginx notices when it builds from the merged configuration. */
+  checkLast?(conf: ConfOf<D>, situation: Situation<D>, report: Report): void;
 }
 
 /** Declares a module; only here to infer its types. */

@@ -126,11 +126,15 @@ export class DirectiveUse implements Use {
     return typeof zone === "string" ? this.fail(zone) : zone;
   }
 
+  refer(variable: string): void {
+    this.#binding.refer(variable, this.position);
+  }
+
   template(text: string): Template | undefined {
     const parsed = parseTemplate(text);
     if (!parsed.ok) return this.fail(parsed.reason);
     for (const part of parsed.value.parts)
-      if (typeof part !== "string" && part.kind === "variable") this.#binding.refer(part.name, this.position);
+      if (typeof part !== "string" && part.kind === "variable") this.refer(part.name);
     return parsed.value;
   }
 

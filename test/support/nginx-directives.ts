@@ -35,7 +35,8 @@ export function readUses(root: string): string[] {
 const LOCATION = (line: string): string => `http {\nserver {\nlocation / {\n${line}\n}\n}\n}`;
 const FRAMES: Readonly<Partial<Record<Context, (line: string) => string>>> = {
   main: (line) => line,
-  http: (line) => `http {\n${line}\n}`,
+  // Much of what stands in http is looked at for each server only.
+  http: (line) => `http {\n${line}\nserver {\n}\n}`,
   server: (line) => `http {\nserver {\n${line}\n}\n}`,
   location: LOCATION,
   "if in server": (line) => `http {\nserver {\nif ($uri) {\n${line}\n}\n}\n}`,

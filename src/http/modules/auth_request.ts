@@ -21,7 +21,7 @@ interface VariableLine {
 
 function parseVariable(use: Use): VariableLine | undefined {
   const [name = "", text = ""] = use.args;
-  if (!name.startsWith("$")) return use.fail(`invalid variable name "${name}"`);
+  if (!name.startsWith("$") || name.length === 1) return use.fail(`invalid variable name "${name}"`);
   const value = use.template(text);
   const variable = name.slice(1).toLowerCase();
   use.define(variable);

@@ -29,8 +29,11 @@ type Charset = { readonly name: string } | { readonly variable: string };
 function parseCharset(use: Use): Charset | undefined {
   const word = use.args[0] as string;
   if (!word.startsWith("$")) return { name: word };
-  if (use.template(word) === undefined) return undefined;
-  return { variable: word.slice(1).toLowerCase() };
+  if (word.length === 1) return use.fail(`invalid variable name "${word}"`);
+  // All of the word is the name: braces would belong to it.
+  const variable = word.slice(1).toLowerCase();
+  use.refer(variable);
+  return { variable };
 }
 
 function parseDestination(use: Use): Charset | "off" | undefined {

@@ -2,6 +2,7 @@
  * Directives of the http core: blocks, listening, limits, timeouts, files, errors. What they do is the engine itself.
  * nginx: ngx_http_core_module.
  */
+import type { Position } from "../../conf/diagnostics.ts";
 import type { Scope } from "../../conf/scope.ts";
 import type { ConfOf, Report, Use } from "../../conf/slot.ts";
 import {
@@ -197,11 +198,23 @@ function checkPool(value: number, use: Use): number | undefined {
   return value;
 }
 
+/** The end of the http block: the line that nginx blames for what it finds when everything is merged. */
+export function endOfHttp(scope: Scope): Position | undefined {
+  let outer = scope;
+  while (outer.context !== "http" && outer.parent !== undefined) outer = outer.parent;
+  return outer.directive?.block?.end;
+}
+
 /** What stands in `http` and `server`. */
 export const coreServer = httpModule({
   name: "http core, server",
   contexts: "http, server",
-  check: (conf, _situation, report) => checkLocations(conf, report),
+  checkLast: (conf, _situation, report) => checkLocations(conf, report),
+  check(conf, { scope }, report) {
+    if (scope.context !== "server" || conf.large_client_header_buffers.size >= conf.connection_pool_size) return;
+    const message = 'the "large_client_header_buffers" size must be equal to or greater than "connection_pool_size"';
+    report("emerg", message, endOfHttp(scope));
+  },
   directives: {
     listen: fold<readonly Listen[], readonly Listen[]>([], readListen, {
       in: "server",

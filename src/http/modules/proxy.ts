@@ -35,7 +35,7 @@ import * as rules from "../upstream-rules.ts";
 import { type Bind, connectSettingsOf, localAddressOf, parseBind } from "../upstream-socket.ts";
 import { parseStore, type StoreRules } from "../upstream-store.ts";
 import type { Variable } from "../variables.ts";
-import { headerOf, parsePattern, parseTemporaryPath } from "./core.ts";
+import { endOfHttp, headerOf, parsePattern, parseTemporaryPath } from "./core.ts";
 
 /** nginx's page: the size of buffers that nobody has set. */
 const PAGE = "4k";
@@ -470,7 +470,7 @@ export const proxy = httpModule({
     // What stands in http itself is looked at when a server takes it over.
     const isMerged = scope.context !== "http" || scope.children.some(({ context }) => context === "server");
     if (isMerged && Object.keys(own).some((name) => /buffer|temp_file/.test(name)))
-      checkSizes(conf, (message) => report("emerg", message, scope.directive?.end));
+      checkSizes(conf, (message) => report("emerg", message, endOfHttp(scope)));
   },
   contentHandler: build,
 });

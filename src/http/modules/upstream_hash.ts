@@ -15,8 +15,8 @@ interface HashLine {
 
 function parseHash(use: Use): HashLine | undefined {
   const [text = "", word] = use.args;
-  if (word !== undefined && word !== "consistent") return use.fail(`invalid parameter "${word}"`);
   const key = use.template(text);
+  if (key !== undefined && word !== undefined && word !== "consistent") return use.fail(`invalid parameter "${word}"`);
   return key === undefined ? undefined : { key, consistent: word !== undefined, order: use.order };
 }
 
