@@ -452,7 +452,7 @@ export class Connection extends ConnectionOutput implements StreamOwner {
     if (this.state === DRAINING && this.queue === undefined) this.closeNow();
   }
 
-  /** A part of an answer that waits for a subrequest goes out when it is worth a packet. */
+  /** A part of an answer that goes on goes out when it is worth a packet. nginx: ngx_http_write_filter. */
   private flushPart(): void {
     const { request } = this;
     if (request !== undefined && this.withholds(request)) {
@@ -465,8 +465,9 @@ export class Connection extends ConnectionOutput implements StreamOwner {
   }
 
   private withholds(request: Request): boolean {
-    if (request.active === request && (!request.withheld || request.answerEnded)) return false;
-    if (this.urgent) return false;
+    if (this.urgent || request.flushes || request.postAction || !request.headerSent) return false;
+    // All of it has been given, and none of it waits for a subrequest.
+    if (request.answerEnded && request.active === request && request.chain?.holds !== true) return false;
     // Answers before it lie in the same memory.
     const { worker } = this;
     return worker.outputOwner !== this || worker.output.used <= request.sentBytes;

@@ -181,6 +181,8 @@ export class Request {
   withheld = false;
   /** It has been answered, or its client has gone, and what goes on is its `post_action`. */
   postAction = false;
+  /** Whatever is sent goes to the client at once: `proxy_buffering off`, a tunnel. */
+  flushes = false;
   /** Not before this instant may more be sent (limit_rate). */
   pausedUntilMs = 0;
 
@@ -240,6 +242,7 @@ export class Request {
     this.answerEnded = false;
     this.withheld = false;
     this.postAction = false;
+    this.flushes = false;
     this.pausedUntilMs = 0;
     this.headerOnly = false;
     this.clearAnswer();

@@ -44,7 +44,10 @@ export abstract class DeliverySide extends PeerSide {
     const { request, facts, rules, body } = this;
     const { connection } = request;
     const buffered = facts.buffering < 0 ? rules.buffering : facts.buffering === 1;
-    if (!buffered) request.limitRate = 0;
+    if (!buffered) {
+      request.limitRate = 0;
+      request.main.flushes = true;
+    }
     // Nobody has asked for another protocol: what follows is a body, and the client would take it for that protocol.
     else if (request.status === SWITCHING_PROTOCOLS) request.withheld = true;
     this.action = SENDING_TO_CLIENT;
@@ -195,6 +198,7 @@ export abstract class DeliverySide extends PeerSide {
     const { request, rules } = this;
     this.keepable = false;
     request.limitRate = 0;
+    request.main.flushes = true;
     this.action = SENDING_TO_CLIENT;
     const rc = sendHeader(request);
     if (!this.active) return;

@@ -446,7 +446,7 @@ export const core = httpModule({
     }),
     ...fileDirectives,
     postpone_output: size("1460", {
-      doc: "Bytes of an answer below which they wait for a subrequest; all else that is ready is sent at once.",
+      doc: "Less of an answer than that waits for more of it, unless its buffering is off.",
     }),
     subrequest_output_buffer_size: size("4k", { doc: "Largest answer of a subrequest that is kept in memory." }),
     post_action: text(undefined, {
