@@ -6,6 +6,7 @@ import type { Bytes } from "../base/bytes.ts";
 import type { Memory } from "../io/memory.ts";
 import { CHUNK_DATA, CHUNK_DONE, CHUNK_MORE, ChunkedDecoder } from "../wire/http1/chunked.ts";
 import { bytesChunk, type Chunk, FLUSH, fileChunk, MORE } from "./body.ts";
+import { Gathered } from "./gathered.ts";
 import type { Request } from "./request.ts";
 import { TemporaryFile } from "./temporary-file.ts";
 import type { UpstreamRules } from "./upstream-rules.ts";
@@ -44,6 +45,8 @@ export class AnswerBody {
   private failed = false;
   /** Bytes in memory that have been given to a client that was busy. */
   private waitingBytes = 0;
+  /** What waits behind them. */
+  private readonly gathered = new Gathered();
   private file: TemporaryFile | undefined = undefined;
   private decoder: ChunkedDecoder | undefined = undefined;
   /** Trailers behind a chunked body, where they are passed on. */
@@ -136,6 +139,7 @@ export class AnswerBody {
   ): void {
     const { connection } = request;
     const size = end - start;
+    if (this.gathered.length > 0 && !connection.isBlocked(request)) this.giveGathered(request);
     if (this.store !== undefined && !this.store.append(memory, bytes, start, end)) {
       this.failed = true;
       return;
@@ -147,36 +151,43 @@ export class AnswerBody {
       if (!this.buffered) this.full = true;
       return;
     }
-    const fits = this.waitingBytes + size <= rules.memoryBytes;
-    if (this.buffered && !fits && this.spill(request, rules, memory, bytes, start, end)) return;
-    if (this.failed) return;
     connection.worker.guard.claim(size);
-    emit(request, bytesChunk(bytes.slice(start, end)), this.buffered);
-    this.waitingBytes += size;
-    if (!this.buffered || !fits) this.full = true;
+    // Not `slice`: that of a Buffer is a view.
+    const own = new Uint8Array(bytes.subarray(start, end));
+    if (!this.buffered || (this.gathered.length === 0 && this.waitingBytes + size <= rules.busyBytes)) {
+      emit(request, bytesChunk(own), this.buffered);
+      this.waitingBytes += size;
+      if (!this.buffered) this.full = true;
+      return;
+    }
+    this.gathered.add(own);
+    if (this.gathered.length > rules.memoryBytes - rules.busyBytes) this.makeRoom(request, rules);
   }
 
-  /** Puts bytes into the temporary file. False when they may not go there. */
-  private spill(
-    request: Request,
-    rules: UpstreamRules,
-    memory: Memory | undefined,
-    bytes: Bytes,
-    start: number,
-    end: number,
-  ): boolean {
-    if ((this.file?.length ?? 0) + end - start > rules.maxTempFileSize) return false;
+  /** Memory is full: what has been gathered goes into the temporary file, or nothing more is read. */
+  private makeRoom(request: Request, rules: UpstreamRules): void {
+    if ((this.file?.length ?? 0) + this.gathered.length > rules.maxTempFileSize) {
+      this.full = true;
+      return;
+    }
     const file = this.file ?? this.openFile(request, rules);
-    if (file === undefined) return false;
+    if (file === undefined) return;
     const from = file.length;
-    const errno = memory === undefined ? file.appendCopy(bytes, start, end) : file.append(memory, start, end);
+    const errno = this.gathered.write(file, request.connection.worker.scratch, rules.fileWriteBytes);
     if (errno !== 0) {
       request.connection.logError("crit", `pwrite() "${file.path}" failed`, errno);
       this.failed = true;
-      return false;
+      return;
     }
     emit(request, fileChunk(file.fd, from, file.length), true);
-    return true;
+  }
+
+  /** The client has taken what it was given, or nothing more comes: what has been gathered is its next. */
+  giveGathered(request: Request): void {
+    const bytes = this.gathered.take();
+    if (bytes.length === 0) return;
+    emit(request, bytesChunk(bytes), true);
+    if (request.connection.isBlocked(request)) this.waitingBytes += bytes.length;
   }
 
   private openFile(request: Request, rules: UpstreamRules): TemporaryFile | undefined {
@@ -192,10 +203,11 @@ export class AnswerBody {
     return undefined;
   }
 
-  /** The client has taken everything. */
-  drained(): void {
+  /** The client has taken everything that it was given. */
+  drained(request: Request): void {
     this.waitingBytes = 0;
     this.full = false;
+    this.giveGathered(request);
   }
 
   dropCopy(): void {
@@ -206,6 +218,7 @@ export class AnswerBody {
   /** The request is over. */
   release(): void {
     this.trailers = undefined;
+    this.gathered.clear();
     this.file?.close();
     this.file = undefined;
   }

@@ -175,7 +175,8 @@ export abstract class DeliverySide extends PeerSide {
   /** The client has taken everything that was waiting for it. */
   onClientDrained(): void {
     if (this.phase !== ANSWERING) return;
-    this.body.drained();
+    this.body.drained(this.request);
+    if (!this.active) return;
     if (this.paused && this.pace?.waiting !== true) this.goOnReading();
   }
 

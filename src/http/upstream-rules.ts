@@ -107,6 +107,10 @@ export interface UpstreamRules {
   readonly bufferSize: number;
   /** Bytes of an answer that are kept in memory for a slow client. */
   readonly memoryBytes: number;
+  /** Of these, what a slow client is given; the rest is gathered, and put into a file when memory is full. */
+  readonly busyBytes: number;
+  /** Most bytes of one write to that file. */
+  readonly fileWriteBytes: number;
   /** Bytes that are kept in a file behind that; 0: none. */
   readonly maxTempFileSize: number;
   readonly temporaryFolder: TemporaryFolder;

@@ -346,6 +346,9 @@ export class Exchange extends DeliverySide implements BodyTaker {
   protected finalize(rc: number): void {
     const { request } = this;
     if (rc === OK) this.keepCopy();
+    // The connection may end by this.
+    if (request.headerSent) this.body.giveGathered(request);
+    if (!this.active) return;
     this.leave();
     this.action = SENDING_TO_CLIENT;
     if (!request.headerSent || request.postAction || rc === 408 || rc === CLIENT_CLOSED) {

@@ -252,9 +252,13 @@ const directives = {
   proxy_buffering: flag(true, { doc: "Reads answers as fast as the server sends them." }),
   proxy_buffer_size: size(PAGE, { doc: "Largest head of an answer." }),
   proxy_buffers: buffers(`8 ${PAGE}`, { doc: "Memory for an answer that a slow client has not taken." }),
-  proxy_busy_buffers_size: size(undefined, { doc: "Accepted without effect, with nginx's bounds." }),
+  proxy_busy_buffers_size: size(undefined, {
+    doc: "Bytes of `proxy_buffers` that a slow client has been given, while the rest may go into a file; twice the larger of `proxy_buffer_size` and one of them without.",
+  }),
   proxy_max_temp_file_size: size(undefined, { doc: "Bytes of an answer that may wait in a file; 0 for none." }),
-  proxy_temp_file_write_size: size(undefined, { doc: "Accepted without effect, with nginx's bounds." }),
+  proxy_temp_file_write_size: size(undefined, {
+    doc: "Bytes of one write to the file with a waiting answer; twice the larger of `proxy_buffer_size` and one of the `proxy_buffers` without.",
+  }),
   proxy_temp_path: raw<TemporaryFolder, undefined>(undefined, parseTemporaryPath, {
     args: [1, 4],
     syntax: "path [level1 [level2 [level3]]]",
@@ -388,6 +392,8 @@ function rulesOf(conf: ProxyConf, pass: Pass, place: Place): rules.UpstreamRules
     nextTimeoutMs: conf.proxy_next_upstream_timeout,
     bufferSize: conf.proxy_buffer_size,
     memoryBytes: memory.count * memory.sizeBytes,
+    busyBytes: conf.proxy_busy_buffers_size ?? 2 * partBytes(conf),
+    fileWriteBytes: conf.proxy_temp_file_write_size ?? 2 * partBytes(conf),
     maxTempFileSize: conf.proxy_max_temp_file_size ?? DEFAULT_TEMP_FILE_BYTES,
     temporaryFolder: conf.proxy_temp_path as TemporaryFolder,
     buffering: conf.proxy_buffering,

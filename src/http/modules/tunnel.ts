@@ -111,6 +111,8 @@ const NO_HTTP = {
   isHead: () => false,
   bufferSize: 0,
   memoryBytes: 0,
+  busyBytes: 0,
+  fileWriteBytes: 0,
   maxTempFileSize: 0,
   temporaryFolder: { path: "", levels: [] },
   buffering: false,
