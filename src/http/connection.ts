@@ -119,7 +119,7 @@ export class Connection extends ConnectionOutput implements StreamOwner {
   constructor(worker: Worker, stream: Stream, point: ListeningPoint) {
     super(worker, stream, point);
     this.remote = stream.remote;
-    this.number = worker.nextConnection++;
+    this.number = worker.ports.counters.nextConnection();
     this.startMs = Math.floor(worker.ports.reactor.clock.now());
     worker.adopt(this);
     worker.timers.arm(this, point.defaultServer.conf.client_header_timeout);

@@ -53,7 +53,9 @@ export class PeerConnection extends Timed implements StreamOwner {
     this.upstream = upstream;
     this.endpoint = remote.endpoint;
     this.exchange = exchange;
-    const { reactor } = worker.ports;
+    const { reactor, counters } = worker.ports;
+    // Nobody sees it, but it is one of those that `$connection` counts.
+    counters.nextConnection();
     this.startMs = reactor.clock.now();
     this.stream = reactor.connect(remote.endpoint, remote.local, this, remote.settings);
   }

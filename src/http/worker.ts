@@ -81,7 +81,6 @@ export class Worker {
   private readonly line: Float64Array;
   readonly limits: Limits;
   readonly userIds: UserIds;
-  nextConnection = 1;
   private readonly pool: Request[] = [];
   private pieces: Memory | undefined = undefined;
   private temporaryNumber: number;

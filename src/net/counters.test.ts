@@ -24,3 +24,19 @@ test("readers see the sum of all lines; a worker that has gone leaves its sums a
   assert.deepEqual(reader.total(), { ...expected, active: 1, writing: 0, waiting: 0 });
   assert.equal(reader.of(1).requests, 0);
 });
+
+test("connections are numbered from 1, over all workers and beyond 32 bits", () => {
+  const values = new Float64Array(2 * COUNTER_VALUES);
+  const [board, other] = [new CounterBoard(values), new CounterBoard(values)];
+  assert.deepEqual([board.nextConnection(), other.nextConnection(), board.nextConnection()], [1, 2, 3]);
+  new Uint32Array(values.buffer, 7 * 8, 1)[0] = 0x7fffffff;
+  assert.equal(board.nextConnection(), 0x80000000);
+  new Uint32Array(values.buffer, 7 * 8, 1)[0] = 0xfffffffe;
+  assert.deepEqual(
+    [board.nextConnection(), other.nextConnection(), board.nextConnection()],
+    [2 ** 32 - 1, 2 ** 32, 2 ** 32 + 1],
+  );
+  board.retire(1);
+  assert.equal(board.nextConnection(), 2 ** 32 + 2);
+  assert.equal(board.total().accepted, 0);
+});

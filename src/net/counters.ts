@@ -13,6 +13,9 @@ export const READING = 4;
 export const WRITING = 5;
 /** In line 0 alone: the last line that was ever used. */
 const LAST_LINE = 6;
+/** In line 0 alone, as two words of 32 bits, the lower one first: how many connections there have been. */
+const CONNECTIONS = 7;
+const WORD_SPAN = 2 ** 32;
 /** Values a line takes: one cache line, so that workers do not disturb each other. */
 export const COUNTER_VALUES = 8;
 /** Those that stay when the worker has gone. */
@@ -20,10 +23,21 @@ const SUMS = [ACCEPTED, HANDLED, REQUESTS] as const;
 
 export class CounterBoard {
   private readonly values: Float64Array;
+  private readonly connections: Int32Array;
 
   /** `values`, zeros at first, has `COUNTER_VALUES` for each line; workers have the lines from 1. */
   constructor(values: Float64Array) {
     this.values = values;
+    const at = values.byteOffset + CONNECTIONS * Float64Array.BYTES_PER_ELEMENT;
+    this.connections = new Int32Array(values.buffer, at, 2);
+  }
+
+  /** The number of a new connection, to a client or to an upstream: from 1 on, and no other worker's. nginx: ngx_connection_counter. */
+  nextConnection(): number {
+    const { connections } = this;
+    const low = (Atomics.add(connections, 0, 1) + 1) >>> 0;
+    const high = low === 0 ? Atomics.add(connections, 1, 1) + 1 : (connections[1] as number);
+    return high * WORD_SPAN + low;
   }
 
   /** A worker is going to have this line: readers look at it from now on. */

@@ -51,7 +51,8 @@ export function sendFile(request: Request, file: OpenFile, encoding = "", hasRan
   if (!discardBody(request)) return 400;
   request.status = 200;
   request.answerLength = file.sizeBytes;
-  request.lastModified = file.mtimeS;
+  // Before 1970 is 1970, as ngx_gmtime has it; -1 is no time at all.
+  request.lastModified = file.mtimeS < -1 ? 0 : file.mtimeS;
   if (request.location.core.etag) request.setEtag(request.connection.worker.etags.get(file.mtimeS, file.sizeBytes));
   setContentType(request);
   if (encoding !== "") request.contentEncodingIndex = request.addHeader("Content-Encoding", encoding);
