@@ -1,6 +1,5 @@
 /** `client_body_early_read`: a body that is read ahead of everything else. */
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
 import { after, before, test } from "node:test";
 import { type Exchange, installedNginx, normal, TestServer } from "./http-server.ts";
 
@@ -19,15 +18,8 @@ const HTTP = `
   }
 `;
 
-/** The installed nginx, when it is new enough to have the directive. */
-function modernNginx(): string | undefined {
-  const binary = installedNginx();
-  if (binary === undefined) return undefined;
-  const version = /nginx\/1\.(\d+)/.exec(spawnSync(binary, ["-v"], { encoding: "utf8" }).stderr)?.[1];
-  return Number(version) >= 31 ? binary : undefined;
-}
-
-const nginx = modernNginx();
+/** Older ones do not have the directive. */
+const nginx = installedNginx(31);
 let ours: TestServer;
 let theirs: TestServer | undefined;
 

@@ -13,10 +13,12 @@ export const OURS = path.join(root, "bin/nginx");
 /** `TEST_SERVER=/usr/sbin/nginx` runs the tests against another server: to see that they expect what nginx does. */
 const UNDER_TEST = process.env["TEST_SERVER"] ?? OURS;
 
-/** The nginx to compare with: `NGINX`, or the one that is installed; undefined when there is none. */
-export function installedNginx(): string | undefined {
+/** The nginx to compare with: `NGINX`, or the one that is installed; undefined when there is none, or it is older than 1.`minor`. */
+export function installedNginx(minor = 0): string | undefined {
   const binary = process.env["NGINX"] ?? "/usr/sbin/nginx";
-  return spawnSync(binary, ["-v"]).error === undefined ? binary : undefined;
+  const { error, stderr } = spawnSync(binary, ["-v"], { encoding: "utf8" });
+  if (error !== undefined) return undefined;
+  return Number(/nginx\/1\.(\d+)/.exec(stderr)?.[1] ?? 0) >= minor ? binary : undefined;
 }
 
 /** What one exchange of bytes looked like. */
