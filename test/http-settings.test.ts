@@ -1,6 +1,8 @@
 /** Settings of the http core one by one, each in a location of its own: answers, and what the logs say of them, next to nginx's. */
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { existsSync, readFileSync, utimesSync } from "node:fs";
+import net from "node:net";
 import path from "node:path";
 import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -9,7 +11,14 @@ import { BackEnd } from "./support/back-end.ts";
 
 const nginx = installedNginx();
 const MODIFIED_S = 1_700_000_000;
-const FILES = { "html/a.txt": "0123456789", "html/404.html": "not here", "html/d/x": "", "html/empty": "" };
+const FILES = {
+  "html/long": "x".repeat(8200),
+  "html/short": "y".repeat(1000),
+  "html/a.txt": "0123456789",
+  "html/404.html": "not here",
+  "html/d/x": "",
+  "html/empty": "",
+};
 
 const HTTP = (address: string): string => `
   log_format short "$request_method $uri $status $body_bytes_sent $sent_http_connection";
@@ -61,6 +70,8 @@ const HTTP = (address: string): string => `
     location /build { server_tokens build; return 404; }
     location /limited { limit_except GET { deny all; } return 200 x; }
     location /internal { internal; return 200 x; }
+    location /slow-behind { limit_rate 200; limit_rate_after 8000; alias %DIR%/html/long; }
+    location /slow { limit_rate 200; alias %DIR%/html/short; }
     location /named-only { return 200 "$server_name $host $http_host"; }
   }
   server {
@@ -299,5 +310,27 @@ test("names of header lines, and slashes", async () => {
     for (const line of lines)
       await compare(`GET //x///y HTTP/1.1\r\nHost: ${host}\r\n${line}\r\nConnection: close\r\n\r\n`);
     await compare(`GET //x/../..//y HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`);
+  }
+});
+
+test("what limit_rate_after lets through takes no time", async () => {
+  for (const server of both()) {
+    const ended: string[] = [];
+    const ask = async (target: string): Promise<string> => {
+      const socket = net.connect(server.port, "127.0.0.1");
+      let text = "";
+      socket.on("data", (data) => {
+        text += data.toString("latin1");
+      });
+      socket.write(get(target));
+      await once(socket, "end");
+      socket.destroy();
+      ended.push(target);
+      return text;
+    };
+    const texts = await Promise.all([ask("/slow"), ask("/slow-behind")]);
+    assert.match(texts[0], /y{1000}$/);
+    assert.match(texts[1], /x{8200}$/);
+    assert.deepEqual(ended, ["/slow-behind", "/slow"]);
   }
 });

@@ -303,10 +303,12 @@ export abstract class ConnectionOutput extends Timed {
     this.worker.timers.arm(this, delayMs);
   }
 
-  /** The budget of this turn is used up. */
+  /** The budget of this turn is used up. What `limit_rate_after` lets through takes no time. */
   private sendLater(request: Request | undefined, sent: number): void {
     if (request !== undefined && request.limitRate > 0) {
-      this.pauseSending(request, Math.max(1, (sent * 1000) / request.limitRate));
+      const beyond = request.sentBytes - this.queuedBytes() - Math.max(0, request.limitRateAfter);
+      const counted = Math.min(sent, Math.max(0, beyond));
+      this.pauseSending(request, Math.max(1, (counted * 1000) / request.limitRate));
       return;
     }
     this.armSend();
