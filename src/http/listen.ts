@@ -74,7 +74,7 @@ function socketOf(endpoint: Endpoint, socket: SocketSettings): SocketSettings {
 }
 
 /** Parameters of protocols that this version doesn't speak yet: an error, never silence. */
-const UNSUPPORTED = new Set(["ssl", "http2", "quic", "multipath"]);
+const UNSUPPORTED = new Set(["ssl", "http2", "quic"]);
 
 function readParameter(word: string, draft: Draft, warnings: string[]): string | undefined {
   const equals = word.indexOf("=");
@@ -100,6 +100,9 @@ function readParameter(word: string, draft: Draft, warnings: string[]): string |
         return undefined;
       case "reuseport":
         draft.reusePort = true;
+        return undefined;
+      case "multipath":
+        draft.multipath = true;
         return undefined;
       default:
     }

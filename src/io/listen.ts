@@ -22,6 +22,8 @@ export interface ListenSpec {
   readonly sendBufferBytes?: number;
   /** IPv6 only: true unless `ipv6only=off`. */
   readonly ipv6Only?: boolean;
+  /** Multipath TCP (RFC 8684): clients that don't speak it are served by TCP. */
+  readonly multipath?: boolean;
   /** One socket for each worker. */
   readonly reusePort?: boolean;
   /** TCP_DEFER_ACCEPT of one second, as nginx. */

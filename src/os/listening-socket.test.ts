@@ -26,6 +26,9 @@ import { allocateMemory } from "./memory.ts";
 import { SocketOptions } from "./socket-options.ts";
 
 const ip = (text: string): Uint8Array => parseIp(text) as Uint8Array;
+/** A kernel without it, or one that has it switched off, makes no such socket. */
+const hasMultipath = (): boolean =>
+  spawnSync("cat", ["/proc/sys/net/mptcp/enabled"], { encoding: "utf8" }).stdout.trim() === "1";
 const hasIpv6 = net.isIPv6("::1") && spawnSync("test", ["-e", "/proc/net/if_inet6"]).status === 0;
 
 describe("listening sockets", () => {
@@ -73,6 +76,24 @@ describe("listening sockets", () => {
     assert.deepEqual(warnings, []);
   });
 
+  test("what a reload takes back is taken back, and a new backlog holds", () => {
+    const deferred: ListenSpec = { endpoint: loopback, deferred: true, backlog: 5 };
+    withSocket(deferred, (fd) => {
+      assert.equal(options.getInt(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT), 1);
+      sockets.change(fd, deferred, { endpoint: loopback, backlog: 7, receiveBufferBytes: 65536 });
+      assert.equal(options.getInt(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT), 0);
+      assert.equal(options.getInt(fd, SOL_SOCKET, SO_RCVBUF), 2 * 65536);
+    });
+    assert.deepEqual(warnings, []);
+  });
+
+  test("a socket of Multipath TCP is known as one, where the kernel has it", {
+    skip: !hasMultipath() && "no MPTCP here",
+  }, () => {
+    withSocket({ endpoint: loopback, multipath: true }, (fd) => assert.equal(sockets.inspect(fd)?.multipath, true));
+    withSocket({ endpoint: loopback }, (fd) => assert.equal(sockets.inspect(fd)?.multipath, false));
+  });
+
   // Of an address other than "::" the kernel makes an IPv6-only socket in any case.
   test("an IPv6 socket takes IPv4 only with ipv6only=off", { skip: !hasIpv6 && "this machine has no IPv6" }, () => {
     for (const ipv6Only of [undefined, true, false]) {
@@ -105,11 +126,15 @@ describe("listening sockets", () => {
     const path = `/tmp/listening-${process.pid}.sock`;
     withSocket({ endpoint: { path } }, (fd) => {
       assert.equal(statSync(path).mode & 0o777, 0o666);
-      assert.deepEqual(sockets.inspect(fd), { endpoint: { path }, datagram: false });
+      assert.deepEqual(sockets.inspect(fd), { endpoint: { path }, datagram: false, multipath: false });
     });
     rmSync(path);
     withSocket({ endpoint: loopback, datagram: true }, (fd, port) => {
-      assert.deepEqual(sockets.inspect(fd), { endpoint: { ip: ip("127.0.0.1"), port }, datagram: true });
+      assert.deepEqual(sockets.inspect(fd), {
+        endpoint: { ip: ip("127.0.0.1"), port },
+        datagram: true,
+        multipath: false,
+      });
     });
     assert.equal(sockets.inspect(9999), undefined);
   });

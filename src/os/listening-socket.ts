@@ -9,10 +9,12 @@ import {
   AF_INET6,
   bind,
   IPPROTO_IPV6,
+  IPPROTO_MPTCP,
   IPPROTO_TCP,
   IPV6_V6ONLY,
   listen,
   SO_KEEPALIVE,
+  SO_PROTOCOL,
   SO_RCVBUF,
   SO_REUSEADDR,
   SO_REUSEPORT,
@@ -45,16 +47,19 @@ export class ListeningSockets {
     this.warn = warn;
   }
 
-  /** A non-blocking socket that is bound and listens. Throws a SystemError; `bind()` with EADDRINUSE is worth another try. */
-  open(spec: ListenSpec): number {
+  /**
+   * A non-blocking socket that is bound and listens; `shared`: beside another one of the same address. Throws a SystemError; `bind()` with
+   * EADDRINUSE is worth another try.
+   */
+  open(spec: ListenSpec, shared = spec.reusePort === true): number {
     const family = familyOf(spec.endpoint);
     const name = printEndpoint(spec.endpoint);
     const type = spec.datagram === true ? SOCK_DGRAM : SOCK_STREAM;
-    const fd = socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    const fd = socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, spec.multipath === true ? IPPROTO_MPTCP : 0);
     if (fd < 0) throw new SystemError("socket()", errno(), name);
     try {
       if (type === SOCK_STREAM) this.require(fd, SOL_SOCKET, SO_REUSEADDR, 1, `setsockopt(SO_REUSEADDR) ${name}`);
-      if (spec.reusePort === true) this.require(fd, SOL_SOCKET, SO_REUSEPORT, 1, `setsockopt(SO_REUSEPORT) ${name}`);
+      if (shared) this.require(fd, SOL_SOCKET, SO_REUSEPORT, 1, `setsockopt(SO_REUSEPORT) ${name}`);
       if (family === AF_INET6) {
         this.set(fd, IPPROTO_IPV6, IPV6_V6ONLY, spec.ipv6Only === false ? 0 : 1, `setsockopt(IPV6_V6ONLY) ${name}`);
       }
@@ -72,7 +77,19 @@ export class ListeningSockets {
     return fd;
   }
 
-  /** Applies the options that can change while a socket listens: a reload does this to the sockets it keeps. */
+  /** The same for a socket that a reload keeps: what it was opened with may have to be taken back. */
+  change(fd: number, before: ListenSpec, spec: ListenSpec): void {
+    const name = printEndpoint(spec.endpoint);
+    this.adjust(fd, spec);
+    if (spec.deferred !== true && before.deferred === true)
+      this.set(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, 0, `setsockopt(TCP_DEFER_ACCEPT, 0) for ${name}`);
+    const backlog = spec.backlog ?? DEFAULT_BACKLOG;
+    if (spec.datagram === true || backlog === (before.backlog ?? DEFAULT_BACKLOG)) return;
+    if (listen(fd, backlog) < 0)
+      this.warn(`${new SystemError("listen()", errno(), `to ${name}, backlog ${backlog}`).message}, ignored`);
+  }
+
+  /** Applies the options that can change while a socket listens. */
   adjust(fd: number, spec: ListenSpec): void {
     const name = printEndpoint(spec.endpoint);
     const { receiveBufferBytes, sendBufferBytes, keepAlive, fastOpen } = spec;
@@ -106,11 +123,14 @@ export class ListeningSockets {
     }
   }
 
-  /** Where a descriptor that was inherited listens, and whether it is UDP; undefined when it isn't a socket. */
-  inspect(fd: number): { readonly endpoint: Endpoint; readonly datagram: boolean } | undefined {
+  /** Where a descriptor that was inherited listens, and whether it is UDP or Multipath TCP; undefined when it isn't a socket. */
+  inspect(
+    fd: number,
+  ): { readonly endpoint: Endpoint; readonly datagram: boolean; readonly multipath: boolean } | undefined {
     const type = this.options.getInt(fd, SOL_SOCKET, SO_TYPE);
     if (type === undefined) return undefined;
-    return { endpoint: this.options.localEndpoint(fd), datagram: type === SOCK_DGRAM };
+    const multipath = this.options.getInt(fd, SOL_SOCKET, SO_PROTOCOL) === IPPROTO_MPTCP;
+    return { endpoint: this.options.localEndpoint(fd), datagram: type === SOCK_DGRAM, multipath };
   }
 
   /** Lets other sockets with the same option bind to the address as well. */

@@ -29,7 +29,8 @@ export interface PreparedSockets {
 
 /** One address; every further worker has its own socket with `reuseport`. */
 function keyOf(spec: ListenSpec, worker: number): string {
-  const address = `${spec.datagram === true ? "udp" : "tcp"} ${printEndpoint(spec.endpoint)}`;
+  const protocol = spec.datagram === true ? "udp" : spec.multipath === true ? "mptcp" : "tcp";
+  const address = `${protocol} ${printEndpoint(spec.endpoint)}`;
   return spec.reusePort === true && worker > 0 ? `${address} ${worker}` : address;
 }
 
@@ -99,7 +100,7 @@ export class ListeningSet {
     }
     for (const [key, spec] of wanted) {
       const kept = this.open.get(key);
-      if (kept !== undefined) this.sockets.adjust(kept.fd, spec);
+      if (kept !== undefined) this.sockets.change(kept.fd, kept.spec, spec);
     }
     const socketOf = (key: string): OpenSocket | undefined => opened.get(key) ?? this.open.get(key);
     return {
@@ -128,13 +129,15 @@ export class ListeningSet {
   }
 
   private openSocket(spec: ListenSpec, opened: ReadonlyMap<string, OpenSocket>): number | "in use" | "failed" {
+    const other = this.open.get(keyOf({ ...spec, multipath: spec.multipath !== true }, 0));
+    // A socket that was opened without the option keeps others away until it has it too.
+    if (other !== undefined) this.sockets.allowReusePort(other.fd);
     if (spec.reusePort === true) {
-      // A socket that was opened without the option keeps others away until it has it too.
       const first = this.open.get(keyOf(spec, 0)) ?? opened.get(keyOf(spec, 0));
       if (first !== undefined) this.sockets.allowReusePort(first.fd);
     }
     try {
-      return this.sockets.open(spec);
+      return this.sockets.open(spec, other !== undefined || spec.reusePort === true);
     } catch (error) {
       if (!(error instanceof SystemError)) throw error;
       this.log.write("emerg", error.message);

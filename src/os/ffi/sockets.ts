@@ -17,6 +17,8 @@ export const SHUT_WR = 1;
 
 export const SOL_SOCKET = 1;
 export const SO_REUSEADDR = 2;
+export const IPPROTO_MPTCP = 262;
+export const SO_PROTOCOL = 38;
 export const SO_TYPE = 3;
 export const SO_ERROR = 4;
 export const SO_SNDBUF = 7;
