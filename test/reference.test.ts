@@ -16,3 +16,13 @@ test("the committed reference is what the declarations say (npm run reference wr
   });
   assert.deepEqual([differing.map(([name]) => name), files.filter((name) => !pages.has(name))], [[], []]);
 });
+
+test("docs/compatibility.md names every directive that is accepted without effect, and no other", async () => {
+  const said = new Set<string>();
+  for (const text of (await referencePages()).values())
+    for (const [, name = ""] of text.matchAll(/^## (\S+)\n\nAccepted without effect/gm)) said.add(name);
+  const page = readFileSync(path.join(folder, "../compatibility.md"), "utf8");
+  const [, section = ""] = /### Accepted without effect\n([\s\S]*?)\n### /.exec(page) ?? [];
+  const named = [...section.matchAll(/`([a-z_0-9]+)`/g)].map(([, name]) => name);
+  assert.deepEqual(named.sort(), [...said].sort());
+});

@@ -77,8 +77,8 @@ const directives = {
     syntax: "none | blocked | server_names | string ...",
     doc: "Pages that may refer to this server: host names, perhaps with a path, and regular expressions.",
   }),
-  referer_hash_max_size: num(2048, { doc: "Accepted for compatibility: tables grow as they need." }),
-  referer_hash_bucket_size: num(64, { doc: "Accepted for compatibility." }),
+  referer_hash_max_size: num(2048, { doc: "Accepted without effect: tables grow as they need." }),
+  referer_hash_bucket_size: num(64, { doc: "Accepted without effect: tables grow as they need." }),
 };
 
 /** The same with the names of the server around the scope; `complain` is told what contradicts each other. */

@@ -18,11 +18,11 @@ const directives = {
   ssi_silent_errors: flag(false, { in: EVERYWHERE, doc: "Says nothing in the page when a command fails." }),
   ssi_ignore_recycled_buffers: flag(false, {
     in: EVERYWHERE,
-    doc: "Accepted for compatibility: what was read does not wait for what was included.",
+    doc: "Accepted without effect: what was read does not wait for what was included.",
   }),
   ssi_min_file_chunk: size("1k", {
     in: EVERYWHERE,
-    doc: "Accepted for compatibility: a page is read into memory, and sent from there.",
+    doc: "Accepted without effect: a page is read into memory, and sent from there.",
   }),
   ssi_value_length: size("255", { in: EVERYWHERE, doc: "Longest value of a command's parameter." }),
   ssi_types: mediaTypes({ doc: "Media types of pages with commands; `*` for any." }),
