@@ -17,8 +17,8 @@ const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "../..")
 const facts = readDirectiveFacts(root);
 const { catalog } = testCatalog();
 const declarations = [...catalog.declarations.values()].flat();
-/** What only nginx's commercial edition has: its documentation is all there is to compare with. */
-const COMMERCIAL: ReadonlySet<string> = new Set(["health_check", "match", "queue", "state"]);
+/** What only nginx's commercial edition has, or modules of others: their documentation is all there is to compare with. */
+const ELSEWHERE = /^(health_check|match|queue|state|(brotli|zstd)(_\w+)?)$/;
 
 /** nginx counts words only up to here. */
 const COUNTED_WORDS = 8;
@@ -32,7 +32,7 @@ test("form, arity and contexts of every directive are nginx's", () => {
   const differences: string[] = [];
   for (const declaration of declarations) {
     const { name, slot } = declaration;
-    if (COMMERCIAL.has(name)) continue;
+    if (ELSEWHERE.test(name)) continue;
     const contexts = contextsOf(name, slot);
     const row = factsOf(declaration);
     if (row === undefined) {

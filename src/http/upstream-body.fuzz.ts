@@ -58,7 +58,12 @@ class Client {
       },
     };
     const connection = {
-      worker: { scratch: new Output(memory, SCRATCH_BYTES), temporary: () => 1, ports: { files } },
+      worker: {
+        scratch: new Output(memory, SCRATCH_BYTES),
+        temporary: () => 1,
+        ports: { files },
+        guard: { claim() {} },
+      },
       isBlocked: () => this.blocked,
       emit: (_request: Request, chunk: Chunk) => this.take(chunk),
       logError: () => {},
