@@ -1,5 +1,5 @@
 /** crypt_r(3): in libcrypt, or in the C library itself where that is musl. */
-import { hasNative, libraryFunction, native } from "./native.ts";
+import { hasNative, native, systemLibrary } from "./native.ts";
 
 /** Of old glibc and libxcrypt, and of a libxcrypt without the functions of old. */
 const LIBRARIES = ["libcrypt.so.1", "libcrypt.so.2"];
@@ -14,9 +14,13 @@ export type CryptR = (password: Uint8Array, setting: Uint8Array, data: number) =
 /** The function of this machine; undefined when it has none. */
 export function findCryptR(): CryptR | undefined {
   if (hasNative("crypt_r")) return native<CryptR>(PROTOTYPE);
-  for (const library of LIBRARIES) {
-    const found = libraryFunction<CryptR>(library, PROTOTYPE);
-    if (found !== undefined) return found;
+  for (const name of LIBRARIES) {
+    try {
+      const find = systemLibrary(name);
+      if (find !== undefined) return find<CryptR>(PROTOTYPE);
+    } catch {
+      // It is there without this function.
+    }
   }
   return undefined;
 }

@@ -45,16 +45,6 @@ export function hasNative(name: string): boolean {
   }
 }
 
-/** A C function of a library of the system's, by its prototype; undefined when there is no such library or function. */
-// biome-ignore lint/suspicious/noExplicitAny: the caller states the type that its prototype implies
-export function libraryFunction<F extends (...args: any[]) => unknown>(file: string, prototype: string): F | undefined {
-  try {
-    return koffi.load(file).func(prototype) as unknown as F;
-  } catch {
-    return undefined;
-  }
-}
-
 /** errno of the last failed call on this thread. Read it at once. */
 export function errno(): number {
   return koffi.errno();
