@@ -40,6 +40,9 @@ const directives = {
   brotli_min_length: size("20", { in: EVERYWHERE, doc: "Least length of an answer that is compressed." }),
 };
 
+/** What an encoder takes before it has seen anything, about; windows and tables come with what it is given. */
+const ENCODER_BYTES = 1024 * 1024;
+
 /** Brotli with these settings. */
 class Brotli implements Coding {
   readonly openFailure = "OOM / BrotliEncoderCreateInstance";
@@ -50,7 +53,9 @@ class Brotli implements Coding {
   }
 
   open(request: Request): Encoder | undefined {
-    return request.connection.worker.ports.compression.brotli(this.settings);
+    const { guard, ports } = request.connection.worker;
+    guard.claim(ENCODER_BYTES);
+    return ports.compression.brotli(this.settings);
   }
 
   runFailure(): string {

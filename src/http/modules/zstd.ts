@@ -48,6 +48,9 @@ const directives = {
   zstd_min_length: size("20", { in: EVERYWHERE, doc: "Least length of an answer that is compressed." }),
 };
 
+/** What a context of the first levels takes, about. */
+const ENCODER_BYTES = 1024 * 1024;
+
 /** Zstandard of a level. */
 class Zstd implements Coding {
   readonly openFailure = "ZSTD_createCCtx() failed";
@@ -58,7 +61,9 @@ class Zstd implements Coding {
   }
 
   open(request: Request): Encoder | undefined {
-    return request.connection.worker.ports.compression.zstd(this.level);
+    const { guard, ports } = request.connection.worker;
+    guard.claim(ENCODER_BYTES);
+    return ports.compression.zstd(this.level);
   }
 
   runFailure(_flush: Flush, code: number): string {
