@@ -154,11 +154,12 @@ async function compare(...pieces: string[]): Promise<Exchange & { readonly error
     logs.fresh("error.log");
     logs.fresh("short.log");
     const exchange = await server.exchange(...pieces);
-    // The line of a request whose body is awaited comes when its client has gone.
-    let accesses = logs.fresh("short.log");
-    for (let tries = 0; tries < 50 && accesses.length === 0; tries++) {
+    // A line may come behind its answer; that of a request whose body is awaited comes when its client has gone.
+    const wanted = Math.max(1, exchange.text.split("HTTP/1.1 ").length - 1);
+    const accesses = [...logs.fresh("short.log")];
+    for (let tries = 0; tries < 50 && accesses.length < wanted; tries++) {
       await sleep(10);
-      accesses = logs.fresh("short.log");
+      accesses.push(...logs.fresh("short.log"));
     }
     const errors = logs.fresh("error.log").filter((line) => !OTHER.test(line));
     results.push({ exchange, errors, accesses });
