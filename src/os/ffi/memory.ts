@@ -1,5 +1,5 @@
 /** mmap(2), munmap(2). */
-import { defineStruct, hasNative, native } from "./native.ts";
+import { hasNative, native, nativeStruct } from "./native.ts";
 
 /** The smallest page of the supported architectures; larger ones are multiples, and the kernel rounds up. */
 export const PAGE_BYTES = 4096;
@@ -50,7 +50,10 @@ const HEAP_WORDS = [
 /** Bytes that `malloc` holds and nobody uses: given back by those who had them, but not to the kernel. 0 where it does not say (musl). */
 export const freeHeapBytes: () => number = (() => {
   if (!hasNative("mallinfo2")) return () => 0;
-  defineStruct("heap_info", Object.fromEntries(HEAP_WORDS.map((name) => [name, "size_t"])));
-  const mallinfo2 = native<() => Readonly<Record<(typeof HEAP_WORDS)[number], number>>>("heap_info mallinfo2()");
+  const members = Object.fromEntries(HEAP_WORDS.map((word) => [word, "size_t"])) as Record<
+    (typeof HEAP_WORDS)[number],
+    string
+  >;
+  const mallinfo2 = nativeStruct("mallinfo2", members);
   return () => mallinfo2().fordblks;
 })();

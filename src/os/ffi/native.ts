@@ -30,9 +30,13 @@ export function systemLibrary(name: string): NativeFunctions | undefined {
   }
 }
 
-/** A structure that a function returns, by the names and types of its members; `name` may then stand in prototypes. */
-export function defineStruct(name: string, members: Readonly<Record<string, string>>): void {
-  koffi.struct(name, { ...members });
+/** A C function without parameters that returns a structure, whose members have these names and types. */
+export function nativeStruct<T extends string>(
+  name: string,
+  members: Readonly<Record<T, string>>,
+): () => Record<T, number> {
+  // Without a name: koffi's are global, and a test may have loaded this file beside the program's own copy.
+  return program.func(name, koffi.struct({ ...members }), []) as unknown as () => Record<T, number>;
 }
 
 /** True when the program exports this symbol. */
