@@ -18,12 +18,16 @@ const skip =
   nginx === undefined ? "nginx is not installed" : process.getuid?.() === 0 ? false : "only root may look into workers";
 
 /** Starts both with this configuration, and stops them when the facts of each have been looked up. */
-async function factsOfBoth<F>(http: string, main: string, facts: (server: TestServer) => F): Promise<readonly [F, F]> {
+async function factsOfBoth<F>(
+  http: string,
+  main: string,
+  facts: (server: TestServer) => F | Promise<F>,
+): Promise<readonly [F, F]> {
   const ours = await TestServer.start(http, { main });
   try {
     const theirs = await TestServer.start(http, { main, binary: nginx as string });
     try {
-      return [facts(ours), facts(theirs)];
+      return [await facts(ours), await facts(theirs)];
     } finally {
       await theirs.stop();
     }
@@ -32,13 +36,24 @@ async function factsOfBoth<F>(http: string, main: string, facts: (server: TestSe
   }
 }
 
-function workerOf({ pid }: TestServer): number {
-  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, "latin1").trim().split(" ").map(Number);
-  const worker = children.find((child) =>
-    readFileSync(`/proc/${child}/cmdline`, "latin1").startsWith("nginx: worker process"),
-  );
-  assert.ok(worker !== undefined, "a worker");
-  return worker;
+/** A worker that works has its title. */
+async function workerOf({ pid }: TestServer): Promise<number> {
+  for (let tries = 0; tries < 500; tries++) {
+    const children = readFileSync(`/proc/${pid}/task/${pid}/children`, "latin1").trim().split(" ").map(Number);
+    const worker = children.find((child) => titleOf(child).startsWith("nginx: worker process"));
+    if (worker !== undefined) return worker;
+    await sleep(10);
+  }
+  assert.fail("a worker");
+}
+
+/** "" of a process that has just gone. */
+function titleOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, "latin1");
+  } catch {
+    return "";
+  }
 }
 
 const SERVER = "server { listen 127.0.0.1:%PORT%; return 200 x; }";
@@ -46,8 +61,8 @@ const SERVER = "server { listen 127.0.0.1:%PORT%; return 200 x; }";
 test("limits, priority, processors and the current folder of a worker", { skip }, async () => {
   const main =
     "worker_rlimit_nofile 1500; worker_rlimit_core 3m; worker_priority 7; worker_cpu_affinity 1; working_directory %DIR%/html;";
-  const facts = (server: TestServer) => {
-    const worker = workerOf(server);
+  const facts = async (server: TestServer) => {
+    const worker = await workerOf(server);
     const limits = readFileSync(`/proc/${worker}/limits`, "latin1");
     const status = readFileSync(`/proc/${worker}/status`, "latin1");
     const line = (text: string, name: string): string | undefined =>
@@ -70,8 +85,8 @@ test("limits, priority, processors and the current folder of a worker", { skip }
 });
 
 test("processors by turns, and those that may be used with auto", { skip }, async () => {
-  const list = (server: TestServer): string | undefined =>
-    /^Cpus_allowed_list:.*$/m.exec(readFileSync(`/proc/${workerOf(server)}/status`, "latin1"))?.[0];
+  const list = async (server: TestServer): Promise<string | undefined> =>
+    /^Cpus_allowed_list:.*$/m.exec(readFileSync(`/proc/${await workerOf(server)}/status`, "latin1"))?.[0];
   for (const main of ["", "worker_cpu_affinity auto;", "worker_cpu_affinity auto 01;"]) {
     const [ours, theirs] = await factsOfBoth(SERVER, main, list);
     assert.equal(ours, theirs, main);
