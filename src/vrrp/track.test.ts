@@ -7,7 +7,7 @@ import { assess, initialScript, type Observations, stepScript } from "./track.ts
 
 const at = { file: "x", line: 1 };
 const track = (name: string, weight: number, weightReverse = false): Track => ({ name, weight, weightReverse, at });
-const none: Tracks = { scripts: [], interfaces: [], processes: [], files: [], upstreams: [] };
+const none: Tracks = { scripts: [], interfaces: [], processes: [], files: [], bfds: [], upstreams: [] };
 const where = new Map();
 const watched = {
   trackProcesses: [
@@ -34,6 +34,7 @@ const blank: Observations = {
   upInterfaces: new Set(),
   processCounts: new Map(),
   fileValues: new Map(),
+  upSessions: new Set(),
   upstreams: new Map(),
 };
 
@@ -71,15 +72,16 @@ test("a script turns after rise successes or fall failures in a row", () => {
   );
 });
 
-test("weights are added while good, subtracted while bad, and exchanged by reverse", () => {
+test("weights are added while good, subtracted while bad, and reverse turns their sign, as measured with keepalived", () => {
   for (const [weight, reverse, state, priority] of [
     [-20, false, "down", 80],
     [-20, false, "up", 100],
     [20, false, "up", 120],
     [20, false, "down", 100],
-    [-20, true, "up", 80],
-    [20, true, "down", 120],
-    [20, true, "up", 100],
+    [-20, true, "up", 100],
+    [-20, true, "down", 120],
+    [20, true, "down", 100],
+    [20, true, "up", 80],
     [-20, false, "unknown", 100],
   ] as const)
     assert.equal(judge({ scripts: [track("chk", weight, reverse)] }, health(state)).priority, priority);
@@ -97,6 +99,27 @@ test("effective priorities stay between 1 and 254, and an owner's stays 255", ()
   assert.equal(judge({ scripts: [track("chk", -253)] }, health("down")).priority, 1);
   assert.equal(judge({ scripts: [track("chk", 253)] }, health("up")).priority, 254);
   assert.equal(judge({ scripts: [track("chk", -20)] }, health("down"), 255).priority, 255);
+});
+
+test("a BFD session is down until it has come up; with weight 0 that is a fault from the start, as in keepalived", () => {
+  const up = { upSessions: new Set(["peer"]) };
+  const tracked = (weight: number, reverse: boolean, seen: Partial<Observations>) =>
+    judge({ bfds: [track("peer", weight, reverse)] }, seen);
+  assert.deepEqual(tracked(0, false, {}), { priority: 100, faults: ["BFD session peer is down"], isPending: false });
+  assert.deepEqual(tracked(0, false, up).faults, []);
+  assert.deepEqual(tracked(0, true, up).faults, ["BFD session peer is up"]);
+  assert.deepEqual(tracked(0, true, {}).faults, []);
+  for (const [weight, reverse, isUp, priority] of [
+    [5, false, true, 105],
+    [5, false, false, 100],
+    [-5, false, true, 100],
+    [-5, false, false, 95],
+    [5, true, true, 95],
+    [5, true, false, 100],
+    [-5, true, true, 100],
+    [-5, true, false, 105],
+  ] as const)
+    assert.equal(tracked(weight, reverse, isUp ? up : {}).priority, priority, `${weight} ${reverse} ${isUp}`);
 });
 
 test("interfaces, process counts and numbers in files count too", () => {

@@ -1,7 +1,7 @@
 /**
  * What a node watches, and what that makes of a router: an effective priority and a list of faults. Weight 0: a failure
- * is a fault. Weight > 0: added while it is good; weight < 0: added (so subtracted) while it is bad; `reverse` exchanges
- * good and bad. keepalived's counterpart: vrrp_track.c, vrrp_set_effective_priority.
+ * is a fault, with `reverse` a success is. Weight > 0: added while it is good; weight < 0: added (so subtracted) while it is
+ * bad; `reverse` turns the sign of what is added. keepalived's counterpart: vrrp_track.c, vrrp_set_effective_priority.
  */
 import type {
   KeepalivedConfig,
@@ -54,6 +54,8 @@ export interface Observations {
   readonly processCounts: ReadonlyMap<string, number>;
   /** Numbers in track files; missing: unreadable, which counts as 0. */
   readonly fileValues: ReadonlyMap<string, number>;
+  /** BFD sessions that are up. */
+  readonly upSessions: ReadonlySet<string>;
   /** How the peers of upstreams are; missing: nobody has told yet. */
   readonly upstreams: ReadonlyMap<string, UpstreamHealth>;
 }
@@ -103,10 +105,9 @@ function add(sum: Sum, tracks: Tracks, watched: Watched, seen: Observations, wit
       if (track.weight === 0) sum.isPending = true;
       return;
     }
-    const good = isGood !== track.weightReverse;
     if (track.weight === 0) {
-      if (!good) sum.faults.push(fault);
-    } else if (track.weight > 0 === good) sum.adjustment += track.weight;
+      if (isGood === track.weightReverse) sum.faults.push(fault);
+    } else if (track.weight > 0 === isGood) sum.adjustment += track.weightReverse ? -track.weight : track.weight;
   };
   for (const track of tracks.scripts) {
     const health = seen.scripts.get(track.name)?.health ?? "unknown";
@@ -124,6 +125,8 @@ function add(sum: Sum, tracks: Tracks, watched: Watched, seen: Observations, wit
       `process ${track.name}: ${running} running`,
     );
   }
+  for (const track of tracks.bfds)
+    count(track, seen.upSessions.has(track.name), `BFD session ${track.name} is ${track.weightReverse ? "up" : "down"}`);
   for (const track of tracks.upstreams) addUpstream(sum, track, seen.upstreams.get(track.name), withWeights);
   for (const track of tracks.files) addFile(sum, track, watched.trackFiles, seen, withWeights);
 }
