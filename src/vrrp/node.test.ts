@@ -9,7 +9,7 @@ import { VrrpNode } from "./node.ts";
 import type { NodeConfig } from "./ports.ts";
 
 const at = { file: "x", line: 1 };
-const none = { scripts: [], interfaces: [], processes: [], files: [], upstreams: [] };
+const none = { scripts: [], interfaces: [], processes: [], files: [], bfds: [], upstreams: [] };
 const notifies = exampleInstance().notifies;
 
 /** Two links, eth0 and eth1, and a hand on the clock. */

@@ -12,10 +12,20 @@ import type { AdvertSocketSettings, Segments } from "../io/segment.ts";
 /** What a node needs to know of a configuration. */
 export type NodeConfig = Pick<
   KeepalivedConfig,
-  "scripts" | "trackProcesses" | "trackFiles" | "syncGroups" | "instances"
+  "scripts" | "trackProcesses" | "trackFiles" | "bfds" | "syncGroups" | "instances"
 > & {
   readonly globals: Pick<KeepalivedConfig["globals"], "startupDelayMs" | "logUnknownVrids">;
 };
+
+/** A tracked BFD session is up, or up no longer; the same as what the sessions themselves tell (bfd/ports.ts). */
+export interface BfdEvent {
+  readonly name: string;
+  readonly neighbor: IpAddress;
+  readonly isUp: boolean;
+  /** The neighbour was silent for the detection time. */
+  readonly expired: boolean;
+  readonly detectionMs: number;
+}
 
 /** keepalived's words for what is told to notify scripts and pipes. */
 export type NotifyState =

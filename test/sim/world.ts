@@ -1,11 +1,13 @@
 /** The simulated segment: three nodes, a switch with faults, a client with an ARP cache, and the checks after every event. */
 import { printIp } from "../../src/base/ip.ts";
+import { exampleBfd } from "../../src/bfd/example.ts";
 import { FakeSwitch } from "../../src/io/segment-fake.ts";
+import { FakeUdpNetwork } from "../../src/io/udp-fake.ts";
 import { exampleInstance, exampleNode, examplePassword, exampleScript } from "../../src/vrrp/example.ts";
 import { downIntervalMs, skewMs } from "../../src/vrrp/timing.ts";
 import { decodeArpFrame } from "../../src/wire/arp.ts";
 import { Random } from "./random.ts";
-import { SimNode, VIRTUAL } from "./sim-node.ts";
+import { SimNode, simAddress, VIRTUAL } from "./sim-node.ts";
 import { Timeline } from "./timeline.ts";
 
 /** A broken promise, with the story that led to it. */
@@ -21,6 +23,8 @@ export interface WorldSettings {
   readonly nopreempt: boolean;
   readonly preemptDelayMs: number;
   readonly weight: number;
+  /** Every node watches every other one, five packets an advert interval, gone after three. */
+  readonly withBfd?: boolean;
 }
 
 /** Events of a story that are kept. */
@@ -55,15 +59,34 @@ export class World {
       schedule: (delayMs, task) => this.timeline.after(delayMs, task),
       onFrame: (from, frame) => this.#frame(from, frame),
     });
+    const network = new FakeUdpNetwork({
+      travel: (from, to) => this.#travel(from, to),
+      schedule: (delayMs, task) => this.timeline.after(delayMs, task),
+    });
+    const draw = (): number => this.random.between(0, 1);
     this.nodes = settings.priorities.map(
-      (priority, index) => new SimNode(index, this.#config(priority), this.timeline, this.#fabric),
+      (priority, index) =>
+        new SimNode(index, this.#config(priority, index), this.timeline, this.#fabric, network, draw),
     );
     for (const node of this.nodes) this.timeline.at(this.random.between(0, settings.intervalMs), () => node.boot());
   }
 
-  #config(priority: number) {
-    const { version, intervalMs, nopreempt, preemptDelayMs, weight } = this.settings;
+  #config(priority: number, self: number) {
+    const { version, intervalMs, nopreempt, preemptDelayMs, weight, withBfd, priorities } = this.settings;
     const at = { file: "sim", line: 1 };
+    const others = withBfd === true ? [...priorities.keys()].filter((index) => index !== self) : [];
+    const everyUs = intervalMs * 200;
+    const bfds = others.map((index) =>
+      exampleBfd({
+        name: `to ${index}`,
+        neighbor: simAddress(index),
+        minTxUs: everyUs,
+        minRxUs: everyUs,
+        idleTxUs: everyUs * 5,
+        multiplier: 3,
+      }),
+    );
+    const followed = bfds.map(({ name }) => ({ name, weight: 1, weightReverse: false, at }));
     const track = { name: "chk", weight, weightReverse: false, at };
     const instance = exampleInstance({
       version,
@@ -74,9 +97,9 @@ export class World {
       authentication: version === 2 ? examplePassword("1111") : undefined,
       // No refresh: what the client knows it must have been told for a reason.
       where: new Map([["garp_master_refresh", at]]),
-      tracks: { scripts: [track], interfaces: [], processes: [], files: [], upstreams: [] },
+      tracks: { scripts: [track], interfaces: [], processes: [], files: [], bfds: followed, upstreams: [] },
     });
-    return exampleNode({ instances: [instance], scripts: [exampleScript({ weight })] });
+    return exampleNode({ instances: [instance], scripts: [exampleScript({ weight })], bfds });
   }
 
   /** Adverts sent so far. */

@@ -96,6 +96,7 @@ function groupTracks(draft: GroupDraft, config: ConfigDraft, members: readonly V
     interfaces: clear(tracks.interfaces, "interface", "clearing weight"),
     processes: clear(tracks.processes, "process", "setting weight 0"),
     files: clear(tracks.files, "file", "setting weight 0"),
+    bfds: clear(tracks.bfds, "bfd", "setting weight 0"),
     upstreams: clear(tracks.upstreams, "upstream", "clearing weight"),
   });
 }
@@ -109,6 +110,11 @@ function withoutTwice(instance: VrrpInstance, group: SyncGroup, report: Report):
     const subject = `track_interface ${name} is configured on VRRP instance and sync group`;
     report("warn", `(${instance.name}) ${subject}. ${remedy}`);
   }
+  for (const { name } of group.tracks.bfds) {
+    if (!instance.tracks.bfds.some((track) => track.name === name)) continue;
+    const subject = `track_bfd ${name} is configured on VRRP instance and sync group`;
+    report("info", `(${instance.name}) ${subject}. Remove vrrp instance config`);
+  }
   const rest = (list: keyof Tracks): readonly Track[] =>
     Object.freeze(instance.tracks[list].filter((track) => !group.tracks[list].some(({ name }) => name === track.name)));
   return Object.freeze({
@@ -116,6 +122,7 @@ function withoutTwice(instance: VrrpInstance, group: SyncGroup, report: Report):
     interfaces: rest("interfaces"),
     processes: rest("processes"),
     files: rest("files"),
+    bfds: rest("bfds"),
     upstreams: rest("upstreams"),
   });
 }

@@ -205,6 +205,8 @@ function completeTracks(
   const clear = (track: Track): Track => Object.freeze({ ...track, weight: 0 });
   for (const { name } of resolved.scripts.filter(hasWeight))
     warn(`ignoring tracked script ${name} with weights due to ${why}`);
+  for (const { name, weight } of resolved.bfds.filter(hasWeight))
+    warn(`ignoring tracked bfd ${name} with weight ${weight} due to ${why}`);
   for (const { name } of resolved.upstreams.filter(hasWeight))
     warn(`ignoring tracked upstream ${name} with weight due to ${why}`);
   for (const { name } of resolved.files.filter(hasWeight))
@@ -218,6 +220,7 @@ function completeTracks(
     ),
     processes: Object.freeze(resolved.processes.map(clear)),
     files: Object.freeze(resolved.files.map(clear)),
+    bfds: Object.freeze(resolved.bfds.filter((track) => !hasWeight(track))),
     upstreams: Object.freeze(resolved.upstreams.filter((track) => !hasWeight(track))),
   });
 }
@@ -245,6 +248,7 @@ export function resolveTracks(draft: TracksDraft, config: ConfigDraft): Tracks {
     interfaces: resolve(draft.interfaces, [], 0),
     processes: resolve(draft.processes, config.processes, 0),
     files: resolve(draft.files, config.files, 1),
+    bfds: resolve(draft.bfds, config.bfds, 0),
     upstreams: resolve(draft.upstreams, [], 0),
   });
 }

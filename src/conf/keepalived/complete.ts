@@ -3,6 +3,7 @@
  * keepalived's words. keepalived: vrrp_complete_instance and vrrp_complete_init in vrrp.c.
  */
 
+import { completeBfds } from "./bfd.ts";
 import { freezeCommand } from "./commands.ts";
 import { completeGlobals, multicastGroupOf } from "./complete-globals.ts";
 import { completeGroups, joinGroups } from "./complete-groups.ts";
@@ -45,6 +46,7 @@ export function complete(draft: ConfigDraft, machine: Machine | undefined, tell:
     scripts: Object.freeze(scripts),
     trackProcesses: Object.freeze(draft.processes.map(completeProcess)),
     trackFiles: Object.freeze(draft.files.map(completeFile)),
+    bfds: completeBfds(draft.bfds),
     syncGroups: groups,
     instances,
   };

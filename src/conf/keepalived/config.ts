@@ -22,6 +22,7 @@ export interface KeepalivedConfig {
   readonly scripts: readonly VrrpScript[];
   readonly trackProcesses: readonly VrrpTrackProcess[];
   readonly trackFiles: readonly TrackFile[];
+  readonly bfds: readonly BfdInstance[];
   readonly syncGroups: readonly SyncGroup[];
   readonly instances: readonly VrrpInstance[];
 }
@@ -162,9 +163,35 @@ export interface TrackFile {
   readonly where: Where;
 }
 
+/** `bfd_instance`: a session with one neighbour. Intervals are microseconds, as they are on the wire. */
+export interface BfdInstance {
+  readonly name: string;
+  readonly neighbor: IpAddress;
+  /** undefined: the kernel's choice. */
+  readonly source: IpAddress | undefined;
+  readonly minRxUs: number;
+  readonly minTxUs: number;
+  /** Between packets while the session is not up. */
+  readonly idleTxUs: number;
+  readonly multiplier: number;
+  /** It waits until the neighbour speaks. */
+  readonly passive: boolean;
+  /** TTL or hop limit of our packets, and, less `maxHops`, the least of the neighbour's. */
+  readonly ttl: number;
+  /** 255: as many as it likes. */
+  readonly maxHops: number;
+  /** RFC 5883: another port. */
+  readonly multihop: boolean;
+  /** What a `track_bfd` without a weight of its own counts. */
+  readonly weight: number;
+  readonly weightReverse: boolean;
+  readonly at: Position;
+  readonly where: Where;
+}
+
 /** One line of a `track_*` block: something watched by its name, with the weight that counts here. */
 export interface Track {
-  /** Name of the script, interface, process, file or upstream. */
+  /** Name of the script, interface, process, file, BFD session or upstream. */
   readonly name: string;
   /** Resolved: the line's own weight, else that of the tracked thing. 0: its failure is a fault. */
   readonly weight: number;
@@ -178,6 +205,7 @@ export interface Tracks {
   readonly interfaces: readonly Track[];
   readonly processes: readonly Track[];
   readonly files: readonly Track[];
+  readonly bfds: readonly Track[];
   /** Names are those of nginx.conf. */
   readonly upstreams: readonly Track[];
 }

@@ -109,6 +109,26 @@ export interface FileDraft extends BlockDraft {
   initialise?: { readonly value: number; readonly overwrite: boolean };
 }
 
+export interface BfdDraft extends BlockDraft {
+  neighbor?: IpAddress;
+  source?: IpAddress;
+  minRxUs?: number;
+  minTxUs?: number;
+  idleTxUs?: number;
+  multiplier?: number;
+  passive?: boolean;
+  ttl?: number;
+  /** -1: any number. */
+  maxHops?: number;
+  multihop?: boolean;
+  weight?: number;
+  weightReverse?: boolean;
+  isForVrrp?: boolean;
+  isForChecker?: boolean;
+  /** The session is ignored, its name is not. */
+  isBroken?: boolean;
+}
+
 /** A line of a `track_*` block. */
 export interface TrackDraft {
   readonly name: string;
@@ -122,6 +142,7 @@ export interface TracksDraft {
   readonly interfaces: TrackDraft[];
   readonly processes: TrackDraft[];
   readonly files: TrackDraft[];
+  readonly bfds: TrackDraft[];
   readonly upstreams: TrackDraft[];
 }
 
@@ -191,6 +212,7 @@ export interface ConfigDraft extends Draft {
   readonly scripts: ScriptDraft[];
   readonly processes: ProcessDraft[];
   readonly files: FileDraft[];
+  readonly bfds: BfdDraft[];
   readonly groups: GroupDraft[];
   readonly instances: InstanceDraft[];
   isTrackedInterfaceMissing?: boolean;
@@ -200,5 +222,5 @@ export interface ConfigDraft extends Draft {
 
 /** An empty list for each kind of tracking. */
 export function newTracks(): TracksDraft {
-  return { scripts: [], interfaces: [], processes: [], files: [], upstreams: [] };
+  return { scripts: [], interfaces: [], processes: [], files: [], bfds: [], upstreams: [] };
 }

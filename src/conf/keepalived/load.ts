@@ -81,6 +81,7 @@ function interpret(
     scripts: [],
     processes: [],
     files: [],
+    bfds: [],
     groups: [],
     instances: [],
   };

@@ -13,15 +13,16 @@ export function readInteger(text: string, min: number, max: number): NumberRead 
   return value < min || value > max ? fail(`number '${text}' outside range [${min}, ${max}]`) : { ok: true, value };
 }
 
-/** A decimal fraction from `min` to `max` with at most six decimals, none of which is lost. */
-export function readDecimal(text: string, min: number, max: number): NumberRead {
+/** A decimal fraction from `min` to `max` with at most so many decimals, none of which is lost. */
+export function readDecimal(text: string, min: number, max: number, decimals = 6): NumberRead {
   if (/^\s*-/.test(text)) return fail(`negative number '${text}'`);
   const match = /^\+?([0-9]*)(?:\.([0-9]*))?$/.exec(text);
   if (match === null || `${match[1]}${match[2] ?? ""}` === "") return fail(`invalid number '${text}'`);
-  if ((match[2] ?? "").replace(/0+$/, "").length > 6) return fail(`number '${text}' has too many decimal places`);
+  if ((match[2] ?? "").replace(/0+$/, "").length > decimals)
+    return fail(`number '${text}' has too many decimal places`);
   const value = Number(text);
   if (value >= min && value <= max) return { ok: true, value };
-  return fail(`number '${text}' outside range [${min.toFixed(6)}, ${max.toFixed(6)}]`);
+  return fail(`number '${text}' outside range [${min.toFixed(decimals)}, ${max.toFixed(decimals)}]`);
 }
 
 function fail(reason: string): NumberRead {

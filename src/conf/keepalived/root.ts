@@ -1,4 +1,5 @@
 /** Keywords outside any block: the blocks themselves, and a few settings of the whole program. */
+import { bfdKeywords, readBfd } from "./bfd.ts";
 import { DEFAULT_SCRIPT_USER } from "./complete.ts";
 import type { BlockDraft, ConfigDraft, GlobalsDraft, InstanceDraft, ScriptDraft } from "./drafts.ts";
 import { newTracks } from "./drafts.ts";
@@ -53,6 +54,11 @@ export function rootKeywords(context: RootContext): Keywords<ConfigDraft> {
     ),
     track_file: trackFile("A number in a file that is added to the priority."),
     vrrp_track_file: trackFile("Old spelling of track_file."),
+    bfd_instance: keyword(
+      { syntax: "NAME { … }", doc: "A BFD session with one neighbour, for track_bfd." },
+      (draft, line, scope) => readBfd(draft, line, scope),
+      bfdKeywords as Keywords<never>,
+    ),
     vrrp_sync_group: keyword(
       { syntax: "NAME { … }", doc: "Instances that change state together." },
       (draft, line, scope) => {
@@ -187,7 +193,6 @@ const refused: Keywords<ConfigDraft> = allNotYet("Changes what a node does, so t
   "static_rules",
   "track_group",
   "garp_group",
-  "bfd_instance",
   "virtual_server_group",
   "virtual_server",
   "SSL",
@@ -201,6 +206,7 @@ export function keywordReference(): Readonly<Record<string, Documented>> {
     scripts: [],
     processes: [],
     files: [],
+    bfds: [],
     groups: [],
     instances: [],
   };

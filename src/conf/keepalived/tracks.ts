@@ -2,11 +2,12 @@
  * Blocks that say what an instance or a group tracks: `track_script`, `track_interface`, `track_process`, `track_file`; and
  * `track_upstream`, which keepalived doesn't have.
  */
+import { isForVrrp } from "./bfd.ts";
 import type { ConfigDraft, TrackDraft, TracksDraft } from "./drafts.ts";
 import type { Draft, Interpreter, Keyword, Keywords, Line } from "./interpreter.ts";
 import type { Machine } from "./machine.ts";
 import { readInteger } from "./numbers.ts";
-import { keyword, notYet } from "./slots.ts";
+import { keyword } from "./slots.ts";
 
 /** A draft with a name and things that it tracks. */
 interface TrackingDraft extends Draft {
@@ -34,6 +35,8 @@ interface Kind {
   readonly noun: string;
   readonly notFound: (name: string) => string;
   readonly badWeight: (name: string, text: string) => string;
+  /** Names itself in every message; an odd option spoils the whole line, and 254 is as bad as any other number. */
+  readonly isStrict?: boolean;
 }
 
 const KINDS: readonly Kind[] = [
@@ -83,6 +86,20 @@ const KINDS: readonly Kind[] = [
   },
 ];
 
+/** The youngest of keepalived's. */
+const BFD: Kind = {
+  keyword: "track_bfd",
+  list: "bfds",
+  maxWeight: 253,
+  doc: "BFD sessions that must be up.",
+  optionWord: "track bfd",
+  weightWord: "track bfd",
+  noun: "track bfd",
+  notFound: (name) => `track bfd ${name} not found, ignoring...`,
+  badWeight: (name) => `weight for track bfd ${name} must be in [-253..253] inclusive. Ignoring...`,
+  isStrict: true,
+};
+
 /** The peers of an upstream of nginx.conf. Names are looked up when both halves are there: see vrrp/upstreams.ts. */
 const UPSTREAM: Kind = {
   keyword: "track_upstream",
@@ -101,7 +118,7 @@ export function trackKeywords<D extends TrackingDraft>(context: TrackContext): K
   return {
     ...Object.fromEntries(KINDS.map((kind) => [kind.keyword, trackBlock<D>(kind, context)])),
     [UPSTREAM.keyword]: trackUpstream<D>(context),
-    track_bfd: notYet("Tracks a BFD session."),
+    [BFD.keyword]: trackBlock<D>(BFD, context),
   };
 }
 
@@ -145,7 +162,7 @@ function readTrack(
   const isKnown =
     kind.list === "interfaces"
       ? isDynamic || machine?.interfaceState(name) !== "absent"
-      : kind.list === "upstreams" || config[kind.list].some((known) => known.name === name);
+      : kind.list === "upstreams" || knownTo(config, kind.list).some((known) => known.name === name);
   if (!isKnown) {
     if (kind.list === "interfaces") config.isTrackedInterfaceMissing = true;
     warn(kind.notFound(name));
@@ -159,6 +176,10 @@ function readTrack(
   return weight === undefined ? undefined : { name, ...weight, at: line.position };
 }
 
+function knownTo(config: ConfigDraft, list: "scripts" | "processes" | "files" | "bfds"): readonly { name: string }[] {
+  return list === "bfds" ? config.bfds.filter(isForVrrp) : config[list];
+}
+
 /** `[weight N [reverse|noreverse]]`; undefined when the whole line is ignored, and either has been reported. */
 function readWeight(
   kind: Kind,
@@ -169,21 +190,25 @@ function readWeight(
   const none = { weight: undefined, weightReverse: undefined };
   if (first === undefined) return none;
   if (first !== "weight") {
-    warn(`unknown ${kind.optionWord} ${kind.list === "interfaces" ? `${name} ` : ""}option ${first} - ignoring`);
+    const named = kind.list === "interfaces" || kind.isStrict === true ? `${name} ` : "";
+    warn(`unknown ${kind.optionWord} ${named}option ${first} - ignoring`);
     return undefined;
   }
   if (text === undefined) {
     warn(`weight without value specified for ${kind.noun} ${name} - ignoring`);
     return undefined;
   }
-  const read = readInteger(text, -254, 254);
+  const bound = kind.isStrict === true ? kind.maxWeight : 254;
+  const read = readInteger(text, -bound, bound);
   if (!read.ok) {
     say(read.reason);
     warn(kind.badWeight(name, text));
     return none;
   }
-  if (option !== undefined && option !== "reverse" && option !== "noreverse")
+  if (option !== undefined && option !== "reverse" && option !== "noreverse") {
     warn(`unknown ${kind.weightWord} ${name} weight option ${option} - ignoring`);
+    if (kind.isStrict === true) return undefined;
+  }
   let weight = read.value;
   if (Math.abs(weight) > kind.maxWeight) {
     warn(`weight for ${name} cannot be +/-254. Setting to +/-253`);
