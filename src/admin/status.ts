@@ -34,7 +34,7 @@ export interface GroupStatus {
 
 /** A check script, or something else that is watched. */
 export interface CheckStatus {
-  readonly kind: "script" | "process" | "file" | "upstream";
+  readonly kind: "script" | "process" | "file" | "bfd" | "upstream";
   readonly name: string;
   /** null: no result yet. */
   readonly ok: boolean | null;

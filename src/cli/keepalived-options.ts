@@ -10,6 +10,8 @@ export interface KeepalivedOptions {
   readonly facility: number | undefined;
   readonly dumpConfiguration: boolean;
   readonly dontRespawn: boolean;
+  /** `-B`: no BFD session is run; what tracks one sees it down. */
+  readonly withoutBfd: boolean;
   readonly includeMustExist: boolean;
   readonly pidFile: string;
   readonly vrrpPidFile: string;
@@ -192,6 +194,7 @@ function interpret(given: Given): KeepalivedRequest {
       facility: given.has("no-syslog") ? undefined : facility,
       dumpConfiguration: given.has("dump-conf"),
       dontRespawn: given.has("dont-respawn"),
+      withoutBfd: given.has("no_bfd"),
       includeMustExist: given.has("all-config"),
       pidFile: given.get("pid") ?? "/run/keepalived.pid",
       vrrpPidFile: given.get("vrrp_pid") ?? "/run/keepalived_vrrp.pid",

@@ -56,8 +56,9 @@ export class KeepalivedProgram {
   }
 
   #load(): LoadedKeepalived {
-    const { file, configId, includeMustExist } = this.#options;
-    const loaded = loadKeepalivedConfiguration({ file, configId, includeMustExist });
+    const { file, configId, includeMustExist, withoutBfd } = this.#options;
+    const found = loadKeepalivedConfiguration({ file, configId, includeMustExist });
+    const loaded = withoutBfd ? { ...found, config: { ...found.config, bfds: [] } } : found;
     const faults = upstreamFaults(loaded.config, undefined);
     if (faults.length === 0) return loaded;
     const exitStatus = loaded.exitStatus === EXIT.ok ? EXIT.complaints : loaded.exitStatus;

@@ -2,6 +2,7 @@
 import { closeSync, mkdtempSync, openSync, rmSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { printIp } from "../base/ip.ts";
 import { SwitchCapture } from "./capture-file.ts";
 import { KEEPALIVED_CONF, NGINX_CONF, type NodeFiles, stageFiles } from "./files.ts";
 import type { Flavour } from "./flavours.ts";
@@ -130,7 +131,7 @@ export class Rehearsal {
     if (this.#pair !== undefined && this.#stage !== undefined && this.#variant === variant) return this.#stage;
     const staged = this.#staged(variant, undefined);
     let plan = this.#options.plan(staged);
-    const files = variant === asWritten ? staged : this.#staged(variant, plan.preferred);
+    const files = variant === asWritten ? staged : this.#staged(variant, plan);
     plan = this.#options.plan(files);
     if (this.#pair === undefined) await this.#build(plan, files);
     else {
@@ -164,10 +165,11 @@ export class Rehearsal {
     this.#capture = new SwitchCapture(this.#pair.topology.switchIndex, path.join(this.directory, "switch.pcap"));
   }
 
-  #staged(variant: Variant, preferred: NodeName | undefined): Staged {
+  #staged(variant: Variant, plan: PairPlan | undefined): Staged {
+    const addresses = plan && { a: printIp(plan.nodes.a.address), b: printIp(plan.nodes.b.address) };
     const stage = (node: NodeName): readonly StagedFile[] =>
       stageFiles(this.#options.files[node], this.#options.sharedFiles, {
-        [KEEPALIVED_CONF]: variant.edit(node, preferred ?? "a"),
+        [KEEPALIVED_CONF]: variant.edit(node, plan?.preferred ?? "a", addresses),
         ...(variant.editNginx === undefined ? {} : { [NGINX_CONF]: variant.editNginx }),
       });
     return { a: stage("a"), b: stage("b") };

@@ -4,8 +4,11 @@ import type { NodeName } from "./plan.ts";
 
 export interface Variant {
   readonly name: string;
-  /** What is changed in keepalived.conf of a node; `preferred` is the node of higher priority. */
-  edit(node: NodeName, preferred: NodeName): Edit;
+  /**
+   * What is changed in keepalived.conf of a node; `preferred` is the node of higher priority, `addresses` are the nodes' own
+   * ones, which are known when the files have been read as they are written.
+   */
+  edit(node: NodeName, preferred: NodeName, addresses: Readonly<Record<NodeName, string>> | undefined): Edit;
   /** What is changed in nginx.conf of both nodes; nothing without it. */
   readonly editNginx?: Edit;
 }
@@ -52,6 +55,29 @@ export const trackUpstream: Variant = {
     `server { listen ${BACK_END}; access_log off; location / { return 204; } }`,
     `server { listen ${CHECKER}; location / { proxy_pass http://lab_back_ends; proxy_connect_timeout 300ms; health_check interval=200ms fails=2 passes=2; } }`,
   ]),
+};
+
+/** Of the sessions of `trackBfd`, keepalived's defaults. */
+export const BFD_INTERVAL_MS = 10;
+export const BFD_MULTIPLIER = 5;
+
+/** The nodes watch each other with BFD; nothing else is changed. Both get the same weight, so it decides nothing. */
+export const trackBfd: Variant = {
+  name: "track_bfd",
+  edit: (node, _preferred, addresses) =>
+    addresses === undefined
+      ? (text) => text
+      : editAll([
+          addLines("vrrp_instance", ["track_bfd {", "\tpartner weight 1", "}"]),
+          addBlock([
+            "bfd_instance partner {",
+            `\tneighbor_ip ${addresses[node === "a" ? "b" : "a"]}`,
+            `\tmin_rx ${BFD_INTERVAL_MS}`,
+            `\tmin_tx ${BFD_INTERVAL_MS}`,
+            `\tmultiplier ${BFD_MULTIPLIER}`,
+            "}",
+          ]),
+        ]),
 };
 
 /** VRRP version 3 with an interval of a fraction of a second. Version 3 knows no passwords. */

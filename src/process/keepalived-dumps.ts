@@ -5,10 +5,11 @@
 import { hostname } from "node:os";
 import { latin1 } from "../base/bytes.ts";
 import { printIp } from "../base/ip.ts";
-import type { KeepalivedConfig, VirtualAddress, VrrpInstance } from "../conf/keepalived/config.ts";
-import type { NodeReport, RouterReport } from "../vrrp/report.ts";
+import type { KeepalivedConfig, Track, VirtualAddress, VrrpInstance } from "../conf/keepalived/config.ts";
+import type { RouterReport } from "../vrrp/report.ts";
 import { ROLE_NAMES, type Role } from "../vrrp/state.ts";
 import { downIntervalMs } from "../vrrp/timing.ts";
+import type { ProcessReport } from "./vrrp-messages.ts";
 
 /** keepalived's numbers of states. */
 const STATE_NUMBERS: Readonly<Record<Role, number>> = { init: 0, backup: 1, active: 2, fault: 3 };
@@ -19,7 +20,7 @@ interface Pair {
   readonly router: RouterReport;
 }
 
-function pairs(config: KeepalivedConfig, report: NodeReport): Pair[] {
+function pairs(config: KeepalivedConfig, report: ProcessReport): Pair[] {
   return config.instances.flatMap((instance) => {
     const router = report.routers.find(({ name }) => name === instance.name);
     return router === undefined ? [] : [{ instance, router }];
@@ -43,7 +44,7 @@ function password({ authentication }: VrrpInstance): string {
 }
 
 /** Seconds with microseconds, as keepalived prints instants. */
-function seconds(ms: number): string {
+export function seconds(ms: number): string {
   return (ms / 1000).toFixed(6);
 }
 
@@ -56,7 +57,7 @@ export function printCtime(ms: number): string {
 }
 
 /** SIGUSR2: `/tmp/keepalived.stats`. */
-export function printStatistics(config: KeepalivedConfig, report: NodeReport): string {
+export function printStatistics(config: KeepalivedConfig, report: ProcessReport): string {
   return pairs(config, report)
     .map(({ instance, router: { counters, drops } }) => {
       const count = (value: number | undefined): number => value ?? 0;
@@ -85,7 +86,7 @@ export function printStatistics(config: KeepalivedConfig, report: NodeReport): s
 }
 
 /** The JSON signal: `/tmp/keepalived.json`, an array (version 1) or an object with the array `vrrp` (version 2). */
-export function printJson(config: KeepalivedConfig, report: NodeReport): string {
+export function printJson(config: KeepalivedConfig, report: ProcessReport): string {
   const routers = pairs(config, report).map(({ instance, router }) => ({
     data: jsonData(instance, router),
     stats: jsonStatistics(router),
@@ -165,7 +166,7 @@ function jsonStatistics({ counters, drops }: RouterReport): Record<string, numbe
 }
 
 /** SIGUSR1: `/tmp/keepalived.data`. `nowMs` is the wall clock. */
-export function printData(config: KeepalivedConfig, report: NodeReport, nowMs: number): string {
+export function printData(config: KeepalivedConfig, report: ProcessReport, nowMs: number): string {
   const lines = ["------< Global definitions >------", ` Router ID = ${config.globals.routerId ?? hostname()}`];
   lines.push(` Script security ${config.globals.enableScriptSecurity ? "enabled" : "disabled"}`);
   lines.push("------< VRRP Topology >------");
@@ -175,11 +176,36 @@ export function printData(config: KeepalivedConfig, report: NodeReport, nowMs: n
   for (const { name, role, members } of report.groups) {
     lines.push(` VRRP Sync Group = ${name}, ${ROLE_NAMES[role]}`, "   VRRP member instances :");
     for (const member of members) lines.push(`     ${member}`);
+    lines.push(...trackedBfdLines(config.syncGroups.find((group) => group.name === name)?.tracks.bfds ?? []));
   }
+  if (config.bfds.length > 0) lines.push("------< VRRP Track BFDs >------", ...bfdLines(config, report));
   return `${lines.join("\n")}\n`;
 }
 
-function scriptLines(config: KeepalivedConfig, report: NodeReport): string[] {
+function trackedBfdLines(tracks: readonly Track[]): string[] {
+  if (tracks.length === 0) return [];
+  const line = ({ name, weight, weightReverse }: Track): string =>
+    `     ${name}: weight ${weight}${weightReverse ? " reverse" : ""}`;
+  return ["   Tracked BFDs :", ...tracks.map(line)];
+}
+
+function bfdLines(config: KeepalivedConfig, report: ProcessReport): string[] {
+  return config.bfds.flatMap(({ name, weight, weightReverse }) => [
+    ` VRRP Track BFD = ${name}`,
+    `   Weight = ${weight}${weightReverse ? " reverse" : ""}`,
+    `   Bfd is ${report.bfds.find((session) => session.name === name)?.state === "Up" ? "up" : "down"}`,
+    "   Tracking VRRP instances :",
+    ...config.instances.flatMap((instance) => {
+      const group = config.syncGroups.find((one) => one.name === instance.syncGroup);
+      const tracks = [...instance.tracks.bfds, ...(group?.tracks.bfds ?? [])].filter((track) => track.name === name);
+      return tracks.map(
+        (track) => `     ${instance.name}, weight ${track.weight}${track.weightReverse ? " reverse" : ""}`,
+      );
+    }),
+  ]);
+}
+
+function scriptLines(config: KeepalivedConfig, report: ProcessReport): string[] {
   return config.scripts.flatMap((script) => {
     const health = report.scripts.find(({ name }) => name === script.name)?.health ?? "unknown";
     const state = { unknown: "INIT", up: "GOOD", down: "FAILED" }[health];
@@ -248,5 +274,6 @@ function instanceLines(instance: VrrpInstance, router: RouterReport, nowMs: numb
     if (list.length === 0) continue;
     lines.push(`   ${title} (${list.length}):`, ...list.map((address) => `     ${printAddress(address, isActive)}`));
   }
+  lines.push(...trackedBfdLines(instance.tracks.bfds));
   return lines;
 }

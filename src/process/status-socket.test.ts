@@ -6,15 +6,16 @@ import path from "node:path";
 import { after, test } from "node:test";
 import { printDuration, printStatus } from "../admin/print-status.ts";
 import type { VrrpStatus } from "../admin/status.ts";
+import { exampleBfd } from "../bfd/example.ts";
 import { exampleInstance } from "../vrrp/example.ts";
-import type { NodeReport } from "../vrrp/report.ts";
 import { askStatus, StatusSocket } from "./status-socket.ts";
+import type { ProcessReport } from "./vrrp-messages.ts";
 import { vrrpStatus } from "./vrrp-status.ts";
 
 const folder = mkdtempSync(path.join(tmpdir(), "tandem-status-"));
 after(() => rmSync(folder, { recursive: true }));
 
-const report: NodeReport = {
+const report: ProcessReport = {
   routers: [
     {
       name: "VI_1",
@@ -33,6 +34,31 @@ const report: NodeReport = {
   ],
   groups: [],
   scripts: [{ name: "chk", health: "down" }],
+  bfds: [
+    {
+      name: "peer",
+      state: "Up",
+      remoteState: "Up",
+      localDiscriminator: 1,
+      remoteDiscriminator: 2,
+      localDiagnostic: "No Diagnostic",
+      remoteDiagnostic: "No Diagnostic",
+      remoteMinTxUs: 10_000,
+      remoteMinRxUs: 10_000,
+      remoteDemand: false,
+      remoteMultiplier: 5,
+      isPolling: false,
+      localTxUs: 10_000,
+      remoteTxUs: 10_000,
+      localDetectionUs: 50_000,
+      remoteDetectionUs: 50_000,
+      lastSeenMs: 1000,
+      hasSendError: false,
+      sent: 1,
+      received: 1,
+      changes: 1,
+    },
+  ],
 };
 
 function status(): VrrpStatus {
@@ -41,6 +67,7 @@ function status(): VrrpStatus {
     instances: [exampleInstance({ priority: 90 })],
     scripts: [{ name: "chk" }],
     trackProcesses: [],
+    bfds: [exampleBfd()],
   };
   return vrrpStatus(config as never, report, {
     pid: 7,
@@ -93,6 +120,7 @@ test("a status document arrives through the socket and reads well", async () => 
   assert.match(text, /addresses held: none \(of 192\.168\.50\.130\/32\)/);
   assert.match(text, /adverts dropped: authFailure 2/);
   assert.match(text, /script chk: FAILED \(exited with status 1, took 12 ms\)/);
+  assert.match(text, /bfd peer: ok \(Up, neighbour Up, detection time 50 ms\)/);
   assert.match(text, /workers \(connections\): 2 \(3\)/);
   assert.match(text, /^upstream app: 1 of 2 peers up$/m);
   assert.match(

@@ -1,5 +1,7 @@
 /** Writes the files that keepalived's dump signals ask for. */
 import { writeFileSync } from "node:fs";
+import path from "node:path";
+import { printBfdData } from "./keepalived-bfd-dump.ts";
 import { printData, printJson, printStatistics } from "./keepalived-dumps.ts";
 import type { VrrpSupervisor } from "./vrrp-supervisor.ts";
 
@@ -17,6 +19,12 @@ function dumpPath(configured: string | undefined, dump: Dump): string {
   return configured.endsWith("/") ? configured + FILES[dump] : configured;
 }
 
+/** `keepalived.data` → `keepalived_bfd.data`: keepalived's BFD process writes a file of its own. */
+function bfdPath(file: string): string {
+  const { dir, name, ext } = path.parse(file);
+  return path.join(dir, `${name}_bfd${ext}`);
+}
+
 /** undefined, or a sentence: what went wrong. */
 export async function dumpVrrp(supervisor: VrrpSupervisor, dump: Dump): Promise<string | undefined> {
   const report = await supervisor.report();
@@ -31,6 +39,8 @@ export async function dumpVrrp(supervisor: VrrpSupervisor, dump: Dump): Promise<
   };
   try {
     writeFileSync(dumpPath(configured, dump), print[dump]());
+    if (dump === "data" && config.bfds.length > 0)
+      writeFileSync(bfdPath(dumpPath(configured, dump)), printBfdData(config, report));
     return undefined;
   } catch (error) {
     return `cannot write the dump: ${(error as Error).message}`;

@@ -1,5 +1,7 @@
 /** What the VRRP process and its supervisor say to each other over the IPC channel (structured clone: bytes and maps survive). */
+
 import type { Level } from "../base/log.ts";
+import type { BfdReport } from "../bfd/report.ts";
 import type { KeepalivedConfig, ProcessSettings } from "../conf/keepalived/config.ts";
 import type { Farewell, NodeConfig, NotifyEvent } from "../vrrp/ports.ts";
 import type { NodeReport } from "../vrrp/report.ts";
@@ -28,11 +30,17 @@ export type FromVrrpProcess =
   | { readonly kind: "log"; readonly level: Level; readonly text: string }
   | { readonly kind: "guard"; readonly router: string; readonly farewell: Farewell | undefined }
   | { readonly kind: "notify"; readonly event: NotifyEvent }
-  | { readonly kind: "report"; readonly id: number; readonly report: NodeReport };
+  | { readonly kind: "report"; readonly id: number; readonly report: ProcessReport };
+
+/** What the process says about all that lives in it. */
+export interface ProcessReport extends NodeReport {
+  readonly bfds: readonly BfdReport[];
+}
 
 /** The part of a configuration that the VRRP process is given. */
 export function nodeConfig(config: KeepalivedConfig): NodeConfig {
-  const { scripts, trackProcesses, trackFiles, syncGroups, instances } = config;
+  const { scripts, trackProcesses, trackFiles, bfds, syncGroups, instances } = config;
   const { startupDelayMs, logUnknownVrids } = config.globals;
-  return { scripts, trackProcesses, trackFiles, syncGroups, instances, globals: { startupDelayMs, logUnknownVrids } };
+  const globals = { startupDelayMs, logUnknownVrids };
+  return { scripts, trackProcesses, trackFiles, bfds, syncGroups, instances, globals };
 }

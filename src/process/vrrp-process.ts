@@ -1,15 +1,18 @@
 /**
- * The VRRP process: nothing but the routers, on an event loop with real-time priority. It runs no script, writes no file
+ * The VRRP process: nothing but the routers and the BFD sessions, on an event loop with real-time priority. It runs no script, writes no file
  * and no terminal: all that is the supervisor's, told over the IPC channel. When the channel closes the supervisor has
  * died, and the process leaves gracefully. keepalived's counterpart: the vrrp child, vrrp_daemon.c.
  */
+import { randomBytes } from "node:crypto";
 import type { Level, Log } from "../base/log.ts";
+import { BfdSessions } from "../bfd/sessions.ts";
 import type { ProcessSettings } from "../conf/keepalived/config.ts";
 import { setProcessTitle } from "../os/process-title.ts";
 import { lockCode, setAffinity, setNiceness, setRoundRobin } from "../os/realtime.ts";
 import { openRouting } from "../os/routing.ts";
 import { KernelSegments } from "../os/segments.ts";
 import { monotonicClock, TimerfdAlarm } from "../os/timer.ts";
+import { KernelUdp } from "../os/udp.ts";
 import { VrrpNode } from "../vrrp/node.ts";
 import { reportNode } from "../vrrp/report.ts";
 import type { FromVrrpProcess, ToVrrpProcess } from "./vrrp-messages.ts";
@@ -60,6 +63,7 @@ class VrrpProcess {
     write: (level, text) => this.#channel.sendIfIdle({ kind: "log", level, text }),
   };
   #node: VrrpNode | undefined;
+  #bfd: BfdSessions | undefined;
   #beats: NodeJS.Timeout | undefined;
 
   receive(message: ToVrrpProcess): void {
@@ -69,6 +73,7 @@ class VrrpProcess {
         break;
       case "reload":
         this.#node?.reload(message.config);
+        this.#bfd?.reload(message.config.bfds);
         this.#beatEvery(message.beatMs);
         break;
       case "script":
@@ -114,7 +119,20 @@ class VrrpProcess {
       config,
     );
     this.#node = node;
+    const bfd = new BfdSessions(
+      {
+        clock: this.#clock,
+        log: this.#log,
+        udp: new KernelUdp(),
+        alarm: (ring) => new TimerfdAlarm(ring),
+        random: () => randomBytes(4).readUInt32LE() / 2 ** 32,
+        event: (event) => node.bfdEvent(event),
+      },
+      config.bfds,
+    );
+    this.#bfd = bfd;
     node.start();
+    bfd.start();
     this.#channel.send({ kind: "ready" });
     this.#beatEvery(beatMs);
   }
@@ -126,12 +144,16 @@ class VrrpProcess {
 
   #report(id: number): void {
     if (this.#node === undefined) return;
-    this.#channel.send({ kind: "report", id, report: reportNode(this.#node, this.#clock.now(), this.#clock.wall()) });
+    const nowMs = this.#clock.now();
+    const wallMs = this.#clock.wall();
+    const bfds = this.#bfd?.report(nowMs, wallMs) ?? [];
+    this.#channel.send({ kind: "report", id, report: { ...reportNode(this.#node, nowMs, wallMs), bfds } });
   }
 
-  /** Priority 0, addresses removed, gone. */
+  /** Priority 0, addresses removed, neighbours told, gone. */
   stop(): void {
     this.#node?.stop();
+    this.#bfd?.stop();
     // What was said last is still in the channel; without a supervisor nobody reads it.
     if (process.connected) process.disconnect();
     process.exit(0);

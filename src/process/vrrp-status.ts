@@ -2,11 +2,12 @@
 import type { CheckStatus, RouterStatus, VrrpStatus } from "../admin/status.ts";
 import { printIp } from "../base/ip.ts";
 import type { KeepalivedConfig, VirtualAddress, VrrpInstance } from "../conf/keepalived/config.ts";
-import type { NodeReport, RouterReport } from "../vrrp/report.ts";
+import type { RouterReport } from "../vrrp/report.ts";
 import { ROLE_NAMES } from "../vrrp/state.ts";
 import type { UpstreamHealth } from "../vrrp/track.ts";
 import type { ScriptRun } from "./script.ts";
 import { trackedUpstreams } from "./upstream-health.ts";
+import type { ProcessReport } from "./vrrp-messages.ts";
 
 /** What the supervisor itself knows. */
 export interface Supervised {
@@ -45,7 +46,7 @@ function routerStatus(instance: VrrpInstance, report: RouterReport): RouterStatu
   };
 }
 
-function checks(config: KeepalivedConfig, report: NodeReport | undefined, supervised: Supervised): CheckStatus[] {
+function checks(config: KeepalivedConfig, report: ProcessReport | undefined, supervised: Supervised): CheckStatus[] {
   const scripts = config.scripts.flatMap(({ name }): CheckStatus[] => {
     if (!supervised.scripts.has(name)) return [];
     const last = supervised.scripts.get(name);
@@ -89,13 +90,25 @@ function checks(config: KeepalivedConfig, report: NodeReport | undefined, superv
       durationMs: null,
     };
   });
-  return [...scripts, ...processes, ...files, ...upstreams];
+  const sessions = config.bfds.map(({ name }): CheckStatus => {
+    const session = report?.bfds.find((one) => one.name === name);
+    const detection = `detection time ${(session?.localDetectionUs ?? 0) / 1000} ms`;
+    return {
+      kind: "bfd",
+      name,
+      ok: session === undefined ? null : session.state === "Up",
+      lastResult: session === undefined ? "" : `${session.state}, neighbour ${session.remoteState}, ${detection}`,
+      at: session?.lastSeenMs === undefined ? null : new Date(session.lastSeenMs).toISOString(),
+      durationMs: null,
+    };
+  });
+  return [...scripts, ...processes, ...files, ...sessions, ...upstreams];
 }
 
 /** `report` is undefined while the process is being restarted. */
 export function vrrpStatus(
   config: KeepalivedConfig,
-  report: NodeReport | undefined,
+  report: ProcessReport | undefined,
   supervised: Supervised,
 ): VrrpStatus {
   const routers = config.instances.flatMap((instance) => {

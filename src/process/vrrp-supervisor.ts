@@ -11,7 +11,6 @@ import type { Command, KeepalivedConfig } from "../conf/keepalived/config.ts";
 import type { UpstreamState } from "../io/service.ts";
 import { openRouting } from "../os/routing.ts";
 import { KernelSegments } from "../os/segments.ts";
-import type { NodeReport } from "../vrrp/report.ts";
 import type { UpstreamHealth } from "../vrrp/track.ts";
 import { CrashGuard } from "./crash-guard.ts";
 import { FileTracker } from "./file-tracker.ts";
@@ -22,7 +21,7 @@ import { CommandRunner, signalGroup } from "./run-command.ts";
 import { ScriptChecker } from "./script.ts";
 import { trackedUpstreams, upstreamHealth } from "./upstream-health.ts";
 import { VrrpChild } from "./vrrp-child.ts";
-import { type FromVrrpProcess, nodeConfig } from "./vrrp-messages.ts";
+import { type FromVrrpProcess, nodeConfig, type ProcessReport } from "./vrrp-messages.ts";
 import { vrrpStatus } from "./vrrp-status.ts";
 import { beatIntervalMs, hangBoundMs } from "./watchdog.ts";
 
@@ -67,7 +66,7 @@ export class VrrpSupervisor {
   #startUp: { readonly resolve: () => void; readonly reject: (error: Error) => void } | undefined;
   #onStopped: (() => void) | undefined;
   #reportId = 0;
-  readonly #reports = new Map<number, (report: NodeReport | undefined) => void>();
+  readonly #reports = new Map<number, (report: ProcessReport | undefined) => void>();
 
   constructor(options: SupervisorOptions) {
     this.#options = options;
@@ -138,13 +137,13 @@ export class VrrpSupervisor {
   }
 
   /** What the routers say; undefined when the process doesn't answer in time. */
-  report(): Promise<NodeReport | undefined> {
+  report(): Promise<ProcessReport | undefined> {
     const child = this.#child;
     if (child?.pid === undefined) return Promise.resolve(undefined);
     const id = ++this.#reportId;
     return new Promise((resolve) => {
       const timer = setTimeout(() => answer(undefined), REPORT_MS);
-      const answer = (report: NodeReport | undefined): void => {
+      const answer = (report: ProcessReport | undefined): void => {
         clearTimeout(timer);
         this.#reports.delete(id);
         resolve(report);

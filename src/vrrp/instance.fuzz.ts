@@ -37,6 +37,9 @@ const input: fc.Arbitrary<Timeless> = fc.oneof(
   },
   fc.constantFrom("active", "backup").map((to) => ({ kind: "group", to, group: "G" }) as const),
   fc.constant({ kind: "addressLost", address: ip("192.168.50.130") } as const),
+  fc
+    .tuple(source, fc.constantFrom(3, 50, 5000))
+    .map(([neighbor, detectionMs]) => ({ kind: "neighborLost", neighbor, detectionMs }) as const),
   fc.constant({ kind: "reload" } as const),
 ) as fc.Arbitrary<Timeless>;
 

@@ -19,7 +19,9 @@
  *   won unheard. (Not priority 0: that would start an election among third routers.)
  * - an active router that lowers its priority says so at once, and a backup that outranks it from then on waits only the
  *   skew time: a failed check script need not cost three more intervals;
- * - a backup whose timer fires more than an interval late has been suspended: it listens once more before it takes over.
+ * - a backup whose timer fires more than an interval late has been suspended: it listens once more before it takes over;
+ * - a backup whose tracked BFD session with the active router expires waits no longer for its adverts: a silent death costs
+ *   milliseconds (keepalived: the session changes priorities, but the down timer runs on).
  */
 import { type IpAddress, printIp } from "../base/ip.ts";
 import type { VrrpInstance } from "../conf/keepalived/config.ts";
@@ -64,6 +66,8 @@ export function step(settings: RouterSettings, state: RouterState, input: Router
       return groupDecided(settings, state, input);
     case "addressLost":
       return addressLost(settings, state, input);
+    case "neighborLost":
+      return neighborLost(settings, state, input);
     case "reload":
       return reload(settings, state, input.atMs);
     case "stop":
@@ -459,6 +463,27 @@ function addressLost(
       log(settings, `address ${printIp(input.address)} was removed by somebody else, setting it again`),
     ],
   };
+}
+
+/**
+ * The skew time is made of the detection time, where that is less than the advert interval: it has to keep backups apart that
+ * have noticed within one detection time of each other.
+ */
+function neighborLost(
+  settings: RouterSettings,
+  state: RouterState,
+  { atMs, neighbor, detectionMs }: Extract<RouterInput, { kind: "neighborLost" }>,
+): Step {
+  const known = state.activeRouter;
+  if (state.role !== "backup" || known === undefined || known.priority === PRIORITY_STOP) return same(state);
+  if (!sameAddress(known.source, neighbor)) return same(state);
+  const skew = Math.min(
+    skewMs(settings.version, state.priority, state.intervalMs),
+    skewMs(3, state.priority, detectionMs),
+  );
+  const deadlineMs = Math.min(state.deadlineMs as number, atMs + skew);
+  const silence = log(settings, `the active router ${printIp(neighbor)} is not heard by BFD any more, taking over`);
+  return { state: { ...state, deadlineMs }, effects: [silence] };
 }
 
 /** New settings, same role: an active router's next advert keeps the new schedule, a backup starts its timer again. */

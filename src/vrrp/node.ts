@@ -9,7 +9,7 @@ import type { Alarm } from "../io/reactor.ts";
 import type { Address, Link, RoutingWatch } from "../io/routing.ts";
 import { faultsOfOthers, groupRole, type Member, mayTakeOver } from "./group.ts";
 import { type LinkView, linkFaults, sourceAddress } from "./links.ts";
-import type { NodeConfig, NodePorts, NotifyState } from "./ports.ts";
+import type { BfdEvent, NodeConfig, NodePorts, NotifyState } from "./ports.ts";
 import { Router, type RouterHooks } from "./router.ts";
 import { SegmentPool } from "./segment-pool.ts";
 import { ROLE_NAMES, type Role } from "./state.ts";
@@ -41,6 +41,7 @@ export class VrrpNode {
   readonly #scripts = new Map<string, ScriptState>();
   readonly #processCounts = new Map<string, number>();
   readonly #fileValues = new Map<string, number>();
+  readonly #upSessions = new Set<string>();
   readonly #upstreams = new Map<string, UpstreamHealth>();
   readonly #unknownVrids = new Map<number, number>();
   #stopped = false;
@@ -139,6 +140,30 @@ export class VrrpNode {
     this.#reassess();
   }
 
+  /** A BFD session has come up or gone down. */
+  bfdEvent({ name, neighbor, isUp, expired, detectionMs }: BfdEvent): void {
+    if (this.#stopped || this.#upSessions.has(name) === isUp) return;
+    if (isUp) this.#upSessions.add(name);
+    else this.#upSessions.delete(name);
+    const followers = [...this.#routers.values()].filter((router) => this.#tracksBfd(router, name));
+    for (const { settings } of followers)
+      this.#ports.log.write(
+        "notice",
+        `VRRP_Instance(${settings.name}) Tracked BFD instance ${name} is ${isUp ? "UP" : "DOWN"}`,
+      );
+    this.#ports.changed();
+    this.#reassess();
+    if (isUp || !expired) return;
+    const atMs = this.#ports.clock.now();
+    for (const router of followers) router.feed({ kind: "neighborLost", atMs, neighbor, detectionMs });
+    this.#rearm();
+  }
+
+  #tracksBfd(router: Router, name: string): boolean {
+    const owners = [router.settings, this.#groupOf(router)];
+    return owners.some((owner) => owner?.tracks.bfds.some((track) => track.name === name) === true);
+  }
+
   /** The peers of an upstream are so healthy; undefined: there is no such upstream any more. */
   upstreamHealth(name: string, health: UpstreamHealth | undefined): void {
     if (this.#stopped) return;
@@ -180,6 +205,8 @@ export class VrrpNode {
     }
     for (const name of [...this.#scripts.keys()])
       if (!config.scripts.some((script) => script.name === name)) this.#scripts.delete(name);
+    for (const name of [...this.#upSessions])
+      if (!config.bfds.some((session) => session.name === name)) this.#upSessions.delete(name);
     for (const group of old.syncGroups)
       if (!config.syncGroups.some(({ name }) => name === group.name)) this.#groupRoles.delete(group.name);
     for (const instance of config.instances) {
@@ -246,14 +273,14 @@ export class VrrpNode {
   #observations(): Observations {
     const upInterfaces = new Set<string>();
     for (const link of this.#view.links) if (link.isRunning) upInterfaces.add(link.name);
-    const { upInterfaces: _, ...rest } = {
+    return {
       upInterfaces,
       scripts: this.#scripts,
       processCounts: this.#processCounts,
       fileValues: this.#fileValues,
+      upSessions: this.#upSessions,
       upstreams: this.#upstreams,
     };
-    return { upInterfaces, ...rest };
   }
 
   /** Works out again what every router may be, and tells those for which it has changed. */

@@ -65,6 +65,8 @@ export type RouterInput =
   | { readonly kind: "group"; readonly atMs: number; readonly to: "active" | "backup"; readonly group: string }
   /** Somebody has removed one of our addresses. */
   | { readonly kind: "addressLost"; readonly atMs: number; readonly address: IpAddress }
+  /** BFD has not heard this neighbour for its detection time; it may be the active router. */
+  | { readonly kind: "neighborLost"; readonly atMs: number; readonly neighbor: IpAddress; readonly detectionMs: number }
   /** The settings have changed; `step` is given the new ones. */
   | { readonly kind: "reload"; readonly atMs: number }
   | { readonly kind: "stop"; readonly atMs: number };

@@ -126,7 +126,11 @@ function add(sum: Sum, tracks: Tracks, watched: Watched, seen: Observations, wit
     );
   }
   for (const track of tracks.bfds)
-    count(track, seen.upSessions.has(track.name), `BFD session ${track.name} is ${track.weightReverse ? "up" : "down"}`);
+    count(
+      track,
+      seen.upSessions.has(track.name),
+      `BFD session ${track.name} is ${track.weightReverse ? "up" : "down"}`,
+    );
   for (const track of tracks.upstreams) addUpstream(sum, track, seen.upstreams.get(track.name), withWeights);
   for (const track of tracks.files) addFile(sum, track, watched.trackFiles, seen, withWeights);
 }

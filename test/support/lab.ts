@@ -17,8 +17,8 @@ export function fastPair(): string {
   cpSync(EXAMPLE, directory, { recursive: true });
   for (const node of NODES) {
     const file = path.join(directory, node, "keepalived.conf");
-    const edit = version3(100).edit(node, "a");
-    writeFileSync(file, edit(asWritten.edit(node, "a")(readFileSync(file, "utf8"))));
+    const edit = version3(100).edit(node, "a", undefined);
+    writeFileSync(file, edit(asWritten.edit(node, "a", undefined)(readFileSync(file, "utf8"))));
   }
   return directory;
 }

@@ -17,6 +17,7 @@ import { partition } from "./partition.ts";
 import { recoverNopreempt } from "./recover-nopreempt.ts";
 import { recoverPreempt } from "./recover-preempt.ts";
 import { reload } from "./reload.ts";
+import { bfdFreeze, bfdKill, bfdPartition } from "./silent-death.ts";
 import { startUp } from "./start-up.ts";
 import { thaw } from "./thaw.ts";
 import { version3Every10Ms, version3Every100Ms } from "./version3.ts";
@@ -39,6 +40,9 @@ export const SCENARIOS: readonly Scenario[] = [
   killNode,
   httpTrackProcess,
   backEndsLost,
+  bfdKill,
+  bfdPartition,
+  bfdFreeze,
   recoverNopreempt,
   version3Every100Ms,
   version3Every10Ms,
