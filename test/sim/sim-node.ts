@@ -1,9 +1,12 @@
 /** A machine of the simulation: links, addresses, the VRRP process with its supervisor's guard. The code inside is the product's. */
+
 import { silentLog } from "../../src/base/log.ts";
+import { BfdSessions } from "../../src/bfd/sessions.ts";
 import type { Alarm } from "../../src/io/reactor.ts";
 import type { Routing, RoutingWatch } from "../../src/io/routing.ts";
 import { FakeRouting } from "../../src/io/routing-fake.ts";
 import type { FakeSegments, FakeSwitch } from "../../src/io/segment-fake.ts";
+import type { FakeUdp, FakeUdpNetwork } from "../../src/io/udp-fake.ts";
 import { CrashGuard } from "../../src/process/crash-guard.ts";
 import { ip } from "../../src/vrrp/example.ts";
 import { VrrpNode } from "../../src/vrrp/node.ts";
@@ -20,7 +23,9 @@ const SCRIPT_MS = 3;
 /** One life of the VRRP process. */
 interface Life {
   readonly node: VrrpNode;
+  readonly bfd: BfdSessions;
   readonly port: FakeSegments;
+  readonly udp: FakeUdp;
   isAlive: boolean;
   watch: RoutingWatch | undefined;
   /** Alarms that rang while the process was suspended. */
@@ -33,6 +38,8 @@ export class SimNode {
   readonly config: NodeConfig;
   readonly #timeline: Timeline;
   readonly #fabric: FakeSwitch;
+  readonly #network: FakeUdpNetwork;
+  readonly #random: () => number;
   #routing: FakeRouting;
   #guard: CrashGuard;
   #guardPort: FakeSegments;
@@ -44,7 +51,16 @@ export class SimNode {
   healthySinceMs = 0;
   #isCheckOk = true;
 
-  constructor(index: number, config: NodeConfig, timeline: Timeline, fabric: FakeSwitch) {
+  constructor(
+    index: number,
+    config: NodeConfig,
+    timeline: Timeline,
+    fabric: FakeSwitch,
+    network: FakeUdpNetwork,
+    random: () => number,
+  ) {
+    this.#network = network;
+    this.#random = random;
     this.index = index;
     this.name = "ABC"[index] as string;
     this.config = config;
@@ -57,7 +73,7 @@ export class SimNode {
 
   #machine(): FakeRouting {
     const routing = new FakeRouting([{ name: "eth0", mac: Uint8Array.of(2, 0, 0, 0, 0, this.index + 1) }]);
-    routing.addAddress({ linkIndex: LINK, ip: ip(`192.168.50.${133 + this.index}`), prefixLength: 24 });
+    routing.addAddress({ linkIndex: LINK, ip: simAddress(this.index), prefixLength: 24 });
     if (!this.isLinkUp) routing.setCarrier(LINK, false);
     return routing;
   }
@@ -93,15 +109,18 @@ export class SimNode {
   #startProcess(): void {
     const port = this.#fabric.port(this.name);
     port.sendFailure = this.isLinkUp ? 0 : -ENETDOWN;
+    const udp = this.#network.host(this.name, [simAddress(this.index)]);
+    udp.sendFailure = port.sendFailure;
     const timeline = this.#timeline;
-    const life: { -readonly [K in keyof Life]?: Life[K] } = { port, isAlive: true, watch: undefined, missed: [] };
+    const life: { -readonly [K in keyof Life]?: Life[K] } = { port, udp, isAlive: true, watch: undefined, missed: [] };
     const alive = life as Life;
     const routing: Routing = delegate(this.#routing, (watch) => {
       alive.watch = watch;
     });
+    const clock = { now: () => timeline.nowMs, wall: () => timeline.nowMs };
     life.node = new VrrpNode(
       {
-        clock: { now: () => timeline.nowMs, wall: () => timeline.nowMs },
+        clock,
         log: silentLog,
         routing,
         segments: port,
@@ -112,9 +131,13 @@ export class SimNode {
       },
       this.config,
     );
+    const alarm = (ring: () => void): Alarm => this.#alarm(alive, ring);
+    const event = alive.node.bfdEvent.bind(alive.node);
+    life.bfd = new BfdSessions({ clock, log: silentLog, udp, alarm, random: this.#random, event }, this.config.bfds);
     this.#life = alive;
     this.healthySinceMs = timeline.nowMs;
     alive.node.start();
+    alive.bfd.start();
     // The supervisor runs the check as soon as the process is ready.
     timeline.after(SCRIPT_MS, () => {
       if (alive.isAlive) alive.node.scriptResult("chk", this.#isCheckOk);
@@ -149,6 +172,7 @@ export class SimNode {
     life.isAlive = false;
     life.watch?.close();
     this.#fabric.unplug(life.port);
+    this.#network.unplug(life.udp);
     this.#life = undefined;
   }
 
@@ -189,6 +213,7 @@ export class SimNode {
   restart(pauseMs: number): void {
     if (this.#life === undefined || this.isPaused) return;
     this.#life.node.stop();
+    this.#life.bfd.stop();
     this.#endLife();
     this.#timeline.after(pauseMs, () => {
       if (this.isPowered && this.#life === undefined) this.#startProcess();
@@ -199,6 +224,7 @@ export class SimNode {
     if (this.#life === undefined) return;
     this.isPaused = true;
     this.#life.port.isPaused = true;
+    this.#life.udp.isPaused = true;
   }
 
   /** SIGCONT. Whether sockets or timers are looked at first is the kernel's choice. */
@@ -207,18 +233,25 @@ export class SimNode {
     if (!this.isPaused || life === undefined) return;
     this.isPaused = false;
     life.port.isPaused = false;
+    life.udp.isPaused = false;
     this.healthySinceMs = this.#timeline.nowMs;
     const missed = life.missed.splice(0);
-    if (!timersFirst) life.port.deliver();
+    if (!timersFirst) this.#deliver(life);
     for (const ring of missed) ring();
-    life.port.deliver();
+    this.#deliver(life);
     this.#routing.deliver();
+  }
+
+  #deliver(life: Life): void {
+    life.port.deliver();
+    life.udp.deliver();
   }
 
   setLink(isUp: boolean): void {
     this.isLinkUp = isUp;
     this.healthySinceMs = this.#timeline.nowMs;
-    if (this.#life !== undefined) this.#life.port.sendFailure = isUp ? 0 : -ENETDOWN;
+    for (const port of [this.#life?.port, this.#life?.udp])
+      if (port !== undefined) port.sendFailure = isUp ? 0 : -ENETDOWN;
     this.#routing.setCarrier(LINK, isUp);
     if (!this.isPaused) this.#routing.deliver();
   }
@@ -242,6 +275,11 @@ export class SimNode {
     this.#isCheckOk = succeeded;
     if (this.isRunning) this.#life?.node.scriptResult("chk", succeeded);
   }
+}
+
+/** A node's own address. */
+export function simAddress(index: number): Uint8Array {
+  return ip(`192.168.50.${133 + index}`);
 }
 
 function delegate(routing: FakeRouting, onWatch: (watch: RoutingWatch) => void): Routing {

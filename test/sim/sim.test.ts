@@ -46,6 +46,27 @@ test("the checks notice two active routers, a missing one and a silent one", () 
   assert.throws(() => extra.run(21_000), /B holds the address and is not active/);
 });
 
+test("a silent death costs the detection time of BFD and a part of it as skew, not three adverts", () => {
+  const intervalMs = 1000;
+  for (let seed = 1; seed <= 60; seed++) {
+    const random = new Random(seed);
+    const base = { version: 2, intervalMs, nopreempt: false, preemptDelayMs: 0, weight: 0 } as const;
+    const world = new World(seed, { ...base, priorities: [200, 190, 180], withBfd: true }, random);
+    world.run(20_000 + random.between(0, 2 * intervalMs));
+    assert.ok(world.node("A").isActive);
+    const atMs = world.timeline.nowMs;
+    if (random.chance(0.5)) world.node("A").powerOff();
+    else world.node("A").pause();
+    // Three packets every 200 ms; (256 - 190) / 256 of that; and what a packet is early or on its way.
+    const boundMs = 600 + (66 / 256) * 600 + 5;
+    world.run(atMs + boundMs);
+    assert.ok(world.node("B").isActive, `seed ${seed}`);
+    world.node("A").resume(true);
+    world.run(world.timeline.nowMs + 5 * intervalMs);
+    assert.ok(world.nodes.filter((node) => node.isActive && node.isRunning).length === 1, `seed ${seed}`);
+  }
+});
+
 test("the timeline runs tasks in the order of their instants", () => {
   const timeline = new Timeline();
   const random = new Random(5);

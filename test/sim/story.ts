@@ -21,7 +21,8 @@ function chooseSettings(random: Random): WorldSettings {
       : [100, 90, 80].map((priority) => priority + random.integer(-9, 9));
   const nopreempt = random.chance(0.2) && !priorities.includes(255);
   const preemptDelayMs = !nopreempt && random.chance(0.15) ? random.integer(1, 5) * intervalMs : 0;
-  return { version, intervalMs, priorities, nopreempt, preemptDelayMs, weight: random.pick([-20, -50, 0, 10]) };
+  const weight = random.pick([-20, -50, 0, 10]);
+  return { version, intervalMs, priorities, nopreempt, preemptDelayMs, weight, withBfd: random.chance(0.3) };
 }
 
 type Fault = (world: World, node: SimNode, untilMs: number) => void;

@@ -79,6 +79,13 @@ export class SegmentLab {
     return ip("-n", this.namespace(host), ...args);
   }
 
+  /** Pulls a host's cable out of the switch, or puts it back: its carrier stays. */
+  setPlugged(host: string, isPlugged: boolean): void {
+    const [fabric, port] = [this.namespace("switch"), `p${host}`];
+    if (isPlugged) ip("-n", fabric, "link", "set", port, "master", "br0");
+    else ip("-n", fabric, "link", "set", port, "nomaster");
+  }
+
   /** True when the host has this address. */
   holds(host: string, address: string): boolean {
     return this.ip(host, "-o", "addr", "show", "dev", "eth0").includes(` ${address}/`);
@@ -91,6 +98,7 @@ export class SegmentLab {
     const command = program === "tandem" ? path.join(root, "bin/keepalived") : "keepalived";
     const [pidFile, vrrpPidFile, statusSocket] = [`${prefix}.pid`, `${prefix}.vrrp.pid`, `${prefix}.sock`];
     const args = ["-f", `${prefix}.conf`, "-n", "-l", "-D", "-G", "-P", "-p", pidFile, "-r", vrrpPidFile];
+    args.push("-b", `${prefix}.bfd.pid`);
     if (program === "tandem") args.push("--status-socket", statusSocket);
     const child = spawn("ip", ["netns", "exec", this.namespace(host), command, ...args], {
       stdio: ["ignore", "pipe", "pipe"],
