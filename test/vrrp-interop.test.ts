@@ -1,6 +1,7 @@
-/** Tandem and the real keepalived on one segment, in either role: versions 2 and 3, both families, multicast and unicast. */
+/** Tandem and the real keepalived on one segment, in either role: versions 2 and 3, both families, multicast and unicast, AH, strict. */
 import assert from "node:assert/strict";
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import path from "node:path";
 import { describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { missingForLab, SegmentLab, until } from "./support/segment-lab.ts";
@@ -15,7 +16,12 @@ const ADDRESSES = [
   "2001:db8:50::36",
   "192.168.50.37",
   "192.168.50.38",
+  "192.168.50.39",
+  "192.168.50.40",
+  "192.168.50.41",
 ];
+
+const AH = "  authentication {\n    auth_type AH\n    auth_pass secret12\n  }";
 
 function config(self: number, priority: number): string {
   const instance = (vrid: number, body: string, address: string) => `vrrp_instance VI_${vrid} {
@@ -43,6 +49,13 @@ ${body}
       `  version 3\n  advert_int 0.3\n  unicast_src_ip 192.168.50.${self}\n  unicast_peer {\n    192.168.50.${267 - self}\n  }`,
       "192.168.50.38",
     ),
+    instance(39, `  advert_int 1\n${AH}`, "192.168.50.39"),
+    instance(
+      40,
+      `  advert_int 1\n${AH}\n  unicast_src_ip 192.168.50.${self}\n  unicast_peer {\n    192.168.50.${267 - self}\n  }`,
+      "192.168.50.40",
+    ),
+    instance(41, "  version 3\n  advert_int 0.3\n  strict_mode\n  accept", "192.168.50.41"),
   ].join("\n");
 }
 
@@ -73,7 +86,8 @@ describe("interoperation", { concurrency: true }, () => {
         if (first === "tandem")
           await until("the guard hands everything over at once", () => all("b") && none("a"), 2000);
         await until("the better node has everything again", () => all("a") && none("b"), 20_000);
-        for (const daemon of [a, b]) assert.doesNotMatch(daemon.log(), /checksum|mismatch|not present|too short/i);
+        for (const daemon of [a, b])
+          assert.doesNotMatch(daemon.log(), /checksum|mismatch|not present|too short|too long|invalid IPSEC/i);
       } finally {
         await lab.close();
       }
@@ -120,6 +134,49 @@ describe("interoperation", { concurrency: true }, () => {
       assert.ok(holds("a") && !holds("b"), "priority 200 with nopreempt does not take over");
       await a.stop();
       await until("but it does when the other one stops", () => holds("b"), 2000);
+    } finally {
+      await lab.close();
+    }
+  });
+
+  test("signed adverts: every kind of router hands over and takes back, and strangers are not heard", {
+    skip,
+  }, async () => {
+    const lab = new SegmentLab(["a", "b", "c"]);
+    const secret = path.join(lab.folder, "secret");
+    writeFileSync(secret, `hex:${"a5".repeat(32)}\n`, { mode: 0o600 });
+    const block = (active: number): string => `  auth_hmac {
+    key 1 0123456789abcdef0123456789abcdef
+    key 2 file:${secret}
+    active_key ${active}
+  }`;
+    const signed = (self: number, priority: number, active: number): string =>
+      config(self, priority)
+        .replaceAll(/ {2}authentication \{[^}]*\}/g, "")
+        .replaceAll("  priority", `${block(active)}\n  priority`);
+    const all = (host: string) => ADDRESSES.every((address) => lab.holds(host, address));
+    const none = (host: string) => ADDRESSES.every((address) => !lab.holds(host, address));
+    try {
+      const b = lab.start("tandem", "b", signed(134, 90, 1));
+      await until("the only node takes everything", () => all("b"));
+      let a = lab.start("tandem", "a", signed(133, 100, 2));
+      await until("the better node takes everything over", () => all("a") && none("b"));
+      await a.stop();
+      await until("a graceful stop hands everything over", () => all("b") && none("a"), 3000);
+      a = lab.start("tandem", "a", signed(133, 100, 2));
+      await until("the better node takes everything back", () => all("a") && none("b"));
+      await sleep(6000); // what the guard keeps was signed longer ago than the window of 5 s
+      process.kill(Number(readFileSync(a.vrrpPidFile, "latin1")), "SIGKILL");
+      await until("the guard's goodbyes are signed too", () => all("b") && none("a"), 2000);
+      await until("the better node has everything again", () => all("a") && none("b"), 20_000);
+      const stranger = lab.start("tandem", "c", config(135, 200).replaceAll(/ {2}authentication \{[^}]*\}/g, ""));
+      await until("a stranger without a key", () => stranger.log().includes("Entering MASTER STATE"));
+      await until("is not heard", () => a.log().includes("missing authentication trailer"));
+      assert.match(stranger.log(), /vrrp packet too long/);
+      await sleep(1000);
+      assert.ok(all("a") && none("b"));
+      for (const daemon of [a, b])
+        assert.doesNotMatch(daemon.log(), /stale|replayed|invalid|malformed|unknown auth|checksum/);
     } finally {
       await lab.close();
     }

@@ -22,6 +22,7 @@ export interface SwitchSettings {
   readonly onFrame?: (from: string, frame: Bytes) => void;
 }
 
+const VRRP = 112;
 /** An inbox holds no more than this, like a socket's receive buffer; what comes then is dropped. */
 const INBOX_PACKETS = 200;
 
@@ -75,6 +76,8 @@ export class FakeSegments implements Segments {
   isPaused = false;
   /** What `send` answers instead of sending, 0: it sends. */
   sendFailure = 0;
+  /** Sizes that were asked for while sockets were open. */
+  readonly receiveBuffers: number[] = [];
 
   constructor(joined: FakeSwitch, name: string) {
     this.#switch = joined;
@@ -93,6 +96,7 @@ export class FakeSegments implements Segments {
         return 0;
       },
       drain: () => drain(inbox),
+      setReceiveBuffer: (sizeBytes) => this.receiveBuffers.push(sizeBytes),
       close: () => this.#inboxes.delete(inbox),
     };
   }
@@ -113,6 +117,7 @@ export class FakeSegments implements Segments {
     for (const inbox of [...this.#inboxes]) {
       const { group, source, family } = inbox.settings;
       if ((delivery === undefined) !== (family === 4)) continue;
+      if (delivery === undefined && packet[0] === 0x45 && packet[9] !== (inbox.settings.protocol ?? VRRP)) continue;
       if (!equalBytes(destination, source) && (group === undefined || !equalBytes(destination, group))) continue;
       if (inbox.packets.length < INBOX_PACKETS) inbox.packets.push({ packet, delivery });
       if (!this.isPaused) drain(inbox);

@@ -17,6 +17,8 @@ export interface AdvertSocketSettings {
   readonly hopLimit: number | undefined;
   /** undefined: the system's default. */
   readonly receiveBufferBytes: number | undefined;
+  /** 112 unless it is said: VRRP. 51: inside an authentication header, IPv4 only. */
+  readonly protocol?: number;
 }
 
 /** What the IPv6 stack says about a packet whose header it keeps. */
@@ -34,6 +36,8 @@ export interface AdvertSocket {
   send(packet: Bytes, destination: IpAddress): number;
   /** Delivers what has arrived and was not delivered yet, before it returns. */
   drain(): void;
+  /** Asks for another size of the receive buffer; the kernel has the last word. */
+  setReceiveBuffer(sizeBytes: number): void;
   close(): void;
 }
 

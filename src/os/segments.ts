@@ -127,16 +127,19 @@ class Descriptor {
   configure(settings: AdvertSocketSettings): void {
     const { link, receiveBufferBytes } = settings;
     this.setInt(SOL_SOCKET, SO_PRIORITY, PRIORITY_CONTROL, "SO_PRIORITY");
-    if (receiveBufferBytes !== undefined) {
-      this.view.setInt32(OPTION, receiveBufferBytes, true);
-      const { address } = this.memory;
-      if (setsockopt(this.fd, SOL_SOCKET, SO_RCVBUFFORCE, address + OPTION, 4) < 0)
-        setsockopt(this.fd, SOL_SOCKET, SO_RCVBUF, address + OPTION, 4);
-    }
+    if (receiveBufferBytes !== undefined) this.setReceiveBuffer(receiveBufferBytes);
     if (link === undefined) return;
     const name = Buffer.from(`${link.name}\0`, "latin1");
     this.memory.bytes.set(name, OPTION);
     this.setOption(SOL_SOCKET, SO_BINDTODEVICE, name.length, `SO_BINDTODEVICE ${link.name}`);
+  }
+
+  /** Beyond what an administrator allows to others, if we may. */
+  setReceiveBuffer(sizeBytes: number): void {
+    this.view.setInt32(OPTION, sizeBytes, true);
+    const option = this.memory.address + OPTION;
+    if (setsockopt(this.fd, SOL_SOCKET, SO_RCVBUFFORCE, option, 4) < 0)
+      setsockopt(this.fd, SOL_SOCKET, SO_RCVBUF, option, 4);
   }
 
   /** Sends bytes to the address that is in the address area; 0 or -errno. */
@@ -157,7 +160,7 @@ class RawSocket4 implements AdvertSocket {
 
   constructor(memory: Memory, settings: AdvertSocketSettings, onPacket: OnAdvertPacket) {
     this.#onPacket = onPacket;
-    const descriptor = new Descriptor(memory, AF_INET, VRRP_PROTOCOL);
+    const descriptor = new Descriptor(memory, AF_INET, settings.protocol ?? VRRP_PROTOCOL);
     this.#descriptor = descriptor;
     descriptor.configure(settings);
     descriptor.setInt(IPPROTO_IP, IP_HDRINCL, 1, "IP_HDRINCL");
@@ -185,6 +188,10 @@ class RawSocket4 implements AdvertSocket {
     view.setUint16(ADDRESS, AF_INET, true);
     memory.bytes.set(destination, ADDRESS + 4);
     return this.#descriptor.send(packet, 16);
+  }
+
+  setReceiveBuffer(sizeBytes: number): void {
+    this.#descriptor.setReceiveBuffer(sizeBytes);
   }
 
   drain(): void {
@@ -248,6 +255,10 @@ class RawSocket6 implements AdvertSocket {
   send(packet: Bytes, destination: IpAddress): number {
     this.#putAddress(destination);
     return this.#descriptor.send(packet, 28);
+  }
+
+  setReceiveBuffer(sizeBytes: number): void {
+    this.#descriptor.setReceiveBuffer(sizeBytes);
   }
 
   drain(): void {

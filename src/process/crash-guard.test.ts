@@ -18,10 +18,11 @@ test("the guard sends the farewells and removes the addresses of routers that he
   const socket = { ...settings, hopLimit: 255, receiveBufferBytes: undefined };
   fabric.port("partner").openAdverts(socket, (packet) => heard.push(Buffer.from(packet).toString()));
 
-  const guard = new CrashGuard(fabric.port("node"), routing, silentLog);
+  const guard = new CrashGuard(fabric.port("node"), routing, silentLog, () => 0);
   const farewell = (router: string): Farewell => ({
     router,
     socket,
+    renewal: undefined,
     packets: [{ bytes: new Uint8Array(Buffer.from(`goodbye ${router}`)), destination: group }],
     addresses: [{ ...address, peer: undefined }],
   });

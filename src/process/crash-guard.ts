@@ -7,6 +7,7 @@ import { printIp } from "../base/ip.ts";
 import type { Log } from "../base/log.ts";
 import { EADDRNOTAVAIL, ENODEV, type Routing } from "../io/routing.ts";
 import type { Segments } from "../io/segment.ts";
+import { renew } from "../vrrp/advert-packets.ts";
 import type { Farewell } from "../vrrp/ports.ts";
 
 /** Remembers what each router would leave behind. */
@@ -14,9 +15,12 @@ export class CrashGuard {
   readonly #segments: Segments;
   readonly #routing: Routing;
   readonly #log: Log;
+  readonly #wallMs: () => number;
   readonly #farewells = new Map<string, Farewell>();
 
-  constructor(segments: Segments, routing: Routing, log: Log) {
+  /** `wallMs`: the time of day, which signed adverts carry. */
+  constructor(segments: Segments, routing: Routing, log: Log, wallMs: () => number) {
+    this.#wallMs = wallMs;
     this.#segments = segments;
     this.#routing = routing;
     this.#log = log;
@@ -52,10 +56,11 @@ export class CrashGuard {
     }
   }
 
-  #sayGoodbye({ router, socket: settings, packets }: Farewell): void {
+  #sayGoodbye({ router, socket: settings, packets, renewal }: Farewell): void {
     try {
       const socket = this.#segments.openAdverts(settings, () => {});
-      for (const { bytes, destination } of packets) socket.send(bytes, destination);
+      const fresh = renewal === undefined ? packets : packets.map((packet) => renew(packet, renewal, this.#wallMs()));
+      for (const { bytes, destination } of fresh) socket.send(bytes, destination);
       socket.close();
     } catch (error) {
       this.#log.write("error", `(${router}) cannot send 0 priority: ${(error as Error).message}`);

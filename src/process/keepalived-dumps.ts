@@ -77,7 +77,7 @@ export function printStatistics(config: KeepalivedConfig, report: ProcessReport)
     Invalid Type: ${count(drops.authUnknown)}
     Type Mismatch: ${count(drops.authMismatch)}
     Failure: ${count(drops.authFailure)}
-  Priority Zero:
+${instance.authHmac === undefined ? "" : extensionErrors(drops)}  Priority Zero:
     Received: ${count(counters.priorityZeroReceived)}
     Sent: ${count(counters.priorityZeroSent)}
 `;
@@ -85,11 +85,23 @@ export function printStatistics(config: KeepalivedConfig, report: ProcessReport)
     .join("");
 }
 
+/** keepalived 2.4 has these lines; before it there was no such trailer. */
+function extensionErrors(drops: RouterReport["drops"]): string {
+  return `  Authentication Extension Errors:
+    Missing: ${drops.authMissing ?? 0}
+    Malformed: ${drops.authMalformed ?? 0}
+    Unknown Key: ${drops.authUnknownKey ?? 0}
+    Invalid HMAC: ${drops.authInvalidHmac ?? 0}
+    Stale: ${drops.authStale ?? 0}
+    Replay: ${drops.authReplay ?? 0}
+`;
+}
+
 /** The JSON signal: `/tmp/keepalived.json`, an array (version 1) or an object with the array `vrrp` (version 2). */
 export function printJson(config: KeepalivedConfig, report: ProcessReport): string {
   const routers = pairs(config, report).map(({ instance, router }) => ({
     data: jsonData(instance, router),
-    stats: jsonStatistics(router),
+    stats: { ...jsonStatistics(router), ...(instance.authHmac === undefined ? {} : jsonExtension(router)) },
   }));
   return JSON.stringify(config.globals.dumpFiles.jsonVersion === 2 ? { vrrp: routers } : routers);
 }
@@ -108,7 +120,7 @@ function jsonData(instance: VrrpInstance, router: RouterReport): Record<string, 
     iname: instance.name,
     dont_track_primary: instance.trackPrimary ? 0 : 1,
     skip_check_adv_addr: instance.skipCheckAdvertAddresses ? 1 : 0,
-    strict_mode: 0,
+    strict_mode: instance.strict ? 1 : 0,
     vmac_ifname: "",
     ifp_ifname: instance.interface ?? "",
     master_priority: isActive ? 0 : (router.activeRouter?.priority ?? 0),
@@ -141,7 +153,7 @@ function jsonData(instance: VrrpInstance, router: RouterReport): Record<string, 
     ...(instance.excludedAddresses.length === 0
       ? {}
       : { evips: instance.excludedAddresses.map((a) => printAddress(a, isActive)) }),
-    auth_type: instance.authentication === undefined ? 0 : 1,
+    auth_type: instance.authentication === undefined ? 0 : instance.authentication.type === "AH" ? 2 : 1,
     ...(instance.authentication === undefined ? {} : { auth_data: password(instance) }),
   };
 }
@@ -162,6 +174,17 @@ function jsonStatistics({ counters, drops }: RouterReport): Record<string, numbe
     auth_failure: drops.authFailure ?? 0,
     pri_zero_rcvd: counters.priorityZeroReceived ?? 0,
     pri_zero_sent: counters.priorityZeroSent ?? 0,
+  };
+}
+
+function jsonExtension({ drops }: RouterReport): Record<string, number> {
+  return {
+    auth_ext_missing: drops.authMissing ?? 0,
+    auth_ext_malformed: drops.authMalformed ?? 0,
+    auth_ext_unknown_key: drops.authUnknownKey ?? 0,
+    auth_ext_invalid_hmac: drops.authInvalidHmac ?? 0,
+    auth_ext_stale: drops.authStale ?? 0,
+    auth_ext_replay: drops.authReplay ?? 0,
   };
 }
 
@@ -222,6 +245,20 @@ function scriptLines(config: KeepalivedConfig, report: ProcessReport): string[] 
   });
 }
 
+function authenticationLines(instance: VrrpInstance): string[] {
+  const { authentication, authHmac } = instance;
+  const lines: string[] = [];
+  if (authentication?.type === "PASS")
+    lines.push("   Authentication type = SIMPLE_PASSWORD", `   Password = ${password(instance)}`);
+  if (authentication?.type === "AH") lines.push("   Authentication type = IPSEC_AH");
+  if (authHmac === undefined) return lines;
+  const { keys, activeKey, mode, antiReplay, windowS } = authHmac;
+  lines.push("   Authentication extension = HMAC-SHA256-128");
+  lines.push(`     Keys = ${keys.length}, active key id = ${activeKey.id}`, `     Mode = ${mode}`);
+  lines.push(`     Anti replay = ${antiReplay}${antiReplay === "time" ? `, window = ${windowS} sec` : ""}`);
+  return lines;
+}
+
 function instanceLines(instance: VrrpInstance, router: RouterReport, nowMs: number): string[] {
   const { announce, advertIntervalMs, addresses, excludedAddresses } = instance;
   const isActive = router.role === "active";
@@ -263,9 +300,7 @@ function instanceLines(instance: VrrpInstance, router: RouterReport, nowMs: numb
     `   Advert interval = ${interval}`,
     `   Accept = ${instance.accept ? "enabled" : "disabled"}`,
     `   Preempt = ${instance.nopreempt ? "disabled" : "enabled"}`,
-    ...(instance.authentication === undefined
-      ? []
-      : ["   Authentication type = SIMPLE_PASSWORD", `   Password = ${password(instance)}`]),
+    ...authenticationLines(instance),
   ];
   for (const [title, list] of [
     ["Virtual IP", addresses],

@@ -30,6 +30,11 @@ export class LocalMachine implements Machine {
     return /^\d+$/.test(name) || findGroup(name) !== undefined;
   }
 
+  isOpenToOthers(file: string): boolean {
+    const mode = statSync(file, { throwIfNoEntry: false })?.mode ?? 0;
+    return (mode & 0o077) !== 0;
+  }
+
   scriptState(script: string, user: string): ScriptState {
     const file = script.includes("/") ? script : findInPath(script);
     if (file === undefined) return "missing";

@@ -3,7 +3,7 @@
  * and no terminal: all that is the supervisor's, told over the IPC channel. When the channel closes the supervisor has
  * died, and the process leaves gracefully. keepalived's counterpart: the vrrp child, vrrp_daemon.c.
  */
-import { randomBytes } from "node:crypto";
+import { randomFillSync } from "node:crypto";
 import type { Level, Log } from "../base/log.ts";
 import { BfdSessions } from "../bfd/sessions.ts";
 import type { ProcessSettings } from "../conf/keepalived/config.ts";
@@ -53,6 +53,20 @@ function becomeRealtime(settings: ProcessSettings): string[] {
   if (settings.cpuAffinity.length > 0) refused.push(setAffinity(settings.cpuAffinity));
   if (settings.niceness !== undefined) refused.push(setNiceness(settings.niceness));
   return refused.filter((text) => text !== undefined);
+}
+
+/** Numbers from 0 to 1 that nobody can guess, drawn from the kernel a page at a time. */
+function randomNumbers(): () => number {
+  const bytes = Buffer.alloc(4096);
+  let at = bytes.length;
+  return () => {
+    if (at === bytes.length) {
+      randomFillSync(bytes);
+      at = 0;
+    }
+    at += 4;
+    return bytes.readUInt32LE(at - 4) / 2 ** 32;
+  };
 }
 
 class VrrpProcess {
@@ -125,7 +139,7 @@ class VrrpProcess {
         log: this.#log,
         udp: new KernelUdp(),
         alarm: (ring) => new TimerfdAlarm(ring),
-        random: () => randomBytes(4).readUInt32LE() / 2 ** 32,
+        random: randomNumbers(),
         event: (event) => node.bfdEvent(event),
       },
       config.bfds,

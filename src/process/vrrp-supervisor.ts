@@ -72,7 +72,7 @@ export class VrrpSupervisor {
     this.#options = options;
     this.#log = options.log;
     this.#config = options.config;
-    this.#guard = new CrashGuard(new KernelSegments(), this.#routing, options.log);
+    this.#guard = new CrashGuard(new KernelSegments(), this.#routing, options.log, Date.now);
     this.#runner = new CommandRunner(options.log, options.config.globals.scriptUser);
     this.#notifier = new Notifier(this.#runner, options.log);
     this.#node = new NodeSettings(options.log);

@@ -1,6 +1,7 @@
 /** What keepalived 2.2.7 was measured to do with crafted adverts, row by row, done to a router of ours on a switch without a kernel. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { concatBytes } from "../base/bytes.ts";
 import { FakeRouting } from "../io/routing-fake.ts";
 import { FakeSwitch } from "../io/segment-fake.ts";
 import { encodeIpv4 } from "../wire/ipv4.ts";
@@ -76,11 +77,10 @@ function activeRouter(changes: Parameters<typeof exampleInstance>[0] = {}) {
   logs.length = 0;
   sent.length = 0;
   announcements = 0;
-  const inject = (message: Uint8Array, { ttl = 255, source = RIVAL } = {}): void =>
-    attacker.inject(
-      encodeIpv4({ source, destination: VRRP_GROUP_4, protocol: 112, ttl, tos: 0xc0, id: 9 }, message),
-      VRRP_GROUP_4,
-    );
+  const inject = (message: Uint8Array, { ttl = 255, source = RIVAL, padding = 0 } = {}): void => {
+    const fields = { source, destination: VRRP_GROUP_4, protocol: 112, ttl, tos: 0xc0, id: 9 };
+    attacker.inject(concatBytes([encodeIpv4(fields, message), new Uint8Array(padding)]), VRRP_GROUP_4);
+  };
   const router = node.routers[0];
   assert.equal(router?.state.role, "active");
   return { inject, run, logs, sent, router, announced: () => announcements };
@@ -202,11 +202,14 @@ test("another VRID and our own source address are nobody's business", () => {
   assert.equal(router.drops.size, 0);
 });
 
-test("link-layer padding behind an advert is not part of it", () => {
-  const { inject, router } = activeRouter();
-  const padded = new Uint8Array(26);
-  padded.set(encodeAdvert(rival, undefined));
-  inject(padded);
+test("link-layer padding behind a packet is not part of it; what is too long by the packet's own word is dropped", () => {
+  const { inject, router, logs } = activeRouter();
+  const longer = new Uint8Array(26);
+  longer.set(encodeAdvert(rival, undefined));
+  inject(longer);
+  assert.equal(router.state.role, "active");
+  assert.match(logs.join("\n"), /vrrp packet too long, length 46 and expect 40/);
+  inject(encodeAdvert(rival, undefined), { padding: 6 });
   assert.equal(router.state.role, "backup");
 });
 
@@ -242,4 +245,13 @@ test("skip_check_adv_addr skips the address list of the sender that was accepted
   inject(encodeAdvert({ ...rival, priority: 90 }, undefined));
   inject(other);
   assert.equal(router.state.role, "backup");
+});
+
+test("owner_ignore_adverts: an owner listens to nobody", () => {
+  for (const ownerIgnoresAdverts of [true, false]) {
+    const { inject, router } = activeRouter({ priority: 255, ownerIgnoresAdverts });
+    inject(encodeAdvert({ ...rival, priority: 255 }, undefined));
+    assert.equal(router.state.role, ownerIgnoresAdverts ? "active" : "backup");
+    assert.equal(router.drops.get("owner") ?? 0, ownerIgnoresAdverts ? 1 : 0);
+  }
 });

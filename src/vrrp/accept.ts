@@ -5,6 +5,7 @@
  */
 import type { Bytes } from "../base/bytes.ts";
 import { equalBytes } from "../base/bytes.ts";
+import { sameSecret } from "../base/hmac.ts";
 import { type IpAddress, printIp } from "../base/ip.ts";
 import type { VrrpInstance } from "../conf/keepalived/config.ts";
 import {
@@ -18,8 +19,12 @@ import {
   advertChecksum,
   advertPassword,
   decodeAdvertHeader,
+  PRIORITY_OWNER,
   TYPE_ADVERTISEMENT,
 } from "../wire/vrrp/advert.ts";
+import type { AuthenticationHeader } from "../wire/vrrp/ah.ts";
+import { TRAILER_BYTES } from "../wire/vrrp/hmac-trailer.ts";
+import type { AdvertSecurity, Refusal } from "./security.ts";
 
 /** A packet of protocol 112, taken apart by its IP header. */
 export interface ReceivedAdvert {
@@ -27,10 +32,21 @@ export interface ReceivedAdvert {
   readonly destination: IpAddress;
   /** TTL or hop limit. */
   readonly hopLimit: number;
-  /** Bytes of the IP header, which keepalived counts in its messages: 0 for IPv6. */
+  /** Bytes in front of the message, which keepalived counts in what it says: 0 for IPv6. */
   readonly headerBytes: number;
-  /** The VRRP message, perhaps with link-layer padding behind it. */
+  /** The VRRP message, perhaps with a trailer behind it. */
   readonly message: Bytes;
+  /** Of a packet of protocol 51. */
+  readonly ah?: { readonly header: AuthenticationHeader; readonly packet: Bytes; readonly ipHeaderBytes: number };
+}
+
+/** What a receiver remembers of earlier adverts, and the time. */
+export interface Memory {
+  /** Who sent the last advert that passed (for skip_check_adv_addr). */
+  readonly lastSource: IpAddress | undefined;
+  readonly security: AdvertSecurity;
+  /** Milliseconds since the epoch: trailers are good for a while. */
+  readonly wallMs: number;
 }
 
 /** Why adverts are dropped; a counter each. */
@@ -46,8 +62,9 @@ export const DROP_REASONS = [
   "type",
   "checksum",
   "addressList",
+  "owner",
 ] as const;
-export type DropReason = (typeof DROP_REASONS)[number];
+export type DropReason = (typeof DROP_REASONS)[number] | Refusal["reason"];
 
 export type Verdict =
   | {
@@ -67,6 +84,9 @@ export type AcceptSettings = Pick<
   | "family"
   | "advertIntervalMs"
   | "authentication"
+  | "authHmac"
+  | "priority"
+  | "ownerIgnoresAdverts"
   | "addresses"
   | "unicast"
   | "unicastPeers"
@@ -79,38 +99,65 @@ function drop(reason: DropReason, text: string): Verdict {
   return { kind: "drop", reason, text };
 }
 
-/** Judges a packet whose VRID is ours. `lastSource`: who sent the last one that passed (for skip_check_adv_addr). */
-export function judge(settings: AcceptSettings, packet: ReceivedAdvert, lastSource: IpAddress | undefined): Verdict {
+/** Judges a packet whose VRID is ours. */
+export function judge(settings: AcceptSettings, packet: ReceivedAdvert, memory: Memory): Verdict {
   const { message } = packet;
+  const { lastSource } = memory;
   const read = decodeAdvertHeader(message);
-  if (!read.ok) return tooShort(packet, ADVERT_HEADER_BYTES);
+  if (!read.ok) return wrongLength(packet, ADVERT_HEADER_BYTES);
   const header = read.value;
   const addressBytes = settings.family === 4 ? 4 : 16;
   const expected = advertBytes(header.version, header.addressCount, addressBytes);
-  if (message.length < expected) return tooShort(packet, expected);
+  const hasTrailer = settings.authHmac !== undefined && message.length === expected + TRAILER_BYTES;
+  if (!hasTrailer && message.length !== expected) return wrongLength(packet, expected);
   const whole = message.subarray(0, expected);
 
+  const path = checkPath(settings, packet) ?? checkVersion(settings, header);
+  if (path !== undefined) return path;
+  const trailer = checkTrailer(settings, packet, expected, memory);
+  if (trailer.refused !== undefined) return trailer.refused;
   const wrong =
-    checkPath(settings, packet) ??
-    checkVersion(settings, header) ??
-    (settings.version === 2 ? checkVersion2(settings, header, whole, addressBytes) : undefined) ??
-    checkMessage(settings, packet, header, whole);
+    (settings.version === 2 ? checkVersion2(settings, packet, header, whole, memory) : undefined) ??
+    checkMessage(settings, packet, header, whole) ??
+    checkOwner(settings);
   if (wrong !== undefined) return wrong;
   const skip = settings.skipCheckAdvertAddresses && lastSource !== undefined && equalBytes(lastSource, packet.source);
   const list = skip ? undefined : checkAddresses(settings, header, whole, addressBytes);
   if (list !== undefined) return list;
 
   const intervalMs = header.intervalCs * 10;
-  const accepted = { kind: "advert", priority: header.priority, intervalMs } as const;
+  const noted = trailer.note === undefined ? {} : { note: trailer.note };
+  const accepted = { kind: "advert", priority: header.priority, intervalMs, ...noted } as const;
   if (settings.version === 2 || intervalMs === settings.advertIntervalMs) return accepted;
   const note = `advertisement interval mismatch: mine=${settings.advertIntervalMs} ms rcv'd=${intervalMs} ms`;
   return { ...accepted, note };
 }
 
-function tooShort(packet: ReceivedAdvert, expected: number): Verdict {
+function wrongLength(packet: ReceivedAdvert, expected: number): Verdict {
   const { headerBytes, message } = packet;
-  const text = `vrrp packet too short, length ${headerBytes + message.length} and expect ${headerBytes + expected}`;
+  const how = message.length < expected ? "short" : "long";
+  const text = `vrrp packet too ${how}, length ${headerBytes + message.length} and expect ${headerBytes + expected}`;
   return drop("length", text);
+}
+
+/** `auth_hmac`: the trailer is judged before anything that it signs. */
+function checkTrailer(
+  { authHmac }: AcceptSettings,
+  { message, source }: ReceivedAdvert,
+  expected: number,
+  { security, wallMs }: Memory,
+): { readonly refused?: Verdict; readonly note?: string } {
+  if (authHmac === undefined) return {};
+  const bytes = message.length > expected ? message.subarray(expected) : undefined;
+  const found = security.checkTrailer(authHmac, message.subarray(0, expected), bytes, source, wallMs);
+  if (found === undefined) return {};
+  return typeof found === "string" ? { note: found } : { refused: drop(found.reason, found.text) };
+}
+
+/** `owner_ignore_adverts`. */
+function checkOwner({ ownerIgnoresAdverts, priority }: AcceptSettings): Verdict | undefined {
+  if (!ownerIgnoresAdverts || priority !== PRIORITY_OWNER) return undefined;
+  return drop("owner", "Dropping packet(s) since we are address owner");
 }
 
 /** RFC 9568 §5.1.1.3: a TTL of 255 proves that nobody has forwarded the packet. Unicast peers may be further away. */
@@ -135,20 +182,27 @@ function checkVersion(settings: AcceptSettings, header: AdvertHeader): Verdict |
   return drop("version", `wrong version. Received ${header.version} and expect ${settings.version}`);
 }
 
-/** The password of RFC 2338 §5.3.6 and the interval, which must be equal in version 2 (RFC 3768 §7.1). */
+/** The authentication of RFC 2338 §5.3.6 and the interval, which must be equal in version 2 (RFC 3768 §7.1). */
 function checkVersion2(
   settings: AcceptSettings,
+  packet: ReceivedAdvert,
   header: AdvertHeader,
   whole: Bytes,
-  addressBytes: number,
+  { security }: Memory,
 ): Verdict | undefined {
   const { authentication, advertIntervalMs } = settings;
-  const wanted = authentication === undefined ? AUTH_NONE : AUTH_PASSWORD;
+  const wanted = authentication === undefined ? AUTH_NONE : authentication.type === "AH" ? AUTH_AH : AUTH_PASSWORD;
   if (header.authType > AUTH_AH) return drop("authUnknown", `received an unknown auth type ${header.authType}`);
   if (header.authType !== wanted)
     return drop("authMismatch", `received a ${header.authType} auth, expecting ${wanted}!`);
-  if (authentication !== undefined && !equalBytes(advertPassword(whole, header, addressBytes), authentication.password))
+  if (authentication?.type === "PASS" && !sameSecret(advertPassword(whole, header, 4), authentication.password))
     return drop("authFailure", "received an invalid passwd!");
+  if (authentication?.type === "AH") {
+    const { ah, source } = packet;
+    if (ah === undefined) return drop("authMismatch", "No AH header but auth type is AH");
+    const refused = security.checkAh(ah.header, ah.packet, ah.ipHeaderBytes, source);
+    if (refused !== undefined) return drop(refused.reason, refused.text);
+  }
   if (header.intervalCs * 10 === advertIntervalMs) return undefined;
   const mine = advertIntervalMs / 1000;
   const theirs = header.intervalCs / 100;
@@ -164,7 +218,9 @@ function checkMessage(
   if (header.type !== TYPE_ADVERTISEMENT)
     return drop("type", `Invalid packet type. ${header.type} and expect ${TYPE_ADVERTISEMENT}`);
   const bare = settings.version === 2 || (settings.v3ChecksumAsV2 && settings.family === 4);
-  if (advertChecksum(whole, bare ? undefined : packet) === 0) return undefined;
+  // IPv6: the kernel of keepalived's node has summed up the whole payload, trailer included.
+  const summed = settings.family === 6 ? packet.message : whole;
+  if (advertChecksum(summed, bare ? undefined : packet) === 0) return undefined;
   return drop("checksum", `Invalid VRRPv${settings.version} checksum`);
 }
 

@@ -4,6 +4,7 @@ import fc from "fast-check";
 import { judge } from "./accept.ts";
 import { exampleInstance, examplePassword, ip } from "./example.ts";
 import { step } from "./instance.ts";
+import { AdvertSecurity } from "./security.ts";
 import { initialState, type RouterInput } from "./state.ts";
 
 const source = fc.constantFrom(ip("192.168.50.1"), ip("192.168.50.2"));
@@ -101,7 +102,7 @@ test("no packet makes the judge throw, and what it drops it can explain", () => 
       const size = using.family === 4 ? 4 : 16;
       const from = new Uint8Array(size).fill(1);
       const packet = { source: from, destination: from, hopLimit, headerBytes: 20, message };
-      const verdict = judge(using, packet, undefined);
+      const verdict = judge(using, packet, { lastSource: undefined, security: new AdvertSecurity(using), wallMs: 0 });
       if (verdict.kind === "drop") assert.notEqual(verdict.text, "");
     }),
     { numRuns: 500 },

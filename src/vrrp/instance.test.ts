@@ -288,3 +288,38 @@ test("a reload keeps role and schedule, and a shorter interval counts at once", 
   assert.equal(step(settings, was, { kind: "reload", atMs: 4000 }).state.deadlineMs, was.deadlineMs);
   assert.equal(step(quick, was, { kind: "reload", atMs: 4000 }).state.deadlineMs, 4100);
 });
+
+test("a backup whose active router BFD has lost waits for the skew of the detection time only", () => {
+  const backup = run(started(), [advert(200, 1000)]).state;
+  assert.equal(backup.deadlineMs, 1000 + downIntervalMs(settings, 100, 1000));
+  const lost = (neighbor: Uint8Array, detectionMs = 50): RouterInput => {
+    return { kind: "neighborLost", atMs: 1500, neighbor, detectionMs };
+  };
+  const { state, effects } = run(backup, [lost(rival)]);
+  assert.equal(state.deadlineMs, 1500 + (156 / 256) * 50);
+  assert.match(JSON.stringify(effects), /192\.168\.50\.134 is not heard by BFD any more, taking over/);
+  assert.equal(run(state, [{ kind: "alarm", atMs: 1531 }]).state.role, "active");
+  assert.equal(
+    run(state, [advert(200, 1510)]).state.deadlineMs,
+    1510 + downIntervalMs(settings, 100, 1000),
+    "it lives",
+  );
+  assert.equal(
+    run(backup, [lost(rival, 60_000)]).state.deadlineMs,
+    1500 + skewMs(2, 100, 1000),
+    "never more than VRRP's own",
+  );
+  for (const other of [backup, started(), active(), run(backup, [advert(0, 1200)]).state]) {
+    const neighbor = other === backup ? ip("192.168.50.1") : rival;
+    const after = run(other, [lost(neighbor)]);
+    assert.deepEqual([after.state, after.effects], [other, []], "another neighbour, or nobody to be lost");
+  }
+});
+
+test("higher_prio_send_advert: a last advert goes out before the addresses go", () => {
+  const polite = exampleInstance({ higherPrioritySendAdvert: true });
+  for (const priority of [200, 100]) {
+    const { effects } = run(active(polite), [advert(priority, 5000)], polite);
+    assert.deepEqual(words(effects), ["active>backup", "send 100", "release", "send 1"]);
+  }
+});

@@ -41,6 +41,7 @@ export type RouterSettings = Pick<
   | "nopreempt"
   | "preemptDelayMs"
   | "lowerPriorityNoAdvert"
+  | "higherPrioritySendAdvert"
   | "syncGroup"
 >;
 
@@ -373,6 +374,8 @@ function yieldTo(settings: RouterSettings, state: RouterState, advert: Advert, w
   const { atMs, source, priority } = advert;
   const [next, role] = enterRole(state, "backup", atMs, reason);
   const intervalMs = settings.version === 3 ? advert.intervalMs : settings.advertIntervalMs;
+  // keepalived: whoever has not heard the better router yet is not to take over in the meantime.
+  const last: RouterEffect[] = settings.higherPrioritySendAdvert ? [{ kind: "send", priority: state.priority }] : [];
   return {
     state: {
       ...next,
@@ -385,6 +388,7 @@ function yieldTo(settings: RouterSettings, state: RouterState, advert: Advert, w
     },
     effects: [
       role,
+      ...last,
       { kind: "release" },
       { kind: "send", priority: PRIORITY_GOODBYE },
       { kind: "count", counter: "releasedActive" },

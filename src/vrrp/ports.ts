@@ -4,7 +4,7 @@ import type { Bytes } from "../base/bytes.ts";
 import type { Clock } from "../base/clock.ts";
 import type { IpAddress } from "../base/ip.ts";
 import type { Log } from "../base/log.ts";
-import type { Command, KeepalivedConfig } from "../conf/keepalived/config.ts";
+import type { Command, HmacKey, KeepalivedConfig } from "../conf/keepalived/config.ts";
 import type { Alarm } from "../io/reactor.ts";
 import type { Address, Routing } from "../io/routing.ts";
 import type { AdvertSocketSettings, Segments } from "../io/segment.ts";
@@ -49,11 +49,21 @@ export interface NotifyEvent {
   readonly commands: { readonly specific: Command | undefined; readonly any: Command | undefined };
 }
 
+/** What signs a router's adverts. */
+export interface Renewal {
+  readonly version: 2 | 3;
+  readonly vrid: number;
+  readonly source: IpAddress;
+  readonly key: HmacKey;
+}
+
 /** What must be done in a router's place when its process dies: kept by the supervisor, see process/crash-guard.ts. */
 export interface Farewell {
   readonly router: string;
   /** Adverts of priority 0, ready to be sent, and where to. */
   readonly packets: readonly { readonly bytes: Bytes; readonly destination: IpAddress }[];
+  /** They are signed and have to be signed again when they are sent: see `renew` in advert-packets.ts. */
+  readonly renewal: Renewal | undefined;
   readonly socket: AdvertSocketSettings;
   readonly addresses: readonly Pick<Address, "linkIndex" | "ip" | "prefixLength" | "peer">[];
 }

@@ -2,28 +2,22 @@
  * A virtual router at work: feeds the machine of instance.ts with what arrives and carries out what it wants, through the
  * ports of the node. keepalived's counterpart: vrrp_scheduler.c.
  */
-import type { Bytes } from "../base/bytes.ts";
 import { compareIp, type IpAddress, printIp } from "../base/ip.ts";
 import type { Level } from "../base/log.ts";
 import type { VirtualAddress, VrrpInstance } from "../conf/keepalived/config.ts";
 import type { AdvertSocketSettings, FrameSocket } from "../io/segment.ts";
 import { encodeGratuitousArp } from "../wire/arp.ts";
-import { encodeIpv4 } from "../wire/ipv4.ts";
 import { encodeUnsolicitedAdvert } from "../wire/ndp.ts";
-import {
-  AUTH_NONE,
-  AUTH_PASSWORD,
-  encodeAdvert,
-  PASSWORD_BYTES,
-  PRIORITY_STOP,
-  VRRP_PROTOCOL,
-} from "../wire/vrrp/advert.ts";
+import { PRIORITY_STOP } from "../wire/vrrp/advert.ts";
+import { AH_PROTOCOL } from "../wire/vrrp/ah.ts";
 import { type DropReason, judge, type ReceivedAdvert } from "./accept.ts";
 import { addressSettings, claimAddress, releaseAddress } from "./addresses.ts";
+import { type AdvertPacket, advertPackets } from "./advert-packets.ts";
 import { Announcer, QUIET_REFRESH_MS } from "./announce.ts";
 import { step } from "./instance.ts";
 import { type LinkView, linkNamed } from "./links.ts";
-import type { Farewell, NodePorts } from "./ports.ts";
+import type { Farewell, NodePorts, Renewal } from "./ports.ts";
+import { AdvertSecurity } from "./security.ts";
 import type { Place, SegmentPool } from "./segment-pool.ts";
 import {
   type AnnounceCause,
@@ -34,8 +28,8 @@ import {
   type RouterState,
 } from "./state.ts";
 
-/** TOS of an advert: internetwork control (RFC 791), as keepalived sends it. */
-const TOS_CONTROL = 0xc0;
+/** Of an instance without an interface. */
+const DEFAULT_MTU = 1500;
 /** The same complaint about received adverts is logged once in this time. */
 const COMPLAINT_PAUSE_MS = 10_000;
 
@@ -56,6 +50,7 @@ export class Router {
   readonly #pool: SegmentPool;
   readonly #hooks: RouterHooks;
   #announcer: Announcer;
+  readonly #security: AdvertSecurity;
   #place: Place | undefined;
   #placeKey = "";
   readonly #frames = new Map<number, FrameSocket>();
@@ -75,6 +70,7 @@ export class Router {
     this.#hooks = hooks;
     this.#state = initialState(settings.priority, settings.advertIntervalMs);
     this.#announcer = newAnnouncer(settings);
+    this.#security = new AdvertSecurity(settings);
   }
 
   get settings(): VrrpInstance {
@@ -167,6 +163,7 @@ export class Router {
     const wasActive = this.#state.role === "active";
     this.#settings = settings;
     this.#announcer = newAnnouncer(settings);
+    this.#security.reload(settings);
     this.#placeKey = "";
     this.#place?.leave();
     this.#place = undefined;
@@ -185,7 +182,7 @@ export class Router {
   }
 
   #socketSettings(source: IpAddress): AdvertSocketSettings {
-    const { family, unicast, unicastTtl, multicastGroup, kernelReceiveBufferBytes } = this.#settings;
+    const { family, unicast, unicastTtl, multicastGroup, receiveBuffer, authentication } = this.#settings;
     const link = linkNamed(this.#view, this.#settings.interface);
     return {
       link: link === undefined ? undefined : { index: link.index, name: link.name },
@@ -193,33 +190,26 @@ export class Router {
       group: unicast ? undefined : multicastGroup,
       source,
       hopLimit: unicast ? unicastTtl : 255,
-      receiveBufferBytes: kernelReceiveBufferBytes,
+      receiveBufferBytes:
+        receiveBuffer === undefined || "bytes" in receiveBuffer
+          ? receiveBuffer?.bytes
+          : receiveBuffer.mtus * (link?.mtuBytes ?? DEFAULT_MTU),
+      ...(authentication?.type === "AH" ? { protocol: AH_PROTOCOL } : {}),
     };
   }
 
-  #destinations(): readonly IpAddress[] {
-    const { unicast, unicastPeers, multicastGroup } = this.#settings;
-    return unicast ? unicastPeers.map(({ address }) => address) : [multicastGroup];
-  }
-
-  /** A packet for one destination: IPv4 with its header, IPv6 without. */
-  #packet(priority: number, source: IpAddress, destination: IpAddress): Bytes {
-    const { version, family, virtualRouterId, advertIntervalMs, authentication, addresses } = this.#settings;
-    const advert = {
-      version,
-      vrid: virtualRouterId,
+  #packets(priority: number, source: IpAddress, ahSequence: number): AdvertPacket[] {
+    const wallMs = this.#ports.clock.wall();
+    return advertPackets(this.#settings, {
       priority,
-      intervalCs: Math.round(advertIntervalMs / 10),
-      authType: authentication === undefined ? AUTH_NONE : AUTH_PASSWORD,
-      password: version === 2 ? (authentication?.password ?? new Uint8Array(PASSWORD_BYTES)) : new Uint8Array(0),
-      addresses: addresses.map(({ address }) => address),
-    };
-    const bare = version === 2 || (family === 4 && this.#settings.v3ChecksumAsV2);
-    const message = encodeAdvert(advert, bare ? undefined : { source, destination });
-    if (family === 6) return message;
-    const ttl = this.#settings.unicast ? (this.#settings.unicastTtl ?? 255) : 255;
-    this.#ipId = (this.#ipId + 1) & 0xffff || 1; // 0 would let the kernel choose
-    return encodeIpv4({ source, destination, protocol: VRRP_PROTOCOL, ttl, tos: TOS_CONTROL, id: this.#ipId }, message);
+      source,
+      ahSequence,
+      trailer: (message) => this.#security.trailer(message, source, wallMs),
+      nextId: () => {
+        this.#ipId = (this.#ipId + 1) & 0xffff || 1; // 0 would let the kernel choose
+        return this.#ipId;
+      },
+    });
   }
 
   #receive(packet: ReceivedAdvert): void {
@@ -227,7 +217,11 @@ export class Router {
     if (source === undefined || this.#state.role === "init" || this.#state.role === "fault") return;
     if (packet.source.length !== source.length || compareIp(packet.source, source) === 0) return;
     this.#count("advertsReceived");
-    const verdict = judge(this.#settings, packet, this.#lastAccepted);
+    const verdict = judge(this.#settings, packet, {
+      lastSource: this.#lastAccepted,
+      security: this.#security,
+      wallMs: this.#ports.clock.wall(),
+    });
     if (verdict.kind === "drop") {
       this.drops.set(verdict.reason, (this.drops.get(verdict.reason) ?? 0) + 1);
       this.#complain(`received advert from ${printIp(packet.source)}: ${verdict.text}`);
@@ -288,11 +282,14 @@ export class Router {
     const source = this.#source;
     const place = this.#place;
     if (source === undefined || place === undefined) return;
-    for (const destination of this.#destinations()) {
-      const result = place.send(this.#packet(priority, source, destination), destination);
+    const isAh = this.#settings.authentication?.type === "AH";
+    const sequence = isAh ? this.#security.nextAhSequence() : 0;
+    for (const { bytes, destination } of this.#packets(priority, source, sequence)) {
+      const result = place.send(bytes, destination);
       if (result < 0) this.#complain(`send advert error ${-result}`);
       else this.#count("advertsSent");
     }
+    if (isAh && this.#state.role === "active" && this.#security.isGuardOld) this.#guard();
   }
 
   #guard(): void {
@@ -301,10 +298,8 @@ export class Router {
     const farewell: Farewell = {
       router: this.#settings.name,
       socket: this.#socketSettings(source),
-      packets: this.#destinations().map((destination) => ({
-        bytes: this.#packet(PRIORITY_STOP, source, destination),
-        destination,
-      })),
+      packets: this.#packets(PRIORITY_STOP, source, this.#security.guardedAhSequence()),
+      renewal: this.#renewal(source),
       addresses: this.addresses.flatMap((address) => {
         const link = linkNamed(this.#view, address.interface);
         if (link === undefined) return [];
@@ -313,6 +308,12 @@ export class Router {
       }),
     };
     this.#ports.guard(this.#settings.name, farewell);
+  }
+
+  #renewal(source: IpAddress): Renewal | undefined {
+    const { version, virtualRouterId: vrid, authHmac } = this.#settings;
+    if (authHmac === undefined || authHmac.mode === "receive-only") return undefined;
+    return { version, vrid, source, key: authHmac.activeKey };
   }
 
   #change(change: typeof claimAddress, address: VirtualAddress): void {

@@ -7,6 +7,7 @@ import { type IpAddress, printIp } from "../base/ip.ts";
 import type { AdvertSocket, AdvertSocketSettings, Ipv6Delivery, Segments } from "../io/segment.ts";
 import { decodeIpv4 } from "../wire/ipv4.ts";
 import { VRRP_PROTOCOL } from "../wire/vrrp/advert.ts";
+import { AH_BYTES, AH_PROTOCOL, decodeAh } from "../wire/vrrp/ah.ts";
 import type { ReceivedAdvert } from "./accept.ts";
 
 /** A router's place on a segment. */
@@ -19,6 +20,8 @@ export interface Place {
 interface Member {
   readonly vrid: number;
   readonly receive: (packet: ReceivedAdvert) => void;
+  /** Its share of the receive buffer; 0: none of its own. */
+  readonly bufferBytes: number;
 }
 
 interface Shared {
@@ -43,7 +46,8 @@ export class SegmentPool {
   /** Throws the `Error` of `Segments.openAdverts`. */
   join(settings: AdvertSocketSettings, vrid: number, receive: (packet: ReceivedAdvert) => void): Place {
     const group = settings.group === undefined ? "unicast" : printIp(settings.group);
-    const key = [settings.link?.index, settings.family, group, printIp(settings.source), settings.hopLimit].join(" ");
+    const { link, family, source, hopLimit, protocol = VRRP_PROTOCOL } = settings;
+    const key = [link?.index, family, group, printIp(source), hopLimit, protocol].join(" ");
     let shared = this.#shared.get(key);
     if (shared === undefined) {
       const members = new Set<Member>();
@@ -54,12 +58,17 @@ export class SegmentPool {
       this.#shared.set(key, shared);
     }
     const { socket, members } = shared;
-    const member: Member = { vrid, receive };
+    const member: Member = { vrid, receive, bufferBytes: settings.receiveBufferBytes ?? 0 };
     members.add(member);
+    if (members.size > 1) resize(socket, members);
     return {
       send: (packet, destination) => socket.send(packet, destination),
       leave: () => {
-        if (!members.delete(member) || members.size > 0) return;
+        if (!members.delete(member)) return;
+        if (members.size > 0) {
+          resize(socket, members);
+          return;
+        }
         this.#shared.delete(key);
         socket.close();
       },
@@ -90,9 +99,25 @@ export class SegmentPool {
   }
 }
 
+/** Every router brings the room that it needs. */
+function resize(socket: AdvertSocket, members: ReadonlySet<Member>): void {
+  let bytes = 0;
+  for (const { bufferBytes } of members) bytes += bufferBytes;
+  if (bytes > 0) socket.setReceiveBuffer(bytes);
+}
+
 function openIpv4(packet: Bytes): ReceivedAdvert | undefined {
   const read = decodeIpv4(packet);
-  if (!read.ok || read.value.protocol !== VRRP_PROTOCOL) return undefined;
-  const { source, destination, ttl, headerBytes, payload } = read.value;
-  return { source, destination, hopLimit: ttl, headerBytes, message: payload };
+  if (!read.ok) return undefined;
+  const { source, destination, ttl, headerBytes, payload, protocol, totalBytes } = read.value;
+  const outer = { source, destination, hopLimit: ttl };
+  if (protocol === VRRP_PROTOCOL) return { ...outer, headerBytes, message: payload };
+  const header = protocol === AH_PROTOCOL ? decodeAh(payload) : undefined;
+  if (header?.ok !== true) return undefined;
+  return {
+    ...outer,
+    headerBytes: headerBytes + AH_BYTES,
+    message: payload.subarray(AH_BYTES),
+    ah: { header: header.value, packet: packet.subarray(0, totalBytes), ipHeaderBytes: headerBytes },
+  };
 }

@@ -68,7 +68,7 @@ export class SimNode {
     this.#fabric = fabric;
     this.#routing = this.#machine();
     this.#guardPort = fabric.port(this.name);
-    this.#guard = new CrashGuard(this.#guardPort, this.#routing, silentLog);
+    this.#guard = new CrashGuard(this.#guardPort, this.#routing, silentLog, () => this.#timeline.nowMs);
   }
 
   #machine(): FakeRouting {
@@ -102,7 +102,7 @@ export class SimNode {
     this.#routing = this.#machine();
     this.#fabric.unplug(this.#guardPort);
     this.#guardPort = this.#fabric.port(this.name);
-    this.#guard = new CrashGuard(this.#guardPort, this.#routing, silentLog);
+    this.#guard = new CrashGuard(this.#guardPort, this.#routing, silentLog, () => this.#timeline.nowMs);
     this.#startProcess();
   }
 
@@ -203,7 +203,7 @@ export class SimNode {
     if (this.#life === undefined) return;
     this.#endLife();
     this.isPaused = false;
-    this.#guard = new CrashGuard(this.#guardPort, this.#routing, silentLog);
+    this.#guard = new CrashGuard(this.#guardPort, this.#routing, silentLog, () => this.#timeline.nowMs);
     this.#timeline.after(restartMs, () => {
       if (this.isPowered && this.#life === undefined) this.#startProcess();
     });

@@ -1,9 +1,11 @@
 /** One instance: defaults, and keepalived's rules about what goes together. keepalived: vrrp_complete_instance. */
 import { fromUtf8 } from "../../base/bytes.ts";
+import type { IpAddress } from "../../base/ip.ts";
 import { type AddressDraft, completeAddress } from "./addresses.ts";
+import { completeHmac, isSigning } from "./auth-hmac.ts";
 import { announceSettings, multicastGroupOf } from "./complete-globals.ts";
-import type { Authentication, Track, Tracks, VirtualAddress, VrrpInstance } from "./config.ts";
-import type { ConfigDraft, InstanceDraft, TrackDraft, TracksDraft } from "./drafts.ts";
+import type { AnnounceSettings, Authentication, Track, Tracks, VirtualAddress, VrrpInstance } from "./config.ts";
+import type { ConfigDraft, GlobalsDraft, InstanceDraft, TrackDraft, TracksDraft } from "./drafts.ts";
 import { DEFAULT_PRIORITY, PASSWORD_BYTES } from "./instance.ts";
 import { completeNotifies } from "./notifies.ts";
 import type { Report } from "./report.ts";
@@ -12,8 +14,24 @@ import type { Report } from "./report.ts";
 export const OWNER_PRIORITY = 255;
 /** Addresses that fit an advert: one octet counts them; IPv6 fills a packet of 1500 octets before that. */
 const MAX_ADDRESSES = { 4: 255, 6: 89 } as const;
+/** A trailer takes the room of two more. */
+const MAX_SIGNED_ADDRESSES = { 4: 255, 6: 88 } as const;
+const DOWN_TIMER_ADVERTS = 3;
+const DEFAULT_RECEIVE_MULTIPLIER = 3;
+/** Of an advert without addresses, and of what is around it. */
+const ADVERT_BYTES = 8;
+const IPV4_BYTES = 20;
+const IPV4_AND_AH_BYTES = 44;
+const TRAILER_BYTES = 28;
 const MAX_V2_SECONDS = 255;
 const MAX_V3_CENTISECONDS = 4095;
+
+type Warn = (message: string) => void;
+
+interface Role {
+  readonly initialState: "MASTER" | "BACKUP";
+  readonly priority: number;
+}
 
 /** Completes one instance. */
 export function completeInstance(draft: InstanceDraft, config: ConfigDraft, report: Report): VrrpInstance {
@@ -22,16 +40,27 @@ export function completeInstance(draft: InstanceDraft, config: ConfigDraft, repo
   const family = draft.family ?? 4;
   const version = versionOf(draft, globals.version, warn);
   const unicast = draft.unicastPeers.length > 0;
+  const strict = draft.strict ?? globals.strict ?? false;
   if (draft.interface === undefined) report("error", `(${draft.name}) Unknown interface!`);
-  if (draft.addresses.length === 0 && draft.isWithoutAddresses !== true) {
-    const isRequired = version === 3;
+  if (strict && draft.isWithoutAddresses === true)
+    warn("no_virtual_ipaddress and strict mode incompatible, clearing no_virtual_ipaddress");
+  if (draft.addresses.length === 0 && (strict || draft.isWithoutAddresses !== true)) {
+    const isRequired = version === 3 || strict;
     const message = `(${draft.name}) No VIP specified; at least one is ${isRequired ? "required" : "sensible"}`;
     report(isRequired ? "error" : "warn", message);
   }
   checkUnicast(draft, unicast, warn);
   const { addresses, excludedAddresses } = completeAddresses(draft, family, report);
-  const { initialState, priority } = roleOf(draft);
-  const { nopreempt, preemptDelayMs } = preemption(draft, initialState, priority, warn);
+  const [first] = addresses;
+  if (strict && family === 6 && !unicast && first !== undefined && !isLinkLocal(first.address))
+    warn("the first IPv6 VIP address must be link local");
+  const role = roleOf(draft, strict, warn);
+  const { priority } = role;
+  const advertIntervalMs = advertInterval(draft, version, warn);
+  const authHmac = completeHmac(draft, advertIntervalMs, strict, warn);
+  const authentication = authenticationOf(draft, version, { strict, isSigned: draft.hmac !== undefined }, warn);
+  const initialState = stateWithAh(role, authentication, warn);
+  const { nopreempt, preemptDelayMs } = preemption(draft, initialState, priority, strict, warn);
   return Object.freeze({
     name: draft.name,
     initialState,
@@ -40,7 +69,7 @@ export function completeInstance(draft: InstanceDraft, config: ConfigDraft, repo
     priority,
     version,
     family,
-    advertIntervalMs: advertInterval(draft, version, warn),
+    advertIntervalMs,
     sourceAddress: draft.sourceAddress,
     multicastGroup: draft.multicastGroup ?? multicastGroupOf(globals, family),
     unicast,
@@ -50,7 +79,9 @@ export function completeInstance(draft: InstanceDraft, config: ConfigDraft, repo
       draft.checkUnicastSource ??
       (globals.checkUnicastSource === true || draft.unicastPeers.some(({ minTtl, maxTtl }) => minTtl ?? maxTtl)),
     unicastFaultWithoutPeer: draft.unicastFaultWithoutPeer ?? false,
-    authentication: authenticationOf(draft, version, warn),
+    authentication,
+    authHmac,
+    strict,
     addresses,
     excludedAddresses,
     nopreempt,
@@ -58,15 +89,12 @@ export function completeInstance(draft: InstanceDraft, config: ConfigDraft, repo
     tracks: completeTracks(draft, priority, config, warn),
     trackPrimary: draft.dontTrackPrimary !== true,
     trackSourceAddress: draft.trackSourceAddress ?? false,
-    accept: draft.accept ?? true,
-    downTimerAdverts: draft.downTimerAdverts ?? globals.downTimerAdverts ?? 3,
-    announce: announceSettings(draft, globals),
-    lowerPriorityNoAdvert: draft.lowerPriorityNoAdvert ?? globals.lowerPriorityNoAdvert ?? false,
-    higherPrioritySendAdvert: draft.higherPrioritySendAdvert ?? globals.higherPrioritySendAdvert ?? false,
+    ...electionSettings(draft, globals, { strict, version, isOwner: priority === OWNER_PRIORITY }, warn),
+    announce: strictAnnouncements(announceSettings(draft, globals), draft, strict, warn),
     skipCheckAdvertAddresses: draft.skipCheckAdvertAddresses ?? globals.skipCheckAdvertAddresses ?? false,
     v3ChecksumAsV2: draft.v3ChecksumAsV2 ?? globals.v3ChecksumAsV2 ?? false,
     promoteSecondaries: draft.promoteSecondaries ?? false,
-    kernelReceiveBufferBytes: draft.kernelReceiveBufferBytes,
+    receiveBuffer: receiveBufferOf(draft, globals, { version, family, count: addresses.length, authentication }),
     notifies: completeNotifies(draft),
     notifyPriorityChanges: draft.notifyPriorityChanges ?? globals.notifyPriorityChanges ?? false,
     syncGroup: undefined,
@@ -95,16 +123,32 @@ function checkUnicast(draft: InstanceDraft, unicast: boolean, warn: (message: st
 }
 
 /** An owner wants to be MASTER unless it says otherwise, and who wants to be MASTER and says no priority is owner. */
-function roleOf(draft: InstanceDraft): { initialState: "MASTER" | "BACKUP"; priority: number } {
+function roleOf(draft: InstanceDraft, strict: boolean, warn: Warn): Role {
   const priority = draft.priority ?? (draft.state === "MASTER" ? OWNER_PRIORITY : DEFAULT_PRIORITY);
-  return { priority, initialState: draft.state ?? (priority === OWNER_PRIORITY ? "MASTER" : "BACKUP") };
+  const natural = priority === OWNER_PRIORITY ? "MASTER" : "BACKUP";
+  if (!strict || draft.state === undefined || draft.state === natural)
+    return { priority, initialState: draft.state ?? natural };
+  warn("State MASTER must match being address owner");
+  return { priority, initialState: natural };
+}
+
+/** A sequence number has to be heard before it can be continued, so nobody begins as MASTER. */
+function stateWithAh(
+  { initialState, priority }: Role,
+  authentication: Authentication | undefined,
+  warn: Warn,
+): Role["initialState"] {
+  if (authentication?.type !== "AH" || initialState !== "MASTER" || priority === OWNER_PRIORITY) return initialState;
+  warn("Initial state master is incompatible with AH authentication - clearing");
+  return "BACKUP";
 }
 
 function preemption(
   draft: InstanceDraft,
   initialState: "MASTER" | "BACKUP",
   priority: number,
-  warn: (message: string) => void,
+  strict: boolean,
+  warn: Warn,
 ): { nopreempt: boolean; preemptDelayMs: number } {
   let nopreempt = draft.nopreempt ?? false;
   let preemptDelayMs = draft.preemptDelayMs ?? 0;
@@ -118,6 +162,10 @@ function preemption(
   }
   if (preemptDelayMs > 0 && initialState === "MASTER") {
     warn("Warning - preempt delay will not work with initial state MASTER - clearing");
+    preemptDelayMs = 0;
+  }
+  if (preemptDelayMs > 0 && strict) {
+    warn("preempt_delay is incompatible with strict mode - resetting");
     preemptDelayMs = 0;
   }
   if (preemptDelayMs > 0 && nopreempt) {
@@ -149,9 +197,15 @@ function advertInterval(draft: InstanceDraft, version: 2 | 3, warn: (message: st
 function authenticationOf(
   draft: InstanceDraft,
   version: 2 | 3,
-  warn: (message: string) => void,
+  { strict, isSigned }: { readonly strict: boolean; readonly isSigned: boolean },
+  warn: Warn,
 ): Authentication | undefined {
-  if (draft.authenticationType === undefined) return undefined;
+  const { authenticationType: type } = draft;
+  if (type === undefined) return undefined;
+  if (strict) {
+    warn("Strict mode does not support authentication. Ignoring.");
+    return undefined;
+  }
   if (version === 3) {
     warn("VRRP version 3 does not support authentication. Ignoring.");
     return undefined;
@@ -160,9 +214,90 @@ function authenticationOf(
     warn("Authentication specified but no password given. Ignoring");
     return undefined;
   }
+  if (isSigned) {
+    warn("auth_hmac cannot be combined with authentication, dropping legacy auth");
+    return undefined;
+  }
   const password = new Uint8Array(PASSWORD_BYTES);
   password.set(fromUtf8(draft.password).subarray(0, PASSWORD_BYTES));
-  return Object.freeze({ type: "PASS", password });
+  return Object.freeze({ type, password });
+}
+
+interface Strictness {
+  readonly strict: boolean;
+  readonly version: 2 | 3;
+  readonly isOwner: boolean;
+}
+
+/** What decides elections, with what `strict_mode` allows of it. */
+function electionSettings(
+  draft: InstanceDraft,
+  globals: GlobalsDraft,
+  { strict, version, isOwner }: Strictness,
+  warn: Warn,
+): Pick<
+  VrrpInstance,
+  "accept" | "downTimerAdverts" | "lowerPriorityNoAdvert" | "higherPrioritySendAdvert" | "ownerIgnoresAdverts"
+> {
+  let downTimerAdverts = draft.downTimerAdverts ?? globals.downTimerAdverts ?? DOWN_TIMER_ADVERTS;
+  if (strict && downTimerAdverts !== DOWN_TIMER_ADVERTS) {
+    warn("down_timer_adverts is incompatible with strict mode - resetting");
+    downTimerAdverts = DOWN_TIMER_ADVERTS;
+  }
+  let accept = draft.accept ?? (isOwner || !strict);
+  if (strict && accept && !isOwner && version === 2) {
+    warn("warning - accept mode for VRRP version 2 does not comply with RFC3768 - resetting");
+    accept = false;
+  }
+  if (strict && draft.lowerPriorityNoAdvert === false) warn("Strict mode requires no lower priority advert. resetting");
+  if (strict && draft.higherPrioritySendAdvert === true)
+    warn("strict mode requires higher_prio_send_advert to be clear. resetting");
+  if (draft.ownerIgnoresAdverts === true && !isOwner)
+    warn(`ignoring owner_ignore_adverts since priority is not ${OWNER_PRIORITY}`);
+  if (strict && isOwner && draft.ownerIgnoresAdverts === false)
+    warn(`strict_mode with priority ${OWNER_PRIORITY} requires owner_ignore_adverts`);
+  return {
+    accept,
+    downTimerAdverts,
+    lowerPriorityNoAdvert: strict || (draft.lowerPriorityNoAdvert ?? globals.lowerPriorityNoAdvert ?? false),
+    higherPrioritySendAdvert: !strict && (draft.higherPrioritySendAdvert ?? globals.higherPrioritySendAdvert ?? false),
+    ownerIgnoresAdverts: isOwner && (strict || (draft.ownerIgnoresAdverts ?? globals.ownerIgnoresAdverts ?? false)),
+  };
+}
+
+/** The RFC knows no messages because of an advert of lower priority. */
+function strictAnnouncements(
+  announce: AnnounceSettings,
+  draft: InstanceDraft,
+  strict: boolean,
+  warn: Warn,
+): AnnounceSettings {
+  if (!strict) return announce;
+  if ((draft.garpLowerPriorityRepeat ?? 0) > 0) warn("Strict mode requires no repeat garps. resetting");
+  if ((draft.garpLowerPriorityDelayMs ?? 0) > 0) warn("Strict mode requires no repeat garp delay. resetting");
+  return Object.freeze({ ...announce, lowerPriorityRepeat: 0, lowerPriorityDelayMs: 0 });
+}
+
+/** An instance's share of its socket's receive buffer. */
+function receiveBufferOf(
+  draft: InstanceDraft,
+  { receivePolicy, receiveMultiplier = DEFAULT_RECEIVE_MULTIPLIER }: GlobalsDraft,
+  advert: Pick<VrrpInstance, "version" | "family" | "authentication"> & { readonly count: number },
+): VrrpInstance["receiveBuffer"] {
+  const own = draft.kernelReceiveBufferBytes ?? 0;
+  if (own > 0) return { bytes: own };
+  if (receivePolicy === "MTU") return { mtus: receiveMultiplier };
+  if (receivePolicy === "ADVERT") {
+    const password = advert.version === 2 ? PASSWORD_BYTES : 0;
+    const message = ADVERT_BYTES + password + advert.count * (advert.family === 4 ? 4 : 16);
+    const header = advert.family === 6 ? 0 : advert.authentication?.type === "AH" ? IPV4_AND_AH_BYTES : IPV4_BYTES;
+    return { bytes: receiveMultiplier * (header + message + (isSigning(draft) ? TRAILER_BYTES : 0)) };
+  }
+  return receivePolicy === undefined || receivePolicy.bytes === 0 ? undefined : receivePolicy;
+}
+
+function isLinkLocal(ip: IpAddress): boolean {
+  return ip[0] === 0xfe && ((ip[1] as number) & 0xc0) === 0x80;
 }
 
 function completeAddresses(
@@ -173,7 +308,7 @@ function completeAddresses(
   const finish = (address: AddressDraft): VirtualAddress =>
     completeAddress(address, draft.interface, (message) => report("warn", message, address.at));
   const addresses = draft.addresses.map(finish);
-  const max = MAX_ADDRESSES[family];
+  const max = (isSigning(draft) ? MAX_SIGNED_ADDRESSES : MAX_ADDRESSES)[family];
   if (addresses.length > max)
     report(
       "warn",

@@ -269,11 +269,32 @@ export interface UnicastPeer {
   readonly at: Position;
 }
 
-/** `authentication`: VRRP version 2 only. The 8 bytes travel in clear. */
+/** `authentication`: VRRP version 2 only. */
 export interface Authentication {
-  readonly type: "PASS";
+  /** PASS: the password travels in clear. AH: adverts travel in an IPsec authentication header that it is the key of. */
+  readonly type: "PASS" | "AH";
   /** Exactly 8 bytes, cut or filled with zeros. */
   readonly password: Bytes;
+}
+
+export interface HmacKey {
+  /** 1 … 255; names the key in a trailer. */
+  readonly id: number;
+  /** 32 … 64 of them. */
+  readonly bytes: Bytes;
+}
+
+/** `auth_hmac`: adverts of either version have a signed trailer. */
+export interface AuthHmac {
+  /** Those that a trailer may be signed with. */
+  readonly keys: readonly HmacKey[];
+  /** The one that ours are signed with. */
+  readonly activeKey: HmacKey;
+  /** time: a trailer is good for `windowS` and once; monotonic: it has to be later than the last one. */
+  readonly antiReplay: "time" | "monotonic";
+  readonly windowS: number;
+  /** receive-only: ours have none; permissive: others need none; enforce: everybody's has one. */
+  readonly mode: "enforce" | "permissive" | "receive-only";
 }
 
 /** Gratuitous ARP and unsolicited neighbour advertisements after a take-over. */
@@ -321,6 +342,9 @@ export interface VrrpInstance {
   readonly checkUnicastSource: boolean;
   readonly unicastFaultWithoutPeer: boolean;
   readonly authentication: Authentication | undefined;
+  readonly authHmac: AuthHmac | undefined;
+  /** `strict_mode`: the RFC to the letter; what follows from it is folded into the other fields. */
+  readonly strict: boolean;
   /** In adverts, in this order; all of `family`. */
   readonly addresses: readonly VirtualAddress[];
   /** Configured while active but not in adverts; either family. */
@@ -338,10 +362,13 @@ export interface VrrpInstance {
   readonly lowerPriorityNoAdvert: boolean;
   readonly higherPrioritySendAdvert: boolean;
   readonly skipCheckAdvertAddresses: boolean;
+  /** An owner (priority 255) does not listen to anybody. */
+  readonly ownerIgnoresAdverts: boolean;
   /** IPv4 version 3 without pseudo-header in the checksum. */
   readonly v3ChecksumAsV2: boolean;
   readonly promoteSecondaries: boolean;
-  readonly kernelReceiveBufferBytes: number | undefined;
+  /** Of its share of the socket: bytes, or multiples of the link's MTU; undefined: the kernel's usual size. */
+  readonly receiveBuffer: { readonly bytes: number } | { readonly mtus: number } | undefined;
   readonly notifies: Notifies;
   readonly notifyPriorityChanges: boolean;
   /** Name of the group that it belongs to. */

@@ -2,6 +2,7 @@
 import type { IpAddress } from "../../base/ip.ts";
 import type { Position } from "../diagnostics.ts";
 import type { AddressDraft } from "./addresses.ts";
+import type { HmacDraft } from "./auth-hmac.ts";
 import type { CommandDraft } from "./commands.ts";
 import type { ScriptUser, UnicastPeer } from "./config.ts";
 import type { Draft } from "./interpreter.ts";
@@ -68,6 +69,10 @@ export interface GlobalsDraft extends Draft {
   checkUnicastSource?: boolean;
   skipCheckAdvertAddresses?: boolean;
   v3ChecksumAsV2?: boolean;
+  strict?: boolean;
+  ownerIgnoresAdverts?: boolean;
+  receivePolicy?: "MTU" | "ADVERT" | { readonly bytes: number };
+  receiveMultiplier?: number;
 }
 
 export interface FifoDraft {
@@ -180,8 +185,11 @@ export interface InstanceDraft extends BlockDraft, NotifyDraft {
   unicastTtl?: number;
   checkUnicastSource?: boolean;
   unicastFaultWithoutPeer?: boolean;
-  authenticationType?: "PASS";
+  authenticationType?: "PASS" | "AH";
   password?: string;
+  hmac?: HmacDraft;
+  strict?: boolean;
+  ownerIgnoresAdverts?: boolean;
   readonly addresses: AddressDraft[];
   readonly excludedAddresses: AddressDraft[];
   isWithoutAddresses?: boolean;
@@ -216,6 +224,8 @@ export interface ConfigDraft extends Draft {
   readonly groups: GroupDraft[];
   readonly instances: InstanceDraft[];
   isTrackedInterfaceMissing?: boolean;
+  /** A file with a key may be read by others. */
+  isSecretOpen?: boolean;
   /** keepalived says once only that there is nobody to run scripts. */
   isMissingUserReported?: boolean;
 }

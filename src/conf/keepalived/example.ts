@@ -26,6 +26,7 @@ export function machineOf(interfaces: readonly string[], scripts: Readonly<Recor
     hasUser: (name) => name === "root" || name === "nobody",
     hasGroup: (name) => name === "root" || name === "nogroup",
     scriptState: (path) => scripts[path] ?? "missing",
+    isOpenToOthers: (path) => path.includes("open"),
     cpuCount: 2,
   };
 }

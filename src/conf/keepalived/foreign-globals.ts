@@ -31,7 +31,7 @@ export const foreign: Keywords<GlobalsDraft> = {
     "nftables_ipvs_start_fwmark",
   ]),
   ...allWithoutEffect("Tandem runs a script by the path that is written", ["use_symlink_paths"]),
-  ...allWithoutEffect("it concerns BFD", [
+  ...allWithoutEffect("BFD sessions live in the VRRP process", [
     "bfd_process_name",
     "bfd_priority",
     "bfd_rt_priority",
@@ -52,8 +52,6 @@ export const foreign: Keywords<GlobalsDraft> = {
     "vrrp_netlink_monitor_rcv_bufs_force",
     "process_monitor_rcv_bufs",
     "process_monitor_rcv_bufs_force",
-    "vrrp_rx_bufs_policy",
-    "vrrp_rx_bufs_multiplier",
   ]),
   ...allWithoutEffect("it concerns how keepalived itself reads its configuration", [
     "random_seed",
@@ -86,7 +84,6 @@ export const foreign: Keywords<GlobalsDraft> = {
     "reload_file",
     "vrrp_garp_extra_if",
     "vrrp_vmac_garp_intvl",
-    "vrrp_owner_ignore_adverts",
     "vrrp_delay_after_boot",
     "vrrp_iptables",
     "vrrp_ipsets",

@@ -125,14 +125,54 @@ const instanceDefaults: Keywords<GlobalsDraft> = {
     default: "off",
     doc: "IPv4 version 3 adverts have no pseudo-header in their checksum.",
   }),
-  vrrp_strict: keyword(
-    { syntax: "[on|off]", default: "off", doc: "Strict conformance to the RFC; Tandem knows only off." },
-    (_draft, line, scope) => {
-      if (line.words[1] === undefined || !/^(off|false|no)$/i.test(line.words[1]))
-        scope.report("error", "'vrrp_strict' is not implemented by Tandem yet", line.position);
+  vrrp_strict: slots.toggle("strict", {
+    default: "off",
+    doc: "What the RFC does not know is cleared: authentication, preempt_delay, other timers; no_accept is the default.",
+  }),
+  vrrp_owner_ignore_adverts: slots.toggle("ownerIgnoresAdverts", {
+    default: "off",
+    doc: "An owner of the addresses (priority 255) listens to nobody.",
+  }),
+  vrrp_rx_bufs_policy: keyword(
+    { syntax: "MTU|ADVERT|BYTES", default: "the system's size", doc: "Receive buffer of an instance." },
+    readReceivePolicy,
+  ),
+  vrrp_rx_bufs_multiplier: keyword(
+    { syntax: `1…${MAX_COUNT}`, default: "3", doc: "Packets that the receive buffer of an instance holds." },
+    (draft, line, scope) => {
+      if (line.words.length !== 2) {
+        scope.report("warn", "Invalid vrrp_rx_bufs_multiplier", line.position);
+        return;
+      }
+      const bad = (text: string): string => `Invalid vrrp_rx_bufs_multiplier ${text}`;
+      const value = number(line, scope, { min: 1, max: MAX_COUNT, invalid: bad }, draft);
+      if (value !== undefined) draft.receiveMultiplier = value;
     },
   ),
 };
+
+/** keepalived takes every word that is no policy for a size, but always reads the first one. */
+function readReceivePolicy(draft: GlobalsDraft, line: Line, scope: Interpreter): void {
+  const warn = (message: string): void => scope.report("warn", message, line.position);
+  const [, ...words] = line.words;
+  if (words.length === 0) warn("vrrp_rx_bufs_policy missing");
+  let bytes: number | undefined;
+  for (const word of words) {
+    if (word === "MTU" || word === "ADVERT") continue;
+    const read = readInteger(words[0] as string, 0, MAX_COUNT);
+    if (read.ok) bytes = read.value;
+    else {
+      warn(read.reason);
+      warn(`Invalid vrrp_rx_bufs_policy ${word}`);
+    }
+  }
+  const [isMtu, isAdvert] = [words.includes("MTU"), words.includes("ADVERT")];
+  if (bytes !== undefined && (isMtu || isAdvert))
+    warn("Cannot set vrrp_rx_bufs_policy size and policy, ignoring policy");
+  else if (isMtu && isAdvert) warn("Cannot set both vrrp_rx_bufs_policy MTU and ADVERT, ignoring ADVERT");
+  if (bytes !== undefined) draft.receivePolicy = { bytes };
+  else if (isMtu || isAdvert) draft.receivePolicy = isMtu ? "MTU" : "ADVERT";
+}
 
 function multicastGroup(draft: GlobalsDraft, line: Line, scope: Interpreter, family: 4 | 6): void {
   const read = addressOf(line, scope);

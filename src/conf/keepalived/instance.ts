@@ -1,6 +1,7 @@
 /** Keywords of `vrrp_instance`. keepalived: vrrp_parser.c; what they mean together is in complete.ts. */
 import { type IpAddress, parseIp } from "../../base/ip.ts";
 import { readAddress } from "./addresses.ts";
+import { hmacKeywords, hmacOf } from "./auth-hmac.ts";
 import type { InstanceDraft } from "./drafts.ts";
 import type { Draft, Interpreter, Keyword, Keywords, Line } from "./interpreter.ts";
 import { instanceNotifyKeywords, notifyKeywords } from "./notifies.ts";
@@ -36,11 +37,7 @@ export function instanceKeywords(context: TrackContext): Keywords<InstanceDraft>
         scope.list((line) => readPeer(draft, line, scope));
       },
     ),
-    authentication: keyword(
-      { syntax: "{ auth_type PASS … }", doc: "Version 2 only; a password of 8 bytes that travels in clear." },
-      (draft, _line, scope) => void scope.block(authenticationKeywords, draft),
-      authenticationKeywords as Keywords<never>,
-    ),
+    ...authenticating(context),
     virtual_ipaddress: keyword(
       {
         syntax: "{ ADDRESS[/LENGTH] [dev NAME] [label NAME] … }",
@@ -82,6 +79,32 @@ export function instanceKeywords(context: TrackContext): Keywords<InstanceDraft>
       invalid: (_text, { name }) => `(${name}) invalid kernel_rx_buf_size specified`,
     }),
     ...refused,
+  };
+}
+
+/** Whose adverts count. */
+function authenticating(context: TrackContext): Keywords<InstanceDraft> {
+  const hmacTable = hmacKeywords(context);
+  return {
+    authentication: keyword(
+      {
+        syntax: "{ auth_type PASS|AH … }",
+        doc: "Version 2 only: a password that travels in clear, or the key of IPsec AH.",
+      },
+      (draft, _line, scope) => void scope.block(authenticationKeywords, draft),
+      authenticationKeywords as Keywords<never>,
+    ),
+    auth_hmac: keyword(
+      {
+        syntax: "{ key … active_key … }",
+        doc: "Adverts are signed and protected against replay, as of keepalived 2.4.",
+      },
+      (draft, _line, scope) => {
+        hmacOf(draft);
+        scope.block(hmacTable, draft);
+      },
+      hmacTable as Keywords<never>,
+    ),
   };
 }
 
@@ -159,16 +182,16 @@ const election: Keywords<InstanceDraft> = {
     doc: "The address list is not compared again while the sender stays the same.",
     invalid: (text, { name }) => `(${name}) invalid skip_check_adv_addr ${text} specified`,
   }),
-  strict_mode: keyword(
-    { syntax: "[on|off]", default: "off", doc: "Strict conformance to the RFC; Tandem knows only off." },
-    (draft, line, scope) => {
-      const text = line.words[1] ?? "on";
-      if (/^(on|true|yes)$/i.test(text))
-        scope.report("error", "'strict_mode' is not implemented by Tandem yet", line.position);
-      else if (!/^(off|false|no)$/i.test(text))
-        scope.report("warn", `(${draft.name}) invalid strict_mode ${text} specified`, line.position);
-    },
-  ),
+  strict_mode: slots.toggle("strict", {
+    default: "vrrp_strict",
+    doc: "What the RFC does not know is cleared: authentication, preempt_delay, other timers; no_accept is the default.",
+    invalid: (text, { name }) => `(${name}) invalid strict_mode ${text} specified`,
+  }),
+  owner_ignore_adverts: slots.toggle("ownerIgnoresAdverts", {
+    default: "vrrp_owner_ignore_adverts",
+    doc: "An owner of the addresses (priority 255) listens to nobody.",
+    invalid: (text, { name }) => `(${name}) invalid owner_ignore_adverts ${text} specified`,
+  }),
 };
 
 /** When. */
@@ -285,7 +308,10 @@ const sources: Keywords<InstanceDraft> = {
     doc: "TTL of unicast adverts.",
     invalid: (text, { name }) => `(${name}): TTL '${text}' not valid - must be between 0 & 255`,
   }),
-  check_unicast_src: slots.flag("checkUnicastSource", { doc: "Adverts from others than the peers are dropped." }),
+  check_unicast_src: keyword({ doc: "Adverts from others than the peers are dropped." }, (draft) => {
+    draft.wantsUnicast = true;
+    draft.checkUnicastSource = true;
+  }),
   unicast_fault_no_peer: slots.flag("unicastFaultWithoutPeer", {
     doc: "Without any peer: fault, instead of falling back to multicast.",
   }),
@@ -417,11 +443,10 @@ export const PASSWORD_BYTES = 8;
 
 const authenticationKeywords: Keywords<InstanceDraft & Draft> = {
   auth_type: keyword(
-    { syntax: "PASS", doc: "Kind of authentication; AH is not implemented." },
+    { syntax: "PASS|AH", doc: "PASS: a password in clear; AH: an IPsec authentication header, IPv4 only." },
     (draft, line, scope) => {
       const type = scope.word(line, 1);
-      if (type === "PASS") draft.authenticationType = "PASS";
-      else if (type === "AH") scope.report("error", "'auth_type AH' is not implemented by Tandem yet", line.position);
+      if (type === "PASS" || type === "AH") draft.authenticationType = type;
       else if (type !== undefined)
         scope.report("warn", `(${draft.name}) unknown authentication type '${type}'`, line.position);
     },
@@ -457,8 +482,6 @@ const refused: Keywords<InstanceDraft> = {
     "garp_extra_if",
     "vmac_garp_intvl",
     "old_unicast_checksum",
-    "auth_hmac",
-    "owner_ignore_adverts",
     "timer_expired_backup",
     "thread_timer_expired",
     "lvs_sync_daemon_interface",

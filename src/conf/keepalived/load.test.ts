@@ -326,3 +326,164 @@ test("a script that only a shell could read is said to be one", () => {
   assert.ok(isUsable);
   assert.match(diagnostics[0]?.message ?? "", /write "bash -c '<\/dev\/tcp\/127\.0\.0\.1\/80'"/);
 });
+
+test("bfd_instance: defaults, units, families, and who follows it", () => {
+  const before = `bfd_instance four { 
+neighbor_ip 10.0.0.2
+}
+bfd_instance six {
+neighbor_ip fd00::2/64
+source_ip fd00::1
+min_rx 1.5
+min_tx 20
+idle_tx 2000
+multiplier 3
+passive
+hoplimit 255
+max_hops -1
+multihop
+weight -5 reverse
+}`;
+  const instance = instanceOf("track_bfd {\nfour\nsix\n}", before);
+  assert.deepEqual(
+    instance.tracks.bfds.map(({ name, weight, weightReverse }) => [name, weight, weightReverse]),
+    [
+      ["four", 0, false],
+      ["six", -5, true],
+    ],
+  );
+  const { config } = load(before);
+  const [four, six] = config.bfds.map(({ at: _, where: __, neighbor, source, ...rest }) => ({
+    ...rest,
+    neighbor: printIp(neighbor),
+    source: source && printIp(source),
+  }));
+  assert.deepEqual(four, {
+    name: "four",
+    neighbor: "10.0.0.2",
+    source: undefined,
+    minRxUs: 10_000,
+    minTxUs: 10_000,
+    idleTxUs: 1_000_000,
+    multiplier: 5,
+    passive: false,
+    ttl: 255,
+    maxHops: 0,
+    multihop: false,
+    weight: 0,
+    weightReverse: false,
+  });
+  assert.deepEqual(six, {
+    name: "six",
+    neighbor: "fd00::2",
+    source: "fd00::1",
+    minRxUs: 1500,
+    minTxUs: 20_000,
+    idleTxUs: 2_000_000,
+    multiplier: 3,
+    passive: true,
+    ttl: 255,
+    maxHops: 255,
+    multihop: true,
+    weight: -5,
+    weightReverse: true,
+  });
+  assert.equal(load("bfd_instance x {\nneighbor_ip fd00::2\n}").config.bfds[0]?.ttl, 64, "as keepalived");
+  const families = load("bfd_instance x {\nneighbor_ip fd00::2\nsource_ip 10.0.0.1\n}");
+  assert.deepEqual(families.config.bfds, []);
+  assert.match(
+    families.diagnostics[0]?.message ?? "",
+    /source address 10\.0\.0\.1 and neighbor address fd00::2 are not of the same family, disabling instance/,
+  );
+});
+
+test("auth_hmac: keys in three forms, defaults, and what goes with it", () => {
+  const text = "0123456789abcdef0123456789abcdef";
+  const digits = "00ff".repeat(16);
+  const body = (more: string): string =>
+    `advert_int 4\nauth_hmac {\nkey 1 ${text}\nkey 2 hex:${digits}\nkey 3 file:/keys/three\nactive_key 2\n${more}\n}`;
+  const files = { "/keys/three": `hex:${"ab".repeat(64)}\r\n`, "/keys/open": text, "/keys/long": "x".repeat(140) };
+  const read = (more: string, extra = "") => {
+    const { config, diagnostics, exitStatus } = loadKeepalived("/etc/k.conf", {
+      reader: readerOf({
+        "/etc/k.conf": `vrrp_instance A {\ninterface eth0\nvirtual_router_id 7\n${body(more)}\n${extra}\nvirtual_ipaddress {\n10.0.0.1\n}\n}`,
+        ...files,
+      }),
+      configId: "node",
+      machine: machineOf(["eth0"]),
+    });
+    const said = diagnostics.map(({ message }) => message);
+    return { hmac: config.instances[0]?.authHmac, instance: config.instances[0], said, exitStatus };
+  };
+  const { hmac, said } = read("");
+  assert.deepEqual(said, []);
+  assert.deepEqual(
+    hmac?.keys.map(({ id, bytes }) => [id, bytes.length]),
+    [
+      [1, 32],
+      [2, 32],
+      [3, 64],
+    ],
+  );
+  assert.equal(latin1(hmac?.keys[0]?.bytes ?? new Uint8Array(0)), text);
+  assert.deepEqual([hmac?.activeKey.id, hmac?.antiReplay, hmac?.windowS, hmac?.mode], [2, "time", 12, "enforce"]);
+  const set = read("anti_replay monotonic\ntime_window 300\nmode receive-only").hmac;
+  assert.deepEqual([set?.antiReplay, set?.windowS, set?.mode], ["monotonic", 300, "receive-only"]);
+  const strict = read("mode permissive", "strict_mode");
+  assert.deepEqual([strict.hmac?.mode, strict.said], ["enforce", ["(A) strict mode requires auth_hmac mode enforce"]]);
+  const both = read("", "authentication {\nauth_type PASS\nauth_pass 1\n}");
+  assert.equal(both.instance?.authentication, undefined);
+  assert.deepEqual(both.said, ["(A) auth_hmac cannot be combined with authentication, dropping legacy auth"]);
+  for (const [more, message, exitStatus] of [
+    ["key 4 short", "(A) auth_hmac key 4 length 5 not in range [32, 64]", 5],
+    ["key 4 hex:zz", "(A) auth_hmac key 4 length 0 not in range [32, 64]", 5],
+    [`key 1 ${text}`, "(A) duplicate auth_hmac key id 1", 5],
+    ["key 0 x", "(A) auth_hmac key id '0' must be between 1 and 255", 5],
+    ["key 4", "(A) auth_hmac key needs an id and a value", 5],
+    ["key 4 file:/keys/none", "(A) auth_hmac key file '/keys/none' cannot be opened", 5],
+    ["key 4 file:/keys/long", "(A) auth_hmac key file '/keys/long' is too large", 5],
+    ["key 4 file:/keys/open", "(A) auth_hmac key file '/keys/open' is readable by group or others", 6],
+    ["active_key 256", "(A) auth_hmac active_key '256' must be between 1 and 255", 5],
+    ["active_key 9", "(A) auth_hmac active_key 9 is not defined, disabling extension", 5],
+    ["anti_replay never", "(A) auth_hmac anti_replay 'never' must be time or monotonic", 5],
+    ["time_window 301", "(A) auth_hmac time_window '301' must be between 1 and 300 seconds", 5],
+    ["mode lax", "(A) auth_hmac mode 'lax' must be enforce, permissive or receive-only", 5],
+  ] as const) {
+    const result = read(more);
+    assert.ok(result.said.includes(message), `${more}: ${result.said.join("; ")}`);
+    assert.equal(result.exitStatus, exitStatus, more);
+  }
+  assert.equal(read("active_key 9").hmac, undefined);
+});
+
+test("strict mode takes out what the RFC does not know", () => {
+  const strict = instanceOf(
+    "strict_mode\nauthentication {\nauth_type AH\nauth_pass 1\n}\npreempt_delay 9\ndown_timer_adverts 9\naccept\nlower_prio_no_advert off\nhigher_prio_send_advert\ngarp_lower_prio_repeat 3",
+  );
+  assert.equal(strict.authentication, undefined);
+  assert.deepEqual(
+    [strict.preemptDelayMs, strict.downTimerAdverts, strict.accept, strict.lowerPriorityNoAdvert],
+    [0, 3, false, true],
+  );
+  assert.deepEqual([strict.higherPrioritySendAdvert, strict.announce.lowerPriorityRepeat], [false, 0]);
+  const owner = instanceOf("priority 255", "global_defs {\nvrrp_strict\n}");
+  assert.deepEqual([owner.strict, owner.accept, owner.ownerIgnoresAdverts], [true, true, true]);
+  assert.equal(instanceOf("strict_mode off", "global_defs {\nvrrp_strict\n}").strict, false);
+  assert.equal(instanceOf("version 3\naccept\nstrict_mode").accept, true, "version 3 may accept");
+  assert.equal(instanceOf("owner_ignore_adverts").ownerIgnoresAdverts, false, "who owns nothing listens");
+});
+
+test("an instance's room in the receive buffer: its own word, else the policy of all", () => {
+  const using = (policy: string, body = ""): VrrpInstance["receiveBuffer"] =>
+    instanceOf(body, `global_defs {\n${policy}\n}`).receiveBuffer;
+  assert.equal(using(""), undefined);
+  assert.deepEqual(using("vrrp_rx_bufs_policy MTU"), { mtus: 3 });
+  assert.deepEqual(using("vrrp_rx_bufs_policy MTU\nvrrp_rx_bufs_multiplier 7"), { mtus: 7 });
+  assert.deepEqual(using("vrrp_rx_bufs_policy 5000\nvrrp_rx_bufs_multiplier 7"), { bytes: 5000 });
+  assert.deepEqual(using("vrrp_rx_bufs_policy ADVERT"), { bytes: 3 * 40 });
+  assert.deepEqual(using("vrrp_rx_bufs_policy ADVERT", "version 3"), { bytes: 3 * 32 });
+  const ah = "authentication {\nauth_type AH\nauth_pass 1\n}";
+  assert.deepEqual(using("vrrp_rx_bufs_policy ADVERT", ah), { bytes: 3 * 64 });
+  assert.deepEqual(using("vrrp_rx_bufs_policy MTU", "kernel_rx_buf_size 9000"), { bytes: 9000 });
+  assert.equal(using("vrrp_rx_bufs_policy 0", "kernel_rx_buf_size 0"), undefined);
+});

@@ -56,10 +56,10 @@ export function loadKeepalived(file: string, options: LoadOptions): LoadedKeepal
   };
   const pieces = readPieces(file, options, report);
   // keepalived reads the file once per process, the globals first: an instance sees globals that stand behind it.
-  const globals = interpret(pieces, undefined, { where: new Map() }, () => {}).draft.globals;
-  const { draft, isStopped } = interpret(pieces, options.machine, globals, report);
+  const { globals } = interpret(pieces, {}, { where: new Map() }, () => {}).draft;
+  const { draft, isStopped } = interpret(pieces, options, globals, report);
   const { config, isSecurityViolation } = complete(draft, options.machine, isStopped ? () => {} : report);
-  const isSecurity = isSecurityViolation || pieces.isIncludeMissing;
+  const isSecurity = isSecurityViolation || draft.isSecretOpen === true || pieces.isIncludeMissing;
   return {
     config,
     diagnostics: diagnostics.list,
@@ -71,7 +71,7 @@ export function loadKeepalived(file: string, options: LoadOptions): LoadedKeepal
 
 function interpret(
   pieces: Pieces,
-  machine: Machine | undefined,
+  { machine, reader }: Partial<LoadOptions>,
   globals: GlobalsDraft,
   report: Report,
 ): { draft: ConfigDraft; isStopped: boolean } {
@@ -86,6 +86,6 @@ function interpret(
     instances: [],
   };
   const interpreter = new Interpreter(pieces.pieces, pieces.end, report);
-  interpreter.lines(rootKeywords({ config: draft, machine, globals }), draft);
+  interpreter.lines(rootKeywords({ config: draft, machine, globals, reader }), draft);
   return { draft, isStopped: interpreter.isStopped };
 }

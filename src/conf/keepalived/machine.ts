@@ -16,6 +16,8 @@ export interface Machine {
   hasGroup(name: string): boolean;
   /** `path` may be a bare name, which is then looked up as execvp(3) does. */
   scriptState(path: string, user: string): ScriptState;
+  /** True when group or others have any right to the file. */
+  isOpenToOthers(path: string): boolean;
   /** Number of CPUs. */
   readonly cpuCount: number;
 }

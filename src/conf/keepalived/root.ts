@@ -1,4 +1,5 @@
 /** Keywords outside any block: the blocks themselves, and a few settings of the whole program. */
+import type { ConfigReader } from "../nginx/load.ts";
 import { bfdKeywords, readBfd } from "./bfd.ts";
 import { DEFAULT_SCRIPT_USER } from "./complete.ts";
 import type { BlockDraft, ConfigDraft, GlobalsDraft, InstanceDraft, ScriptDraft } from "./drafts.ts";
@@ -17,12 +18,13 @@ export interface RootContext {
   readonly machine: Machine | undefined;
   /** The globals, also those that stand behind the block. */
   readonly globals: GlobalsDraft;
+  readonly reader: ConfigReader | undefined;
 }
 
 /** All keywords outside blocks. */
 export function rootKeywords(context: RootContext): Keywords<ConfigDraft> {
-  const { config, machine, globals } = context;
-  const tracking = { config, machine, isDynamic: globals.dynamicInterfaces === true };
+  const { config, machine, globals, reader } = context;
+  const tracking = { config, machine, isDynamic: globals.dynamicInterfaces === true, reader };
   const globalTable = globalKeywords(machine);
   const instanceTable = instanceKeywords(tracking);
   const groupTable = groupKeywords(tracking);
@@ -210,5 +212,5 @@ export function keywordReference(): Readonly<Record<string, Documented>> {
     groups: [],
     instances: [],
   };
-  return rootKeywords({ config, machine: undefined, globals: config.globals });
+  return rootKeywords({ config, machine: undefined, globals: config.globals, reader: undefined });
 }

@@ -2,6 +2,8 @@
  * Blocks that say what an instance or a group tracks: `track_script`, `track_interface`, `track_process`, `track_file`; and
  * `track_upstream`, which keepalived doesn't have.
  */
+
+import type { ConfigReader } from "../nginx/load.ts";
 import { isForVrrp } from "./bfd.ts";
 import type { ConfigDraft, TrackDraft, TracksDraft } from "./drafts.ts";
 import type { Draft, Interpreter, Keyword, Keywords, Line } from "./interpreter.ts";
@@ -21,6 +23,8 @@ export interface TrackContext {
   readonly machine: Machine | undefined;
   /** `dynamic_interfaces`: one that is missing may come. */
   readonly isDynamic: boolean;
+  /** For secrets that are kept in files; without it there are none. */
+  readonly reader: ConfigReader | undefined;
 }
 
 /** keepalived's words for one kind of tracking. */
