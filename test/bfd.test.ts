@@ -22,7 +22,10 @@ function pair(): SegmentLab {
   return lab;
 }
 
-/** A node whose router follows a session of each family with the other one; every keyword of bfd_instance is in use. */
+/**
+ * A node whose router follows a session of each family with the other one; every keyword of bfd_instance is in use. A machine
+ * that runs many tests does not schedule everybody in time, so it takes 200 and 300 ms to be gone.
+ */
 function config(self: number, priority: number, changes: { four?: string; six?: string; track?: string } = {}): string {
   const other = 267 - self;
   return `bfd_instance four {
@@ -30,13 +33,14 @@ function config(self: number, priority: number, changes: { four?: string; six?: 
   source_ip 192.168.50.${self}
   min_rx 20
   min_tx 20
-  multiplier 4
+  multiplier 10
 ${changes.four ?? ""}
 }
 bfd_instance six {
   neighbour_ip fd00::${other}
   source_ip fd00::${self}
   idle_tx 1500
+  multiplier 30
   hoplimit 255
   max_hops 0
   weight 7
@@ -81,8 +85,8 @@ describe("BFD", { concurrency: true }, () => {
         ] as const) {
           await until("the weights count", () => daemon.log().includes(`to ${priority - 13}`));
           assert.match(daemon.log(), /VRRP_Instance\(VI_1\) Tracked BFD instance four is UP/);
-          await until("intervals are agreed upon", () => daemon.log().includes("Detection time is 80000 us"));
-          assert.match(daemon.log(), /Detection time is 50000 us/);
+          await until("intervals are agreed upon", () => daemon.log().includes("Detection time is 200000 us"));
+          assert.match(daemon.log(), /Detection time is 300000 us/);
         }
 
         lab.setPlugged("a", false);
@@ -91,16 +95,17 @@ describe("BFD", { concurrency: true }, () => {
           await until("by both sessions", () => /\(six\) Expired after \d+ ms/.test(daemon.log()), 3000);
         }
         await until("priorities are what they were", () => a.log().includes("to 100") && b.log().includes("to 90"));
+        const ups = (daemon: typeof a): number => daemon.log().split("(four) Entering Up state").length - 1;
+        const before = [ups(a), ups(b)] as const;
         lab.setPlugged("a", true);
-        const ups = (log: string): number => log.split("(four) Entering Up state").length - 1;
-        await until("and the sessions come back", () => ups(a.log()) === 2 && ups(b.log()) === 2, 10_000);
+        await until("and the sessions come back", () => ups(a) > before[0] && ups(b) > before[1], 10_000);
 
-        const before = a.log().length;
+        const seen = a.log().length;
         process.kill(b.process.pid as number, "SIGKILL");
         await b.stop("SIGKILL");
         if (second === "tandem")
           await until("a stop after its parent's death is no failure", () => a.log().includes("Administratively Down"));
-        else await until("a death is one", () => a.log().slice(before).includes("(four) Expired after"), 5000);
+        else await until("a death is one", () => a.log().slice(seen).includes("(four) Expired after"), 5000);
         b = lab.start(second, "b", config(134, 90));
         await until("a new life finds the old session", () => b.log().includes("(four) Entering Up state"), 10_000);
       } finally {
@@ -110,9 +115,11 @@ describe("BFD", { concurrency: true }, () => {
 
   test("keepalived does not take Tandem's stop for a failure, nor its reload", { skip: skipKeepalived }, async () => {
     const lab = pair();
-    const watched = config(134, 90, { track: "four weight 0" });
+    // Slow enough for a keepalived without real-time priority on a busy machine.
+    const four = "  min_rx 200\n  min_tx 200\n  multiplier 10";
+    const watched = config(134, 90, { four, track: "four weight 0" });
     try {
-      const a = lab.start("tandem", "a", config(133, 100, { track: "four weight 1" }));
+      const a = lab.start("tandem", "a", config(133, 100, { four, track: "four weight 1" }));
       const b = lab.start("keepalived", "b", watched);
       await until("both are up", () => b.log().includes("Tracked BFD instance four is UP"));
       await until("a is active", () => lab.holds("a", VIRTUAL));
@@ -193,7 +200,7 @@ describe("BFD", { concurrency: true }, () => {
       const four = bfdd.peers().find(({ peer }) => peer === "192.168.50.133");
       assert.equal(four?.["remote-transmit-interval"], 50);
       assert.equal(four?.["remote-receive-interval"], 60);
-      assert.equal(four?.["remote-detect-multiplier"], 4);
+      assert.equal(four?.["remote-detect-multiplier"], 10);
       await until("our detection time", () => a.log().includes("Detection time is 180000 us"));
       await sleep(1000);
       assert.equal(status(), "up,up");

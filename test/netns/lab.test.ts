@@ -6,7 +6,7 @@ import path from "node:path";
 import { after, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { whyNot } from "../../src/lab/namespaces.ts";
-import { CHECKOUT, complaintsOf, fastPair, rehearse, startLab } from "../support/lab.ts";
+import { CHECKOUT, complaintsOf, EXAMPLE, fastPair, rehearse, startLab } from "../support/lab.ts";
 
 const skip = whyNot() ?? false;
 const pair = fastPair();
@@ -38,6 +38,20 @@ test("a pair hands its address over and takes it back, and nothing of the lab is
   assert.deepEqual([recovery.runs[0].before, recovery.runs[0].after], ["b", "a"]);
   await assertNothingLeft(run.left);
   assert.deepEqual(readdirSync("/sys/class/net"), links);
+});
+
+test("a node that falls silent is replaced without waiting for adverts when BFD watches it", { skip }, async () => {
+  // As it is written: adverts once a second, so that three of them would be 3.6 s.
+  const { result } = await rehearse([EXAMPLE, "--scenario", "bfd-partition,bfd-kill-node"]);
+  const [, ...silent] = result.scenarios;
+  assert.deepEqual(
+    silent.map(({ errors }) => errors),
+    [[], []],
+  );
+  for (const { runs } of silent) {
+    assert.deepEqual([runs[0]?.before, runs[0]?.after], ["a", "b"]);
+    assert.ok((runs[0]?.gapMs ?? 0) < 2000, `${runs[0]?.gapMs} ms`);
+  }
 });
 
 test("a node that loses its back ends hands the address over without a script, and no request fails", {
