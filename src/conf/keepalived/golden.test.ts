@@ -37,6 +37,7 @@ test("every keyword that keepalived knows is known, implemented or not", () => {
     script: "vrrp_script",
     group: "vrrp_sync_group",
     proc: "vrrp_track_process",
+    bfd: "bfd_instance",
   };
   for (const [block, keyword] of knownKeywords()) {
     const table = block === "top" ? root : root[blocks[block] as string]?.keywords;
