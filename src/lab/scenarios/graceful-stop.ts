@@ -11,12 +11,15 @@ export const gracefulStop: Scenario = {
     await stage.makeWell();
     stage.step(`stop ${active}`);
     const mark = stage.begin();
-    const stopped = stage.stop(active);
-    await stage.untilAnswers(standby, stage.skewMs(standby));
-    const measurement = await stage.end(mark, { ms: stage.skewMs(standby), by: `skew of ${standby}` }, [
-      stage.expectOwner(standby),
+    // Both at once, and waited for together: when the rehearsal is interrupted, both fail.
+    const [measurement] = await Promise.all([
+      stage
+        .untilAnswers(standby, stage.skewMs(standby))
+        .then(() =>
+          stage.end(mark, { ms: stage.skewMs(standby), by: `skew of ${standby}` }, [stage.expectOwner(standby)]),
+        ),
+      stage.stop(active),
     ]);
-    await stopped;
     return measurement;
   },
 };
