@@ -54,9 +54,9 @@ import { allocateMemory } from "../memory.ts";
 const SUBMISSIONS = 1024;
 /** Completions that fit; beyond it the kernel keeps them itself (IORING_FEAT_NODROP), at more cost. */
 const COMPLETIONS = 4096;
-/** Buffers that the kernel puts received data into, taken in turn. A megabyte stays in a processor's cache. */
+/** Buffers that the kernel puts received data into, taken in turn: small requests touch the beginning of each, large bodies need few of them. */
 const BUFFERS = 128;
-export const BUFFER_BYTES = 8192;
+export const BUFFER_BYTES = 32 * 1024;
 const BUFFER_GROUP = 0;
 const HIGH = 2 ** 32;
 
