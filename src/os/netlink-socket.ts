@@ -2,7 +2,7 @@
 import { constants } from "node:os";
 import { getSystemErrorName } from "node:util";
 import { assert } from "../base/assert.ts";
-import type { Bytes } from "../base/bytes.ts";
+import { type Bytes, concatBytes } from "../base/bytes.ts";
 import type { RoutingFailure } from "../io/routing.ts";
 import { decodeAck } from "../wire/netlink/error.ts";
 import {
@@ -56,6 +56,10 @@ export function failureOf(what: string, ack: Acknowledgement): RoutingFailure | 
   return { errno: ack.errno, message: `${what}: ${errnoName(ack.errno)}${reason}` };
 }
 
+function padded(message: Bytes): readonly Bytes[] {
+  return message.length % 4 === 0 ? [message] : [message, new Uint8Array(4 - (message.length % 4))];
+}
+
 /** One blocking socket for requests. The kernel answers at once, so nothing here waits for the network. */
 export class NetlinkSocket {
   readonly #fd: number;
@@ -84,6 +88,49 @@ export class NetlinkSocket {
         return ack.value;
       }
     }
+  }
+
+  /**
+   * Sends several requests in one datagram and returns the first refusal, or success when all that ask for an acknowledgement have one.
+   * A refusal of the whole bears the number of its first message.
+   */
+  batch(messages: readonly { readonly type: number; readonly flags: number; readonly body: Bytes }[]): Acknowledgement {
+    const first = this.#sequence + 1;
+    const expected = new Set<number>();
+    const parts = messages.map((message, i) => {
+      if ((message.flags & NLM_F_ACK) !== 0) expected.add(first + i);
+      return encodeMessage({ ...message, sequence: first + i });
+    });
+    this.#sequence += messages.length;
+    const sent = netlinkSend(this.#fd, concatBytes(parts.flatMap(padded)));
+    if (sent < 0) throw new NetlinkError("netlink send", -sent);
+    let refusal: Acknowledgement | undefined;
+    while (expected.size > 0)
+      for (const { type, flags, sequence, body } of this.#receive()) {
+        if (type !== NLMSG_ERROR || sequence < first) continue;
+        const ack = decodeAck(body, flags);
+        if (!ack.ok) throw new Error(`netlink: ${ack.reason}`);
+        if (ack.value.errno !== 0) refusal ??= ack.value;
+        if (!expected.delete(sequence) && ack.value.errno !== 0) return ack.value;
+      }
+    return refusal ?? { errno: 0, reason: undefined };
+  }
+
+  /** Asks for a list and counts its messages of type `answer`; stops at `atMost`, behind which this socket is of no more use. */
+  count(type: number, answer: number, body: Bytes, atMost: number): number {
+    const sequence = this.#send(type, NLM_F_DUMP, body);
+    let found = 0;
+    while (found < atMost)
+      for (const message of this.#receive()) {
+        if (message.sequence !== sequence) continue;
+        if (message.type === NLMSG_DONE) return found;
+        if (message.type === NLMSG_ERROR) {
+          const ack = decodeAck(message.body, message.flags);
+          throw new NetlinkError("netlink dump", ack.ok ? ack.value.errno : ENODATA);
+        }
+        if (message.type === answer) found++;
+      }
+    return found;
   }
 
   /** Asks for a list and returns the bodies of the messages of type `answer`. Repeats while the list changes under it. */

@@ -1,0 +1,204 @@
+/**
+ * Detours and silences in the kernel: three tables of nf_tables that belong to Tandem alone and are written whole, so that a
+ * state is never half there and whatever a killed predecessor has left goes with the first write. No sysctl is touched.
+ *
+ *     table ip|ip6 tandem_handover, prerouting, for each detour:
+ *         TCP to the address that is no first packet of a connection, and
+ *             only a listener without address is there for it → a copy to the other node, dropped here
+ *             any other socket is there for it                → ours
+ *             no socket at all                                → a copy to the other node, dropped here
+ *         ICMP errors about packets from the address          → a copy to the other node, and ours
+ *     table arp tandem_handover, for each silence:
+ *         a question or answer about the address that comes in → dropped
+ *         what goes out in its name                            → goes out in the name of the node's own address
+ *
+ * `socket` finds sockets of every state; `wildcard` is true of listeners alone, because a connection always has an address.
+ */
+
+import type { IpAddress } from "../base/ip.ts";
+import type { Detour, DetourState, Detours, Silence } from "../io/detour.ts";
+import type { RoutingFailure } from "../io/routing.ts";
+import {
+  addBaseChain,
+  addTable,
+  appendRule,
+  type BatchMessage,
+  deleteTable,
+  drop,
+  duplicate,
+  type Expression,
+  type Family,
+  HOOK_ARP_IN,
+  HOOK_ARP_OUT,
+  HOOK_PREROUTING,
+  isAtMost,
+  isEqual,
+  isNotEqual,
+  leaveChain,
+  loadNetwork,
+  loadProtocol,
+  loadSocketTransparent,
+  loadSocketWildcard,
+  loadTransport,
+  maskRegister,
+  NETLINK_NETFILTER,
+  REGISTER_1,
+  REGISTER_2,
+  setRegister,
+  transaction,
+  writeNetwork,
+} from "../wire/netlink/nftables.ts";
+import { encodeTcpRequest, NETLINK_SOCK_DIAG, SOCK_DIAG_BY_FAMILY } from "../wire/netlink/socket-diag.ts";
+import { failureOf, NetlinkError, NetlinkSocket } from "./netlink-socket.ts";
+
+const TABLE = "tandem_handover";
+/** NF_IP_PRI_MANGLE: behind raw tables and connection tracking, before address translation. */
+const PRIORITY_MANGLE = -150;
+const PRIORITY_FILTER = 0;
+
+const TCP = 6;
+const ICMP = 1;
+const ICMPV6 = 58;
+const TCP_FLAGS_AT = 13;
+const SYN = 0x02;
+const SYN_ACK = 0x12;
+const ICMP_UNREACHABLE = 3;
+/** Types 1 … 4 are errors: unreachable, too big, time exceeded, parameter problem. */
+const ICMPV6_LAST_ERROR = 4;
+const ARP_SENDER_AT = 14;
+const ARP_TARGET_AT = 24;
+
+/** Where the destination is in the IP header. */
+const DESTINATION_AT = { ip: 16, ip6: 24 } as const;
+
+function familyOf(address: IpAddress): "ip" | "ip6" {
+  return address.length === 4 ? "ip" : "ip6";
+}
+
+function protocolIs(number: number): readonly Expression[] {
+  return [loadProtocol(), isEqual(Uint8Array.of(number))];
+}
+
+function detourRules(detour: Detour): readonly (readonly Expression[])[] {
+  const { address, to, linkIndex } = detour;
+  const family = familyOf(address);
+  const toAddress = [loadNetwork(DESTINATION_AT[family], address.length), isEqual(address)];
+  const flags = [loadTransport(TCP_FLAGS_AT, 1), maskRegister(Uint8Array.of(SYN_ACK)), isNotEqual(Uint8Array.of(SYN))];
+  const established = [...toAddress, ...protocolIs(TCP), ...flags];
+  const link = new Uint8Array(new Uint32Array([linkIndex]).buffer);
+  const copy = [setRegister(REGISTER_1, to), setRegister(REGISTER_2, link), duplicate()];
+  const isError =
+    family === "ip"
+      ? [...protocolIs(ICMP), loadTransport(0, 1), isEqual(Uint8Array.of(ICMP_UNREACHABLE))]
+      : [...protocolIs(ICMPV6), loadTransport(0, 1), isAtMost(Uint8Array.of(ICMPV6_LAST_ERROR))];
+  return [
+    [...established, loadSocketWildcard(), isEqual(Uint8Array.of(1)), ...copy, drop()],
+    [...established, loadSocketTransparent(), isAtMost(Uint8Array.of(1)), leaveChain()],
+    [...established, ...copy, drop()],
+    [...toAddress, ...isError, ...copy],
+  ];
+}
+
+function detourTable(family: "ip" | "ip6", detours: readonly Detour[]): readonly BatchMessage[] {
+  const own = detours.filter(({ address }) => familyOf(address) === family);
+  if (own.length === 0) return [];
+  return [
+    addTable(family, TABLE),
+    addBaseChain(family, TABLE, "detour", HOOK_PREROUTING, PRIORITY_MANGLE),
+    ...own.flatMap(detourRules).map((rule) => appendRule(family, TABLE, "detour", rule)),
+  ];
+}
+
+function silenceTable(silences: readonly Silence[]): readonly BatchMessage[] {
+  if (silences.length === 0) return [];
+  const hear = (address: IpAddress): Expression[] => [loadNetwork(ARP_TARGET_AT, 4), isEqual(address), drop()];
+  const say = ({ address, speakAs }: Silence): Expression[] => [
+    loadNetwork(ARP_SENDER_AT, 4),
+    isEqual(address),
+    setRegister(REGISTER_1, speakAs),
+    writeNetwork(ARP_SENDER_AT, 4),
+  ];
+  return [
+    addTable("arp", TABLE),
+    addBaseChain("arp", TABLE, "hear", HOOK_ARP_IN, PRIORITY_FILTER),
+    addBaseChain("arp", TABLE, "say", HOOK_ARP_OUT, PRIORITY_FILTER),
+    ...silences.map(({ address }) => appendRule("arp", TABLE, "hear", hear(address))),
+    ...silences.map((silence) => appendRule("arp", TABLE, "say", say(silence))),
+  ];
+}
+
+/** The messages that leave this state, and nothing else, in the kernel. */
+export function stateTransaction({ detours, silences }: DetourState): readonly BatchMessage[] {
+  // Made and deleted first, so that deleting never fails.
+  const clear = (family: Family): BatchMessage[] => [addTable(family, TABLE), deleteTable(family, TABLE)];
+  return transaction([
+    ...clear("ip"),
+    ...clear("ip6"),
+    ...clear("arp"),
+    ...detourTable("ip", detours),
+    ...detourTable("ip6", detours),
+    ...silenceTable(silences),
+  ]);
+}
+
+export class KernelDetours implements Detours {
+  #isEmpty = false;
+  /** Stays open: closing one of this protocol waits for all processors, some 20 ms; a transaction takes one. */
+  #socket: NetlinkSocket | undefined;
+
+  /** Tries the real rules on addresses that nobody has (RFC 5737, RFC 3849), and takes them away again. */
+  supports(): { readonly ipv4: boolean; readonly ipv6: boolean } {
+    const v4 = Uint8Array.of(192, 0, 2, 1);
+    const v6 = Uint8Array.of(0x20, 1, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1);
+    const lo = 1;
+    const attempt = (state: DetourState): boolean => this.set(state) === undefined;
+    const ipv4 = attempt({
+      detours: [{ address: v4, to: v4, linkIndex: lo }],
+      silences: [{ address: v4, speakAs: v4 }],
+    });
+    const ipv6 = attempt({ detours: [{ address: v6, to: v6, linkIndex: lo }], silences: [] });
+    this.set({ detours: [], silences: [] });
+    return { ipv4, ipv6 };
+  }
+
+  set(state: DetourState): RoutingFailure | undefined {
+    const isEmpty = state.detours.length === 0 && state.silences.length === 0;
+    if (isEmpty && this.#isEmpty) return undefined;
+    try {
+      this.#socket ??= new NetlinkSocket(NETLINK_NETFILTER);
+      const failure = failureOf("nf_tables", this.#socket.batch(stateTransaction(state)));
+      if (failure === undefined) this.#isEmpty = isEmpty;
+      return failure;
+    } catch (error) {
+      if (error instanceof NetlinkError) return { errno: error.errno, message: error.message };
+      throw error;
+    }
+  }
+
+  close(): void {
+    this.#socket?.close();
+    this.#socket = undefined;
+  }
+
+  connections(addresses: readonly IpAddress[], atMost: number): number {
+    let found = 0;
+    for (const address of addresses)
+      for (const family of address.length === 4 ? ([4, 6] as const) : ([6] as const))
+        found += found < atMost ? countTcp(family, address, "connections", atMost - found) : 0;
+    return found;
+  }
+
+  listeners(addresses: readonly IpAddress[]): readonly IpAddress[] {
+    return addresses.filter((address) => countTcp(address.length === 4 ? 4 : 6, address, "listeners", 1) > 0);
+  }
+}
+
+/** On a socket of its own, because a list that is not read to its end leaves it unusable. */
+function countTcp(family: 4 | 6, address: IpAddress, which: "connections" | "listeners", atMost: number): number {
+  const socket = new NetlinkSocket(NETLINK_SOCK_DIAG);
+  try {
+    return socket.count(SOCK_DIAG_BY_FAMILY, SOCK_DIAG_BY_FAMILY, encodeTcpRequest(family, address, which), atMost);
+  } finally {
+    socket.close();
+  }
+}
