@@ -13,6 +13,7 @@ export const IP_HDRINCL = 3;
 export const IP_PKTINFO = 8;
 export const IP_RECVTTL = 12;
 export const IP_MULTICAST_IF = 32;
+export const IP_MULTICAST_TTL = 33;
 export const IP_MULTICAST_LOOP = 34;
 export const IP_ADD_MEMBERSHIP = 35;
 export const IP_MULTICAST_ALL = 49;
