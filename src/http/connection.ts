@@ -141,6 +141,12 @@ export class Connection extends ConnectionOutput implements StreamOwner {
   }
 
   /** Address that the client has connected to, without port. */
+  /** Its next answer is the last: the worker ends, or another node has the address that the client has connected to. */
+  get isLeaving(): boolean {
+    const { quiescing, leaving } = this.worker;
+    return quiescing || leaving?.has(this.localAddress) === true;
+  }
+
   get localAddress(): string {
     const { local } = this.stream;
     return "ip" in local ? printIp(local.ip) : printEndpoint(local);
@@ -663,7 +669,7 @@ export class Connection extends ConnectionOutput implements StreamOwner {
       delay = minimum;
       this.keepAliveRestMs = timeout - minimum;
     }
-    this.worker.timers.arm(this, this.worker.quiescing ? Math.min(delay, minimum > 0 ? minimum : DRAIN_MS) : delay);
+    this.worker.timers.arm(this, this.isLeaving ? Math.min(delay, minimum > 0 ? minimum : DRAIN_MS) : delay);
   }
 
   private logRequest(request: Request): void {
@@ -790,7 +796,7 @@ export class Connection extends ConnectionOutput implements StreamOwner {
     }
     switch (this.state) {
       case WAITING:
-        if (this.keepAliveRestMs > 0 && !this.worker.quiescing) {
+        if (this.keepAliveRestMs > 0 && !this.isLeaving) {
           this.worker.timers.arm(this, this.keepAliveRestMs);
           this.keepAliveRestMs = 0;
           return;

@@ -428,7 +428,7 @@ export function sendHeader(request: Request): number {
     request.lastModified = -1;
     request.answerLength = -1;
   } else if (status === 304) request.headerOnly = true;
-  if (request.keepAlive && connection.worker.quiescing) request.keepAlive = false;
+  if (request.keepAlive && connection.isLeaving) request.keepAlive = false;
   return writeHeader(request);
 }
 

@@ -129,6 +129,14 @@ class HttpService implements Service {
     if (worker.connections.size === 0) worker.onIdle?.();
   }
 
+  drain(addresses: readonly string[]): void {
+    const { worker } = this;
+    // An IPv6 socket has its IPv4 connections under mapped addresses.
+    const names = addresses.flatMap((address) => (address.includes(":") ? [address] : [address, `::ffff:${address}`]));
+    worker.leaving = names.length === 0 ? undefined : new Set(names);
+    for (const connection of worker.connections.list()) if (connection.isLeaving) connection.quiesce();
+  }
+
   terminate(): void {
     for (const acceptor of this.acceptors) acceptor.close();
     this.acceptors = [];

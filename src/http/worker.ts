@@ -74,8 +74,11 @@ export class Worker {
   health!: HealthChecks;
   readonly resolvers: Resolvers;
   readonly connections = new Connections();
-  /** No new connections, and every answer closes. */
+  /** Every answer closes; see `Connection.isLeaving`. */
   quiescing = false;
+  /** Addresses that another node has now: answers to them close, too. */
+  leaving: ReadonlySet<string> | undefined = undefined;
+  /** Set while the worker ends: no new connections. */
   onIdle: (() => void) | undefined = undefined;
   /** This worker's line of the counters that all workers share. */
   private readonly line: Float64Array;

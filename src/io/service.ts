@@ -67,6 +67,11 @@ export interface Service {
    * `keepalive_min_timeout` (1 s when unset; nginx closes it at once and so loses a request that is on its way).
    */
   quiesce(onIdle: () => void): void;
+  /**
+   * Another node has these addresses: clients that are connected to them are to come anew when they can, so their connections end as
+   * with `quiesce`. All others stay, and whatever comes is accepted. Empty: all addresses are this node's own again.
+   */
+  drain?(addresses: readonly string[]): void;
   /** Ends every connection now (worker_shutdown_timeout, TERM). */
   terminate(): void;
   /** Opens its own log files again by name, for rotation. */

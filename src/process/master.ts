@@ -204,6 +204,11 @@ export class Master {
     }
   }
 
+  /** Another node has these addresses now; see `Service.drain`. */
+  drain(addresses: readonly string[]): void {
+    this.pool.drain(addresses);
+  }
+
   async status(): Promise<MasterStatus> {
     const workers = await this.pool.status();
     return {

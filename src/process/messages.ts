@@ -72,6 +72,7 @@ export type ToWorker =
   | PrepareMessage
   | StartMessage
   | SettleMessage
+  | { readonly type: "drain"; readonly addresses: readonly string[] }
   | { readonly type: "quit" | "terminate" | "reopen" | "report" };
 
 export type FromWorker =

@@ -141,6 +141,11 @@ export class NginxServer {
     this.master?.signal(signal);
   }
 
+  /** See `Service.drain`. */
+  drain(addresses: readonly string[]): void {
+    this.master?.drain(addresses);
+  }
+
   /** Undefined before `start`. */
   async status(): Promise<MasterStatus | undefined> {
     return this.master?.status();

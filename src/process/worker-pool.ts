@@ -57,6 +57,9 @@ export class WorkerPool {
   private readonly pending = new Set<NodeJS.Timeout>();
   private killTimer: NodeJS.Timeout | undefined = undefined;
 
+  /** Addresses that another node has. */
+  private drained: readonly string[] = [];
+
   constructor(log: Log, spare: SpareWorkers, board: WorkerBoard, events: WorkerPoolEvents) {
     this.log = log;
     this.spare = spare;
@@ -80,6 +83,7 @@ export class WorkerPool {
     const { generation } = spec;
     worker.onUpstreams = (upstreams) => this.events.onUpstreams(generation, upstreams);
     worker.start(spec, this.board.take(), this.messages);
+    if (this.drained.length > 0) worker.drain(this.drained);
     if (worker.pid > 0) this.log.write("notice", `start worker process ${worker.pid}`);
     else this.log.write("alert", 'fork() failed while spawning "worker process"');
     return worker;
@@ -88,6 +92,12 @@ export class WorkerPool {
   /** Has a worker in reserve from now on, until the others are told to end. */
   keepSpare(spec: WorkerSpec): void {
     this.spare.keep(spec, this.log);
+  }
+
+  /** For workers that are started later, too. */
+  drain(addresses: readonly string[]): void {
+    this.drained = addresses;
+    for (const worker of this.workers) worker.drain(addresses);
   }
 
   /** Tells the workers of other generations than `except` to finish. */

@@ -149,6 +149,11 @@ export class WorkerProcess {
     this.#send({ type: "quit" });
   }
 
+  /** Another node has these addresses now; see `Service.drain`. */
+  drain(addresses: readonly string[]): void {
+    if (this.state === "starting" || this.state === "ready") this.#send({ type: "drain", addresses });
+  }
+
   /** End now. */
   terminate(): void {
     this.state = "terminating";

@@ -74,6 +74,7 @@ export function runWorker(kinds: readonly ServiceKind[]): void {
     if (message.type === "prepare") configured = load(message, kinds);
     else if (message.type === "start") worker = new Worker(message, configured as Configured, kinds);
     else if (message.type === "settle") worker?.settle(message);
+    else if (message.type === "drain") worker?.drain(message.addresses);
     else if (worker !== undefined) worker.obey(message.type);
     else if (message.type !== "reopen" && message.type !== "report") process.exit(0);
   });
@@ -236,6 +237,10 @@ class Worker {
           counters: this.services.map((service) => service.counters()).reduce(addCounters, NO_COUNTERS),
         });
     }
+  }
+
+  drain(addresses: readonly string[]): void {
+    for (const service of this.services) service.drain?.(addresses);
   }
 
   settle({ debtor }: SettleMessage): void {
