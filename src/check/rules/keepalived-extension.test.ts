@@ -13,3 +13,15 @@ test("track_upstream is named as an extension, in both forms", () => {
     assert.equal(finding?.places.length, 1);
   }
 });
+
+test("the keywords of the peer channel are named, each with its line", () => {
+  const [finding, ...others] = found("keepalived-extension", {
+    a: (before) => `global_defs {\n\tpeer_key sixteen-characters\n\thandover_limit 5\n}\n${before}`,
+  });
+  assert.deepEqual(others, []);
+  assert.equal(finding?.title, "peer_key, handover_limit: extensions, keepalived does not know them");
+  assert.deepEqual(
+    finding?.places.map(({ line }) => line),
+    [2, 3],
+  );
+});

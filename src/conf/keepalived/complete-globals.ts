@@ -4,6 +4,7 @@ import type { CommandDraft } from "./commands.ts";
 import { freezeCommand } from "./commands.ts";
 import type { AnnounceSettings, Globals, NotifyFifo } from "./config.ts";
 import type { FifoDraft, GlobalsDraft, InstanceDraft } from "./drafts.ts";
+import { DEFAULT_HANDOVER_LIMIT_MS, DEFAULT_PEER_PORT } from "./peer.ts";
 
 const SECOND = 1000;
 /** keepalived's defaults. */
@@ -54,6 +55,11 @@ export function completeGlobals(draft: GlobalsDraft): Globals {
       port: draft.smtpPort ?? 25,
       heloName: draft.smtpHeloName,
       connectTimeoutMs: draft.smtpConnectTimeoutMs ?? SMTP_TIMEOUT_MS,
+    }),
+    peer: Object.freeze({
+      key: draft.peerKey,
+      port: draft.peerPort ?? DEFAULT_PEER_PORT,
+      handoverLimitMs: draft.handoverLimitMs ?? DEFAULT_HANDOVER_LIMIT_MS,
     }),
     where: draft.where,
   });

@@ -76,7 +76,17 @@ export interface Globals {
   readonly umask: number | undefined;
   readonly dumpFiles: DumpFiles;
   readonly mail: MailSettings;
+  readonly peer: PeerSettings;
   readonly where: Where;
+}
+
+/** The peer channel of Tandem nodes, an extension. */
+export interface PeerSettings {
+  /** `peer_key`; undefined: no channel. */
+  readonly key: string | undefined;
+  readonly port: number;
+  /** `handover_limit`: how long connections go on at the old owner. */
+  readonly handoverLimitMs: number;
 }
 
 /** How the VRRP process is scheduled. */

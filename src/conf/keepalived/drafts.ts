@@ -51,6 +51,9 @@ export interface GlobalsDraft extends Draft {
   smtpPort?: number;
   smtpHeloName?: string;
   smtpConnectTimeoutMs?: number;
+  peerKey?: string;
+  peerPort?: number;
+  handoverLimitMs?: number;
   version?: number;
   multicastGroup4?: IpAddress;
   multicastGroup6?: IpAddress;

@@ -5,6 +5,7 @@ import { foreign } from "./foreign-globals.ts";
 import type { Interpreter, Keyword, Keywords, Line } from "./interpreter.ts";
 import type { Machine } from "./machine.ts";
 import { readInteger } from "./numbers.ts";
+import { peerKeywords } from "./peer.ts";
 import { addressOf, allWithoutEffect, keyword, number, slotsOf, withoutEffect } from "./slots.ts";
 
 const slots = slotsOf<GlobalsDraft>();
@@ -540,6 +541,7 @@ export function globalKeywords(machine: Machine | undefined): Keywords<GlobalsDr
     ...scripts,
     ...mail,
     ...instanceDefaults,
+    ...peerKeywords,
     ...foreign,
   };
 }
