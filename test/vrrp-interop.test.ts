@@ -1,10 +1,12 @@
 /** Tandem and the real keepalived on one segment, in either role: versions 2 and 3, both families, multicast and unicast, AH, strict. */
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { missingForLab, SegmentLab, until } from "./support/segment-lab.ts";
+import { CHECKOUT } from "./support/lab.ts";
+import { type Daemon, missingForLab, SegmentLab, until } from "./support/segment-lab.ts";
 
 const skip = missingForLab(["keepalived"]) ?? false;
 
@@ -23,7 +25,7 @@ const ADDRESSES = [
 
 const AH = "  authentication {\n    auth_type AH\n    auth_pass secret12\n  }";
 
-function config(self: number, priority: number): string {
+function config(self: number, priority: number, globals = ""): string {
   const instance = (vrid: number, body: string, address: string) => `vrrp_instance VI_${vrid} {
   interface eth0
   virtual_router_id ${vrid}
@@ -34,7 +36,7 @@ ${body}
   }
 }`;
   return [
-    "global_defs {\n  router_id lab\n}",
+    `global_defs {\n  router_id lab-${self}\n${globals}\n}`,
     instance(33, "  advert_int 1\n  authentication {\n    auth_type PASS\n    auth_pass 1111\n  }", "192.168.50.33"),
     instance(34, "  advert_int 1", "192.168.50.34"),
     instance(35, "  version 3\n  advert_int 0.3", "192.168.50.35/24"),
@@ -57,6 +59,16 @@ ${body}
     ),
     instance(41, "  version 3\n  advert_int 0.3\n  strict_mode\n  accept", "192.168.50.41"),
   ].join("\n");
+}
+
+const KEY = "  peer_key a-secret-of-this-test";
+
+/** `tandem NAME` for the node of this daemon. */
+function tell(daemon: Daemon, ...args: readonly string[]): Promise<{ status: number | null; output: string }> {
+  const child = spawn(path.join(CHECKOUT, "bin/tandem"), [...args, "--socket", daemon.statusSocket]);
+  let output = "";
+  for (const stream of [child.stdout, child.stderr]) stream.on("data", (part) => (output += part));
+  return new Promise((resolve) => child.on("close", (status) => resolve({ status, output })));
 }
 
 // Side by side, each in namespaces of its own: most of the time is waiting.
@@ -181,4 +193,41 @@ describe("interoperation", { concurrency: true }, () => {
       await lab.close();
     }
   });
+
+  for (const second of ["keepalived", "tandem"] as const)
+    test(`tandem hands the routers of all kinds over to ${second} when it is told to, and takes them back`, {
+      skip,
+    }, async () => {
+      const lab = new SegmentLab(["a", "b"]);
+      const all = (host: string) => ADDRESSES.every((address) => lab.holds(host, address));
+      const none = (host: string) => ADDRESSES.every((address) => !lab.holds(host, address));
+      try {
+        const a = lab.start("tandem", "a", config(133, 100, KEY));
+        await until("it has everything", () => all("a"));
+        const b = lab.start(second, "b", config(134, 90, KEY));
+        await sleep(3500); // whoever speaks the peer channel is known by then
+        const given = await tell(a, "handover");
+        assert.equal(given.status, 0, given.output);
+        await until("everything has moved", () => all("b") && none("a"), 1000);
+        const lines = given.output.trim().split("\n");
+        assert.equal(lines.length, ADDRESSES.length, given.output);
+        for (const line of lines)
+          assert.match(
+            line,
+            second === "tandem"
+              ? /^VI_\d\d: handed over to lab-134 \(.*\); open connections go on here$/
+              : /^VI_\d\d: handed over to \S+; the partner speaks no peer channel .* cannot pass their packets on$/,
+          );
+        assert.doesNotMatch(b.log(), /priority 0/);
+        await sleep(2000);
+        assert.ok(all("b") && none("a"), "it stands back");
+        const back = second === "tandem" ? await tell(b, "handover") : await tell(a, "drain", "--undo");
+        assert.equal(back.status, 0, back.output);
+        await until("everything is back", () => all("a") && none("b"));
+        const refused = await tell(a, "handover", "VI_99");
+        assert.deepEqual([refused.status, refused.output], [1, "VI_99: not handed over: there is no such instance\n"]);
+      } finally {
+        await lab.close();
+      }
+    });
 });

@@ -1,7 +1,9 @@
 /** The status document as a person reads it. */
 import type {
   CheckStatus,
+  HandoverStatus,
   HttpStatus,
+  PartnerStatus,
   PeerStatus,
   RouterStatus,
   StatusDocument,
@@ -37,6 +39,9 @@ function routerLines(router: RouterStatus, now: number): string[] {
     `${router.name}: ${router.role} for ${lasted}, because: ${router.why}`,
     `  interface ${router.interface}, VRID ${router.virtualRouterId}, version ${router.version}, adverts every ${router.advertIntervalMs} ms`,
     `  priority ${router.effectivePriority}${effective}, active router: ${who}`,
+    ...(router.standsBackAt === null
+      ? []
+      : [`  stands back since a hand-over: at most priority ${router.standsBackAt}`]),
     `  addresses held: ${router.heldAddresses.join(", ") || "none"} (of ${router.addresses.join(", ")})`,
   ];
   const dropped = Object.entries(router.dropped);
@@ -52,10 +57,39 @@ function checkLine(check: CheckStatus): string {
   return `${check.kind} ${check.name}: ${verdict}${detail}`;
 }
 
+function partnerLines(partner: PartnerStatus): string[] {
+  const { ipv4, ipv6 } = partner.keepsConnections;
+  const families = [...(ipv4 ? ["IPv4"] : []), ...(ipv6 ? ["IPv6"] : [])];
+  const keeps =
+    families.length === 0 ? "cannot keep our connections" : `keeps our connections (${families.join(", ")})`;
+  const drained = partner.drained ? ", drained" : "";
+  return [
+    `partner ${partner.name}: ${partner.address} on ${partner.interface}, Tandem ${partner.version}, ${keeps}${drained}`,
+    ...partner.routers.map(({ virtualRouterId, family, role, priority, connections }) => {
+      const kept = connections === null ? "" : `, ${connections} connections go on there`;
+      return `  VRID ${virtualRouterId} IPv${family}: ${role}, priority ${priority}${kept}`;
+    }),
+  ];
+}
+
+function handoverLine({ instances, side, phase, partner, connections, endsInMs }: HandoverStatus): string {
+  const names = instances.join(", ");
+  const left = printDuration(endsInMs);
+  if (phase === "draining")
+    return `hand-over of ${names} to ${partner}: ${connections} connections go on here, for at most ${left}`;
+  if (phase === "detouring")
+    return `hand-over of ${names} from ${partner}: its open connections are passed on to it, for at most ${left}`;
+  return `hand-over of ${names} ${side === "giver" ? "to" : "from"} ${partner}: ${phase}`;
+}
+
 function vrrpLines(vrrp: VrrpStatus, now: number): string[] {
   const lines = vrrp.routers.flatMap((router) => routerLines(router, now));
   for (const group of vrrp.groups) lines.push(`group ${group.name}: ${group.role} (${group.members.join(", ")})`);
   lines.push(...vrrp.checks.map(checkLine));
+  lines.push(...(vrrp.partners ?? []).flatMap(partnerLines));
+  if (vrrp.partners?.length === 0) lines.push("partner: none is heard on the peer channel");
+  lines.push(...vrrp.handovers.map(handoverLine));
+  if (vrrp.drained) lines.push("drained: this node wants no address (tandem drain --undo)");
   const restarts = vrrp.restarts === 0 ? "" : `, restarted ${vrrp.restarts} times`;
   lines.push(`VRRP process: ${vrrp.pid === null ? "not running" : `pid ${vrrp.pid}`}${restarts}`);
   return lines;

@@ -15,6 +15,8 @@ export interface RouterStatus {
   readonly why: string;
   readonly priority: number;
   readonly effectivePriority: number;
+  /** Since it was handed over it ranks no higher than this; null: as configured. */
+  readonly standsBackAt: number | null;
   /** Who is active: this node, another one as last heard, or nobody known. */
   readonly activeRouter: { readonly self: boolean; readonly address: string; readonly priority: number } | null;
   readonly addresses: readonly string[];
@@ -44,6 +46,37 @@ export interface CheckStatus {
   readonly durationMs: number | null;
 }
 
+/** Another Tandem node, heard on the peer channel. */
+export interface PartnerStatus {
+  readonly name: string;
+  readonly version: string;
+  readonly address: string;
+  readonly interface: string;
+  /** It keeps the connections of a node that hands an address over to it. */
+  readonly keepsConnections: { readonly ipv4: boolean; readonly ipv6: boolean };
+  readonly drained: boolean;
+  readonly routers: readonly {
+    readonly virtualRouterId: number;
+    readonly family: 4 | 6;
+    readonly role: RoleName;
+    readonly priority: number;
+    /** Connections of before a hand-over that go on there; null: it keeps none. */
+    readonly connections: number | null;
+  }[];
+}
+
+/** A hand-over that is going on. */
+export interface HandoverStatus {
+  readonly instances: readonly string[];
+  readonly side: "giver" | "taker";
+  /** offered, ordered, draining, closing (giver); ready, detouring (taker). */
+  readonly phase: string;
+  readonly partner: string;
+  /** Connections that go on at the giver; only the giver knows. */
+  readonly connections: number;
+  readonly endsInMs: number;
+}
+
 export interface VrrpStatus {
   /** Process id of the VRRP process; null while it is being restarted. */
   readonly pid: number | null;
@@ -52,6 +85,11 @@ export interface VrrpStatus {
   readonly routers: readonly RouterStatus[];
   readonly groups: readonly GroupStatus[];
   readonly checks: readonly CheckStatus[];
+  /** null: the peer channel is not configured. */
+  readonly partners: readonly PartnerStatus[] | null;
+  readonly handovers: readonly HandoverStatus[];
+  /** This node wants no address. */
+  readonly drained: boolean;
 }
 
 export interface WorkerStatus {

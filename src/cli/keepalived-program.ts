@@ -146,7 +146,10 @@ export class KeepalivedProgram {
   async #openStatusSocket(supervisor: VrrpSupervisor): Promise<StatusSocket | undefined> {
     const path = this.#options.statusSocket ?? DEFAULT_STATUS_SOCKET;
     if (path === "") return undefined;
-    const socket = new StatusSocket(path, { vrrp: () => supervisor.status() });
+    const socket = new StatusSocket(path, {
+      vrrp: () => supervisor.status(),
+      obey: (order) => supervisor.obey(order),
+    });
     try {
       await socket.open();
       return socket;

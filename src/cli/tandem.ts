@@ -38,6 +38,14 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
     summary: "how the node that runs on this machine is",
     load: async () => (await import("./status.ts")).runStatus,
   },
+  handover: {
+    summary: "give this node's addresses to its partner without breaking a connection",
+    load: async () => (await import("./handover.ts")).runHandover,
+  },
+  drain: {
+    summary: "give everything to the partner and take nothing back",
+    load: async () => (await import("./handover.ts")).runDrain,
+  },
   check: {
     summary: "what a node's files, or a pair's, will really do, explained with file and line",
     load: async () => (await import("./check.ts")).runCheck,

@@ -14,12 +14,16 @@ import type { MasterStatus } from "../process/master.ts";
 import type { ConfigurationRequest, NginxConfiguration } from "../process/nginx-configuration.ts";
 import { nginxKinds } from "../process/nginx-kinds.ts";
 import { NginxServer } from "../process/nginx-server.ts";
+import type { NodeOrder } from "../process/node-orders.ts";
 import type { SpareWorkers } from "../process/spare-workers.ts";
 import { StatusSocket } from "../process/status-socket.ts";
 import { upstreamFaults } from "../process/upstream-health.ts";
 import { VrrpSupervisor } from "../process/vrrp-supervisor.ts";
 import { nginxServer } from "./nginx.ts";
 import { printError } from "./standard-error.ts";
+
+/** Between the address and the listening sockets: what neighbours have sent before they knew. */
+const LATE_CLIENTS_MS = 300;
 
 export interface UpRequest {
   readonly nginx: ConfigurationRequest | undefined;
@@ -127,7 +131,11 @@ export class UpProgram {
   }
 
   async #startVrrp(loaded: LoadedKeepalived): Promise<boolean> {
-    const supervisor = new VrrpSupervisor({ log: this.#log, config: loaded.config });
+    const supervisor = new VrrpSupervisor({
+      log: this.#log,
+      config: loaded.config,
+      onDraining: (addresses) => this.#nginx?.drain(addresses),
+    });
     this.#supervisor = supervisor;
     supervisor.observeUpstreams(this.#upstreams);
     try {
@@ -144,7 +152,9 @@ export class UpProgram {
     const supervisor = this.#supervisor;
     const nginx = this.#nginx;
     const socket = new StatusSocket(this.#request.socket, {
-      ...(supervisor === undefined ? {} : { vrrp: () => supervisor.status() }),
+      ...(supervisor === undefined
+        ? {}
+        : { vrrp: () => supervisor.status(), obey: (order: NodeOrder) => supervisor.obey(order) }),
       ...(nginx === undefined ? {} : { http: async () => httpStatus(await nginx.status()) }),
     });
     try {
@@ -185,10 +195,24 @@ export class UpProgram {
     }
     this.#isEnding = true;
     this.#log.write("notice", `Tandem ${TANDEM_VERSION} is ending${signal === "SIGQUIT" ? " gracefully" : ""}`);
-    await this.#supervisor?.stop();
+    const keepsConnections = signal === "SIGQUIT" && (await this.#handOver());
+    if (!keepsConnections) await this.#supervisor?.stop();
     if (this.#nginx === undefined) return 0;
     this.#nginx.signal(signal);
-    return this.#nginxEnd;
+    const code = await this.#nginxEnd;
+    if (keepsConnections) await this.#supervisor?.stop();
+    return code;
+  }
+
+  /** A graceful end: a Tandem partner takes everything, and sends the packets of this node's connections on until they have ended. */
+  async #handOver(): Promise<boolean> {
+    if (this.#nginx === undefined || this.#supervisor === undefined) return false;
+    const request = { instances: undefined, limitMs: undefined, mayLower: false };
+    const results = await this.#supervisor.handOver(request);
+    if (results.length === 0 || !results.every(({ isMoved }) => isMoved)) return false;
+    // Connections that have been under way to this node are still accepted.
+    await new Promise((resolve) => setTimeout(resolve, LATE_CLIENTS_MS));
+    return true;
   }
 
   /** A node that can't serve must not hold the address. */

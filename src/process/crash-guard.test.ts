@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { silentLog } from "../base/log.ts";
+import { NO_DETOURS } from "../io/detour.ts";
+import { FakeDetours } from "../io/detour-fake.ts";
 import { FakeRouting } from "../io/routing-fake.ts";
 import { FakeSwitch } from "../io/segment-fake.ts";
 import { ip } from "../vrrp/example.ts";
@@ -18,13 +20,17 @@ test("the guard sends the farewells and removes the addresses of routers that he
   const socket = { ...settings, hopLimit: 255, receiveBufferBytes: undefined };
   fabric.port("partner").openAdverts(socket, (packet) => heard.push(Buffer.from(packet).toString()));
 
-  const guard = new CrashGuard(fabric.port("node"), routing, silentLog, () => 0);
+  const detours = new FakeDetours();
+  const here = { address: address.ip, to: ip("192.0.2.2"), linkIndex: 1 };
+  detours.set({ detours: [here], silences: [] });
+  const guard = new CrashGuard(fabric.port("node"), routing, detours, silentLog, () => 0);
   const farewell = (router: string): Farewell => ({
     router,
     socket,
     renewal: undefined,
     packets: [{ bytes: new Uint8Array(Buffer.from(`goodbye ${router}`)), destination: group }],
     addresses: [{ ...address, peer: undefined }],
+    hasDetours: false,
   });
   guard.remember("A", farewell("A"));
   guard.remember("B", farewell("B"));
@@ -34,4 +40,14 @@ test("the guard sends the farewells and removes the addresses of routers that he
   assert.deepEqual(routing.addresses(), []);
   guard.release();
   assert.deepEqual(heard, ["goodbye A"], "once");
+  assert.deepEqual(detours.state.detours, [here], "nobody has said that there are detours of its own");
+
+  const kept = { linkIndex: 1, ip: ip("192.0.2.10"), prefixLength: 32 };
+  routing.addAddress(kept);
+  const silent = { router: "A on the loopback", socket: undefined, packets: [], renewal: undefined, hasDetours: true };
+  guard.remember(silent.router, { ...silent, addresses: [{ ...kept, peer: undefined }] });
+  guard.release();
+  assert.deepEqual(heard, ["goodbye A"], "nothing is said for an address that is kept in silence");
+  assert.deepEqual(routing.addresses(), []);
+  assert.deepEqual(detours.state, NO_DETOURS);
 });

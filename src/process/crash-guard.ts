@@ -5,6 +5,7 @@
  */
 import { printIp } from "../base/ip.ts";
 import type { Log } from "../base/log.ts";
+import { type Detours, NO_DETOURS } from "../io/detour.ts";
 import { EADDRNOTAVAIL, ENODEV, type Routing } from "../io/routing.ts";
 import type { Segments } from "../io/segment.ts";
 import { renew } from "../vrrp/advert-packets.ts";
@@ -15,14 +16,16 @@ export class CrashGuard {
   readonly #segments: Segments;
   readonly #routing: Routing;
   readonly #log: Log;
+  readonly #detours: Detours;
   readonly #wallMs: () => number;
   readonly #farewells = new Map<string, Farewell>();
 
   /** `wallMs`: the time of day, which signed adverts carry. */
-  constructor(segments: Segments, routing: Routing, log: Log, wallMs: () => number) {
+  constructor(segments: Segments, routing: Routing, detours: Detours, log: Log, wallMs: () => number) {
     this.#wallMs = wallMs;
     this.#segments = segments;
     this.#routing = routing;
+    this.#detours = detours;
     this.#log = log;
   }
 
@@ -42,21 +45,22 @@ export class CrashGuard {
     const farewells = [...this.#farewells.values()];
     this.#farewells.clear();
     for (const farewell of farewells) this.#sayGoodbye(farewell);
-    for (const { router, addresses } of farewells) {
+    // Detours and what silences the loopback go last of all: until then clients may still be served.
+    for (const { router, addresses, socket } of farewells) {
       for (const address of addresses) {
         const { peer, ...rest } = address;
         const failure = this.#routing.removeAddress(peer === undefined ? rest : { ...rest, peer });
         if (failure !== undefined && failure.errno !== EADDRNOTAVAIL && failure.errno !== ENODEV)
           this.#log.write("error", `(${router}) cannot remove ${printIp(address.ip)}: ${failure.message}`);
       }
-      this.#log.write(
-        "notice",
-        `(${router}) released in place of the dead VRRP process: 0 priority sent, VIPs removed`,
-      );
+      const what = socket === undefined ? "no VIP is kept any more" : "0 priority sent, VIPs removed";
+      this.#log.write("notice", `(${router}) released in place of the dead VRRP process: ${what}`);
     }
+    if (farewells.some(({ hasDetours }) => hasDetours)) this.#detours.set(NO_DETOURS);
   }
 
   #sayGoodbye({ router, socket: settings, packets, renewal }: Farewell): void {
+    if (settings === undefined) return;
     try {
       const socket = this.#segments.openAdverts(settings, () => {});
       const fresh = renewal === undefined ? packets : packets.map((packet) => renew(packet, renewal, this.#wallMs()));

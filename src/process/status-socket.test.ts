@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import net from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { after, test } from "node:test";
@@ -8,7 +9,9 @@ import { printDuration, printStatus } from "../admin/print-status.ts";
 import type { VrrpStatus } from "../admin/status.ts";
 import { exampleBfd } from "../bfd/example.ts";
 import { exampleInstance } from "../vrrp/example.ts";
-import { askStatus, StatusSocket } from "./status-socket.ts";
+import type { HandoverResult } from "../vrrp/handovers.ts";
+import type { NodeOrder } from "./node-orders.ts";
+import { askStatus, orderNode, StatusSocket } from "./status-socket.ts";
 import type { ProcessReport } from "./vrrp-messages.ts";
 import { vrrpStatus } from "./vrrp-status.ts";
 
@@ -16,6 +19,20 @@ const folder = mkdtempSync(path.join(tmpdir(), "tandem-status-"));
 after(() => rmSync(folder, { recursive: true }));
 
 const report: ProcessReport = {
+  partners: [
+    {
+      name: "lb-a",
+      version: "0.1.0",
+      address: "192.168.50.133",
+      interface: "eth0",
+      detours4: true,
+      detours6: false,
+      isDrained: false,
+      routers: [{ vrid: 33, family: 4, role: "active", priority: 100, left: undefined }],
+    },
+  ],
+  handovers: [{ instances: ["VI_1"], side: "giver", phase: "draining", partner: "lb-a", left: 3, endsInMs: 61_000 }],
+  isDrained: false,
   routers: [
     {
       name: "VI_1",
@@ -28,6 +45,7 @@ const report: ProcessReport = {
       activeIntervalMs: 1000,
       deadlineInMs: 3000,
       faults: [],
+      standsBackAt: undefined,
       counters: { advertsReceived: 5 },
       drops: { authFailure: 2 },
     },
@@ -119,6 +137,9 @@ test("a status document arrives through the socket and reads well", async () => 
   assert.match(text, /priority 70 \(configured 90\), active router: 192\.168\.50\.133 \(priority 100\)/);
   assert.match(text, /addresses held: none \(of 192\.168\.50\.130\/32\)/);
   assert.match(text, /adverts dropped: authFailure 2/);
+  assert.match(text, /^partner lb-a: 192\.168\.50\.133 on eth0, Tandem 0\.1\.0, keeps our connections \(IPv4\)$/m);
+  assert.match(text, /^ {2}VRID 33 IPv4: MASTER, priority 100$/m);
+  assert.match(text, /^hand-over of VI_1 to lb-a: 3 connections go on here, for at most 1 min 1 s$/m);
   assert.match(text, /script chk: FAILED \(exited with status 1, took 12 ms\)/);
   assert.match(text, /bfd peer: ok \(Up, neighbour Up, detection time 50 ms\)/);
   assert.match(text, /workers \(connections\): 2 \(3\)/);
@@ -130,6 +151,53 @@ test("a status document arrives through the socket and reads well", async () => 
   assert.match(text, /192\.0\.2\.2:80 \(backup\): up, 2 connections; not checked/);
   socket.close();
   assert.equal(existsSync(file), false);
+});
+
+test("an order is obeyed, what is none is refused, and whoever says nothing gets the status", async () => {
+  const file = path.join(folder, "orders.sock");
+  const orders: NodeOrder[] = [];
+  const result: HandoverResult = { instances: ["VI_1"], isMoved: true, how: "hitless", to: "b", reason: "" };
+  const socket = new StatusSocket(file, {
+    obey: async (order) => {
+      orders.push(order);
+      return { results: [result] };
+    },
+  });
+  await socket.open();
+  const say = (text: string, ends: boolean): Promise<string> =>
+    new Promise((resolve) => {
+      const client = net.connect({ path: file, allowHalfOpen: true }, () => {
+        if (text !== "") client.write(text);
+        if (ends) client.end();
+      });
+      let heard = "";
+      client.setEncoding("utf8");
+      client.on("data", (part) => (heard += part));
+      client.on("end", () => {
+        client.end();
+        resolve(heard);
+      });
+    });
+  const order: NodeOrder = { order: "handover", instances: ["VI_1"], limitMs: 5, mayLower: true };
+  assert.deepEqual(await orderNode(file, order), { results: [result] });
+  assert.deepEqual(await orderNode(file, { order: "drain", isDrained: true, limitMs: undefined }), {
+    results: [result],
+  });
+  assert.deepEqual(orders, [order, { order: "drain", isDrained: true, limitMs: undefined }]);
+  for (const [text, ends] of [
+    ["", false],
+    ["", true],
+    ["status", true],
+    ["status\n", false],
+  ] as const)
+    assert.match(await say(text, ends), /"host"/, JSON.stringify(text));
+  for (const text of ["rubbish\n", "[]\n", '{"order":"dance"}\n', '{"order":"handover","limitMs":-1}\n'])
+    assert.match(await say(text, false), /^{"error":"/, text);
+  socket.close();
+  const none = new StatusSocket(file, {});
+  await none.open();
+  await assert.rejects(orderNode(file, order), /no VRRP runs on this node/);
+  none.close();
 });
 
 test("a socket that another program answers on is left alone; a dead one is replaced", async () => {

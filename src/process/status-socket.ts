@@ -1,21 +1,30 @@
-/** The unix socket that answers every connection with the status document as JSON, and closes it. */
+/**
+ * The unix socket on which a node answers: a line "status", or nothing at all for a moment, with the status document; a line that
+ * is an order (node-orders.ts) with what has become of it. JSON either way, one answer for each connection.
+ */
 import { chmodSync, lstatSync, mkdirSync, unlinkSync } from "node:fs";
-import { connect, createServer, type Server } from "node:net";
+import { connect, createServer, type Server, type Socket } from "node:net";
 import os from "node:os";
 import path from "node:path";
 import type { HttpStatus, StatusDocument, VrrpStatus } from "../admin/status.ts";
 import { TANDEM_VERSION } from "../base/version.ts";
+import { type NodeAnswer, type NodeOrder, readOrder } from "./node-orders.ts";
 
 /** Where `tandem status` asks unless it is told otherwise. */
 export const DEFAULT_STATUS_SOCKET = "/run/tandem.sock";
 /** A status document is a few KiB; more is not one. */
 const MAX_DOCUMENT_BYTES = 16 << 20;
 const ANSWER_MS = 5000;
+/** Whoever says nothing for so long wants the status. */
+const SILENCE_MS = 200;
+/** An order is a line of a few names. */
+const MAX_ORDER_BYTES = 64 << 10;
 
 /** The halves that run in this process; each may have nothing to say. */
 export interface StatusSources {
   readonly vrrp?: () => Promise<VrrpStatus>;
   readonly http?: () => HttpStatus | Promise<HttpStatus>;
+  readonly obey?: (order: NodeOrder) => Promise<NodeAnswer>;
 }
 
 /** A server that is open until it is closed; its file is removed then. */
@@ -28,13 +37,41 @@ export class StatusSocket {
   constructor(socketPath: string, sources: StatusSources) {
     this.#path = socketPath;
     this.#sources = sources;
-    this.#server = createServer((client) => {
-      client.on("error", () => client.destroy());
-      this.#document().then(
-        (document) => client.end(`${JSON.stringify(document)}\n`),
+    // A client may end its own side behind its order.
+    this.#server = createServer({ allowHalfOpen: true }, (client) => this.#serve(client));
+  }
+
+  #serve(client: Socket): void {
+    let text = "";
+    let isAnswered = false;
+    const answer = (line: string): void => {
+      if (isAnswered) return;
+      isAnswered = true;
+      clearTimeout(silence);
+      this.#answer(line).then(
+        (value) => client.end(`${JSON.stringify(value)}\n`),
         (error: Error) => client.end(`${JSON.stringify({ error: error.message })}\n`),
       );
+    };
+    const silence = setTimeout(() => answer("status"), SILENCE_MS);
+    client.setEncoding("utf8");
+    client.on("error", () => client.destroy());
+    client.on("data", (part: string) => {
+      text += part;
+      const end = text.indexOf("\n");
+      if (end >= 0) answer(text.slice(0, end));
+      else if (text.length > MAX_ORDER_BYTES) client.destroy();
     });
+    client.on("end", () => answer(text === "" ? "status" : text));
+    client.on("close", () => clearTimeout(silence));
+  }
+
+  async #answer(line: string): Promise<StatusDocument | NodeAnswer> {
+    if (line === "status") return this.#document();
+    const order = readOrder(line);
+    if (typeof order === "string") throw new Error(order);
+    if (this.#sources.obey === undefined) throw new Error("no VRRP runs on this node");
+    return this.#sources.obey(order);
   }
 
   /** Rejects when something else is there, or the file can't be made. A socket that nobody answers on is replaced. */
@@ -88,13 +125,23 @@ function isAnswered(socketPath: string): Promise<boolean> {
   });
 }
 
-/** Asks a running node. Rejects with a sentence for people. */
+/** Asks a running node how it is. Rejects with a sentence for people. */
 export function askStatus(socketPath: string): Promise<StatusDocument> {
+  return ask(socketPath, "status", ANSWER_MS) as Promise<StatusDocument>;
+}
+
+/** Tells a running node what to do, and waits until it is done. Rejects with a sentence for people. */
+export function orderNode(socketPath: string, order: NodeOrder): Promise<NodeAnswer> {
+  return ask(socketPath, JSON.stringify(order), undefined) as Promise<NodeAnswer>;
+}
+
+function ask(socketPath: string, line: string, timeoutMs: number | undefined): Promise<unknown> {
   return new Promise((resolve, reject) => {
     const client = connect(socketPath);
     let text = "";
     client.setEncoding("utf8");
-    client.setTimeout(ANSWER_MS, () => client.destroy(new Error("no answer in time")));
+    if (timeoutMs !== undefined) client.setTimeout(timeoutMs, () => client.destroy(new Error("no answer in time")));
+    client.on("connect", () => client.write(`${line}\n`));
     client.on("error", (error) => reject(new Error(`no Tandem answers on ${socketPath}: ${error.message}`)));
     client.on("data", (part: string) => {
       text += part;
@@ -102,7 +149,7 @@ export function askStatus(socketPath: string): Promise<StatusDocument> {
     });
     client.on("end", () => {
       try {
-        const document = JSON.parse(text) as StatusDocument | { error: string };
+        const document = JSON.parse(text) as object | { error: string };
         if ("error" in document) reject(new Error(document.error));
         else resolve(document);
       } catch {

@@ -3,6 +3,7 @@
 import type { Level } from "../base/log.ts";
 import type { BfdReport } from "../bfd/report.ts";
 import type { KeepalivedConfig, ProcessSettings } from "../conf/keepalived/config.ts";
+import type { HandoverResult } from "../vrrp/handovers.ts";
 import type { Farewell, NodeConfig, NotifyEvent } from "../vrrp/ports.ts";
 import type { NodeReport } from "../vrrp/report.ts";
 import type { UpstreamHealth } from "../vrrp/track.ts";
@@ -22,6 +23,17 @@ export type ToVrrpProcess =
   | { readonly kind: "upstream"; readonly name: string; readonly health: UpstreamHealth | undefined }
   | { readonly kind: "report"; readonly id: number }
   | { readonly kind: "clearStatistics" }
+  | {
+      readonly kind: "handOver";
+      readonly id: number;
+      /** undefined: all that are active. */
+      readonly instances: readonly string[] | undefined;
+      /** undefined: as configured. */
+      readonly limitMs: number | undefined;
+      /** Also to routers that speak no peer channel, which breaks open connections. */
+      readonly mayLower: boolean;
+    }
+  | { readonly kind: "drain"; readonly isDrained: boolean }
   | { readonly kind: "stop" };
 
 export type FromVrrpProcess =
@@ -30,6 +42,8 @@ export type FromVrrpProcess =
   | { readonly kind: "log"; readonly level: Level; readonly text: string }
   | { readonly kind: "guard"; readonly router: string; readonly farewell: Farewell | undefined }
   | { readonly kind: "notify"; readonly event: NotifyEvent }
+  | { readonly kind: "handedOver"; readonly id: number; readonly results: readonly HandoverResult[] }
+  | { readonly kind: "draining"; readonly addresses: readonly string[] }
   | { readonly kind: "report"; readonly id: number; readonly report: ProcessReport };
 
 /** What the process says about all that lives in it. */
@@ -40,7 +54,7 @@ export interface ProcessReport extends NodeReport {
 /** The part of a configuration that the VRRP process is given. */
 export function nodeConfig(config: KeepalivedConfig): NodeConfig {
   const { scripts, trackProcesses, trackFiles, bfds, syncGroups, instances } = config;
-  const { startupDelayMs, logUnknownVrids } = config.globals;
-  const globals = { startupDelayMs, logUnknownVrids };
+  const { startupDelayMs, logUnknownVrids, routerId, peer } = config.globals;
+  const globals = { startupDelayMs, logUnknownVrids, routerId, peer };
   return { scripts, trackProcesses, trackFiles, bfds, syncGroups, instances, globals };
 }

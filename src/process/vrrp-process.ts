@@ -3,18 +3,23 @@
  * and no terminal: all that is the supervisor's, told over the IPC channel. When the channel closes the supervisor has
  * died, and the process leaves gracefully. keepalived's counterpart: the vrrp child, vrrp_daemon.c.
  */
-import { randomFillSync } from "node:crypto";
+import { randomBytes, randomFillSync } from "node:crypto";
+import { hostname } from "node:os";
 import type { Level, Log } from "../base/log.ts";
 import { BfdSessions } from "../bfd/sessions.ts";
 import type { ProcessSettings } from "../conf/keepalived/config.ts";
+import { KernelDetours } from "../os/detours.ts";
+import { KernelPeerSockets } from "../os/peer-sockets.ts";
 import { setProcessTitle } from "../os/process-title.ts";
 import { lockCode, setAffinity, setNiceness, setRoundRobin } from "../os/realtime.ts";
 import { openRouting } from "../os/routing.ts";
 import { KernelSegments } from "../os/segments.ts";
 import { monotonicClock, TimerfdAlarm } from "../os/timer.ts";
 import { KernelUdp } from "../os/udp.ts";
+import type { HandoverResult } from "../vrrp/handovers.ts";
 import { VrrpNode } from "../vrrp/node.ts";
 import { reportNode } from "../vrrp/report.ts";
+import { peerSeal } from "./peer-seal.ts";
 import type { FromVrrpProcess, ToVrrpProcess } from "./vrrp-messages.ts";
 
 /** SCHED_RR priority without vrrp_rt_priority: above every normal process, below the kernel's own threads. */
@@ -108,6 +113,13 @@ class VrrpProcess {
       case "clearStatistics":
         for (const router of this.#node?.routers ?? []) router.clearStatistics();
         break;
+      case "handOver":
+        this.#handOver(message);
+        break;
+      case "drain":
+        this.#node?.partnership.handovers.drain(message.isDrained);
+        this.#node?.partnership.settle();
+        break;
       case "stop":
         this.stop();
         break;
@@ -129,6 +141,14 @@ class VrrpProcess {
         guard: (router, farewell) => this.#channel.send({ kind: "guard", router, farewell }),
         notify: (event) => this.#channel.send({ kind: "notify", event }),
         changed: () => {},
+        peer: {
+          sockets: new KernelPeerSockets(),
+          seal: peerSeal,
+          random: (sizeBytes) => new Uint8Array(randomBytes(sizeBytes)),
+          hostName: hostname(),
+        },
+        detours: new KernelDetours(),
+        draining: (addresses) => this.#channel.send({ kind: "draining", addresses }),
       },
       config,
     );
@@ -154,6 +174,13 @@ class VrrpProcess {
   #beatEvery(beatMs: number): void {
     clearInterval(this.#beats);
     this.#beats = setInterval(() => this.#channel.beat(), beatMs);
+  }
+
+  #handOver({ id, instances, limitMs, mayLower }: Extract<ToVrrpProcess, { kind: "handOver" }>): void {
+    const options = { limitMs, mayLower };
+    const answer = (results: readonly HandoverResult[]) => this.#channel.send({ kind: "handedOver", id, results });
+    if (this.#node === undefined) answer([]);
+    else this.#node.partnership.handOver(instances, options, answer);
   }
 
   #report(id: number): void {

@@ -1,8 +1,8 @@
 /** The VRRP half of the status document, from the configuration, the process's report and the checks' last results. */
-import type { CheckStatus, RouterStatus, VrrpStatus } from "../admin/status.ts";
+import type { CheckStatus, PartnerStatus, RouterStatus, VrrpStatus } from "../admin/status.ts";
 import { printIp } from "../base/ip.ts";
 import type { KeepalivedConfig, VirtualAddress, VrrpInstance } from "../conf/keepalived/config.ts";
-import type { RouterReport } from "../vrrp/report.ts";
+import type { PartnerReport, RouterReport } from "../vrrp/report.ts";
 import { ROLE_NAMES } from "../vrrp/state.ts";
 import type { UpstreamHealth } from "../vrrp/track.ts";
 import type { ScriptRun } from "./script.ts";
@@ -37,6 +37,7 @@ function routerStatus(instance: VrrpInstance, report: RouterReport): RouterStatu
     why: report.reason,
     priority: instance.priority,
     effectivePriority: report.effectivePriority,
+    standsBackAt: report.standsBackAt ?? null,
     activeRouter: activeRouter === undefined ? null : { self: isActive, ...activeRouter },
     addresses,
     heldAddresses: isActive ? addresses : [],
@@ -105,6 +106,25 @@ function checks(config: KeepalivedConfig, report: ProcessReport | undefined, sup
   return [...scripts, ...processes, ...files, ...sessions, ...upstreams];
 }
 
+function partnerStatus(partner: PartnerReport): PartnerStatus {
+  const { name, version, address, detours4, detours6, isDrained, routers } = partner;
+  return {
+    name,
+    version,
+    address,
+    interface: partner.interface,
+    keepsConnections: { ipv4: detours4, ipv6: detours6 },
+    drained: isDrained,
+    routers: routers.map(({ vrid, family, role, priority, left }) => ({
+      virtualRouterId: vrid,
+      family,
+      role: ROLE_NAMES[role],
+      priority,
+      connections: left ?? null,
+    })),
+  };
+}
+
 /** `report` is undefined while the process is being restarted. */
 export function vrrpStatus(
   config: KeepalivedConfig,
@@ -122,5 +142,8 @@ export function vrrpStatus(
     routers,
     groups,
     checks: checks(config, report, supervised),
+    partners: report?.partners?.map(partnerStatus) ?? null,
+    handovers: (report?.handovers ?? []).map(({ left, ...handover }) => ({ ...handover, connections: left })),
+    drained: report?.isDrained ?? false,
   };
 }

@@ -9,11 +9,14 @@ import type { VrrpStatus } from "../admin/status.ts";
 import type { Log } from "../base/log.ts";
 import type { Command, KeepalivedConfig } from "../conf/keepalived/config.ts";
 import type { UpstreamState } from "../io/service.ts";
+import { KernelDetours } from "../os/detours.ts";
 import { openRouting } from "../os/routing.ts";
 import { KernelSegments } from "../os/segments.ts";
+import type { HandoverResult } from "../vrrp/handovers.ts";
 import type { UpstreamHealth } from "../vrrp/track.ts";
 import { CrashGuard } from "./crash-guard.ts";
 import { FileTracker } from "./file-tracker.ts";
+import type { NodeAnswer, NodeOrder } from "./node-orders.ts";
 import { NodeSettings } from "./node-settings.ts";
 import { Notifier } from "./notifier.ts";
 import { ProcessTracker } from "./process-tracker.ts";
@@ -30,6 +33,19 @@ const SHORT_LIFE_MS = 5000;
 const RESTART_PAUSE_MS = 1000;
 /** How long a report may take: the process answers between two adverts. */
 const REPORT_MS = 2000;
+/** A hand-over to a router without peer channel takes up to five adverts, of at most 255 s each. */
+const HANDOVER_MS = 1_300_000;
+/** What a stop waits for a partner to take over, before it leaves without. */
+const STOP_HANDOVER_MS = 1500;
+
+/** Which instances are to be given away, and how. */
+export interface HandoverRequest {
+  /** undefined: all that are active. */
+  readonly instances: readonly string[] | undefined;
+  /** How long open connections may go on here; undefined: as configured. */
+  readonly limitMs: number | undefined;
+  readonly mayLower: boolean;
+}
 
 export interface SupervisorOptions {
   readonly log: Log;
@@ -39,6 +55,8 @@ export interface SupervisorOptions {
   readonly onGone?: () => void;
   /** For a daemon: the VRRP process gets neither standard output nor standard error. */
   readonly isDaemon?: boolean;
+  /** Addresses that another node has now and whose clients are still served here, whenever they have changed. */
+  readonly onDraining?: (addresses: readonly string[]) => void;
   /** Told the process id of every VRRP process that is started, for its pid file; undefined when it has ended. */
   readonly onVrrpPid?: (pid: number | undefined) => void;
 }
@@ -52,6 +70,7 @@ export class VrrpSupervisor {
   readonly #notifier: Notifier;
   readonly #node: NodeSettings;
   readonly #routing = openRouting();
+  readonly #detours = new KernelDetours();
   #child: VrrpChild | undefined;
   #startedMs = 0;
   #restarts = 0;
@@ -67,12 +86,15 @@ export class VrrpSupervisor {
   #onStopped: (() => void) | undefined;
   #reportId = 0;
   readonly #reports = new Map<number, (report: ProcessReport | undefined) => void>();
+  /** Whoever waits for the end of a hand-over. */
+  readonly #handovers = new Map<number, (results: readonly HandoverResult[]) => void>();
+  #isDrained = false;
 
   constructor(options: SupervisorOptions) {
     this.#options = options;
     this.#log = options.log;
     this.#config = options.config;
-    this.#guard = new CrashGuard(new KernelSegments(), this.#routing, options.log, Date.now);
+    this.#guard = new CrashGuard(new KernelSegments(), this.#routing, this.#detours, options.log, Date.now);
     this.#runner = new CommandRunner(options.log, options.config.globals.scriptUser);
     this.#notifier = new Notifier(this.#runner, options.log);
     this.#node = new NodeSettings(options.log);
@@ -120,6 +142,7 @@ export class VrrpSupervisor {
       const gone = new Promise<void>((resolve) => {
         this.#onStopped = resolve;
       });
+      await this.#leaveToPartner();
       child.send({ kind: "stop" });
       const late = setTimeout(() => {
         this.#log.write("error", "the VRRP process does not stop, killing it");
@@ -132,8 +155,16 @@ export class VrrpSupervisor {
     this.#notifier.close();
     this.#node.undo();
     this.#routing.close();
+    this.#detours.close();
     const { shutdownScript, shutdownScriptTimeoutMs } = this.#config.globals;
     if (shutdownScript !== undefined) await this.#runToEnd(shutdownScript, shutdownScriptTimeoutMs);
+  }
+
+  /** A Tandem partner takes over before this node lets go; any other one is told by adverts of priority 0. */
+  async #leaveToPartner(): Promise<void> {
+    if (this.#config.globals.peer.key === undefined) return;
+    const moved = this.handOver({ instances: undefined, limitMs: 0, mayLower: false });
+    await Promise.race([moved, new Promise((resolve) => setTimeout(resolve, STOP_HANDOVER_MS).unref())]);
   }
 
   /** What the routers say; undefined when the process doesn't answer in time. */
@@ -162,6 +193,45 @@ export class VrrpSupervisor {
       fileValues: this.#files?.values ?? new Map(),
       upstreams: this.#upstreams,
     });
+  }
+
+  /**
+   * Gives instances to the partner; resolves when each has moved or is known not to. `mayLower`: also to a partner without peer
+   * channel, which breaks open connections.
+   */
+  handOver(request: HandoverRequest): Promise<readonly HandoverResult[]> {
+    const child = this.#child;
+    if (child?.pid === undefined) return Promise.resolve([]);
+    const id = ++this.#reportId;
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => answer([]), HANDOVER_MS);
+      const answer = (results: readonly HandoverResult[]): void => {
+        clearTimeout(timer);
+        this.#handovers.delete(id);
+        resolve(results);
+      };
+      this.#handovers.set(id, answer);
+      child.send({ kind: "handOver", id, ...request });
+    });
+  }
+
+  /** What the status socket was told. */
+  async obey(order: NodeOrder): Promise<NodeAnswer> {
+    if (order.order === "handover") return { results: await this.handOver(order) };
+    if (!order.isDrained) {
+      this.drain(false);
+      return { results: [] };
+    }
+    // First the addresses go: a node that wants none ranks too low to give them to anybody in particular.
+    const results = await this.handOver({ instances: undefined, limitMs: order.limitMs, mayLower: true });
+    this.drain(true);
+    return { results };
+  }
+
+  /** This node wants no address from now on, or wants what is configured again. */
+  drain(isDrained: boolean): void {
+    this.#isDrained = isDrained;
+    this.#child?.send({ kind: "drain", isDrained });
   }
 
   /** How the upstreams of the web server are. */
@@ -213,6 +283,7 @@ export class VrrpSupervisor {
     switch (message.kind) {
       case "ready":
         this.#log.write("notice", "Startup complete");
+        if (this.#isDrained) this.drain(true);
         this.#track();
         this.#startUp?.resolve();
         this.#startUp = undefined;
@@ -229,6 +300,12 @@ export class VrrpSupervisor {
       case "report":
         this.#reports.get(message.id)?.(message.report);
         break;
+      case "handedOver":
+        this.#handovers.get(message.id)?.(message.results);
+        break;
+      case "draining":
+        this.#options.onDraining?.(message.addresses);
+        break;
       case "beat":
         break;
     }
@@ -243,6 +320,8 @@ export class VrrpSupervisor {
       return;
     }
     for (const answer of [...this.#reports.values()]) answer(undefined);
+    for (const answer of [...this.#handovers.values()]) answer([]);
+    this.#options.onDraining?.([]);
     const startUp = this.#startUp;
     this.#startUp = undefined;
     startUp?.reject(new Error("the VRRP process ended while it was starting"));

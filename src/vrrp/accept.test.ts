@@ -6,7 +6,7 @@ import { FakeRouting } from "../io/routing-fake.ts";
 import { FakeSwitch } from "../io/segment-fake.ts";
 import { encodeIpv4 } from "../wire/ipv4.ts";
 import { type Advert, advertChecksum, decodeAdvert, encodeAdvert, VRRP_GROUP_4 } from "../wire/vrrp/advert.ts";
-import { exampleInstance, exampleNode, examplePassword, ip } from "./example.ts";
+import { alone, exampleInstance, exampleNode, examplePassword, ip } from "./example.ts";
 import { VrrpNode } from "./node.ts";
 
 const OWN = ip("192.168.50.133");
@@ -60,6 +60,7 @@ function activeRouter(changes: Parameters<typeof exampleInstance>[0] = {}) {
       guard: () => {},
       notify: () => {},
       changed: () => {},
+      ...alone(),
     },
     exampleNode({ instances: [instance] }),
   );

@@ -5,8 +5,10 @@ import { fromLatin1 } from "../base/bytes.ts";
 import type { IpAddress } from "../base/ip.ts";
 import { parseIp } from "../base/ip.ts";
 import type { VirtualAddress, VrrpInstance, VrrpScript } from "../conf/keepalived/config.ts";
+import { FakeDetours } from "../io/detour-fake.ts";
+import { FakePeerNetwork } from "../io/peer-socket-fake.ts";
 import { VRRP_GROUP_4 } from "../wire/vrrp/advert.ts";
-import type { NodeConfig } from "./ports.ts";
+import type { NodeConfig, NodePorts } from "./ports.ts";
 
 const at = { file: "example.conf", line: 1 };
 const where = new Map();
@@ -129,10 +131,33 @@ export function exampleScript(changes: Partial<VrrpScript> = {}): VrrpScript {
   };
 }
 
+/** The ports of a node that has no partner. */
+export function alone(): Pick<NodePorts, "peer" | "detours" | "draining"> {
+  const sockets = new FakePeerNetwork(
+    () => [],
+    () => {},
+  ).plug("alone");
+  return {
+    peer: {
+      sockets,
+      seal: () => (bytes) => bytes,
+      random: (sizeBytes) => new Uint8Array(sizeBytes),
+      hostName: "alone",
+    },
+    detours: new FakeDetours(),
+    draining: () => {},
+  };
+}
+
 /** A node with one instance. */
 export function exampleNode(changes: Partial<NodeConfig> = {}): NodeConfig {
   return {
-    globals: { startupDelayMs: 0, logUnknownVrids: false },
+    globals: {
+      startupDelayMs: 0,
+      logUnknownVrids: false,
+      routerId: undefined,
+      peer: { key: undefined, port: 61_112, handoverLimitMs: 300_000 },
+    },
     scripts: [],
     trackProcesses: [],
     trackFiles: [],

@@ -47,6 +47,8 @@ export type RouterSettings = Pick<
 
 type Advert = Extract<RouterInput, { kind: "advert" }>;
 
+/** How long adverts from before a hand-over may still be under way: two intervals, and at most this. */
+const OVERTAKEN_MS = 200;
 /** An owner tolerates this many adverts of another owner of lower address before it gives up owning. */
 const RIVAL_OWNER_ADVERTS = 2;
 
@@ -59,12 +61,18 @@ export function step(settings: RouterSettings, state: RouterState, input: Router
       return alarm(settings, state, input.atMs);
     case "advert":
       if (state.role === "backup") return advertAsBackup(settings, state, input);
-      if (state.role === "active") return advertAsActive(settings, state, input);
+      if (state.role === "active" && !isOvertaken(state, input)) return advertAsActive(settings, state, input);
       return same(state);
     case "tracking":
       return tracking(settings, state, input);
     case "group":
       return groupDecided(settings, state, input);
+    case "take":
+      return state.role === "backup" ? takeOver(settings, state, input) : same(state);
+    case "yield":
+      return handedOver(settings, state, input);
+    case "wait":
+      return same(state.role === "backup" ? { ...state, deadlineMs: input.untilMs } : state);
     case "addressLost":
       return addressLost(settings, state, input);
     case "neighborLost":
@@ -105,7 +113,16 @@ function leaveInit(settings: RouterSettings, state: RouterState, atMs: number): 
 
 function enterRole(state: RouterState, to: Role, atMs: number, reason: string): [RouterState, RouterEffect] {
   return [
-    { ...state, role: to, sinceMs: atMs, reason, isAsking: false, preemptAtMs: undefined, rivalOwnerAdverts: 0 },
+    {
+      ...state,
+      role: to,
+      sinceMs: atMs,
+      reason,
+      isAsking: false,
+      preemptAtMs: undefined,
+      handedBy: undefined,
+      rivalOwnerAdverts: 0,
+    },
     { kind: "role", from: state.role, to, reason },
   ];
 }
@@ -410,7 +427,7 @@ function tracking(
   if (priority !== state.priority) {
     effects.push(log(settings, `Changing effective priority from ${state.priority} to ${priority}`));
     effects.push({ kind: "event", event: "priorityChanged" });
-    next = { ...next, priority };
+    next = { ...next, priority, handedBy: undefined };
     if (state.role === "active" && priority < state.priority && faults.length === 0) {
       effects.push({ kind: "send", priority });
       next = { ...next, sentMs: atMs, deadlineMs: atMs + state.intervalMs };
@@ -449,6 +466,43 @@ function groupDecided(
   return {
     state: { ...next, deadlineMs, activeRouter: undefined },
     effects: [role, ...resign(settings), entering(settings, "backup")],
+  };
+}
+
+/** The order to take may overtake the last adverts of whoever gives it: those must not send us back. */
+function takeOver(
+  settings: RouterSettings,
+  state: RouterState,
+  { atMs, source, reason }: Extract<RouterInput, { kind: "take" }>,
+): Step {
+  const taken = becomeActive(settings, state, atMs, reason);
+  const untilMs = atMs + Math.min(OVERTAKEN_MS, 2 * state.intervalMs);
+  return { ...taken, state: { ...taken.state, handedBy: { source, untilMs } } };
+}
+
+function isOvertaken({ handedBy, priority }: RouterState, advert: Advert): boolean {
+  if (handedBy === undefined || advert.atMs >= handedBy.untilMs) return false;
+  return sameAddress(advert.source, handedBy.source) && advert.priority >= priority;
+}
+
+/** Its new owner is active and has announced the addresses: nobody has to be told anything. */
+function handedOver(
+  settings: RouterSettings,
+  state: RouterState,
+  { atMs, source, reason }: Extract<RouterInput, { kind: "yield" }>,
+): Step {
+  if (state.role !== "active") return same(state);
+  const [next, role] = enterRole(state, "backup", atMs, reason);
+  const deadlineMs = atMs + downIntervalMs(settings, state.priority, state.intervalMs);
+  return {
+    state: { ...next, activeRouter: { source, priority: state.priority }, heardMs: atMs, deadlineMs, goodbyesLeft: 0 },
+    effects: [
+      role,
+      { kind: "release" },
+      { kind: "count", counter: "releasedActive" },
+      entering(settings, "backup"),
+      log(settings, "removing VIPs."),
+    ],
   };
 }
 

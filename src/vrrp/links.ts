@@ -10,7 +10,8 @@ export interface LinkView {
   readonly addresses: Iterable<Address>;
 }
 
-const SCOPE_LINK = 253;
+/** RT_SCOPE_LINK: an address of this scope or a narrower one is none to send from. */
+export const SCOPE_LINK = 253;
 
 /** The link of this name, undefined when there is none. */
 export function linkNamed(view: LinkView, name: string | undefined): Link | undefined {
@@ -19,7 +20,8 @@ export function linkNamed(view: LinkView, name: string | undefined): Link | unde
   return undefined;
 }
 
-function isLinkLocal(ip: IpAddress): boolean {
+/** fe80::/10. */
+export function isLinkLocal(ip: IpAddress): boolean {
   return ip[0] === 0xfe && ((ip[1] as number) & 0xc0) === 0x80;
 }
 

@@ -4,7 +4,7 @@ import { test } from "node:test";
 import type { SyncGroup, VrrpInstance } from "../conf/keepalived/config.ts";
 import { FakeRouting } from "../io/routing-fake.ts";
 import { FakeSwitch } from "../io/segment-fake.ts";
-import { exampleAddress, exampleInstance, exampleNode, exampleScript, ip } from "./example.ts";
+import { alone, exampleAddress, exampleInstance, exampleNode, exampleScript, ip } from "./example.ts";
 import { VrrpNode } from "./node.ts";
 import type { NodeConfig } from "./ports.ts";
 
@@ -43,6 +43,7 @@ function world(config: NodeConfig) {
       },
       notify: ({ type, name, state, priority }) => told.push(`${type} ${name} ${state} ${priority}`),
       changed: () => {},
+      ...alone(),
     },
     config,
   );

@@ -8,7 +8,8 @@ import type { Command, Notifies, SyncGroup, VrrpInstance } from "../conf/keepali
 import type { Alarm } from "../io/reactor.ts";
 import type { Address, Link, RoutingWatch } from "../io/routing.ts";
 import { faultsOfOthers, groupRole, type Member, mayTakeOver } from "./group.ts";
-import { type LinkView, linkFaults, sourceAddress } from "./links.ts";
+import { type LinkView, linkFaults, linkNamed, sourceAddress } from "./links.ts";
+import { Partnership } from "./partnership.ts";
 import type { BfdEvent, NodeConfig, NodePorts, NotifyState } from "./ports.ts";
 import { Router, type RouterHooks } from "./router.ts";
 import { SegmentPool } from "./segment-pool.ts";
@@ -32,6 +33,8 @@ export class VrrpNode {
   readonly #alarm: Alarm;
   readonly #pool: SegmentPool;
   readonly #view: LinkView;
+  /** Other Tandem nodes, and what goes on with them. */
+  readonly partnership: Partnership;
   #watch: RoutingWatch | undefined;
   readonly #routers = new Map<string, Router>();
   /** Instances that wait for the first result of something they track. */
@@ -64,6 +67,19 @@ export class VrrpNode {
         return node.#watch?.addresses() ?? [];
       },
     };
+    this.partnership = new Partnership(ports, {
+      view: this.#view,
+      get routers() {
+        return node.routers;
+      },
+      get config() {
+        return node.#config;
+      },
+      unitOf: (router) => node.#unitOf(router),
+      assessedPriority: ({ settings: { name, priority } }) => node.#assessments.get(name)?.priority ?? priority,
+      reassess: () => node.#tellAll(),
+      rearm: () => node.#rearm(),
+    });
   }
 
   /** The routers, for status and dumps. */
@@ -90,6 +106,7 @@ export class VrrpNode {
       onAddress: () => this.#reassess(),
       onAddressGone: (address) => this.#addressGone(address),
     });
+    this.partnership.configure();
     for (const script of this.#config.scripts) this.#scripts.set(script.name, initialScript(script));
     for (const instance of this.#config.instances) this.#add(instance);
     this.#reassess();
@@ -106,6 +123,7 @@ export class VrrpNode {
       this.#notifyInstance(router, "STOP", router.settings.notifies.stop);
       router.detach();
     }
+    this.partnership.stop();
     for (const group of this.#config.syncGroups) this.#notifyGroup(group, "STOP", group.notifies.stop);
     this.#alarm.disarm();
     this.#watch?.close();
@@ -189,6 +207,7 @@ export class VrrpNode {
       this.#waiting.delete(name);
       this.#assessments.delete(name);
       router.feed({ kind: "stop", atMs });
+      this.partnership.handovers.forget(router);
       const { deleted, fault } = router.settings.notifies;
       if (deleted === false) this.#notifyInstance(router, "FAULT", fault);
       else this.#notifyInstance(router, "DELETED", deleted === true ? undefined : deleted);
@@ -214,6 +233,7 @@ export class VrrpNode {
       if (router === undefined) this.#add(instance);
       else router.reload(instance, atMs);
     }
+    this.partnership.configure();
     this.#reassess();
     this.#rearm();
   }
@@ -223,9 +243,13 @@ export class VrrpNode {
       roleChanged: (router, from, to) => this.#roleChanged(router, from, to),
       asks: (router) => this.#asked(router),
       event: (router, event) => this.#event(router, event),
+      releasing: (router) => this.partnership.handovers.releasing(router),
+      mayWait: (router, nowMs) =>
+        router.settings.syncGroup === undefined ? this.partnership.handovers.pull([router], nowMs) : undefined,
     };
     const router = new Router(instance, this.#ports, this.#view, this.#pool, hooks);
     router.clean();
+    this.partnership.clean(router);
     this.#routers.set(instance.name, router);
     this.#waiting.add(instance.name);
   }
@@ -235,12 +259,13 @@ export class VrrpNode {
     this.#pool.drain();
     const nowMs = this.#ports.clock.now();
     for (const router of [...this.#routers.values()]) router.ring(nowMs);
+    this.partnership.ring(nowMs);
     this.#rearm();
   }
 
   /** To be called after everything that may have moved a deadline. */
   #rearm(): void {
-    let next = Number.POSITIVE_INFINITY;
+    let next = this.partnership.nextMs;
     for (const router of this.#routers.values()) next = Math.min(next, router.nextMs ?? Number.POSITIVE_INFINITY);
     if (Number.isFinite(next) && !this.#stopped) this.#alarm.arm(next);
     else this.#alarm.disarm();
@@ -260,6 +285,8 @@ export class VrrpNode {
     this.#reassess();
     for (const router of this.#routers.values()) {
       const lost = router.addresses.find((own) => equalBytes(own.address, address.ip));
+      // On another link, such as the loopback, it is none of the router's.
+      if (lost !== undefined && linkNamed(this.#view, lost.interface)?.index !== address.linkIndex) continue;
       if (lost === undefined || router.state.role !== "active") continue;
       // The message may be old news: our own removal, long since followed by our own return.
       const present = this.#ports.routing
@@ -297,8 +324,13 @@ export class VrrpNode {
       if (faults.length === 0 && !router.isAttached) faults.push("the advert socket cannot be opened");
       this.#assessments.set(name, assess(router.settings, this.#groupOf(router), this.#config, seen, faults));
     }
-    for (const router of [...this.#routers.values()]) this.#tell(router);
+    this.partnership.place();
+    this.#tellAll();
     this.#rearm();
+  }
+
+  #tellAll(): void {
+    for (const router of [...this.#routers.values()]) this.#tell(router);
   }
 
   #tell(router: Router): void {
@@ -310,8 +342,9 @@ export class VrrpNode {
     const others = group === undefined ? [] : faultsOfOthers(this.#members(group), name, group.name);
     const faults = [...assessment.faults, ...others];
     const { state } = router;
-    if (state.priority !== assessment.priority || !sameList(state.faults, faults))
-      router.feed({ kind: "tracking", atMs, priority: assessment.priority, faults });
+    const priority = Math.min(assessment.priority, this.partnership.handovers.capOf(router));
+    if (state.priority !== priority || !sameList(state.faults, faults))
+      router.feed({ kind: "tracking", atMs, priority, faults });
     if (!this.#waiting.has(name) || assessment.isPending) return;
     this.#waiting.delete(name);
     router.feed({ kind: "start", atMs, delayMs: this.#config.globals.startupDelayMs });
@@ -319,6 +352,12 @@ export class VrrpNode {
 
   #groupOf(router: Router): SyncGroup | undefined {
     return this.#config.syncGroups.find(({ name }) => name === router.settings.syncGroup);
+  }
+
+  /** The router alone, or all routers of its sync group. */
+  #unitOf(router: Router): readonly Router[] {
+    const group = this.#groupOf(router);
+    return group === undefined ? [router] : group.members.flatMap((name) => this.#routers.get(name) ?? []);
   }
 
   #members(group: SyncGroup): Member[] {
@@ -339,6 +378,11 @@ export class VrrpNode {
       return;
     }
     if (!mayTakeOver(this.#members(group))) return;
+    const untilMs = this.partnership.handovers.pull(this.#unitOf(router), atMs);
+    if (untilMs !== undefined) {
+      for (const member of this.#unitOf(router)) member.feed({ kind: "wait", atMs, untilMs });
+      return;
+    }
     this.#ports.log.write("notice", `VRRP_Group(${group.name}) Syncing instances to MASTER state`);
     for (const name of group.members)
       this.#routers.get(name)?.feed({ kind: "group", atMs, to: "active", group: group.name });
@@ -346,6 +390,7 @@ export class VrrpNode {
 
   #roleChanged(router: Router, from: Role, to: Role): void {
     if (this.#stopped) return;
+    this.partnership.handovers.roleChanged(router);
     const { master, backup, fault } = router.settings.notifies;
     if (to === "active") this.#notifyInstance(router, "MASTER", master);
     else if (to === "backup") this.#notifyInstance(router, "BACKUP", backup);

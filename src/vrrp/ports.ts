@@ -5,16 +5,19 @@ import type { Clock } from "../base/clock.ts";
 import type { IpAddress } from "../base/ip.ts";
 import type { Log } from "../base/log.ts";
 import type { Command, HmacKey, KeepalivedConfig } from "../conf/keepalived/config.ts";
+import type { Detours } from "../io/detour.ts";
+import type { PeerSockets } from "../io/peer-socket.ts";
 import type { Alarm } from "../io/reactor.ts";
 import type { Address, Routing } from "../io/routing.ts";
 import type { AdvertSocketSettings, Segments } from "../io/segment.ts";
+import type { Seal } from "../wire/peer/message.ts";
 
 /** What a node needs to know of a configuration. */
 export type NodeConfig = Pick<
   KeepalivedConfig,
   "scripts" | "trackProcesses" | "trackFiles" | "bfds" | "syncGroups" | "instances"
 > & {
-  readonly globals: Pick<KeepalivedConfig["globals"], "startupDelayMs" | "logUnknownVrids">;
+  readonly globals: Pick<KeepalivedConfig["globals"], "startupDelayMs" | "logUnknownVrids" | "routerId" | "peer">;
 };
 
 /** A tracked BFD session is up, or up no longer; the same as what the sessions themselves tell (bfd/ports.ts). */
@@ -25,6 +28,17 @@ export interface BfdEvent {
   /** The neighbour was silent for the detection time. */
   readonly expired: boolean;
   readonly detectionMs: number;
+}
+
+/** What the peer channel needs besides sockets. */
+export interface PeerPorts {
+  readonly sockets: PeerSockets;
+  /** The seal of a pair that shares this secret. */
+  seal(secret: string): Seal;
+  /** Bytes that nobody can foresee. */
+  random(sizeBytes: number): Bytes;
+  /** What partners call this node, when it has no router_id. */
+  readonly hostName: string;
 }
 
 /** keepalived's words for what is told to notify scripts and pipes. */
@@ -64,8 +78,11 @@ export interface Farewell {
   readonly packets: readonly { readonly bytes: Bytes; readonly destination: IpAddress }[];
   /** They are signed and have to be signed again when they are sent: see `renew` in advert-packets.ts. */
   readonly renewal: Renewal | undefined;
-  readonly socket: AdvertSocketSettings;
+  /** undefined: nothing is to be sent. */
+  readonly socket: AdvertSocketSettings | undefined;
   readonly addresses: readonly Pick<Address, "linkIndex" | "ip" | "prefixLength" | "peer">[];
+  /** The kernel has detours or silences that have to go, too. */
+  readonly hasDetours: boolean;
 }
 
 export interface NodePorts {
@@ -73,10 +90,17 @@ export interface NodePorts {
   readonly log: Log;
   readonly routing: Routing;
   readonly segments: Segments;
+  readonly peer: PeerPorts;
+  readonly detours: Detours;
   alarm(ring: () => void): Alarm;
-  /** Told before addresses are claimed and after they are released; undefined: holds nothing. */
+  /**
+   * Told before addresses are claimed and after they are released; undefined: holds nothing. `router` is its name, or that with
+   * a word for the addresses that it keeps beside its own.
+   */
   guard(router: string, farewell: Farewell | undefined): void;
   notify(event: NotifyEvent): void;
   /** Something that `status` shows has changed. */
   changed(): void;
+  /** Another node has these addresses now, while clients of them are still served here: they are to come anew when they can. */
+  draining(addresses: readonly string[]): void;
 }

@@ -2,6 +2,7 @@
  * A virtual router at work: feeds the machine of instance.ts with what arrives and carries out what it wants, through the
  * ports of the node. keepalived's counterpart: vrrp_scheduler.c.
  */
+import { equalBytes } from "../base/bytes.ts";
 import { compareIp, type IpAddress, printIp } from "../base/ip.ts";
 import type { Level } from "../base/log.ts";
 import type { VirtualAddress, VrrpInstance } from "../conf/keepalived/config.ts";
@@ -35,6 +36,10 @@ const COMPLAINT_PAUSE_MS = 10_000;
 
 /** What a router tells its node, which owns groups and notifications. */
 export interface RouterHooks {
+  /** The addresses are about to leave their links; the state is the next one already. */
+  releasing(router: Router): void;
+  /** A backup's timer has run out: when to look again, or undefined to take over now. */
+  mayWait(router: Router, nowMs: number): number | undefined;
   /** After the effects of a change of role. */
   roleChanged(router: Router, from: RouterState["role"], to: RouterState["role"]): void;
   asks(router: Router): void;
@@ -57,6 +62,8 @@ export class Router {
   #source: IpAddress | undefined;
   #ipId = 0;
   #lastAccepted: IpAddress | undefined;
+  /** When the last advert of a living active router was accepted. */
+  advertMs = Number.NEGATIVE_INFINITY;
   readonly #complaints = new Map<string, number>();
   /** Counted since the start, for statistics. */
   readonly counters = new Map<Counter | "advertsReceived", number>();
@@ -104,6 +111,10 @@ export class Router {
   /** Lets something happen and carries out what follows. */
   feed(input: RouterInput): void {
     const before = this.#state;
+    const active = before.activeRouter?.source;
+    // It can't be asked for anything any more, however young its last advert is.
+    if (input.kind === "neighborLost" && active !== undefined && equalBytes(active, input.neighbor))
+      this.advertMs = Number.NEGATIVE_INFINITY;
     const { state, effects } = step(this.#settings, before, input);
     this.#state = state;
     this.#perform(effects, input.atMs);
@@ -115,8 +126,10 @@ export class Router {
 
   /** The alarm of the node has rung. */
   ring(nowMs: number): void {
-    if (this.#state.deadlineMs !== undefined && this.#state.deadlineMs <= nowMs)
-      this.feed({ kind: "alarm", atMs: nowMs });
+    if (this.#state.deadlineMs !== undefined && this.#state.deadlineMs <= nowMs) {
+      const untilMs = this.#state.role === "backup" ? this.#hooks.mayWait(this, nowMs) : undefined;
+      this.feed(untilMs === undefined ? { kind: "alarm", atMs: nowMs } : { kind: "wait", atMs: nowMs, untilMs });
+    }
     this.#announce(nowMs);
   }
 
@@ -229,9 +242,11 @@ export class Router {
     }
     if (verdict.note !== undefined) this.#complain(verdict.note);
     this.#lastAccepted = packet.source.slice();
+    const atMs = this.#ports.clock.now();
+    if (verdict.priority !== PRIORITY_STOP) this.advertMs = atMs;
     this.feed({
       kind: "advert",
-      atMs: this.#ports.clock.now(),
+      atMs,
       source: packet.source.slice(),
       isHigher: compareIp(packet.source, source) > 0,
       priority: verdict.priority,
@@ -256,6 +271,7 @@ export class Router {
         break;
       case "release":
         this.#announcer.cancel();
+        this.#hooks.releasing(this);
         for (const address of this.addresses) this.#change(releaseAddress, address);
         break;
       case "announce":
@@ -296,6 +312,7 @@ export class Router {
     const source = this.#source;
     if (source === undefined) return;
     const farewell: Farewell = {
+      hasDetours: false,
       router: this.#settings.name,
       socket: this.#socketSettings(source),
       packets: this.#packets(PRIORITY_STOP, source, this.#security.guardedAhSequence()),

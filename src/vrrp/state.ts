@@ -38,6 +38,8 @@ export interface RouterState {
   readonly goodbyesLeft: number;
   /** When the last goodbye was sent. */
   readonly goodbyeMs: number;
+  /** Who has handed over to us; until then its adverts of before may still arrive. */
+  readonly handedBy: { readonly source: IpAddress; readonly untilMs: number } | undefined;
   /** Adverts of priority 255 heard while our own is 255. */
   readonly rivalOwnerAdverts: number;
   /** The down timer has expired, but the sync group has not agreed yet. */
@@ -63,6 +65,11 @@ export type RouterInput =
   | { readonly kind: "tracking"; readonly atMs: number; readonly priority: number; readonly faults: readonly string[] }
   /** The sync group has decided. */
   | { readonly kind: "group"; readonly atMs: number; readonly to: "active" | "backup"; readonly group: string }
+  /** The active router hands over to this backup, or this one to a backup that is active already. */
+  | { readonly kind: "take"; readonly atMs: number; readonly source: IpAddress; readonly reason: string }
+  | { readonly kind: "yield"; readonly atMs: number; readonly source: IpAddress; readonly reason: string }
+  /** A backup whose timer has run out waits all the same: it has asked the active router to hand over. */
+  | { readonly kind: "wait"; readonly atMs: number; readonly untilMs: number }
   /** Somebody has removed one of our addresses. */
   | { readonly kind: "addressLost"; readonly atMs: number; readonly address: IpAddress }
   /** BFD has not heard this neighbour for its detection time; it may be the active router. */
@@ -114,6 +121,7 @@ export function initialState(priority: number, intervalMs: number): RouterState 
     // An earlier life of this node may have been active, and the one who is now may never have heard of it.
     goodbyesLeft: GOODBYES,
     goodbyeMs: Number.NEGATIVE_INFINITY,
+    handedBy: undefined,
     rivalOwnerAdverts: 0,
     isAsking: false,
     faults: [],

@@ -2,6 +2,9 @@
 
 import { silentLog } from "../../src/base/log.ts";
 import { BfdSessions } from "../../src/bfd/sessions.ts";
+import { type DetourState, NO_DETOURS } from "../../src/io/detour.ts";
+import { FakeDetours } from "../../src/io/detour-fake.ts";
+import type { FakePeerNetwork, FakePeerSockets } from "../../src/io/peer-socket-fake.ts";
 import type { Alarm } from "../../src/io/reactor.ts";
 import type { Routing, RoutingWatch } from "../../src/io/routing.ts";
 import { FakeRouting } from "../../src/io/routing-fake.ts";
@@ -9,6 +12,7 @@ import type { FakeSegments, FakeSwitch } from "../../src/io/segment-fake.ts";
 import type { FakeUdp, FakeUdpNetwork } from "../../src/io/udp-fake.ts";
 import { CrashGuard } from "../../src/process/crash-guard.ts";
 import { ip } from "../../src/vrrp/example.ts";
+import type { Phase } from "../../src/vrrp/handover.ts";
 import { VrrpNode } from "../../src/vrrp/node.ts";
 import type { NodeConfig } from "../../src/vrrp/ports.ts";
 import type { RouterState } from "../../src/vrrp/state.ts";
@@ -16,6 +20,7 @@ import type { Timeline } from "./timeline.ts";
 
 export const VIRTUAL = ip("192.168.50.130");
 const LINK = 1;
+const LOOPBACK = 2;
 const ENETDOWN = 100;
 /** How long a check script takes. */
 const SCRIPT_MS = 3;
@@ -26,6 +31,7 @@ interface Life {
   readonly bfd: BfdSessions;
   readonly port: FakeSegments;
   readonly udp: FakeUdp;
+  readonly peers: FakePeerSockets;
   isAlive: boolean;
   watch: RoutingWatch | undefined;
   /** Alarms that rang while the process was suspended. */
@@ -39,7 +45,11 @@ export class SimNode {
   readonly #timeline: Timeline;
   readonly #fabric: FakeSwitch;
   readonly #network: FakeUdpNetwork;
+  readonly #peerNetwork: FakePeerNetwork;
   readonly #random: () => number;
+  readonly #detours = new FakeDetours();
+  /** What clients of its machine have open while it gives an address away. */
+  openConnections = 0;
   #routing: FakeRouting;
   #guard: CrashGuard;
   #guardPort: FakeSegments;
@@ -57,9 +67,11 @@ export class SimNode {
     timeline: Timeline,
     fabric: FakeSwitch,
     network: FakeUdpNetwork,
+    peerNetwork: FakePeerNetwork,
     random: () => number,
   ) {
     this.#network = network;
+    this.#peerNetwork = peerNetwork;
     this.#random = random;
     this.index = index;
     this.name = "ABC"[index] as string;
@@ -68,11 +80,14 @@ export class SimNode {
     this.#fabric = fabric;
     this.#routing = this.#machine();
     this.#guardPort = fabric.port(this.name);
-    this.#guard = new CrashGuard(this.#guardPort, this.#routing, silentLog, () => this.#timeline.nowMs);
+    this.#guard = new CrashGuard(this.#guardPort, this.#routing, this.#detours, silentLog, () => this.#timeline.nowMs);
   }
 
   #machine(): FakeRouting {
-    const routing = new FakeRouting([{ name: "eth0", mac: Uint8Array.of(2, 0, 0, 0, 0, this.index + 1) }]);
+    const routing = new FakeRouting([
+      { name: "eth0", mac: Uint8Array.of(2, 0, 0, 0, 0, this.index + 1) },
+      { name: "lo", isLoopback: true },
+    ]);
     routing.addAddress({ linkIndex: LINK, ip: simAddress(this.index), prefixLength: 24 });
     if (!this.isLinkUp) routing.setCarrier(LINK, false);
     return routing;
@@ -92,7 +107,45 @@ export class SimNode {
   }
 
   get holdsAddress(): boolean {
-    return this.#routing.addresses().some(({ ip: held }) => held[3] === VIRTUAL[3]);
+    return this.#routing.addresses(LINK).some(({ ip: held }) => held[3] === VIRTUAL[3]);
+  }
+
+  /** The address is on its loopback: connections of before a hand-over go on. */
+  get keepsAddress(): boolean {
+    return this.#routing.addresses(LOOPBACK).some(({ ip: held }) => held[3] === VIRTUAL[3]);
+  }
+
+  /** What its kernel has been asked to do with packets. */
+  get detours(): DetourState {
+    return this.#detours.state;
+  }
+
+  /** Phases of the hand-overs in which it takes part. */
+  get phases(): readonly Phase[] {
+    return this.#life?.node.partnership.handovers.running.map(({ state }) => state.phase) ?? [];
+  }
+
+  /** `tandem handover`. */
+  handOver(): void {
+    this.#detours.open = this.openConnections;
+    if (this.isRunning)
+      this.#life?.node.partnership.handOver(undefined, { limitMs: undefined, mayLower: true }, (results) => {
+        for (const { isMoved, how, to, reason } of results)
+          this.onHandover?.(`${this.name} hand-over: ${isMoved ? `moved to ${to}, ${how}` : "not moved"} ${reason}`);
+      });
+  }
+  onHandover: ((text: string) => void) | undefined;
+
+  /** `tandem drain`, when everything has been handed over. */
+  drain(isDrained: boolean): void {
+    this.#life?.node.partnership.handovers.drain(isDrained);
+    this.#life?.node.partnership.settle();
+  }
+
+  /** Clients end connections. */
+  setOpenConnections(count: number): void {
+    this.openConnections = count;
+    this.#detours.open = count;
   }
 
   /** The machine gets power; the process starts. */
@@ -100,19 +153,28 @@ export class SimNode {
     this.isPowered = true;
     this.isPaused = false;
     this.#routing = this.#machine();
+    this.#detours.set(NO_DETOURS);
     this.#fabric.unplug(this.#guardPort);
     this.#guardPort = this.#fabric.port(this.name);
-    this.#guard = new CrashGuard(this.#guardPort, this.#routing, silentLog, () => this.#timeline.nowMs);
+    this.#guard = new CrashGuard(this.#guardPort, this.#routing, this.#detours, silentLog, () => this.#timeline.nowMs);
     this.#startProcess();
   }
 
   #startProcess(): void {
     const port = this.#fabric.port(this.name);
+    const peers = this.#peerNetwork.plug(this.name);
     port.sendFailure = this.isLinkUp ? 0 : -ENETDOWN;
     const udp = this.#network.host(this.name, [simAddress(this.index)]);
     udp.sendFailure = port.sendFailure;
     const timeline = this.#timeline;
-    const life: { -readonly [K in keyof Life]?: Life[K] } = { port, udp, isAlive: true, watch: undefined, missed: [] };
+    const life: { -readonly [K in keyof Life]?: Life[K] } = {
+      port,
+      udp,
+      peers,
+      isAlive: true,
+      watch: undefined,
+      missed: [],
+    };
     const alive = life as Life;
     const routing: Routing = delegate(this.#routing, (watch) => {
       alive.watch = watch;
@@ -128,6 +190,14 @@ export class SimNode {
         guard: (router, farewell) => this.#guard.remember(router, farewell),
         notify: () => {},
         changed: () => {},
+        peer: {
+          sockets: peers,
+          seal: () => weakSeal,
+          random: (sizeBytes) => Uint8Array.from({ length: sizeBytes }, () => 1 + Math.floor(255 * this.#random())),
+          hostName: this.name,
+        },
+        detours: this.#detours,
+        draining: () => {},
       },
       this.config,
     );
@@ -173,6 +243,7 @@ export class SimNode {
     life.watch?.close();
     this.#fabric.unplug(life.port);
     this.#network.unplug(life.udp);
+    this.#peerNetwork.unplug(life.peers);
     this.#life = undefined;
   }
 
@@ -203,7 +274,7 @@ export class SimNode {
     if (this.#life === undefined) return;
     this.#endLife();
     this.isPaused = false;
-    this.#guard = new CrashGuard(this.#guardPort, this.#routing, silentLog, () => this.#timeline.nowMs);
+    this.#guard = new CrashGuard(this.#guardPort, this.#routing, this.#detours, silentLog, () => this.#timeline.nowMs);
     this.#timeline.after(restartMs, () => {
       if (this.isPowered && this.#life === undefined) this.#startProcess();
     });
@@ -225,6 +296,7 @@ export class SimNode {
     this.isPaused = true;
     this.#life.port.isPaused = true;
     this.#life.udp.isPaused = true;
+    this.#life.peers.isPaused = true;
   }
 
   /** SIGCONT. Whether sockets or timers are looked at first is the kernel's choice. */
@@ -234,6 +306,7 @@ export class SimNode {
     this.isPaused = false;
     life.port.isPaused = false;
     life.udp.isPaused = false;
+    life.peers.isPaused = false;
     this.healthySinceMs = this.#timeline.nowMs;
     const missed = life.missed.splice(0);
     if (!timersFirst) this.#deliver(life);
@@ -280,6 +353,13 @@ export class SimNode {
 /** A node's own address. */
 export function simAddress(index: number): Uint8Array {
   return ip(`192.168.50.${133 + index}`);
+}
+
+/** Nobody forges anything here. */
+function weakSeal(bytes: Uint8Array): Uint8Array {
+  let sum = 0;
+  for (const byte of bytes) sum = (sum * 31 + byte) | 0;
+  return new Uint8Array(new Int32Array(8).fill(sum).buffer);
 }
 
 function delegate(routing: FakeRouting, onWatch: (watch: RoutingWatch) => void): Routing {

@@ -26,6 +26,7 @@ test("the checks notice two active routers, a missing one and a silent one", () 
     nopreempt: false,
     preemptDelayMs: 0,
     weight: 0,
+    handoverLimitMs: undefined,
   };
   const peaceful = () => {
     const world = new World(1, { ...settings, version: 2 });

@@ -22,7 +22,9 @@ function chooseSettings(random: Random): WorldSettings {
   const nopreempt = random.chance(0.2) && !priorities.includes(255);
   const preemptDelayMs = !nopreempt && random.chance(0.15) ? random.integer(1, 5) * intervalMs : 0;
   const weight = random.pick([-20, -50, 0, 10]);
-  return { version, intervalMs, priorities, nopreempt, preemptDelayMs, weight, withBfd: random.chance(0.3) };
+  const withBfd = random.chance(0.3);
+  const handoverLimitMs = random.chance(0.7) ? random.pick([0, 500, 3000, 20_000]) : undefined;
+  return { version, intervalMs, priorities, nopreempt, preemptDelayMs, weight, withBfd, handoverLimitMs };
 }
 
 type Fault = (world: World, node: SimNode, untilMs: number) => void;
@@ -83,6 +85,11 @@ const FAULTS: Readonly<Record<string, Fault>> = {
     world.duplication = 0.2;
     later(world, until, "no more delay", () => world.heal());
   },
+  "hand-over": (world, node, until) => {
+    node.setOpenConnections(world.random.pick([0, 1, 9000]));
+    node.handOver();
+    later(world, until, `${node.name} last connection ends`, () => node.setOpenConnections(0));
+  },
   "address stolen": (_, node) => {
     if (node.isActive && node.isRunning) node.stealAddress();
   },
@@ -99,7 +106,11 @@ export function runSeed(seed: number): Outcome {
   const { intervalMs, preemptDelayMs } = world.settings;
   world.tell(`seed ${seed}: ${JSON.stringify(world.settings)}`);
   const turmoilMs = random.between(10, 60) * intervalMs + 500;
-  const names = Object.keys(FAULTS);
+  // In every other story of a pair with a peer channel half of all that happens is hand-overs.
+  const isBusy = world.settings.handoverLimitMs !== undefined && random.chance(0.5);
+  const names = Object.keys(FAULTS).flatMap((name, _, all) =>
+    name === "hand-over" && isBusy ? new Array<string>(all.length).fill(name) : [name],
+  );
   for (let count = random.integer(1, 10); count > 0; count--) {
     const name = random.pick(names);
     const node = random.pick(world.nodes);
@@ -110,7 +121,8 @@ export function runSeed(seed: number): Outcome {
   try {
     world.run(turmoilMs);
     makePeace(world);
-    const peaceMs = 2 * world.silenceBoundMs + preemptDelayMs + 6 * intervalMs + 2000;
+    const partedMs = world.settings.handoverLimitMs === undefined ? 0 : 10_000;
+    const peaceMs = 2 * world.silenceBoundMs + preemptDelayMs + 6 * intervalMs + 2000 + partedMs;
     world.run(turmoilMs + peaceMs);
     checkPeace(world);
     return { seed, virtualMs: world.timeline.nowMs, packets: world.packets, violation: undefined };
@@ -128,6 +140,7 @@ function makePeace(world: World): void {
     if (!node.isPowered) node.boot();
     node.resume(false);
     node.check(true);
+    node.setOpenConnections(0);
   }
 }
 
@@ -144,6 +157,9 @@ function checkPeace(world: World): void {
   const best = Math.max(...world.nodes.map((node) => node.state?.priority ?? 0));
   if (!world.settings.nopreempt && owner.state?.priority !== best)
     world.fail(`${owner.name} is active, but not the best`);
+  for (const { name, phases, keepsAddress, detours } of world.nodes)
+    if (keepsAddress || phases.length + detours.detours.length + detours.silences.length > 0)
+      world.fail(`${name} has something left of a hand-over in peace (${phases.join(", ")})`);
   const before = world.packets;
   const adverts = 10;
   world.run(world.timeline.nowMs + adverts * world.settings.intervalMs);

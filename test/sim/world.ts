@@ -1,6 +1,7 @@
 /** The simulated segment: three nodes, a switch with faults, a client with an ARP cache, and the checks after every event. */
 import { printIp } from "../../src/base/ip.ts";
 import { exampleBfd } from "../../src/bfd/example.ts";
+import { FakePeerNetwork } from "../../src/io/peer-socket-fake.ts";
 import { FakeSwitch } from "../../src/io/segment-fake.ts";
 import { FakeUdpNetwork } from "../../src/io/udp-fake.ts";
 import { exampleInstance, exampleNode, examplePassword, exampleScript } from "../../src/vrrp/example.ts";
@@ -25,6 +26,8 @@ export interface WorldSettings {
   readonly weight: number;
   /** Every node watches every other one, five packets an advert interval, gone after three. */
   readonly withBfd?: boolean;
+  /** All nodes share a peer_key, and connections go on for so long at the old owner; undefined: none does. */
+  readonly handoverLimitMs?: number | undefined;
 }
 
 /** Events of a story that are kept. */
@@ -40,6 +43,8 @@ export class World {
   loss = 0;
   duplication = 0;
   maxDelayMs = 0.5;
+  /** Asked for every packet. */
+  loses: () => boolean = () => false;
   /** Whom the client would send packets for the virtual address to. */
   clientSees: string | undefined;
   readonly #fabric: FakeSwitch;
@@ -63,16 +68,22 @@ export class World {
       travel: (from, to) => this.#travel(from, to),
       schedule: (delayMs, task) => this.timeline.after(delayMs, task),
     });
+    const peerNetwork = new FakePeerNetwork(
+      (from, to) => this.#travel(from, to),
+      (delayMs, task) => this.timeline.after(delayMs, task),
+    );
     const draw = (): number => this.random.between(0, 1);
     this.nodes = settings.priorities.map(
       (priority, index) =>
-        new SimNode(index, this.#config(priority, index), this.timeline, this.#fabric, network, draw),
+        new SimNode(index, this.#config(priority, index), this.timeline, this.#fabric, network, peerNetwork, draw),
     );
+    for (const node of this.nodes) node.onHandover = (text) => this.tell(text);
     for (const node of this.nodes) this.timeline.at(this.random.between(0, settings.intervalMs), () => node.boot());
   }
 
   #config(priority: number, self: number) {
-    const { version, intervalMs, nopreempt, preemptDelayMs, weight, withBfd, priorities } = this.settings;
+    const { version, intervalMs, nopreempt, preemptDelayMs, weight, withBfd, priorities, handoverLimitMs } =
+      this.settings;
     const at = { file: "sim", line: 1 };
     const others = withBfd === true ? [...priorities.keys()].filter((index) => index !== self) : [];
     const everyUs = intervalMs * 200;
@@ -99,7 +110,10 @@ export class World {
       where: new Map([["garp_master_refresh", at]]),
       tracks: { scripts: [track], interfaces: [], processes: [], files: [], bfds: followed, upstreams: [] },
     });
-    return exampleNode({ instances: [instance], scripts: [exampleScript({ weight })], bfds });
+    const node = exampleNode({ instances: [instance], scripts: [exampleScript({ weight })], bfds });
+    if (handoverLimitMs === undefined) return node;
+    const peer = { key: "of the simulation", port: 61_112, handoverLimitMs };
+    return { ...node, globals: { ...node.globals, peer } };
   }
 
   /** Adverts sent so far. */
@@ -134,7 +148,7 @@ export class World {
   }
 
   #travel(from: string, to: string): readonly number[] {
-    if (!this.canReach(this.node(from), this.node(to)) || this.random.chance(this.loss)) return [];
+    if (!this.canReach(this.node(from), this.node(to)) || this.random.chance(this.loss) || this.loses()) return [];
     const delay = (): number => this.random.between(0.05, this.maxDelayMs);
     return this.random.chance(this.duplication) ? [delay(), delay()] : [delay()];
   }
@@ -158,7 +172,7 @@ export class World {
   }
 
   run(untilMs: number): void {
-    this.timeline.runUntil(untilMs, () => this.#check());
+    this.timeline.runUntil(untilMs, () => this.check());
   }
 
   fail(what: string): never {
@@ -170,15 +184,30 @@ export class World {
     );
   }
 
-  #check(): void {
+  /** What has to hold behind every event. */
+  check(): void {
     for (const node of this.nodes) {
       this.#tellRole(node);
       if (!node.isRunning) continue;
       if (node.holdsAddress && !node.isActive) this.fail(`${node.name} holds the address and is not active`);
       if (!node.holdsAddress && node.isActive) this.fail(`${node.name} is active without the address`);
+      this.#checkHandovers(node);
     }
     this.#checkRivals();
     for (const node of this.nodes) this.#checkService(node);
+  }
+
+  /** What a hand-over has put into the kernel belongs to one that is going on. */
+  #checkHandovers(node: SimNode): void {
+    const { phases, detours, isActive } = node;
+    const keeps = phases.includes("ordered") || phases.includes("draining");
+    if (node.keepsAddress !== keeps)
+      this.fail(`${node.name} ${keeps ? "does not keep" : "keeps"} the address on its loopback (${phases.join(", ")})`);
+    if (detours.silences.length > 0 !== (keeps && !isActive))
+      this.fail(`${node.name} is ${keeps ? "not silent" : "silent"} about the address (${phases.join(", ")})`);
+    const lays = phases.filter((phase) => phase === "ready" || phase === "detouring").length;
+    if (detours.detours.length !== lays)
+      this.fail(`${node.name} has ${detours.detours.length} detours for ${lays} hand-overs (${phases.join(", ")})`);
   }
 
   #tellRole(node: SimNode): void {
