@@ -12,6 +12,7 @@ import { makePrivateFiles, writeStaged } from "./private-files.ts";
 import { Probe, probeOnce } from "./probe.ts";
 import { Programs } from "./programs.ts";
 import type { AgentCalls, AgentEvent, AgentMessage, AgentRequest, LinkSettings } from "./protocol.ts";
+import { StreamLoad } from "./streams.ts";
 import { nowMs } from "./time.ts";
 
 /** A call may answer at once or later. */
@@ -38,6 +39,7 @@ function serve(): Served {
   const programs = new Programs(tell);
   let probe: Probe | undefined;
   let load: KeepAliveLoad | undefined;
+  let streams: StreamLoad | undefined;
   const given = new Set<string>();
 
   function linkIndex(name: string): number {
@@ -60,7 +62,7 @@ function serve(): Served {
 
   function restoreAddresses(): void {
     for (const address of routing.addresses())
-      if (address.scope === SCOPES.global && !given.has(printIp(address.ip)))
+      if ((address.scope === SCOPES.global || address.label === "lo:tandem") && !given.has(printIp(address.ip)))
         ok(routing.removeAddress(nameOf(address)));
   }
 
@@ -108,6 +110,14 @@ function serve(): Served {
       const result = load?.stop() ?? { requests: 0, connections: 0, failures: {} };
       load = undefined;
       return result;
+    },
+    startStreams: (settings) => {
+      streams = new StreamLoad(settings);
+    },
+    stopStreams: async () => {
+      const result = await streams?.stop();
+      streams = undefined;
+      return result ?? { downloads: 0, uploads: 0, tunnels: 0, echoes: 0, broken: {} };
     },
   };
 }

@@ -298,6 +298,11 @@ export class Pair {
     switch (event.event) {
       case "address":
         if (event.ip !== this.plan.virtualIp) return;
+        if (event.link === "lo") {
+          // The old owner of a hand-over keeps it for its connections, where nobody on the network finds it.
+          this.#say(`${node} ${event.held ? "keeps" : "lets go of"} ${event.ip}`);
+          return;
+        }
         this.#say(`${node} ${event.held ? "holds" : "releases"} ${event.ip}`);
         this.#holdings.push({ node, held: event.held, atMs: event.atMs });
         return;

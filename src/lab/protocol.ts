@@ -57,6 +57,26 @@ export interface KeepAliveResult {
   readonly failures: Readonly<Record<string, number>>;
 }
 
+export interface StreamSettings {
+  readonly ip: string;
+  /** How many of each are under way at any time; tunnels last for as long as the load. */
+  readonly downloads: number;
+  readonly uploads: number;
+  readonly tunnels: number;
+  /** Of a download or an upload. */
+  readonly lastsMs: number;
+}
+
+export interface StreamResult {
+  /** Those that have ended as they should. */
+  readonly downloads: number;
+  readonly uploads: number;
+  readonly tunnels: number;
+  readonly echoes: number;
+  /** The others, by what they were and why. */
+  readonly broken: Readonly<Record<string, number>>;
+}
+
 /** Every call of an agent: what it takes and what it answers. */
 export interface AgentCalls {
   /** Makes the private view of the file system: once, before anything else. */
@@ -88,6 +108,9 @@ export interface AgentCalls {
   stopProbe(): void;
   startKeepAlive(settings: KeepAliveSettings): void;
   stopKeepAlive(): KeepAliveResult;
+  startStreams(settings: StreamSettings): void;
+  /** Lets what is under way come to its end. */
+  stopStreams(): StreamResult;
 }
 
 /** What an agent tells by itself. */

@@ -35,6 +35,13 @@ export const REFERENCES: Readonly<Record<string, Reference>> = {
     5,
     "0 to 9 requests of 20 clients failed; one per connection and reload when the clients do not pause",
   ),
+  handover: measured(
+    669,
+    678,
+    681,
+    5,
+    "keepalived stopped and started by turns: 486 to 518 requests failed, 80 to 84 downloads, uploads and tunnels broke",
+  ),
   "kill-workers": measured(18, 20, 25, 5),
   "link-down": measured(2740, 3144, 3591, 5),
   partition: measured(2740, 3074, 3420, 5, "both nodes held the address"),

@@ -1,6 +1,7 @@
 /** The pair's configuration as a scenario needs it: the user's files with a few lines changed. */
 import { addBlock, addLines, appendLines, type Edit, editAll, removeKeyword, setKeyword } from "./edit.ts";
 import type { NodeName } from "./plan.ts";
+import { BACK_END_PORT, STREAM_PORT } from "./streams.ts";
 
 export interface Variant {
   readonly name: string;
@@ -78,6 +79,17 @@ export const trackBfd: Variant = {
             "}",
           ]),
         ]),
+};
+
+/** Both nodes know each other; behind their web servers are exchanges that last (see stream-back-end.ts). */
+export const peerChannel: Variant = {
+  name: "peer_key",
+  edit: () => addBlock(["global_defs {", "\tpeer_key of-the-lab-and-of-no-other-pair", "}"]),
+  editNginx: appendLines("http", [
+    `server { listen ${STREAM_PORT}; access_log off; location / { proxy_pass http://127.0.0.1:${BACK_END_PORT}; proxy_http_version 1.1;`,
+    "proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection $http_connection;",
+    "proxy_buffering off; proxy_request_buffering off; client_max_body_size 0; } }",
+  ]),
 };
 
 /** VRRP version 3 with an interval of a fraction of a second. Version 3 knows no passwords. */

@@ -64,6 +64,15 @@ test("a node that loses its back ends hands the address over without a script, a
   assert.deepEqual([lost.runs[0].before, lost.runs[0].after], ["a", "b"]);
 });
 
+test("ten hand-overs in a row break no connection and fail no request", { skip }, async () => {
+  const { status, output, live } = await startLab([pair, "--scenario", "handover"]).ended;
+  assert.equal(status, 0, live);
+  const [, handover] = JSON.parse(output).scenarios;
+  const [run] = handover.runs;
+  assert.deepEqual([run.before, run.after, run.failed], ["a", "a", 0]);
+  assert.match(run.note, /8 tunnels whole .*, 0 broken/);
+});
+
 test("an interrupted lab takes everything down", { skip }, async () => {
   const run = startLab([pair, "--scenario", "baseline", "--keep"], temporary);
   await run.until(/✓ a → a/);

@@ -5,6 +5,7 @@ import { backEndsLost } from "./back-ends-lost.ts";
 import { baseline } from "./baseline.ts";
 import { freeze } from "./freeze.ts";
 import { gracefulStop } from "./graceful-stop.ts";
+import { handover } from "./handover.ts";
 import { heal } from "./heal.ts";
 import { httpDead } from "./http-dead.ts";
 import { httpRestarted } from "./http-restarted.ts";
@@ -43,6 +44,7 @@ export const SCENARIOS: readonly Scenario[] = [
   bfdKill,
   bfdPartition,
   bfdFreeze,
+  handover,
   recoverNopreempt,
   version3Every100Ms,
   version3Every10Ms,
