@@ -140,13 +140,13 @@ export class Connection extends ConnectionOutput implements StreamOwner {
     this.remoteText = "";
   }
 
-  /** Address that the client has connected to, without port. */
   /** Its next answer is the last: the worker ends, or another node has the address that the client has connected to. */
   get isLeaving(): boolean {
     const { quiescing, leaving } = this.worker;
     return quiescing || leaving?.has(this.localAddress) === true;
   }
 
+  /** Address that the client has connected to, without port. */
   get localAddress(): string {
     const { local } = this.stream;
     return "ip" in local ? printIp(local.ip) : printEndpoint(local);

@@ -25,6 +25,10 @@ export class FakeDetours implements Detours {
     return addresses.length === 0 ? 0 : Math.min(this.open, atMost);
   }
 
+  forgetEnded(): RoutingFailure | undefined {
+    return undefined;
+  }
+
   listeners(): readonly IpAddress[] {
     return [];
   }

@@ -34,6 +34,11 @@ export interface Detours {
   set(state: DetourState): RoutingFailure | undefined;
   /** Connections with these addresses that are established or have something left to send; counts no further than `atMost`. */
   connections(addresses: readonly IpAddress[], atMost: number): number;
+  /**
+   * Forgets connections with these addresses that have ended (TIME_WAIT). For a minute they would claim the packets of whatever their
+   * client begins from the same port, though another node has that by now.
+   */
+  forgetEnded(addresses: readonly IpAddress[]): RoutingFailure | undefined;
   /** Those of the addresses that a server of this node listens on by name: what is for its connections can't be told from others. */
   listeners(addresses: readonly IpAddress[]): readonly IpAddress[];
 }

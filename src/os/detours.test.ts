@@ -1,6 +1,7 @@
 /** The three tables as the kernel has them, and its lists of sockets. What they do to packets is in test/netns/handover.test.ts. */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
+import { readFileSync } from "node:fs";
 import net from "node:net";
 import { test } from "node:test";
 import { parseIp } from "../base/ip.ts";
@@ -114,6 +115,38 @@ inPrivateNetwork(import.meta.url, () => {
     for (const client of clients) client.destroy();
     await new Promise((resolve) => everywhere.close(resolve));
     await new Promise((resolve) => byName.close(resolve));
+  });
+
+  test("connections that have ended are forgotten, and no others", async () => {
+    const own = ip("127.0.0.9");
+    const server = net.createServer();
+    await new Promise<void>((resolve) => server.listen(0, "::", resolve));
+    const { port } = server.address() as net.AddressInfo;
+    /** The server's end is the first to close, so that its minute begins; or it stays open. */
+    const connect = async (host: string, isEnded: boolean): Promise<net.Socket> => {
+      const accepted = new Promise<net.Socket>((resolve) => server.once("connection", resolve));
+      const client = net.connect({ host, port });
+      const socket = await accepted;
+      if (isEnded) socket.end();
+      client.resume();
+      if (isEnded) await new Promise((resolve) => client.once("close", resolve));
+      return client;
+    };
+    await connect("127.0.0.9", true);
+    await connect("127.0.0.9", true);
+    await connect("127.0.0.1", true);
+    const open = await connect("127.0.0.9", false);
+    const ended = (): number => {
+      const states = readFileSync("/proc/self/net/tcp6", "latin1").split("\n");
+      return states.filter((line) => line.includes(" 06 ")).length;
+    };
+    assert.equal(ended(), 3);
+    const before = detours.connections([own], 100);
+    assert.equal(detours.forgetEnded([own]), undefined);
+    assert.equal(ended(), 1, "of another address");
+    assert.equal(detours.connections([own], 100), before);
+    open.destroy();
+    await new Promise((resolve) => server.close(resolve));
   });
 
   test("the end", () => {

@@ -15,9 +15,11 @@
  * `socket` finds sockets of every state; `wildcard` is true of listeners alone, because a connection always has an address.
  */
 
+import type { Bytes } from "../base/bytes.ts";
 import type { IpAddress } from "../base/ip.ts";
 import type { Detour, DetourState, Detours, Silence } from "../io/detour.ts";
 import type { RoutingFailure } from "../io/routing.ts";
+import { NLM_F_ACK, NLM_F_REQUEST } from "../wire/netlink/message.ts";
 import {
   addBaseChain,
   addTable,
@@ -48,13 +50,26 @@ import {
   transaction,
   writeNetwork,
 } from "../wire/netlink/nftables.ts";
-import { encodeTcpRequest, NETLINK_SOCK_DIAG, SOCK_DIAG_BY_FAMILY } from "../wire/netlink/socket-diag.ts";
+import {
+  encodeTcpDestroy,
+  encodeTcpRequest,
+  NETLINK_SOCK_DIAG,
+  SOCK_DESTROY,
+  SOCK_DIAG_BY_FAMILY,
+  type TcpSockets,
+} from "../wire/netlink/socket-diag.ts";
+import { ENOENT } from "./errno.ts";
 import { failureOf, NetlinkError, NetlinkSocket } from "./netlink-socket.ts";
 
 const TABLE = "tandem_handover";
 /** NF_IP_PRI_MANGLE: behind raw tables and connection tracking, before address translation. */
 const PRIORITY_MANGLE = -150;
 const PRIORITY_FILTER = 0;
+
+/** Ended connections that one hand-over has the kernel forget: some 30 ms. */
+const MOST_FORGOTTEN = 16_384;
+/** The kernel's answers to so many fit into the socket. */
+const ORDERS_AT_ONCE = 256;
 
 const TCP = 6;
 const ICMP = 1;
@@ -181,11 +196,26 @@ export class KernelDetours implements Detours {
   }
 
   connections(addresses: readonly IpAddress[], atMost: number): number {
-    let found = 0;
-    for (const address of addresses)
-      for (const family of address.length === 4 ? ([4, 6] as const) : ([6] as const))
-        found += found < atMost ? countTcp(family, address, "connections", atMost - found) : 0;
-    return found;
+    return countAll(addresses, "connections", atMost);
+  }
+
+  forgetEnded(addresses: readonly IpAddress[]): RoutingFailure | undefined {
+    const orders: BatchMessage[] = [];
+    countAll(addresses, "ended", MOST_FORGOTTEN, (answer) => {
+      const body = encodeTcpDestroy(answer);
+      if (body !== undefined) orders.push({ type: SOCK_DESTROY, flags: NLM_F_REQUEST | NLM_F_ACK, body });
+    });
+    const socket = new NetlinkSocket(NETLINK_SOCK_DIAG);
+    try {
+      for (let i = 0; i < orders.length; i += ORDERS_AT_ONCE) {
+        const ack = socket.batch(orders.slice(i, i + ORDERS_AT_ONCE));
+        // Its minute was over meanwhile.
+        if (ack.errno !== 0 && ack.errno !== ENOENT) return failureOf("sock_diag", ack);
+      }
+      return undefined;
+    } finally {
+      socket.close();
+    }
   }
 
   listeners(addresses: readonly IpAddress[]): readonly IpAddress[] {
@@ -193,11 +223,32 @@ export class KernelDetours implements Detours {
   }
 }
 
+/** Of all families that may have a socket with one of the addresses. */
+function countAll(
+  addresses: readonly IpAddress[],
+  which: TcpSockets,
+  atMost: number,
+  see?: (answer: Bytes) => void,
+): number {
+  let found = 0;
+  for (const address of addresses)
+    for (const family of address.length === 4 ? ([4, 6] as const) : ([6] as const))
+      found += found < atMost ? countTcp(family, address, which, atMost - found, see) : 0;
+  return found;
+}
+
 /** On a socket of its own, because a list that is not read to its end leaves it unusable. */
-function countTcp(family: 4 | 6, address: IpAddress, which: "connections" | "listeners", atMost: number): number {
+function countTcp(
+  family: 4 | 6,
+  address: IpAddress,
+  which: TcpSockets,
+  atMost: number,
+  see?: (answer: Bytes) => void,
+): number {
   const socket = new NetlinkSocket(NETLINK_SOCK_DIAG);
+  const request = encodeTcpRequest(family, address, which);
   try {
-    return socket.count(SOCK_DIAG_BY_FAMILY, SOCK_DIAG_BY_FAMILY, encodeTcpRequest(family, address, which), atMost);
+    return socket.count(SOCK_DIAG_BY_FAMILY, SOCK_DIAG_BY_FAMILY, request, atMost, see);
   } finally {
     socket.close();
   }

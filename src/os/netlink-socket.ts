@@ -116,8 +116,11 @@ export class NetlinkSocket {
     return refusal ?? { errno: 0, reason: undefined };
   }
 
-  /** Asks for a list and counts its messages of type `answer`; stops at `atMost`, behind which this socket is of no more use. */
-  count(type: number, answer: number, body: Bytes, atMost: number): number {
+  /**
+   * Asks for a list and counts its messages of type `answer`; stops at `atMost`, behind which this socket is of no more use. `see` is
+   * lent the body of each.
+   */
+  count(type: number, answer: number, body: Bytes, atMost: number, see?: (body: Bytes) => void): number {
     const sequence = this.#send(type, NLM_F_DUMP, body);
     let found = 0;
     while (found < atMost)
@@ -128,7 +131,9 @@ export class NetlinkSocket {
           const ack = decodeAck(message.body, message.flags);
           throw new NetlinkError("netlink dump", ack.ok ? ack.value.errno : ENODATA);
         }
-        if (message.type === answer) found++;
+        if (message.type !== answer) continue;
+        found++;
+        see?.(message.body);
       }
     return found;
   }

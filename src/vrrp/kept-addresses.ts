@@ -88,8 +88,17 @@ export class KeptAddresses {
     this.#detours.unshift({ key, detours });
     this.#ports.guard(DETOURS, farewellOf(DETOURS, []));
     const failure = this.#apply();
-    if (failure !== undefined) this.lift(key);
-    return failure;
+    if (failure !== undefined) {
+      this.lift(key);
+      return failure;
+    }
+    const unforgotten = this.#ports.detours.forgetEnded(detours.map(({ address }) => address));
+    if (unforgotten !== undefined)
+      this.#ports.log.write(
+        "info",
+        `connections from client ports that were used here within the last minute may be lost: ${unforgotten.message}`,
+      );
+    return undefined;
   }
 
   lift(key: string): void {

@@ -190,8 +190,10 @@ inPrivateNetwork(import.meta.url, () => {
       for (const [i, ip] of ips.entries()) await clients[i]?.call("startStreams", { ip, ...kinds });
       const keepAlive = { ip: OTHER_V4, port: STREAM_PORT, connections: 4, pauseMs: 10 };
       await clients[0]?.call("startKeepAlive", keepAlive);
-      await sleep(800);
+      const begunMs = performance.now();
       for (let round = 0; round < 2; round++) {
+        // When exchanges have begun anew at the owner of this round, and long before they end.
+        await sleep(begunMs + 800 + round * kinds.lastsMs - performance.now());
         const isAtHome = round % 2 === 1;
         const [owner, other] = isAtHome ? [a, b] : [b, a];
         const printed = await Promise.all([other.tandem("handover", "VI_1", "VI_6"), owner.tandem("handover", "VI_2")]);
