@@ -3,13 +3,13 @@
  * Counterpart in nginx: ngx_http_read_client_request_body.
  */
 import { type Bytes, latin1 } from "../base/bytes.ts";
+import type { Memory } from "../io/memory.ts";
 import type { BodyReader } from "./body.ts";
-import type { BodyMemory } from "./body-memory.ts";
+import { type BodyMemory, NO_BODY_MEMORY } from "./body-memory.ts";
 import { testExpect } from "./engine.ts";
 import type { Request } from "./request.ts";
 import { TemporaryFile, type TemporaryFolder } from "./temporary-file.ts";
 
-const NOTHING: Bytes = new Uint8Array(0);
 const FIRST_BYTES = 1024;
 const ENOMEM = 12;
 
@@ -18,9 +18,9 @@ export interface BodyTaker {
   onBody(request: Request, status: number): void;
 }
 
-/** Collects one body. `bytes[0, length)`, or the file when there is one. */
+/** Collects one body. `memory.bytes[0, length)`, or the file when there is one. */
 export class BodyBuffer implements BodyReader {
-  bytes: Bytes = NOTHING;
+  memory: Memory = NO_BODY_MEMORY;
   length = 0;
   file: TemporaryFile | undefined = undefined;
   private readonly request: Request;
@@ -46,7 +46,7 @@ export class BodyBuffer implements BodyReader {
     this.inFileOnly = asFile ? "clean" : request.location.core.client_body_in_file_only;
     this.quiet = asFile;
     const { client_body_buffer_size: limit } = request.location.core;
-    if (expected > 0 && expected <= limit) this.bytes = this.take(expected);
+    if (expected > 0 && expected <= limit) this.memory = this.take(expected);
   }
 
   /** What has gone wrong: the status to answer, 0 for nothing. */
@@ -55,15 +55,15 @@ export class BodyBuffer implements BodyReader {
   }
 
   /** Nothing, and the body has failed, when the system has no memory. */
-  private take(sizeBytes: number): Bytes {
-    const bytes = this.memory.tryTake(sizeBytes);
-    if (bytes !== undefined) return bytes;
+  private take(sizeBytes: number): Memory {
+    const memory = this.pool.tryTake(sizeBytes);
+    if (memory !== undefined) return memory;
     this.request.connection.logError("emerg", `malloc(${sizeBytes}) failed`, ENOMEM);
     this.failure = 500;
-    return NOTHING;
+    return NO_BODY_MEMORY;
   }
 
-  private get memory(): BodyMemory {
+  private get pool(): BodyMemory {
     return this.request.connection.worker.bodyMemory;
   }
 
@@ -75,7 +75,7 @@ export class BodyBuffer implements BodyReader {
   /** The body as `$request_body`; undefined when it is in a file. */
   get text(): string | undefined {
     return this.file === undefined && (this.length > 0 || this.isWhole)
-      ? latin1(this.bytes, 0, this.length)
+      ? latin1(this.memory.bytes, 0, this.length)
       : undefined;
   }
 
@@ -93,15 +93,15 @@ export class BodyBuffer implements BodyReader {
 
   private keep(bytes: Bytes, start: number, end: number): void {
     const total = this.length + end - start;
-    if (total > this.bytes.length) {
+    if (total > this.memory.bytes.length) {
       const { client_body_buffer_size: limit } = this.request.location.core;
-      const larger = this.take(Math.min(limit, Math.max(total, this.bytes.length * 2)));
+      const larger = this.take(Math.min(limit, Math.max(total, this.memory.bytes.length * 2)));
       if (this.failure !== 0) return;
-      larger.set(this.bytes.subarray(0, this.length), 0);
+      larger.bytes.set(this.memory.bytes.subarray(0, this.length), 0);
       this.forgetBytes();
-      this.bytes = larger;
+      this.memory = larger;
     }
-    this.bytes.set(bytes.subarray(start, end), this.length);
+    this.memory.bytes.set(bytes.subarray(start, end), this.length);
   }
 
   /** What is in memory goes into a file. */
@@ -120,13 +120,13 @@ export class BodyBuffer implements BodyReader {
     // Of an empty body, which only `client_body_in_file_only` puts into a file, nginx says nothing.
     if (!this.quiet && (!this.isWhole || this.length > 0))
       connection.logError(level, `a client request body is buffered to a temporary file ${file.path}`);
-    this.check(file.appendCopy(this.bytes, 0, this.length), "pwrite()");
+    this.check(file.append(this.memory, 0, this.length), "pwrite()");
     this.forgetBytes();
   }
 
   private forgetBytes(): void {
-    this.memory.give(this.bytes);
-    this.bytes = NOTHING;
+    this.pool.give(this.memory);
+    this.memory = NO_BODY_MEMORY;
   }
 
   private check(errno: number, call: string): void {

@@ -17,6 +17,7 @@ function sourceOf(sizeBytes: number, keptBytes = 0): MemorySource & { asked: num
     asked: 0,
     collected: 0,
     allocate: (size) => ({ bytes: new Uint8Array(size), address: 0 }),
+    allocateCollected: (size) => ({ bytes: new Uint8Array(size), address: 0 }),
     hasRoom(size): boolean {
       this.asked++;
       return size <= sizeBytes;
@@ -30,17 +31,17 @@ function sourceOf(sizeBytes: number, keptBytes = 0): MemorySource & { asked: num
 const source = sourceOf(Number.POSITIVE_INFINITY);
 
 test("what was given back is used again for anything that fits and needs as much", () => {
-  const memory = new BodyMemory(new MemoryGuard(source, () => 0));
-  const bytes = memory.take(65_536);
-  assert.equal(bytes.length, 65_536);
-  memory.give(bytes);
-  assert.notEqual(memory.take(65_537), bytes);
-  assert.equal(memory.take(40_000), bytes);
-  assert.notEqual(memory.take(40_000), bytes);
+  const memory = new BodyMemory(source, new MemoryGuard(source, () => 0));
+  const block = memory.take(65_536);
+  assert.equal(block.bytes.length, 65_536);
+  memory.give(block);
+  assert.notEqual(memory.take(65_537), block);
+  assert.equal(memory.take(40_000), block);
+  assert.notEqual(memory.take(40_000), block);
 });
 
 test("sizes at the bounds: nothing, less than the smallest, more than the largest", () => {
-  const memory = new BodyMemory(new MemoryGuard(source, () => 0));
+  const memory = new BodyMemory(source, new MemoryGuard(source, () => 0));
   for (const [asked, got] of [
     [0, 0],
     [1, 1024],
@@ -49,32 +50,32 @@ test("sizes at the bounds: nothing, less than the smallest, more than the larges
     [1_048_576, 1_048_576],
     [1_048_577, 1_048_577],
   ] as const) {
-    const bytes = memory.take(asked);
-    assert.equal(bytes.length, got);
-    memory.give(bytes);
+    const block = memory.take(asked);
+    assert.equal(block.bytes.length, got);
+    memory.give(block);
   }
-  assert.equal(memory.take(0).length, 0);
+  assert.equal(memory.take(0).bytes.length, 0);
 });
 
 test("no more than eight megabytes wait", () => {
-  const memory = new BodyMemory(new MemoryGuard(source, () => 0));
+  const memory = new BodyMemory(source, new MemoryGuard(source, () => 0));
   const all = Array.from({ length: 12 }, () => memory.take(1_048_576));
-  for (const bytes of all) memory.give(bytes);
+  for (const block of all) memory.give(block);
   const again = Array.from({ length: 12 }, () => memory.take(1_048_576));
-  assert.equal(again.filter((bytes) => all.includes(bytes)).length, 8);
+  assert.equal(again.filter((block) => all.includes(block)).length, 8);
 });
 
 test("what would touch the reserve is refused, and the kernel is asked once a megabyte", () => {
   const small = sourceOf(RESERVE_BYTES + 100_000);
-  const memory = new BodyMemory(new MemoryGuard(small, () => 0));
-  for (let i = 0; i < 17; i++) assert.equal(memory.tryTake(65_536)?.length, 65_536);
+  const memory = new BodyMemory(small, new MemoryGuard(small, () => 0));
+  for (let i = 0; i < 17; i++) assert.equal(memory.tryTake(65_536)?.bytes.length, 65_536);
   assert.equal(small.asked, 1, "the first one came on top");
-  assert.equal(memory.tryTake(65_536)?.length, 65_536);
+  assert.equal(memory.tryTake(65_536)?.bytes.length, 65_536);
   assert.equal(small.asked, 2);
-  const large = new BodyMemory(new MemoryGuard(small, () => 0));
+  const large = new BodyMemory(small, new MemoryGuard(small, () => 0));
   assert.equal(large.tryTake(100_001), undefined);
   assert.throws(() => large.take(100_001), { message: "malloc(131072) failed" });
-  assert.equal(large.tryTake(65_536)?.length, 65_536);
+  assert.equal(large.tryTake(65_536)?.bytes.length, 65_536);
 });
 
 test("what is small may take of the reserve", () => {

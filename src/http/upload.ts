@@ -5,14 +5,14 @@
  * Bounded by one read: while the upstream has not taken what has come, the client is not read.
  */
 import type { Bytes } from "../base/bytes.ts";
+import type { Memory } from "../io/memory.ts";
 import type { Stream } from "../io/stream.ts";
 import type { BodyReader } from "./body.ts";
 import { BodyBuffer } from "./body-buffer.ts";
-import type { BodyMemory } from "./body-memory.ts";
+import { type BodyMemory, NO_BODY_MEMORY } from "./body-memory.ts";
 import type { Output } from "./output.ts";
 import type { Request } from "./request.ts";
 
-const NOTHING: Bytes = new Uint8Array(0);
 /** Room for the size of a chunk, the line ends around it and the last chunk. */
 const FRAME_BYTES = 32;
 const LAST_CHUNK = "0\r\n\r\n";
@@ -38,8 +38,8 @@ export class Upload implements BodyReader {
   private readonly user: UploadUser;
   /** The connection that the head of the request has been written to. */
   private stream: Stream | undefined = undefined;
-  /** What has come and was not sent, `pending[pendingStart, pendingEnd)`; with a stream, as it goes to the upstream. */
-  private pending = NOTHING;
+  /** What has come and was not sent, `pending.bytes[pendingStart, pendingEnd)`; with a stream, as it goes to the upstream. */
+  private pending: Memory = NO_BODY_MEMORY;
   private pendingStart = 0;
   private pendingEnd = 0;
   private totalBytes = 0;
@@ -78,7 +78,7 @@ export class Upload implements BodyReader {
     const { request } = this;
     if (!this.ended || this.waitingBytes > request.location.core.client_body_buffer_size) return undefined;
     const body = new BodyBuffer(request, { onBody: () => {} });
-    if (body.onBody(this.pending, this.pendingStart, this.pendingEnd) !== 0) return undefined;
+    if (body.onBody(this.pending.bytes, this.pendingStart, this.pendingEnd) !== 0) return undefined;
     body.complete();
     this.forget();
     return body;
@@ -141,7 +141,7 @@ export class Upload implements BodyReader {
     const { waitingBytes } = this;
     if (waitingBytes > 0) {
       if (this.chunked) output.text(`${waitingBytes.toString(16)}\r\n`);
-      output.copy(this.pending, this.pendingStart, this.pendingEnd);
+      output.copy(this.pending.bytes, this.pendingStart, this.pendingEnd);
       if (this.chunked) output.text("\r\n");
     }
     if (this.chunked && this.ended) output.text(LAST_CHUNK);
@@ -154,17 +154,8 @@ export class Upload implements BodyReader {
 
   /** The upstream takes more. */
   onWritable(): void {
-    const { worker } = this.request.connection;
-    while (this.waitingBytes > 0) {
-      const { scratch } = worker;
-      const size = Math.min(this.waitingBytes, scratch.size);
-      scratch.used = 0;
-      scratch.copy(this.pending, this.pendingStart, this.pendingStart + size);
-      const taken = this.offer(scratch, size);
-      if (taken < 0) break;
-      this.pendingStart += taken;
-      if (taken < size) break;
-    }
+    if (this.waitingBytes > 0)
+      this.pendingStart += Math.max(0, this.offer(this.pending, this.pendingStart, this.waitingBytes));
     if (this.waitingBytes === 0) this.forget();
     this.report();
   }
@@ -180,13 +171,13 @@ export class Upload implements BodyReader {
   private write(output: Output): void {
     if (output.used === 0) return;
     // A reactor may have had more in hand when it was told to pause.
-    const taken = this.waitingBytes > 0 ? 0 : this.offer(output, output.used);
+    const taken = this.waitingBytes > 0 ? 0 : this.offer(output.memory, 0, output.used);
     if (taken >= 0 && taken < output.used) this.keep(output.bytes, taken, output.used);
   }
 
   /** Bytes that the upstream has taken; -1 when it has failed. */
-  private offer(output: Output, size: number): number {
-    const taken = (this.stream as Stream).write(output.memory, 0, size, false);
+  private offer(memory: Memory, start: number, size: number): number {
+    const taken = (this.stream as Stream).write(memory, start, size, false);
     if (taken >= 0) {
       this.user.countSent(taken);
       return taken;
@@ -197,29 +188,29 @@ export class Upload implements BodyReader {
 
   private keep(bytes: Bytes, start: number, end: number): void {
     const size = end - start;
-    if (this.pendingEnd + size > this.pending.length) {
-      const { waitingBytes, memory } = this;
-      const larger = memory.take(waitingBytes + size);
-      larger.set(this.pending.subarray(this.pendingStart, this.pendingEnd), 0);
-      memory.give(this.pending);
+    if (this.pendingEnd + size > this.pending.bytes.length) {
+      const { waitingBytes, pool } = this;
+      const larger = pool.take(waitingBytes + size);
+      larger.bytes.set(this.pending.bytes.subarray(this.pendingStart, this.pendingEnd), 0);
+      pool.give(this.pending);
       this.pending = larger;
       this.pendingStart = 0;
       this.pendingEnd = waitingBytes;
     }
-    this.pending.set(bytes.subarray(start, end), this.pendingEnd);
+    this.pending.bytes.set(bytes.subarray(start, end), this.pendingEnd);
     this.pendingEnd += size;
     this.request.connection.pauseBody();
     if (this.stream !== undefined) this.user.onUploadBlocked(true);
   }
 
-  private get memory(): BodyMemory {
+  private get pool(): BodyMemory {
     return this.request.connection.worker.bodyMemory;
   }
 
   /** Nothing waits any more. */
   private forget(): void {
-    this.memory.give(this.pending);
-    this.pending = NOTHING;
+    this.pool.give(this.pending);
+    this.pending = NO_BODY_MEMORY;
     this.pendingStart = 0;
     this.pendingEnd = 0;
   }

@@ -23,7 +23,6 @@ import type { Endpoint } from "../io/stream.ts";
 import { type Lookup, type Resolution, resolverCodeText } from "../net/resolver.ts";
 import { Timed } from "../net/timers.ts";
 import { LOCK, PATCH, POST } from "../wire/http1/methods.ts";
-import { bytesChunk, type Chunk, fileChunk } from "./body.ts";
 import { OK } from "./outcome.ts";
 import type { Output } from "./output.ts";
 import { PeerConnection, type PeerUser } from "./peer-connection.ts";
@@ -59,8 +58,16 @@ const WHILE_CONNECTING = "while connecting to upstream";
 const WHILE_SENDING = "while sending request to upstream";
 export const WHILE_READING_HEAD = "while reading response header from upstream";
 
-/** A larger body in memory is sent in pieces behind its head. */
-const MERGED_BODY_BYTES = 256 * 1024;
+/** A larger body in memory is sent from where it lies, behind its head: a call of its own costs less than copying more. */
+const MERGED_BODY_BYTES = 16 * 1024;
+
+/** A part of a request on its way: of memory, or of a file when there is none. */
+interface Piece {
+  readonly memory: Memory | undefined;
+  readonly fd: number;
+  readonly start: number;
+  readonly end: number;
+}
 
 export abstract class PeerSide extends Timed implements PeerUser, UploadUser, QueueTicket {
   readonly tries = new Tries();
@@ -94,7 +101,7 @@ export abstract class PeerSide extends Timed implements PeerUser, UploadUser, Qu
   /** The request's body, while it is passed on as it comes. */
   upload: Upload | undefined = undefined;
   /** Parts of the request that the socket has not taken. */
-  private readonly unsent: Chunk[] = [];
+  private readonly unsent: Piece[] = [];
   private beganMs = 0;
   /** The session or peer that the request names, for `sticky`, and the line of our answer that holds the cookie; -1 without. */
   private stickyId = "";
@@ -388,40 +395,46 @@ export abstract class PeerSide extends Timed implements PeerUser, UploadUser, Qu
       return;
     }
     const headBytes = output.used;
-    const rest = this.composeBody(output);
-    const taken = this.write(output, output.used, rest !== undefined);
+    const body = rules.sendsBody ? request.body : undefined;
+    const mergedBytes = this.mergedBytes();
+    if (body !== undefined) output.copy(body.memory.bytes, 0, mergedBytes);
+    const hasMore = body !== undefined && mergedBytes < body.length;
+    const taken = this.write(output.memory, 0, output.used, hasMore);
     if (taken < 0) return;
-    if (taken < headBytes) this.unsent.push(bytesChunk(output.bytes.slice(taken, headBytes)));
-    if (taken < output.used && output.used > headBytes && request.body !== undefined)
-      this.unsent.push(bytesChunk(request.body.bytes, Math.max(0, taken - headBytes), request.body.length));
-    if (rest !== undefined) this.unsent.push(rest);
+    if (taken < headBytes) this.unsent.push(this.copyOf(output, taken, headBytes));
+    const bodyTaken = Math.max(0, taken - headBytes);
+    if (body !== undefined && bodyTaken < body.length) {
+      const { file, length: end } = body;
+      this.unsent.push({
+        memory: file === undefined ? body.memory : undefined,
+        fd: file?.fd ?? -1,
+        start: bodyTaken,
+        end,
+      });
+    }
     if (this.unsent.length === 0) this.requestDone();
     else if (taken < output.used) worker.timers.arm(this, rules.sendTimeoutMs);
     else this.sendMore();
   }
 
-  /** How much of the body goes out in one piece with the head: all of one in memory, unless it is very large. */
+  /** How much of the body goes out in one piece with the head: all of it, if it is short and in memory. */
   private mergedBytes(): number {
     const { body } = this.request;
     if (body === undefined || !this.rules.sendsBody || body.file !== undefined) return 0;
     return body.length > MERGED_BODY_BYTES ? 0 : body.length;
   }
 
-  /** Puts the request's body behind its head if it fits; what does not. */
-  private composeBody(output: Output): Chunk | undefined {
-    const { body } = this.request;
-    if (body === undefined || !this.rules.sendsBody || body.length === 0) return undefined;
-    if (body.file !== undefined) return fileChunk(body.file.fd, 0, body.length);
-    if (output.room < body.length) return bytesChunk(body.bytes, 0, body.length);
-    output.copy(body.bytes, 0, body.length);
-    return undefined;
+  /** What the socket did not take of a head. */
+  private copyOf({ bytes }: Output, start: number, end: number): Piece {
+    const memory = this.request.connection.worker.bodyMemory.take(end - start);
+    memory.bytes.set(bytes.subarray(start, end), 0);
+    return { memory, fd: -1, start: 0, end: end - start };
   }
 
-  /** Bytes of the output that the peer's socket has taken, -1 when the peer won't do and something else goes on. */
-  private write(output: Output, size: number, more: boolean): number {
+  /** Bytes that the peer's socket has taken, -1 when the peer won't do and something else goes on. */
+  private write(memory: Memory, start: number, size: number, more: boolean): number {
     const connection = this.connection as PeerConnection;
-    const taken = connection.stream.write(output.memory, 0, size, more);
-    return this.sent(taken, "send()");
+    return this.sent(connection.stream.write(memory, start, size, more), "send()");
   }
 
   private sent(taken: number, call: string): number {
@@ -439,29 +452,23 @@ export abstract class PeerSide extends Timed implements PeerUser, UploadUser, Qu
     const { unsent, rules } = this;
     const { worker } = this.request.connection;
     while (unsent.length > 0) {
-      const chunk = unsent[0] as Chunk;
-      const size = chunk.end - chunk.start;
-      const part = chunk.bytes === undefined ? size : Math.min(size, worker.scratch.size);
-      const taken = this.offer(chunk, part);
+      const piece = unsent[0] as Piece;
+      const size = piece.end - piece.start;
+      const taken = this.offer(piece, size, unsent.length > 1);
       if (taken < 0) return;
-      if (taken === size) unsent.shift();
-      else unsent[0] = { ...chunk, start: chunk.start + taken };
-      if (taken < part) {
+      if (taken < size) {
+        unsent[0] = { ...piece, start: piece.start + taken };
         worker.timers.arm(this, rules.sendTimeoutMs);
         return;
       }
+      unsent.shift();
     }
     this.requestDone();
   }
 
-  private offer(chunk: Chunk, size: number): number {
-    const connection = this.connection as PeerConnection;
-    if (chunk.bytes === undefined)
-      return this.sent(connection.stream.sendFile(chunk.fd, chunk.start, size), "sendfile()");
-    const { scratch } = this.request.connection.worker;
-    scratch.used = 0;
-    scratch.copy(chunk.bytes, chunk.start, chunk.start + size);
-    return this.write(scratch, size, size < chunk.end - chunk.start);
+  private offer({ memory, fd, start }: Piece, size: number, more: boolean): number {
+    if (memory !== undefined) return this.write(memory, start, size, more);
+    return this.sent((this.connection as PeerConnection).stream.sendFile(fd, start, size), "sendfile()");
   }
 
   // ---- a body that is passed on as it comes

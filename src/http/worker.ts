@@ -91,7 +91,7 @@ export class Worker {
   constructor(ports: HttpPorts) {
     this.ports = ports;
     this.guard = new MemoryGuard(ports.memory, () => ports.reactor.clock.now());
-    this.bodyMemory = new BodyMemory(this.guard);
+    this.bodyMemory = new BodyMemory(ports.memory, this.guard);
     this.line = ports.counters.line(ports.slot);
     this.limits = new Limits(
       ports.shared,

@@ -60,6 +60,7 @@ class Network {
         },
         memory: {
           allocate: (size) => ({ bytes: new Uint8Array(size), address: 0 }),
+          allocateCollected: (size) => ({ bytes: new Uint8Array(size), address: 0 }),
           hasRoom: () => true,
           keptBytes: () => 0,
           collect: () => {},

@@ -12,7 +12,7 @@ import {
   PROT_READ,
   PROT_WRITE,
 } from "./ffi/memory.ts";
-import { bytesAt } from "./ffi/native.ts";
+import { addressOf, bytesAt } from "./ffi/native.ts";
 
 /** Zeroed pages for at least `sizeBytes`. Throws a system error (ENOMEM) when the kernel has none left. */
 export function allocateMemory(sizeBytes: number): Memory {
@@ -41,5 +41,17 @@ function collect(): void {
   }
 }
 
+function allocateCollected(sizeBytes: number): Memory {
+  // Not an array of a size: V8 would put a small one on its heap, where it moves.
+  const bytes = new Uint8Array(new ArrayBuffer(sizeBytes));
+  return { bytes, address: addressOf(bytes) };
+}
+
 /** The memory source of a worker. */
-export const kernelMemory: MemorySource = { allocate: allocateMemory, hasRoom, keptBytes: freeHeapBytes, collect };
+export const kernelMemory: MemorySource = {
+  allocate: allocateMemory,
+  allocateCollected,
+  hasRoom,
+  keptBytes: freeHeapBytes,
+  collect,
+};
