@@ -4,13 +4,16 @@
  */
 import { type Bytes, latin1 } from "../base/bytes.ts";
 import type { Memory } from "../io/memory.ts";
+import type { KeptMemory } from "../io/stream.ts";
 import type { BodyReader } from "./body.ts";
-import { type BodyMemory, NO_BODY_MEMORY } from "./body-memory.ts";
 import { testExpect } from "./engine.ts";
+import type { Output } from "./output.ts";
 import type { Request } from "./request.ts";
 import { TemporaryFile, type TemporaryFolder } from "./temporary-file.ts";
 
 const FIRST_BYTES = 1024;
+/** A piece of this size is kept where it was received, if the stream lets us; copying a smaller one costs less. */
+const KEPT_BYTES = 8192;
 const ENOMEM = 12;
 
 /** Told when the body is whole (0) or can't be had (the status to answer). */
@@ -18,9 +21,18 @@ export interface BodyTaker {
   onBody(request: Request, status: number): void;
 }
 
-/** Collects one body. `memory.bytes[0, length)`, or the file when there is one. */
+/** A part of a body: `memory.bytes[start, end)`. */
+export interface BodyPiece {
+  readonly memory: Memory;
+  readonly start: number;
+  end: number;
+  /** Whose memory it is; undefined: the worker's for bodies, and there may be room behind `end`. */
+  readonly kept: KeptMemory | undefined;
+}
+
+/** Collects one body: pieces in memory, or the file when there is one. */
 export class BodyBuffer implements BodyReader {
-  memory: Memory = NO_BODY_MEMORY;
+  pieces: BodyPiece[] = [];
   length = 0;
   file: TemporaryFile | undefined = undefined;
   private readonly request: Request;
@@ -29,6 +41,8 @@ export class BodyBuffer implements BodyReader {
   private readonly inFileOnly: "off" | "on" | "clean";
   /** Somebody wants it in a file to have it there: nothing to be told. */
   private readonly quiet: boolean;
+  /** How long it is going to be, as far as that is known. */
+  private readonly expected: number;
   private failure = 0;
   /** Of the bytes, those of the reads that brought nothing wrong. */
   private settledLength = 0;
@@ -45,26 +59,12 @@ export class BodyBuffer implements BodyReader {
     this.taker = taker;
     this.inFileOnly = asFile ? "clean" : request.location.core.client_body_in_file_only;
     this.quiet = asFile;
-    const { client_body_buffer_size: limit } = request.location.core;
-    if (expected > 0 && expected <= limit) this.memory = this.take(expected);
+    this.expected = expected;
   }
 
   /** What has gone wrong: the status to answer, 0 for nothing. */
   get failed(): number {
     return this.failure;
-  }
-
-  /** Nothing, and the body has failed, when the system has no memory. */
-  private take(sizeBytes: number): Memory {
-    const memory = this.pool.tryTake(sizeBytes);
-    if (memory !== undefined) return memory;
-    this.request.connection.logError("emerg", `malloc(${sizeBytes}) failed`, ENOMEM);
-    this.failure = 500;
-    return NO_BODY_MEMORY;
-  }
-
-  private get pool(): BodyMemory {
-    return this.request.connection.worker.bodyMemory;
   }
 
   /** True when it lies in a file. */
@@ -74,9 +74,13 @@ export class BodyBuffer implements BodyReader {
 
   /** The body as `$request_body`; undefined when it is in a file. */
   get text(): string | undefined {
-    return this.file === undefined && (this.length > 0 || this.isWhole)
-      ? latin1(this.memory.bytes, 0, this.length)
-      : undefined;
+    if (this.file !== undefined || (this.length === 0 && !this.isWhole)) return undefined;
+    return this.pieces.map(({ memory, start, end }) => latin1(memory.bytes, start, end)).join("");
+  }
+
+  /** Appends all of it, which is in memory and has room there. */
+  copyTo(output: Output): void {
+    for (const { memory, start, end } of this.pieces) output.copy(memory.bytes, start, end);
   }
 
   onBody(bytes: Bytes, start: number, end: number): number {
@@ -92,16 +96,44 @@ export class BodyBuffer implements BodyReader {
   }
 
   private keep(bytes: Bytes, start: number, end: number): void {
-    const total = this.length + end - start;
-    if (total > this.memory.bytes.length) {
-      const { client_body_buffer_size: limit } = this.request.location.core;
-      const larger = this.take(Math.min(limit, Math.max(total, this.memory.bytes.length * 2)));
-      if (this.failure !== 0) return;
-      larger.bytes.set(this.memory.bytes.subarray(0, this.length), 0);
-      this.forgetBytes();
-      this.memory = larger;
+    const { connection } = this.request;
+    const kept = end - start < KEPT_BYTES ? undefined : connection.stream.keep(bytes);
+    if (kept !== undefined) {
+      this.pieces.push({ memory: kept.memory, start, end, kept });
+      return;
     }
-    this.memory.bytes.set(bytes.subarray(start, end), this.length);
+    const copied = this.fillLast(bytes, start, end);
+    if (copied === end) return;
+    const memory = this.take(end - copied);
+    if (memory === undefined) return;
+    memory.bytes.set(bytes.subarray(copied, end), 0);
+    this.pieces.push({ memory, start: 0, end: end - copied, kept: undefined });
+  }
+
+  /** Copies what has room behind the last piece: how far it came. */
+  private fillLast(bytes: Bytes, start: number, end: number): number {
+    const last = this.pieces.at(-1);
+    if (last === undefined || last.kept !== undefined) return start;
+    const size = Math.min(end - start, last.memory.bytes.length - last.end);
+    last.memory.bytes.set(bytes.subarray(start, start + size), last.end);
+    last.end += size;
+    return start + size;
+  }
+
+  /**
+   * Memory for a next piece: for all that is still to come, or as much as there is already. Undefined, and the body has failed, when the system
+   * has none.
+   */
+  private take(sizeBytes: number): Memory | undefined {
+    const { connection, location } = this.request;
+    const left = location.core.client_body_buffer_size - this.length;
+    const wanted = this.expected > 0 ? this.expected - this.length : Math.max(FIRST_BYTES, this.length);
+    const takenBytes = Math.max(sizeBytes, Math.min(left, wanted));
+    const memory = connection.worker.bodyMemory.tryTake(takenBytes);
+    if (memory !== undefined) return memory;
+    connection.logError("emerg", `malloc(${takenBytes}) failed`, ENOMEM);
+    this.failure = 500;
+    return undefined;
   }
 
   /** What is in memory goes into a file. */
@@ -120,13 +152,17 @@ export class BodyBuffer implements BodyReader {
     // Of an empty body, which only `client_body_in_file_only` puts into a file, nginx says nothing.
     if (!this.quiet && (!this.isWhole || this.length > 0))
       connection.logError(level, `a client request body is buffered to a temporary file ${file.path}`);
-    this.check(file.append(this.memory, 0, this.length), "pwrite()");
-    this.forgetBytes();
+    for (const { memory, start, end } of this.pieces)
+      if (this.failure === 0) this.check(file.append(memory, start, end), "pwrite()");
+    this.forgetPieces();
   }
 
-  private forgetBytes(): void {
-    this.pool.give(this.memory);
-    this.memory = NO_BODY_MEMORY;
+  private forgetPieces(): void {
+    const { bodyMemory } = this.request.connection.worker;
+    for (const { memory, kept } of this.pieces)
+      if (kept === undefined) bodyMemory.give(memory);
+      else kept.release();
+    this.pieces = [];
   }
 
   private check(errno: number, call: string): void {
@@ -146,9 +182,19 @@ export class BodyBuffer implements BodyReader {
       if (this.file === undefined && this.inFileOnly !== "off") this.spill();
     } else if (this.file === undefined) {
       // What has come in one read with something wrong is not taken for a part of the body.
-      this.length = this.settledLength;
+      this.cutTo(this.settledLength);
     }
     this.taker.onBody(request, status === 0 ? this.failure : status);
+  }
+
+  private cutTo(length: number): void {
+    let surplus = this.length - length;
+    for (const piece of this.pieces.toReversed()) {
+      const size = Math.min(surplus, piece.end - piece.start);
+      piece.end -= size;
+      surplus -= size;
+    }
+    this.length = length;
   }
 
   /** All of it has been given. */
@@ -160,7 +206,7 @@ export class BodyBuffer implements BodyReader {
 
   /** The request is over: nobody sends its body any more. */
   release(): void {
-    this.forgetBytes();
+    this.forgetPieces();
     const { file } = this;
     if (file === undefined) return;
     this.file = undefined;

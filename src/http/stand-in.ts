@@ -32,7 +32,13 @@ class NoStream implements Stream {
   tcpInfo(): undefined {
     return undefined;
   }
+  keep(): undefined {
+    return undefined;
+  }
   write(): number {
+    return 0;
+  }
+  writeAll(): number {
     return 0;
   }
   sendFile(): number {

@@ -23,10 +23,12 @@ import type { Endpoint } from "../io/stream.ts";
 import { type Lookup, type Resolution, resolverCodeText } from "../net/resolver.ts";
 import { Timed } from "../net/timers.ts";
 import { LOCK, PATCH, POST } from "../wire/http1/methods.ts";
+import type { BodyBuffer } from "./body-buffer.ts";
 import { OK } from "./outcome.ts";
 import type { Output } from "./output.ts";
 import { PeerConnection, type PeerUser } from "./peer-connection.ts";
 import type { Request } from "./request.ts";
+import { Unsent } from "./unsent.ts";
 import type { Upload, UploadUser } from "./upload.ts";
 import { AT_ONCE, callText, ENOENT, ETIMEDOUT, PEER_FAILURES, STATUS_OF } from "./upstream-failures.ts";
 import type { Upstream } from "./upstream-group.ts";
@@ -58,15 +60,12 @@ const WHILE_CONNECTING = "while connecting to upstream";
 const WHILE_SENDING = "while sending request to upstream";
 export const WHILE_READING_HEAD = "while reading response header from upstream";
 
-/** A larger body in memory is sent from where it lies, behind its head: a call of its own costs less than copying more. */
+/** A larger body in memory is sent from where it lies. */
 const MERGED_BODY_BYTES = 16 * 1024;
 
-/** A part of a request on its way: of memory, or of a file when there is none. */
-interface Piece {
-  readonly memory: Memory | undefined;
-  readonly fd: number;
-  readonly start: number;
-  readonly end: number;
+/** It goes out in one piece with the head. */
+function isShort({ file, length }: BodyBuffer): boolean {
+  return file === undefined && length <= MERGED_BODY_BYTES;
 }
 
 export abstract class PeerSide extends Timed implements PeerUser, UploadUser, QueueTicket {
@@ -101,7 +100,7 @@ export abstract class PeerSide extends Timed implements PeerUser, UploadUser, Qu
   /** The request's body, while it is passed on as it comes. */
   upload: Upload | undefined = undefined;
   /** Parts of the request that the socket has not taken. */
-  private readonly unsent: Piece[] = [];
+  private readonly unsent = new Unsent();
   private beganMs = 0;
   /** The session or peer that the request names, for `sticky`, and the line of our answer that holds the cookie; -1 without. */
   private stickyId = "";
@@ -225,7 +224,7 @@ export abstract class PeerSide extends Timed implements PeerUser, UploadUser, Qu
     this.keepable = false;
     this.paused = false;
     this.forgetHead();
-    if (this.unsent.length > 0) this.unsent.length = 0;
+    this.unsent.clear();
     if (upstream.sticky !== undefined) pick.hint = upstream.sticky.hintOf(this.stickyId, upstream.balancer.group);
     if (upstream.balancer.next(pick, now)) {
       this.connectTo(upstream, pick);
@@ -386,7 +385,7 @@ export abstract class PeerSide extends Timed implements PeerUser, UploadUser, Qu
     const { worker } = request.connection;
     const { upload, composed } = this;
     const size = composed?.length ?? rules.prepare(request, this.uri, this.target as Target);
-    const output = worker.scratchFor(size + (upload === undefined ? this.mergedBytes() : upload.pendingSize));
+    const output = worker.scratchFor(size + (upload === undefined ? MERGED_BODY_BYTES : upload.pendingSize));
     output.used = 0;
     if (composed === undefined) rules.write(request, output);
     else output.copy(composed, 0, composed.length);
@@ -394,47 +393,31 @@ export abstract class PeerSide extends Timed implements PeerUser, UploadUser, Qu
       upload.open(output, (this.connection as PeerConnection).stream);
       return;
     }
-    const headBytes = output.used;
     const body = rules.sendsBody ? request.body : undefined;
-    const mergedBytes = this.mergedBytes();
-    if (body !== undefined) output.copy(body.memory.bytes, 0, mergedBytes);
-    const hasMore = body !== undefined && mergedBytes < body.length;
-    const taken = this.write(output.memory, 0, output.used, hasMore);
-    if (taken < 0) return;
-    if (taken < headBytes) this.unsent.push(this.copyOf(output, taken, headBytes));
-    const bodyTaken = Math.max(0, taken - headBytes);
-    if (body !== undefined && bodyTaken < body.length) {
-      const { file, length: end } = body;
-      this.unsent.push({
-        memory: file === undefined ? body.memory : undefined,
-        fd: file?.fd ?? -1,
-        start: bodyTaken,
-        end,
-      });
+    if (body === undefined || isShort(body)) {
+      body?.copyTo(output);
+      this.sendComposed(output);
+      return;
     }
-    if (this.unsent.length === 0) this.requestDone();
-    else if (taken < output.used) worker.timers.arm(this, rules.sendTimeoutMs);
-    else this.sendMore();
+    this.unsent.add(output.memory, 0, output.used);
+    this.unsent.addBody(body);
+    this.sendMore();
+    this.unsent.leave(output.memory, worker.bodyMemory);
   }
 
-  /** How much of the body goes out in one piece with the head: all of it, if it is short and in memory. */
-  private mergedBytes(): number {
-    const { body } = this.request;
-    if (body === undefined || !this.rules.sendsBody || body.file !== undefined) return 0;
-    return body.length > MERGED_BODY_BYTES ? 0 : body.length;
-  }
-
-  /** What the socket did not take of a head. */
-  private copyOf({ bytes }: Output, start: number, end: number): Piece {
-    const memory = this.request.connection.worker.bodyMemory.take(end - start);
-    memory.bytes.set(bytes.subarray(start, end), 0);
-    return { memory, fd: -1, start: 0, end: end - start };
-  }
-
-  /** Bytes that the peer's socket has taken, -1 when the peer won't do and something else goes on. */
-  private write(memory: Memory, start: number, size: number, more: boolean): number {
-    const connection = this.connection as PeerConnection;
-    return this.sent(connection.stream.write(memory, start, size, more), "send()");
+  /** What has been composed is all of the request. */
+  private sendComposed({ memory, bytes, used }: Output): void {
+    const taken = this.sent((this.connection as PeerConnection).stream.write(memory, 0, used, false), "send()");
+    if (taken < 0) return;
+    if (taken === used) {
+      this.requestDone();
+      return;
+    }
+    const { worker } = this.request.connection;
+    const rest = worker.bodyMemory.take(used - taken);
+    rest.bytes.set(bytes.subarray(taken, used), 0);
+    this.unsent.add(rest, 0, used - taken);
+    worker.timers.arm(this, this.rules.sendTimeoutMs);
   }
 
   private sent(taken: number, call: string): number {
@@ -449,26 +432,17 @@ export abstract class PeerSide extends Timed implements PeerUser, UploadUser, Qu
   }
 
   private sendMore(): void {
-    const { unsent, rules } = this;
-    const { worker } = this.request.connection;
-    while (unsent.length > 0) {
-      const piece = unsent[0] as Piece;
-      const size = piece.end - piece.start;
-      const taken = this.offer(piece, size, unsent.length > 1);
+    const { unsent } = this;
+    const { stream } = this.connection as PeerConnection;
+    while (!unsent.isEmpty) {
+      const { call } = unsent;
+      const taken = this.sent(unsent.offerTo(stream), call);
       if (taken < 0) return;
-      if (taken < size) {
-        unsent[0] = { ...piece, start: piece.start + taken };
-        worker.timers.arm(this, rules.sendTimeoutMs);
-        return;
-      }
-      unsent.shift();
+      if (unsent.isEmpty || unsent.call !== call) continue;
+      this.request.connection.worker.timers.arm(this, this.rules.sendTimeoutMs);
+      return;
     }
     this.requestDone();
-  }
-
-  private offer({ memory, fd, start }: Piece, size: number, more: boolean): number {
-    if (memory !== undefined) return this.write(memory, start, size, more);
-    return this.sent((this.connection as PeerConnection).stream.sendFile(fd, start, size), "sendfile()");
   }
 
   // ---- a body that is passed on as it comes
@@ -583,7 +557,7 @@ export abstract class PeerSide extends Timed implements PeerUser, UploadUser, Qu
     this.stopTimer();
     if (phase === QUEUED) (this.target as Target).upstream.queue?.leave(this);
     if (attempt.responseMs === UNKNOWN) attempt.responseMs = this.now() - this.attemptMs;
-    if (this.unsent.length > 0) this.unsent.length = 0;
+    this.unsent.clear();
     this.composed = undefined;
     this.release(SUCCESS);
   }

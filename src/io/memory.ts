@@ -7,6 +7,13 @@ export interface Memory {
   readonly address: number;
 }
 
+/** `memory.bytes[start, end)`. */
+export interface MemoryPiece {
+  readonly memory: Memory;
+  readonly start: number;
+  readonly end: number;
+}
+
 export interface MemorySource {
   /** Zeroed pages that are never given back; `sizeBytes` is rounded up to a page. Throws when the kernel has none left. */
   allocate(sizeBytes: number): Memory;

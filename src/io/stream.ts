@@ -3,8 +3,9 @@
  * as it arrives, in memory that is lent for the length of the call; what is written is taken as far as it fits.
  * Counterpart in nginx: ngx_connection_t with its recv, send and sendfile_chain functions.
  */
+import type { Bytes } from "../base/bytes.ts";
 import type { IpAddress } from "../base/ip.ts";
-import type { Memory } from "./memory.ts";
+import type { Memory, MemoryPiece } from "./memory.ts";
 
 /** An end of a connection: an address and port, or the path of a unix socket ("" for an unnamed one). */
 export type Endpoint = { readonly ip: IpAddress; readonly port: number } | { readonly path: string };
@@ -18,9 +19,15 @@ export interface TcpInfo {
   readonly receiveSpaceBytes: number;
 }
 
+/** Memory that `onData` has lent and that stays where it is until it is given back, once. */
+export interface KeptMemory {
+  readonly memory: Memory;
+  release(): void;
+}
+
 /** What a stream tells whoever owns it. No function of it may throw, but for want of memory when it has `onNoMemory`. */
 export interface StreamOwner {
-  /** `memory.bytes[start, end)` has arrived. Lent: copy what must outlive this call. */
+  /** `memory.bytes[start, end)` has arrived. Lent: copy or `keep` what must outlive this call. */
   onData(memory: Memory, start: number, end: number): void;
   /**
    * The peer has sent everything (FIN). Writing may still be possible. While reading is paused this is told as soon as it
@@ -46,8 +53,12 @@ export interface Stream {
    * sight is of no use to a next request. An implementation that learns of the end only in its place says so only then.
    */
   readonly isEnding: boolean;
+  /** Within `onData`: keeps its memory, whose bytes these are, beyond the call. Undefined when there is none to spare, or it is kept already. */
+  keep(bytes: Bytes): KeptMemory | undefined;
   /** Offers bytes; returns how many were taken (0 … size), or -errno when the stream is dead. */
   write(memory: Memory, offset: number, sizeBytes: number, more: boolean): number;
+  /** The same with pieces that follow each other, in one call. */
+  writeAll(pieces: readonly MemoryPiece[]): number;
   /** Offers a part of a file; returns how many bytes were taken, or -errno when the stream is dead; -ENODATA (61) when the file ends before `position` (truncated). */
   sendFile(fd: number, position: number, sizeBytes: number): number;
   /** Stops `onData` (the kernel's buffer fills and TCP slows the peer); `onEnd` and `onError` still come. */

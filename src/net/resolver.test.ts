@@ -102,12 +102,14 @@ class Network {
       local: { path: "" },
       remote: { path: server },
       isEnding: false,
+      keep: () => undefined,
       write: (memory, offset, size) => {
         // Takes a message at a time: what is left is offered again.
         const length = ((memory.bytes[offset] as number) << 8) | (memory.bytes[offset + 1] as number);
         this.note(server, "tcp", memory.bytes.slice(offset + 2, offset + 2 + length));
         return Math.min(size, 2 + length);
       },
+      writeAll: () => 0,
       sendFile: () => 0,
       pauseReading: () => {},
       resumeReading: () => {},

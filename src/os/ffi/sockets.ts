@@ -1,4 +1,4 @@
-/** socket(2), bind(2), listen(2), accept4(2), connect(2), recv(2), send(2), shutdown(2), {get,set}sockopt(2), get{sock,peer}name(2), sendfile(2). */
+/** socket(2), bind(2), listen(2), accept4(2), connect(2), recv(2), send(2), sendmsg(2), shutdown(2), {get,set}sockopt(2), get{sock,peer}name(2), sendfile(2). */
 import { native } from "./native.ts";
 
 export const AF_UNIX = 1;
@@ -67,6 +67,10 @@ export const send = native<(fd: number, address: Address, sizeBytes: number, fla
 export const sendto = native<
   (fd: number, address: Address, sizeBytes: number, flags: number, to: Address, length: number) => number
 >("long sendto(int fd, uint64_t buffer, size_t size, int flags, uint64_t to, uint32_t length)");
+/** `message` points at a struct msghdr. */
+export const sendmsg = native<(fd: number, message: Address, flags: number) => number>(
+  "long sendmsg(int fd, uint64_t message, int flags)",
+);
 export const shutdown = native<(fd: number, how: number) => number>("int shutdown(int fd, int how)");
 export const setsockopt = native<(fd: number, level: number, name: number, value: Address, length: number) => number>(
   "int setsockopt(int fd, int level, int name, uint64_t value, uint32_t length)",

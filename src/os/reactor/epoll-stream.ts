@@ -9,7 +9,7 @@
  * | drained      | a read has returned 0: nothing will ever come                                               |
  * | writeBlocked | a write took less than it was offered: OUT has to be passed on                              |
  */
-import type { Memory } from "../../io/memory.ts";
+import type { Memory, MemoryPiece } from "../../io/memory.ts";
 import type { Endpoint, Stream, StreamOwner, TcpInfo } from "../../io/stream.ts";
 import { EAGAIN, EINTR, ENODATA, EPIPE } from "../errno.ts";
 import { EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, EPOLLRDHUP } from "../ffi/epoll.ts";
@@ -28,6 +28,7 @@ import {
   TCP_NODELAY,
 } from "../ffi/sockets.ts";
 import type { SocketOptions } from "../socket-options.ts";
+import { type GatheredSend, sizeOf } from "./gathered-send.ts";
 import { survive } from "./survive.ts";
 
 /** Reads of one stream in one turn; then the others have their turn. */
@@ -40,6 +41,7 @@ export interface StreamHost {
   readonly readBuffer: Memory;
   readonly socketOptions: SocketOptions;
   /** Eight bytes for sendfile's offset. */
+  readonly gathered: GatheredSend;
   readonly fileOffset: { readonly address: number; readonly word: BigInt64Array };
   /** Calls `continueReading` in the next turn. */
   readLater(stream: EpollStream): void;
@@ -181,6 +183,11 @@ export class EpollStream implements Stream {
     this.owner.onError(error);
   }
 
+  /** There is one buffer for all. */
+  keep(): undefined {
+    return undefined;
+  }
+
   write(memory: Memory, offset: number, sizeBytes: number, more: boolean): number {
     if (this.failed || this.closed) return -EPIPE;
     if (this.connecting) return 0;
@@ -201,6 +208,15 @@ export class EpollStream implements Stream {
         return -error;
       }
     }
+  }
+
+  writeAll(pieces: readonly MemoryPiece[]): number {
+    if (this.failed || this.closed) return -EPIPE;
+    if (this.connecting) return 0;
+    const taken = this.host.gathered.send(this.fd, pieces);
+    if (taken < 0) this.failed = true;
+    else if (taken < sizeOf(pieces)) this.writeBlocked = true;
+    return taken;
   }
 
   sendFile(fd: number, position: number, sizeBytes: number): number {

@@ -33,6 +33,7 @@ import { SocketOptions } from "../socket-options.ts";
 import { Alarms } from "./alarms.ts";
 import { type AcceptorHost, EpollAcceptor, unclaimedOwner } from "./epoll-acceptor.ts";
 import { EpollStream, type StreamHost } from "./epoll-stream.ts";
+import { GatheredSend } from "./gathered-send.ts";
 import { type OutgoingFailure, openOutgoing } from "./outgoing.ts";
 import { TurnClock } from "./turn-clock.ts";
 
@@ -57,6 +58,7 @@ export class EpollReactor implements Reactor, StreamHost, AcceptorHost {
   readonly readBuffer: Memory;
   readonly addressMemory: Memory;
   readonly socketOptions: SocketOptions;
+  readonly gathered = new GatheredSend();
   readonly fileOffset: { readonly address: number; readonly word: BigInt64Array };
 
   private readonly turnClock: TurnClock;

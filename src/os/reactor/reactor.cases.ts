@@ -59,9 +59,13 @@ function memoryOf(text: string): Memory {
   return memory;
 }
 
-/** Waits for a condition that an event will make true; the test's time limit ends a wait in vain. */
+/** Waits for a condition that an event will make true. A wait in vain ends, or the process would outlive the time limit of its test. */
 async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 1));
+  const deadline = Date.now() + 50_000;
+  while (!condition()) {
+    if (Date.now() > deadline) assert.fail(`waited in vain for ${condition}`);
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
 }
 
 const connected = (socket: net.Socket): Promise<void> => new Promise((resolve) => socket.once("connect", resolve));
@@ -242,6 +246,52 @@ export function reactorCases(name: string, create: () => Reactor & { close(): vo
       client.on("data", (data) => (got += data.length)).resume();
       await closed(client);
       assert.equal(got, sent);
+      server.close();
+    });
+
+    test("pieces go out in order as one, to a slow reader as well, however many they are", async () => {
+      // More than one call takes, of many sizes, from memory that overlaps.
+      const memory = allocateMemory(200_000);
+      memory.bytes.set(memory.bytes.map((_, i) => (i * 7) % 251));
+      const pieces = Array.from({ length: 300 }, (_, i) => ({
+        memory,
+        start: i * 37,
+        end: i * 37 + ((i * 613) % 40_000),
+      }));
+      const expected = Buffer.concat(pieces.map(({ start, end }) => memory.bytes.slice(start, end)));
+      let calls = 0;
+      const server = serve((owner, stream) => {
+        let left = pieces;
+        owner.writable = () => {
+          calls++;
+          let taken = stream.writeAll(left);
+          assert.ok(taken >= 0);
+          const rest: typeof left = [];
+          for (const piece of left) {
+            const size = piece.end - piece.start;
+            if (taken < size) rest.push({ ...piece, start: piece.start + taken });
+            taken = Math.max(0, taken - size);
+          }
+          left = rest;
+        };
+        owner.data = () => owner.writable();
+      });
+      const client = dial(server.port);
+      const chunks: Buffer[] = [];
+      client.write("go");
+      await connected(client);
+      client.pause();
+      await until(() => calls > 0);
+      client.on("data", (data) => chunks.push(data)).resume();
+      await until(() => chunks.reduce((sum, { length }) => sum + length, 0) >= expected.length);
+      assert.ok(Buffer.concat(chunks).equals(expected));
+      assert.ok(calls > 1, "the reader was too slow for all of it at once");
+      const { stream } = server.owners[0] as Recorder;
+      assert.equal(stream?.writeAll([]), 0);
+      client.resetAndDestroy();
+      await until(() => (server.owners[0]?.errors.length ?? 0) + (server.owners[0]?.ends ?? 0) > 0);
+      stream?.close();
+      assert.ok((stream?.writeAll(pieces) ?? 0) < 0, "nothing is taken behind the end");
       server.close();
     });
 

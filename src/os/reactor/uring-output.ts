@@ -2,15 +2,17 @@
  * The writing half of a stream on io_uring: small pieces go with the turn's call (`UringSends`), large ones and files by system
  * calls of their own, as under epoll. Never both at once: while a piece is on its way nothing else is taken, so that order holds.
  */
-import type { Memory } from "../../io/memory.ts";
+import type { Memory, MemoryPiece } from "../../io/memory.ts";
 import { EAGAIN, EINTR, ENODATA } from "../errno.ts";
 import { errno } from "../ffi/native.ts";
 import { MSG_MORE, MSG_NOSIGNAL, SHUT_WR, send, sendfile, shutdown } from "../ffi/sockets.ts";
+import { type GatheredSend, sizeOf } from "./gathered-send.ts";
 import { type Sender, SLOT_BYTES, type UringSends } from "./uring-sends.ts";
 
 /** What the writing half needs of its stream and reactor. */
 export interface OutputHost {
   readonly sends: UringSends;
+  readonly gathered: GatheredSend;
   /** Eight bytes for sendfile's offset. */
   readonly fileOffset: { readonly address: number; readonly word: BigInt64Array };
   /** Lets the kernel see what was submitted; completions wait for their turn. */
@@ -65,6 +67,14 @@ export class UringOutput implements Sender {
     }
     const taken = this.sendNow(memory.address + offset, sizeBytes, more ? MSG_NOSIGNAL | MSG_MORE : MSG_NOSIGNAL);
     if (taken >= 0 && taken < sizeBytes) this.wait();
+    return taken;
+  }
+
+  /** As `Stream.writeAll`. */
+  writeAll(pieces: readonly MemoryPiece[]): number {
+    if (this.slot >= 0) return this.refuse();
+    const taken = this.host.gathered.send(this.fd, pieces);
+    if (taken >= 0 && taken < sizeOf(pieces)) this.wait();
     return taken;
   }
 

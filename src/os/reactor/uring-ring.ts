@@ -56,6 +56,8 @@ const SUBMISSIONS = 1024;
 const COMPLETIONS = 4096;
 /** Buffers that the kernel puts received data into, taken in turn: small requests touch the beginning of each, large bodies need few of them. */
 const BUFFERS = 128;
+/** Buffers that the kernel is given in the place of those that are kept. */
+const SPARE_BUFFERS = 128;
 export const BUFFER_BYTES = 32 * 1024;
 const BUFFER_GROUP = 0;
 const HIGH = 2 ** 32;
@@ -117,6 +119,8 @@ export class UringRing {
   /** Written and not submitted yet. */
   private pending = 0;
   private bufferTail = 0;
+  /** The last that came back first: its bytes may still be in the processor's cache. */
+  private readonly spareBuffers = Array.from({ length: SPARE_BUFFERS }, (_, i) => BUFFERS + i);
 
   constructor() {
     this.words = wordsOf(this.page);
@@ -133,7 +137,7 @@ export class UringRing {
     this.cqTail = at(PARAMS_CQ_TAIL) >> 2;
     this.cqes = at(PARAMS_CQ_CQES) >> 2;
     this.cqMask = at(PARAMS_CQ_ENTRIES) - 1;
-    this.buffers = allocateMemory(BUFFERS * BUFFER_BYTES);
+    this.buffers = allocateMemory((BUFFERS + SPARE_BUFFERS) * BUFFER_BYTES);
     this.bufferRing = allocateMemory(BUFFERS * BUFFER_WORDS * 4);
     this.bufferWords = wordsOf(this.bufferRing);
     try {
@@ -213,6 +217,19 @@ export class UringRing {
     // Number and tail are the halves of the last word; the tail counts in the first buffer only, elsewhere it is reserved.
     if (word !== 0) words[word + 3] = number;
     words[3] = (word === 0 ? number : (words[3] as number) & 0xffff) | (this.bufferTail << 16);
+  }
+
+  /** Gives the kernel a spare buffer instead of one that is kept. False: there is none, so none can be kept. */
+  exchangeBuffer(): boolean {
+    const spare = this.spareBuffers.pop();
+    if (spare === undefined) return false;
+    this.returnBuffer(spare);
+    return true;
+  }
+
+  /** A buffer that was kept is free. */
+  spareBuffer(number: number): void {
+    this.spareBuffers.push(number);
   }
 
   /**

@@ -11,8 +11,9 @@
  * | roomWatched | a poll is in the kernel that tells when there is room to write                                  |
  * | endTold, drained, failed, closed | as in `EpollStream`                                                        |
  */
-import type { Memory } from "../../io/memory.ts";
-import type { Endpoint, Stream, StreamOwner, TcpInfo } from "../../io/stream.ts";
+import type { Bytes } from "../../base/bytes.ts";
+import type { Memory, MemoryPiece } from "../../io/memory.ts";
+import type { Endpoint, KeptMemory, Stream, StreamOwner, TcpInfo } from "../../io/stream.ts";
 import { ECANCELED, EINTR, ENOBUFS, EPIPE } from "../errno.ts";
 import { EPOLLERR, EPOLLHUP, EPOLLOUT, EPOLLRDHUP } from "../ffi/epoll.ts";
 import { close } from "../ffi/files.ts";
@@ -40,6 +41,8 @@ export interface UringStreamHost extends OutputHost {
   readonly readBuffer: Memory;
   readonly socketOptions: SocketOptions;
   returnBuffer(number: number): void;
+  /** Undefined when there is none to take its place. */
+  keepBuffer(number: number): KeptMemory | undefined;
   /** `isOnce`: for what arrives next only, so that there is nothing to cancel behind it. */
   startReceiving(stream: UringStream, isOnce: boolean): void;
   startWatching(stream: UringStream, operation: Operation, events: number): void;
@@ -69,6 +72,8 @@ export class UringStream implements Stream, OutputOwner {
   private receivesOnce: boolean;
   /** The kernel had more than its last completion has told of. */
   private hasMore = false;
+  /** The buffer that the owner is being lent; -1: none. */
+  private lent = -1;
   private readPaused = false;
   private isReadResumed = false;
   private isQueued = false;
@@ -126,24 +131,36 @@ export class UringStream implements Stream, OutputOwner {
       this.hasMore = (flags & CQE_SOCKET_NONEMPTY) !== 0;
       const number = flags >>> CQE_BUFFER_SHIFT;
       const start = number * BUFFER_BYTES;
+      let isKept = false;
       if (this.readPaused || this.held !== undefined) this.hold(start, start + result);
       else if (!this.failed) {
         this.output.isCongested = false;
-        this.deliver(start, start + result);
+        isKept = this.deliver(number, start, start + result);
       }
-      this.host.returnBuffer(number);
+      if (!isKept) this.host.returnBuffer(number);
     } else if (result === 0) this.onDrained();
     else if (result !== -ENOBUFS && result !== -ECANCELED && result !== -EINTR && !this.failed) this.fail(-result);
     if (!this.receiving) this.receive();
   }
 
-  /** The buffer goes back whatever becomes of what is in it. */
-  private deliver(start: number, end: number): void {
+  keep(bytes: Bytes): KeptMemory | undefined {
+    if (this.lent < 0 || bytes !== this.host.buffers.bytes) return undefined;
+    const kept = this.host.keepBuffer(this.lent);
+    if (kept !== undefined) this.lent = -1;
+    return kept;
+  }
+
+  /** True when the owner has kept the buffer; otherwise it goes back, whatever has become of what is in it. */
+  private deliver(number: number, start: number, end: number): boolean {
+    this.lent = number;
     try {
       this.owner.onData(this.host.buffers, start, end);
     } catch (error) {
       this.survive(error);
     }
+    const isKept = this.lent < 0;
+    this.lent = -1;
+    return isKept;
   }
 
   /** The owner has thrown this. */
@@ -301,6 +318,14 @@ export class UringStream implements Stream, OutputOwner {
     if (!this.isUsable) return -EPIPE;
     if (this.connecting) return 0;
     const taken = this.output.write(memory, offset, sizeBytes, more);
+    if (taken < 0) this.failed = true;
+    return taken;
+  }
+
+  writeAll(pieces: readonly MemoryPiece[]): number {
+    if (!this.isUsable) return -EPIPE;
+    if (this.connecting) return 0;
+    const taken = this.output.writeAll(pieces);
     if (taken < 0) this.failed = true;
     return taken;
   }

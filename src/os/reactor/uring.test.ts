@@ -23,8 +23,13 @@ else {
 }
 
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+/** A wait in vain ends, or the process would outlive the time limit of its test. */
 const until = async (condition: () => boolean): Promise<void> => {
-  while (!condition()) await sleep(1);
+  const deadline = Date.now() + 50_000;
+  while (!condition()) {
+    if (Date.now() > deadline) assert.fail(`waited in vain for ${condition}`);
+    await sleep(1);
+  }
 };
 
 /** A seeded generator: the same storm every time. */
@@ -189,6 +194,57 @@ function ownCases(): void {
       await until(() => reactor.sends.isIdle);
       client.destroy();
       server.close();
+    });
+
+    test("memory that is kept stays as it is until it is given back, and what comes meanwhile comes elsewhere", async () => {
+      const kept: { readonly text: string; readonly read: () => string; readonly release: () => void }[] = [];
+      let refusals = 0;
+      let gotBytes = 0;
+      const server = listen((stream) => {
+        stream.owner = {
+          onData(memory, start, end) {
+            gotBytes += end - start;
+            assert.equal(stream.keep(memory.bytes.slice(start, end)), undefined, "not the bytes that are lent");
+            const read = (): string => Buffer.from(memory.bytes.subarray(start, end)).toString("latin1");
+            const own = stream.keep(memory.bytes);
+            if (own === undefined) refusals++;
+            else {
+              assert.equal(own.memory, memory);
+              assert.equal(stream.keep(memory.bytes), undefined, "it is kept already");
+              kept.push({ text: read(), read, release: () => own.release() });
+            }
+            stream.write(memory, start, 1, false);
+          },
+          onEnd: () => stream.close(),
+          onWritable() {},
+          onError: () => stream.close(),
+        };
+      });
+      const client = net.connect(server.port, "127.0.0.1").on("error", () => {});
+      const say = async (text: string): Promise<void> => {
+        const before = gotBytes;
+        client.write(text);
+        await until(() => gotBytes === before + text.length);
+      };
+      client.resume();
+      for (let i = 0; refusals < 20; i++) await say(`message ${i} `.repeat(1 + (i % 50)));
+      assert.ok(kept.length >= 64, `${kept.length} could be kept`);
+      for (const { text, read } of kept) assert.equal(read(), text);
+      const all = kept.length;
+      // Twice is once: a buffer that the kernel had two times would be filled for two streams.
+      for (const { release } of kept.splice(0)) {
+        release();
+        release();
+      }
+      refusals = 0;
+      for (let i = 0; refusals < 1; i++) await say(`again ${i} `.repeat(20));
+      assert.equal(kept.length, all);
+      for (const { text, read } of kept) assert.equal(read(), text);
+      for (const { release } of kept) release();
+      await say("and still");
+      client.destroy();
+      server.close();
+      await until(() => reactor.watchedCount === 0);
     });
 
     test("a storm of closes, pauses and resets leaves no buffer, slot, stream or descriptor behind", async () => {

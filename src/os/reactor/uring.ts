@@ -7,7 +7,7 @@
 import type { Clock } from "../../base/clock.ts";
 import type { Memory } from "../../io/memory.ts";
 import type { AcceptOptions, Acceptor, Alarm, ConnectSettings, Reactor } from "../../io/reactor.ts";
-import type { Endpoint, Stream, StreamOwner } from "../../io/stream.ts";
+import type { Endpoint, KeptMemory, Stream, StreamOwner } from "../../io/stream.ts";
 import { close } from "../ffi/files.ts";
 import { type FdWatch, watchReadable } from "../ffi/native.ts";
 import { SOCK_CLOEXEC, SOCK_NONBLOCK } from "../ffi/sockets.ts";
@@ -26,6 +26,7 @@ import { allocateMemory } from "../memory.ts";
 import { SocketOptions } from "../socket-options.ts";
 import { Alarms } from "./alarms.ts";
 import { unclaimedOwner } from "./epoll-acceptor.ts";
+import { GatheredSend } from "./gathered-send.ts";
 import { openOutgoing } from "./outgoing.ts";
 import { TurnClock } from "./turn-clock.ts";
 import { ACCEPTS, UringAcceptor, type UringAcceptorHost } from "./uring-acceptor.ts";
@@ -56,6 +57,25 @@ const ACCEPT = 8;
 
 type Watched = UringStream | UringAcceptor;
 
+/** A buffer of the ring that stays with an owner of a stream for a while. */
+class KeptBuffer implements KeptMemory {
+  readonly memory: Memory;
+  private readonly ring: UringRing;
+  private number: number;
+
+  constructor(ring: UringRing, number: number) {
+    this.memory = ring.buffers;
+    this.ring = ring;
+    this.number = number;
+  }
+
+  release(): void {
+    // Given back twice it would be filled for two streams at once.
+    if (this.number >= 0) this.ring.spareBuffer(this.number);
+    this.number = -1;
+  }
+}
+
 /** The reactor of a worker. Throws a system error where the kernel doesn't allow it. */
 export class UringReactor implements Reactor, UringStreamHost, UringAcceptorHost {
   readonly clock: Clock;
@@ -63,6 +83,7 @@ export class UringReactor implements Reactor, UringStreamHost, UringAcceptorHost
   readonly readBuffer: Memory;
   readonly addressMemory: Memory;
   readonly socketOptions: SocketOptions;
+  readonly gathered = new GatheredSend();
   readonly fileOffset: { readonly address: number; readonly word: BigInt64Array };
 
   private readonly turnClock: TurnClock;
@@ -220,6 +241,10 @@ export class UringReactor implements Reactor, UringStreamHost, UringAcceptorHost
 
   returnBuffer(number: number): void {
     this.ring.returnBuffer(number);
+  }
+
+  keepBuffer(number: number): KeptMemory | undefined {
+    return this.ring.exchangeBuffer() ? new KeptBuffer(this.ring, number) : undefined;
   }
 
   private submit(word: number, watched: Watched, opFlags: number, operation: number): void {
