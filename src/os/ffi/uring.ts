@@ -20,6 +20,8 @@ export const SQE_LINK = 1 << 2;
 export const SQE_BUFFER_SELECT = 1 << 5;
 export const SQE_SKIP_SUCCESS = 1 << 6;
 /** In a submission's `ioprio`. */
+/** Waits for the socket before it looks what has come: for what is hardly ever there already. */
+export const RECVSEND_POLL_FIRST = 1 << 0;
 export const RECV_MULTISHOT = 1 << 1;
 
 /** Flags of a completion; the upper 16 bits are the buffer's number. */

@@ -19,6 +19,7 @@ import {
   OP_POLL_ADD,
   OP_RECV,
   RECV_MULTISHOT,
+  RECVSEND_POLL_FIRST,
   SQE_BUFFER_SELECT,
   SQE_SKIP_SUCCESS,
 } from "../ffi/uring.ts";
@@ -39,7 +40,7 @@ const TURNS_PER_WAKE = 16;
 const WAKE_BUDGET_MS = 2;
 
 /** The first words of submissions: operation, flags, priority. */
-const RECEIVE_ONCE_WORD = OP_RECV | (SQE_BUFFER_SELECT << 8);
+const RECEIVE_ONCE_WORD = OP_RECV | (SQE_BUFFER_SELECT << 8) | (RECVSEND_POLL_FIRST << 16);
 const RECEIVE_WORD = RECEIVE_ONCE_WORD | (RECV_MULTISHOT << 16);
 const CANCEL_WORD = OP_ASYNC_CANCEL | (SQE_SKIP_SUCCESS << 8);
 const CLOSE_WORD = OP_CLOSE | (SQE_SKIP_SUCCESS << 8);
