@@ -9,8 +9,8 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 const bundler = pathToFileURL(path.join(root, "scripts/bundle.mjs")).href;
-const { programText } = (await import(bundler)) as {
-  programText: (source: string, entry: string, folder: string) => string;
+const { programFiles } = (await import(bundler)) as {
+  programFiles: (name: string, source: string, entry: string, folder: string) => { script: string; loader: string };
 };
 
 describe("programs", () => {
@@ -22,13 +22,13 @@ describe("programs", () => {
   });
   afterEach(() => rmSync(folder, { recursive: true }));
 
-  function bundle(modules: Readonly<Record<string, string>>): string {
+  function bundle(modules: Readonly<Record<string, string>>): { script: string; loader: string } {
     for (const [name, text] of Object.entries(modules)) writeFileSync(path.join(folder, "src", name), text);
-    return programText(path.join(folder, "src"), "main.js", path.join(folder, "programs"));
+    return programFiles("main", path.join(folder, "src"), "main.js", path.join(folder, "programs"));
   }
 
   test("every form of import works, a module runs once and when it is needed, and knows where it stood", () => {
-    const text = bundle({
+    const { script, loader } = bundle({
       "main.js": [
         'import path from "node:path";',
         'import { one, two as other } from "./part/a.js";',
@@ -49,11 +49,12 @@ describe("programs", () => {
       "part/late.js":
         'import { two } from "./a.js";\nconsole.log("late runs");\nexport const late = new URL("x", import.meta.url).pathname + two;\n',
     });
-    assert.match(text, /^[\x00-\x7f]*$/);
+    assert.match(script, /^[\x00-\x7f]*$/);
     const program = path.join(folder, "programs/main.js");
-    writeFileSync(program, text);
-    const script = `const { run } = await import(${JSON.stringify(program)}); console.log("loaded"); console.log((await run()).join(" "));`;
-    const { stdout, stderr } = spawnSync(process.execPath, ["--input-type=module", "-e", script], { encoding: "utf8" });
+    writeFileSync(path.join(folder, "programs/main.script.js"), script);
+    writeFileSync(program, loader);
+    const user = `const { run } = await import(${JSON.stringify(program)}); console.log("loaded"); console.log((await run()).join(" "));`;
+    const { stdout, stderr } = spawnSync(process.execPath, ["--input-type=module", "-e", user], { encoding: "utf8" });
     const late = `${path.join(folder, "src/part/x")}2`;
     assert.deepEqual(
       [stderr, stdout],
@@ -80,6 +81,19 @@ describe("programs", () => {
       "part/a.js": 'import { b } from "../main.js";\nexport const a = () => b;',
     };
     assert.throws(() => bundle(circle), /modules import each other: .*main\.js → .*a\.js → .*main\.js/);
+  });
+
+  test("V8 takes the cache of each program, with the options that the program is started with", () => {
+    for (const [name, ...options] of [["nginx"], ["nginx-worker", "--max-semi-space-size=1"], ["tandem"]]) {
+      const [script, cache] = ["script.js", "cache"].map((end) => path.join(root, `dist/programs/${name}.${end}`));
+      const user = `const { readFileSync } = require("node:fs");
+        const cachedData = readFileSync(process.argv[2]);
+        console.log(new (require("node:vm").Script)(readFileSync(process.argv[1], "latin1"), { cachedData }).cachedDataRejected);`;
+      const done = spawnSync(process.execPath, [...options, "-e", user, script ?? "", cache ?? ""], {
+        encoding: "utf8",
+      });
+      assert.deepEqual([done.stdout, done.stderr], ["false\n", ""], name);
+    }
   });
 
   test("tandem explains a directive as its modules do", () => {
