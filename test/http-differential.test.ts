@@ -1,6 +1,7 @@
 /** The same bytes to our server and to the nginx of this machine must bring the same answers. */
 import assert from "node:assert/strict";
 import { utimesSync } from "node:fs";
+import os from "node:os";
 import path from "node:path";
 import { after, before, test } from "node:test";
 import { installedNginx, normal, TestServer } from "./http-server.ts";
@@ -106,6 +107,7 @@ const HTTP = `
   server { listen 127.0.0.1:%PORT%; server_name *.wild.test; return 200 "wild $host"; }
   server { listen 127.0.0.1:%PORT%; server_name www.tail.*; return 200 "tail $host"; }
   server { listen 127.0.0.1:%PORT%; server_name ~^re(?<num>\\d+)\\.test$; return 200 "re $num $1"; }
+  server { listen 127.0.0.1:%PORT%; server_name $hostname $hostnamed $Hostname.x; return 200 "machine $host $server_name"; }
   server { listen 127.0.0.1:%PORT%; server_name .dot.test ""; return 200 "dot $host $server_name"; }
 `;
 const HOST = "Host: localhost\r\n";
@@ -201,7 +203,7 @@ test("hosts find the same servers", options, async () => {
       " ",
     );
   await compareAll(
-    [...hosts, "", "bad host"].flatMap((host) => [
+    [...hosts, os.hostname(), "$hostname", "$hostnamed", "", "bad host"].flatMap((host) => [
       `GET /vars HTTP/1.1\r\nHost: ${host}\r\n\r\n`,
       `GET /vars HTTP/1.0\r\nHost: ${host}\r\n\r\n`,
     ]),

@@ -1,4 +1,5 @@
 /** An nginx.conf bound against Tandem's own directives. */
+import { hostname } from "node:os";
 import type { HostLookup } from "../base/ip.ts";
 import { bind } from "../conf/bind.ts";
 import type { Diagnostic } from "../conf/diagnostics.ts";
@@ -27,6 +28,7 @@ export function bindNginx(source: Source, lookUp: HostLookup): BoundNginx {
     prefix: folder,
     confPrefix: folder,
     lookUp,
+    hostName: hostname().toLowerCase(),
     isVariable: (name) => nginxKinds.some((kind) => kind.isVariable?.(name) ?? false),
     isConstant: (name) => nginxKinds.some((kind) => kind.isConstant?.(name) ?? false),
     lackOf: (need) => nginxKinds.map((kind) => kind.lackOf?.(need)).find((lack) => lack !== undefined),

@@ -44,6 +44,8 @@ export interface Environment {
   readonly confPrefix: string;
   /** The addresses of a host name, as this machine knows them. Without it no name has any. */
   readonly lookUp?: HostLookup;
+  /** This machine's name, in lower case. */
+  readonly hostName?: string;
   /** Whether a variable (lower case) exists that no directive of the configuration defines. Without it all do. */
   isVariable?(name: string): boolean;
   /** Whether a variable (lower case) is one that a configuration may not define or set. */

@@ -1,4 +1,6 @@
 /** nginx.conf (and `-g`) → what the master and the workers run: loaded, bound, checked, with its findings. */
+
+/** nginx.conf (and `-g`) → what the master and the workers run: loaded, bound, checked, with its findings. */
 import os from "node:os";
 import { type Bound, bind } from "../conf/bind.ts";
 import { catalog } from "../conf/catalog.ts";
@@ -94,6 +96,7 @@ export function loadNginxConfiguration(
     prefix: layout.prefix,
     confPrefix: folderOf(file),
     lookUp: reader.lookUp,
+    hostName: os.hostname().toLowerCase(),
     isVariable: (name) => kinds.some((kind) => kind.isVariable?.(name) ?? false),
     isConstant: (name) => kinds.some((kind) => kind.isConstant?.(name) ?? false),
     lackOf: (need) => kinds.map((kind) => kind.lackOf?.(need)).find((lack) => lack !== undefined),

@@ -158,7 +158,9 @@ function parseServerName(
       return use.fail(`invalid server name or wildcard "${word}"`);
     }
     if (word.includes("/")) use.warn(`server name "${word}" has suspicious symbols`);
-    names.push({ name: word.toLowerCase(), pattern: undefined });
+    // No other variable means anything here.
+    const name = word === "$hostname" ? use.environment.hostName : undefined;
+    names.push({ name: name ?? word.toLowerCase(), pattern: undefined });
   }
   return names;
 }
