@@ -71,6 +71,15 @@ test("why the address stays is told", () => {
   assert.equal(reason({ script: "#!/bin/sh\nexit 1\n" }), "always-failing");
   assert.equal(reason({ script: "#!/bin/sh\nexit 0\n" }), "never-noticed");
   assert.equal(reason({ both: replace("weight -20", "weight -2") }), "priority-too-high");
+  // Exactly the backup's: it obeys an equal, although its address is the higher one.
+  assert.equal(
+    reason({
+      both: replace("weight -20", "weight -10"),
+      script: GOOD_SCRIPT,
+      b: replace("priority 90", "priority 90"),
+    }),
+    "priority-too-high",
+  );
   assert.equal(reason({ b: replace("advert_int 1", "nopreempt") }), "nopreempt");
   assert.equal(reason({ both: replace("track_script {\n\t\tchk\n\t}", "") }), "untracked");
   assert.equal(reason({ a: replace("priority 100", "priority 255") }), "owner");

@@ -157,7 +157,8 @@ function serviceDies(
     return isAlwaysFailing
       ? { kind: "stays", reason: "always-failing", how: "the check fails all the time, so nothing changes" }
       : { kind: "stays", reason: "never-noticed", how: "the check succeeds all the same" };
-  if (priority > backupPriority || (priority === backupPriority && !isBackupAddressHigher(roles)))
+  // A backup of the same priority obeys, whatever its address (RFC 9568 §6.4.2).
+  if (priority >= backupPriority)
     return {
       kind: "stays",
       reason: "priority-too-high",
@@ -230,12 +231,6 @@ function stopSeconds(result: Result): number {
       deeds.filter(({ kind }) => kind === "stop-keepalived").map(({ atSeconds }) => atSeconds),
     ),
   );
-}
-
-function isBackupAddressHigher({ active, backup }: Roles): boolean {
-  if (active.sourceAddress === undefined || backup.sourceAddress === undefined) return false;
-  if (active.sourceAddress.length !== backup.sourceAddress.length) return false;
-  return compareIp(backup.sourceAddress, active.sourceAddress) > 0;
 }
 
 /** `0.65 s`, or `2.65 to 3.65 s`. */

@@ -139,6 +139,7 @@ export function unknownName(name: string, { catalog, keywords }: Known): string 
 }
 
 const USAGE = `usage: tandem explain NAME [-c FILE] [-p PREFIX] [-k FILE]
+       tandem explain failover keepalived.conf [--peer keepalived.conf]…   what follows from every fault (--help says more)
 
 NAME is a directive of nginx.conf, a keyword of keepalived.conf, or a $variable (quote the dollar, or leave it out).
   -c FILE    also say where this nginx.conf sets or mentions it
@@ -163,6 +164,8 @@ function parse(args: readonly string[]) {
 
 /** Explains one name. 0 when it is known, 1 when not, 2 when the arguments are wrong. */
 export async function runExplain(args: readonly string[]): Promise<number> {
+  // No directive, keyword or variable has this name.
+  if (args[0] === "failover") return (await import("./explain-failover.ts")).runExplainFailover(args.slice(1));
   const parsed = parse(args);
   if (typeof parsed === "string") {
     printError(`tandem: ${parsed}`);

@@ -1,5 +1,7 @@
 /** A running pair: starts and stops its nodes, does harm to them, and knows what the client and the kernels have seen. */
 import type { AgentHandle } from "./agent-handle.ts";
+import type { Edit } from "./edit.ts";
+import { KEEPALIVED_CONF } from "./files.ts";
 import type { Flavour } from "./flavours.ts";
 import { type Attempt, attemptOf, type ClientView, clientView, type Holding } from "./observation.ts";
 import { NODES, type NodeName, type PairPlan } from "./plan.ts";
@@ -35,6 +37,8 @@ export class Pair {
   readonly #holdings: Holding[] = [];
   readonly #running = new Map<string, boolean>();
   readonly #pages = new Map<string, NodeName>();
+  /** keepalived.conf of each node as it was staged. */
+  readonly #routerFiles = new Map<NodeName, StagedFile>();
   readonly #timer: NodeJS.Timeout;
   #taking = false;
 
@@ -57,6 +61,7 @@ export class Pair {
     const pair = new Pair(topology, options);
     for (const node of NODES) {
       await pair.agent(node).call("stage", files[node]);
+      pair.#remember(node, files[node]);
       await pair.agent(node).call("watchAddresses");
     }
     return pair;
@@ -89,7 +94,19 @@ export class Pair {
   /** Replaces the nodes' files and the plan that was made of them. The nodes are to be stopped. */
   async restage(plan: PairPlan, files: Readonly<Record<NodeName, readonly StagedFile[]>>): Promise<void> {
     this.#plan = plan;
-    for (const node of NODES) for (const file of files[node]) await this.agent(node).call("writeFile", file);
+    for (const node of NODES) {
+      for (const file of files[node]) await this.agent(node).call("writeFile", file);
+      this.#remember(node, files[node]);
+    }
+  }
+
+  /** Changes keepalived.conf of a node, or puts back what was staged; nobody is told. */
+  async editRouter(node: NodeName, edit: Edit | undefined): Promise<void> {
+    const file = this.#routerFiles.get(node);
+    if (file === undefined) throw new Error(`node ${node} has no ${KEEPALIVED_CONF}`);
+    const text = Buffer.from(file.base64, "base64").toString("latin1");
+    const base64 = edit === undefined ? file.base64 : Buffer.from(edit(text), "latin1").toString("base64");
+    await this.agent(node).call("writeFile", { ...file, base64 });
   }
 
   /** Starts the programs of a node. They may not be ready yet. */
@@ -262,6 +279,11 @@ export class Pair {
     await this.#untilEmpty(node);
     await this.agent(node).call("restoreAddresses");
     await this.until(() => !this.holders().includes(node), STOP_TIMEOUT_MS);
+  }
+
+  #remember(node: NodeName, files: readonly StagedFile[]): void {
+    const file = files.find(({ path }) => path.endsWith(`/keepalived/${KEEPALIVED_CONF}`));
+    if (file !== undefined) this.#routerFiles.set(node, file);
   }
 
   async #untilEmpty(node: NodeName): Promise<void> {

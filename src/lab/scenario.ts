@@ -1,6 +1,7 @@
 /** What a scenario is, and the stage on which it runs: a pair, the harm done to it so far, and what is to be measured. */
 
 import type { SwitchCapture } from "./capture-file.ts";
+import { setKeyword } from "./edit.ts";
 import type { Flavour } from "./flavours.ts";
 import { bothHeldMs, type ClientView } from "./observation.ts";
 import type { Pair } from "./pair.ts";
@@ -15,6 +16,9 @@ export const SLACK_MS = 50;
 export const ANNOUNCE_MS = 100;
 /** How long the client's view goes on after the last event that a scenario waits for. */
 const AFTERMATH_MS = 250;
+
+/** What `reloadLower` leaves of a priority. */
+const LOWEST_PRIORITY = 1;
 
 export interface Scenario {
   /** `graceful-stop`: for --scenario and for the reference figures. */
@@ -71,6 +75,7 @@ export class Stage {
   readonly #frozen = new Set<NodeName>();
   readonly #suppressed = new Set<NodeName>();
   readonly #cutOff = new Set<NodeName>();
+  readonly #lowered = new Set<NodeName>();
 
   readonly #noiseMs: number;
   readonly #capture: SwitchCapture;
@@ -100,6 +105,11 @@ export class Stage {
   /** How long a node waits after a goodbye. */
   skewMs(node: NodeName): number {
     return skewMs(this.pair.plan.nodes[node].instance);
+  }
+
+  /** The same, with the lowest priority there is. */
+  lowestSkewMs(node: NodeName): number {
+    return skewMs({ ...this.pair.plan.nodes[node].instance, priority: LOWEST_PRIORITY });
   }
 
   /** How long a node waits in silence. */
@@ -164,6 +174,17 @@ export class Stage {
     await this.pair.suppress(node, suppressed ? "http" : undefined);
   }
 
+  /** A reload of the node's files with the lowest priority there is, or with what was written. */
+  async reloadLower(node: NodeName, lowered: boolean): Promise<void> {
+    if (lowered) this.#lowered.add(node);
+    else this.#lowered.delete(node);
+    await this.pair.editRouter(
+      node,
+      lowered ? setKeyword("vrrp_instance", "priority", String(LOWEST_PRIORITY)) : undefined,
+    );
+    await this.pair.reload(node);
+  }
+
   /** Undoes all harm and waits until the stronger node is active and the weaker one stands by. */
   async makeWell(): Promise<void> {
     await this.#undo();
@@ -201,6 +222,7 @@ export class Stage {
     for (const node of [...this.#linkDown]) await this.setLinkUp(node, true);
     for (const node of [...this.#frozen]) await this.freeze(node, false);
     for (const node of [...this.#suppressed]) await this.suppressHttp(node, false);
+    for (const node of [...this.#lowered]) await this.reloadLower(node, false);
   }
 
   /** When a node's adverts have passed the switch, between two instants; milliseconds since the epoch. */

@@ -43,15 +43,20 @@ export function sourceAddress(
   return undefined;
 }
 
-/** What is wrong with an instance's own interface, the interfaces of its addresses and its source address. */
-export function linkFaults(instance: VrrpInstance, view: LinkView, source: IpAddress | undefined): string[] {
-  const faults: string[] = [];
+/** The links without which an instance is in fault: its own, and those of its addresses. */
+export function neededLinksOf(instance: VrrpInstance): readonly string[] {
   const names = new Set<string>();
   if (instance.trackPrimary && instance.interface !== undefined) names.add(instance.interface);
   for (const address of [...instance.addresses, ...instance.excludedAddresses])
     if (!address.noTrack && address.interface !== undefined && address.interface !== instance.interface)
       names.add(address.interface);
-  for (const name of names) {
+  return [...names];
+}
+
+/** What is wrong with an instance's own interface, the interfaces of its addresses and its source address. */
+export function linkFaults(instance: VrrpInstance, view: LinkView, source: IpAddress | undefined): string[] {
+  const faults: string[] = [];
+  for (const name of neededLinksOf(instance)) {
     const link = linkNamed(view, name);
     if (link === undefined) faults.push(`interface ${name} does not exist`);
     else if (!link.isRunning) faults.push(`interface ${name} is down`);

@@ -8,6 +8,7 @@ import { gracefulStop } from "./graceful-stop.ts";
 import { handover } from "./handover.ts";
 import { heal } from "./heal.ts";
 import { httpDead } from "./http-dead.ts";
+import { httpDeadBoth } from "./http-dead-both.ts";
 import { httpRestarted } from "./http-restarted.ts";
 import { httpTrackProcess } from "./http-track-process.ts";
 import { killNode } from "./kill-node.ts";
@@ -18,6 +19,7 @@ import { partition } from "./partition.ts";
 import { recoverNopreempt } from "./recover-nopreempt.ts";
 import { recoverPreempt } from "./recover-preempt.ts";
 import { reload } from "./reload.ts";
+import { reloadLower, reloadLowerStop } from "./reload-lower.ts";
 import { bfdFreeze, bfdKill, bfdPartition } from "./silent-death.ts";
 import { startUp } from "./start-up.ts";
 import { thaw } from "./thaw.ts";
@@ -29,6 +31,8 @@ export const SCENARIOS: readonly Scenario[] = [
   gracefulStop,
   recoverPreempt,
   reload,
+  reloadLower,
+  reloadLowerStop,
   killVrrp,
   partition,
   heal,
@@ -37,6 +41,7 @@ export const SCENARIOS: readonly Scenario[] = [
   killWorkers,
   httpRestarted,
   httpDead,
+  httpDeadBoth,
   linkDown,
   killNode,
   httpTrackProcess,

@@ -1,0 +1,85 @@
+/** What `tandem explain failover` computes from a pair's files is what the lab sees when it does the same harm to that pair. */
+import assert from "node:assert/strict";
+import { rmSync } from "node:fs";
+import path from "node:path";
+import { after, test } from "node:test";
+import type { Span } from "../../src/check/failover.ts";
+import { whatIf } from "../../src/cli/explain-failover.ts";
+import { whyNot } from "../../src/lab/namespaces.ts";
+import { SLACK_MS } from "../../src/lab/scenario.ts";
+import { RecordingReader } from "../../src/process/recorded-files.ts";
+import { EXAMPLE, fastPair, rehearse } from "../support/lab.ts";
+
+const skip = whyNot() ?? false;
+const fast = fastPair();
+after(() => rmSync(fast, { recursive: true }));
+
+/** Scenario of the lab → the faults that it does; a is the first node, and the active one. */
+const REHEARSED: Readonly<Record<string, string>> = {
+  "graceful-stop": "stop 0",
+  "reload-lower": "reload-lower 0",
+  "reload-lower-stop": "reload-lower 0, stop 1",
+  "kill-vrrp": "vrrp-dies 0",
+  partition: "cut-off 0",
+  "http-dead": "service-dies 0",
+  "http-dead-both": "service-dies 0, service-dies 1",
+  "link-down": "link-down 0",
+  "kill-node": "node-dies 0",
+};
+
+/** What was computed, by the faults in short. Holders are a and b. */
+function computed(pair: string) {
+  const files = ["a", "b"].map((node) => path.join(pair, node, "keepalived.conf"));
+  const found = whatIf(files, "x", "tandem", new RecordingReader());
+  assert.ok(typeof found !== "string", String(found));
+  const [explanation] = found.explanations;
+  assert.ok(explanation !== undefined);
+  const names = new Map(explanation.nodes.map(({ label }, i) => [label, i === 0 ? "a" : "b"]));
+  const outcomes = [...explanation.singles, ...explanation.doubles].map((outcome) => {
+    const key = outcome.faults.map(({ kind, node }) => `${kind} ${node}`).join(", ");
+    const name = (label: string | undefined) => names.get(label ?? "") ?? "nobody";
+    return [
+      key,
+      { ...outcome, holders: outcome.holders.map(name), takenBy: outcome.taken && name(outcome.taken.by) },
+    ] as const;
+  });
+  return new Map(outcomes);
+}
+
+/** Of a pair with adverts every 100 ms, and for what depends on them, of the same pair as it is written. */
+for (const [title, pair, names] of [
+  ["adverts every 100 ms", fast, Object.keys(REHEARSED)],
+  ["adverts every second", EXAMPLE, ["graceful-stop", "reload-lower-stop", "link-down"]],
+] as const)
+  test(`computed and rehearsed faults agree: ${title}`, { skip }, async () => {
+    const outcomes = computed(pair);
+    const { result, live } = await rehearse([pair, "--scenario", names.join(",")]);
+    const noiseMs = Math.max(...(result.scenarios[0]?.runs.map(({ gapMs }) => gapMs) ?? [0]));
+    for (const { scenario, runs, errors } of result.scenarios.slice(1)) {
+      const outcome = outcomes.get(REHEARSED[scenario] ?? "");
+      assert.ok(outcome !== undefined, scenario);
+      assert.deepEqual(errors, [], live);
+      const run = runs.at(-1);
+      assert.ok(run !== undefined);
+      const who = `${scenario}: ${run.after} answers after ${run.gapMs} ms; computed: ${outcome.holders} after ${JSON.stringify(outcome.gap)}`;
+      if (outcome.gap === "for ever") {
+        assert.equal(run.after, undefined, who);
+        assert.ok(
+          run.expectations.every(({ holds }) => holds),
+          who,
+        );
+        continue;
+      }
+      // A node that is cut off goes on holding the address, and one whose process has died takes it back: clients are at the taker.
+      assert.equal(run.after, outcome.takenBy, who);
+      assert.ok(outcome.holders.includes(run.after ?? "") || outcome.returns !== undefined, who);
+      assert.ok(isWithin(run.gapMs, outcome.gap, noiseMs), who);
+    }
+    assert.equal(result.scenarios.length, names.length + 1);
+  });
+
+/** A rehearsal that was late only because of the machine has been repeated by then. */
+function isWithin(gapMs: number, { minMs, maxMs }: Span, noiseMs: number): boolean {
+  const slackMs = Math.max(SLACK_MS, noiseMs) + (maxMs === 0 ? SLACK_MS : 0);
+  return gapMs <= maxMs + slackMs && gapMs >= minMs - slackMs;
+}
