@@ -62,15 +62,21 @@ test("nothing is left to be done in the sources", options, () => {
   );
 });
 
-test("koffi is imported in one file, and Node only by os, process, check, lab and cli", options, () => {
-  const importers = products.filter((file) => /from "koffi"/.test(read(file)));
-  assert.deepEqual(importers, ["src/os/ffi/native.ts"]);
-  const seesNode = products.filter((file) => /from "node:/.test(read(file)));
-  assert.deepEqual(
-    seesNode.filter((file) => !/^src\/(os|process|check|lab|cli)\//.test(file)),
-    [],
-  );
-});
+test(
+  "koffi and nodemailer are imported in one file each, and Node only by os, process, check, lab and cli",
+  options,
+  () => {
+    const importers = products.filter((file) => /from "koffi"/.test(read(file)));
+    assert.deepEqual(importers, ["src/os/ffi/native.ts"]);
+    const mailers = products.filter((file) => /from "nodemailer/.test(read(file)));
+    assert.deepEqual(mailers, ["src/process/smtp.ts"]);
+    const seesNode = products.filter((file) => /from "node:/.test(read(file)));
+    assert.deepEqual(
+      seesNode.filter((file) => !/^src\/(os|process|check|lab|cli)\//.test(file)),
+      [],
+    );
+  },
+);
 
 test("every path that ARCHITECTURE.md names exists", options, () => {
   const named = [

@@ -16,6 +16,7 @@ import type { HandoverResult } from "../vrrp/handovers.ts";
 import type { UpstreamHealth } from "../vrrp/track.ts";
 import { CrashGuard } from "./crash-guard.ts";
 import { FileTracker } from "./file-tracker.ts";
+import { Mailer } from "./mailer.ts";
 import type { NodeAnswer, NodeOrder } from "./node-orders.ts";
 import { NodeSettings } from "./node-settings.ts";
 import { Notifier } from "./notifier.ts";
@@ -37,6 +38,9 @@ const REPORT_MS = 2000;
 const HANDOVER_MS = 1_300_000;
 /** What a stop waits for a partner to take over, before it leaves without. */
 const STOP_HANDOVER_MS = 1500;
+
+/** What it waits for mail about it to leave; keepalived leaves before its mail does. */
+const STOP_MAIL_MS = 3000;
 
 /** Which instances are to be given away, and how. */
 export interface HandoverRequest {
@@ -68,6 +72,7 @@ export class VrrpSupervisor {
   readonly #guard: CrashGuard;
   readonly #runner: CommandRunner;
   readonly #notifier: Notifier;
+  readonly #mailer: Mailer;
   readonly #node: NodeSettings;
   readonly #routing = openRouting();
   readonly #detours = new KernelDetours();
@@ -97,6 +102,7 @@ export class VrrpSupervisor {
     this.#guard = new CrashGuard(new KernelSegments(), this.#routing, this.#detours, options.log, Date.now);
     this.#runner = new CommandRunner(options.log, options.config.globals.scriptUser);
     this.#notifier = new Notifier(this.#runner, options.log);
+    this.#mailer = new Mailer(options.log);
     this.#node = new NodeSettings(options.log);
   }
 
@@ -109,6 +115,7 @@ export class VrrpSupervisor {
     const { startupScript, startupScriptTimeoutMs } = this.#config.globals;
     if (startupScript !== undefined) await this.#runToEnd(startupScript, startupScriptTimeoutMs);
     this.#notifier.configure(this.#config.globals);
+    this.#mailer.configure(this.#config);
     this.#node.apply(this.#config);
     await new Promise<void>((resolve, reject) => {
       this.#startUp = { resolve, reject };
@@ -122,6 +129,7 @@ export class VrrpSupervisor {
     this.#config = config;
     this.#runner.setDefaultUser(config.globals.scriptUser);
     this.#notifier.configure(config.globals);
+    this.#mailer.configure(config);
     this.#node.apply(config);
     const boundMs = this.#hangBoundMs();
     this.#child?.watch(boundMs);
@@ -153,6 +161,7 @@ export class VrrpSupervisor {
     }
     this.#closeTrackers();
     this.#notifier.close();
+    await this.#mailer.close(STOP_MAIL_MS);
     this.#node.undo();
     this.#routing.close();
     this.#detours.close();
@@ -296,6 +305,7 @@ export class VrrpSupervisor {
         break;
       case "notify":
         this.#notifier.notify(message.event);
+        this.#mailer.notify(message.event);
         break;
       case "report":
         this.#reports.get(message.id)?.(message.report);

@@ -105,6 +105,7 @@ export function exampleInstance(changes: Partial<VrrpInstance> = {}): VrrpInstan
       any: undefined,
       masterRxLowerPriority: undefined,
     },
+    smtpAlert: false,
     notifyPriorityChanges: false,
     syncGroup: undefined,
     at,

@@ -81,6 +81,7 @@ const group: SyncGroup = {
   members: ["A", "B"],
   tracks: none,
   notifies,
+  smtpAlert: false,
   notifyPriorityChanges: false,
   trackingWeight: false,
   at,

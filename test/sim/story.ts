@@ -8,6 +8,8 @@ export interface Outcome {
   readonly seed: number;
   readonly virtualMs: number;
   readonly packets: number;
+  /** Names of the faults that it told of, in no order. */
+  readonly faults: readonly string[];
   readonly violation: string | undefined;
 }
 
@@ -111,8 +113,10 @@ export function runSeed(seed: number): Outcome {
   const names = Object.keys(FAULTS).flatMap((name, _, all) =>
     name === "hand-over" && isBusy ? new Array<string>(all.length).fill(name) : [name],
   );
+  const faults: string[] = [];
   for (let count = random.integer(1, 10); count > 0; count--) {
     const name = random.pick(names);
+    faults.push(name);
     const node = random.pick(world.nodes);
     const at = random.between(intervalMs, turmoilMs * 0.8);
     const until = at + random.between(0.2, 12) * intervalMs;
@@ -125,10 +129,10 @@ export function runSeed(seed: number): Outcome {
     const peaceMs = 2 * world.silenceBoundMs + preemptDelayMs + 6 * intervalMs + 2000 + partedMs;
     world.run(turmoilMs + peaceMs);
     checkPeace(world);
-    return { seed, virtualMs: world.timeline.nowMs, packets: world.packets, violation: undefined };
+    return { seed, virtualMs: world.timeline.nowMs, packets: world.packets, faults, violation: undefined };
   } catch (error) {
     const violation = (error as Error).name === "Violation" ? (error as Error).message : String((error as Error).stack);
-    return { seed, virtualMs: world.timeline.nowMs, packets: world.packets, violation };
+    return { seed, virtualMs: world.timeline.nowMs, packets: world.packets, faults, violation };
   }
 }
 

@@ -37,7 +37,6 @@ function explain(message: string, level: Severity): string {
     return "keepalived knows it, Tandem does not: it refuses the file rather than doing something else than what is written.";
   if (message.startsWith("Unknown keyword"))
     return "keepalived says so once, skips the line and runs without it. If a block belongs to it, its } closes the block around it, and what follows is lost, too.";
-  if (message.includes("sends no mail yet")) return "Nobody is told of a change of state by mail.";
   return level === "error"
     ? "With this the node does not start."
     : "keepalived says this when it reads the file, and goes on.";

@@ -1,4 +1,5 @@
 /** Keywords that Tandem has and keepalived has not. */
+import { MAIL_EXTENSIONS } from "../../conf/keepalived/mail.ts";
 import { PEER_KEYWORDS } from "../../conf/keepalived/peer.ts";
 import type { Found, Rule } from "../finding.ts";
 import { nodesOf, type Subject, trackedUpstreams } from "../subject.ts";
@@ -18,14 +19,19 @@ export const keepalivedExtension: Rule<Subject> = {
           places: tracked,
         });
       const { where } = node.config.globals;
-      const written = PEER_KEYWORDS.filter((keyword) => where.has(keyword));
-      if (written.length > 0)
+      const add = (keywords: readonly string[], why: string): void => {
+        const written = keywords.filter((keyword) => where.has(keyword));
+        if (written.length === 0) return;
+        const isOne = written.length === 1;
         found.push({
           severity: "info",
-          title: `${written.join(", ")}: ${written.length === 1 ? "an extension" : "extensions"}, keepalived does not know ${written.length === 1 ? "it" : "them"}`,
-          why: "keepalived complains about the line and runs without it: with a node that runs keepalived no address is handed over without breaking connections.",
+          title: `${written.join(", ")}: ${isOne ? "an extension" : "extensions"}, keepalived does not know ${isOne ? "it" : "them"}`,
+          why: `keepalived complains about the line and runs without it: ${why}`,
           places: written.flatMap((keyword) => where.get(keyword) ?? []),
         });
+      };
+      add(PEER_KEYWORDS, "with a node that runs keepalived no address is handed over without breaking connections.");
+      add(MAIL_EXTENSIONS, "its mail goes out in clear and without a name, if the relay takes it at all.");
       return found;
     }),
 };

@@ -4,6 +4,7 @@ import type { CommandDraft } from "./commands.ts";
 import { freezeCommand } from "./commands.ts";
 import type { AnnounceSettings, Globals, NotifyFifo } from "./config.ts";
 import type { FifoDraft, GlobalsDraft, InstanceDraft } from "./drafts.ts";
+import { completeMail } from "./mail.ts";
 import { DEFAULT_HANDOVER_LIMIT_MS, DEFAULT_PEER_PORT } from "./peer.ts";
 
 const SECOND = 1000;
@@ -12,7 +13,6 @@ const GARP_DELAY_MS = 5 * SECOND;
 const GARP_REPEAT = 5;
 const SCRIPT_TIMEOUT_MS = 10 * SECOND;
 const CHILD_WAIT_MS = 5 * SECOND;
-const SMTP_TIMEOUT_MS = 30 * SECOND;
 
 /** The frozen form. */
 export function completeGlobals(draft: GlobalsDraft): Globals {
@@ -48,14 +48,7 @@ export function completeGlobals(draft: GlobalsDraft): Globals {
       json: draft.jsonDumpFile,
       jsonVersion: draft.jsonVersion === 2 ? 2 : 1,
     }),
-    mail: Object.freeze({
-      to: Object.freeze([...(draft.mailTo ?? [])]),
-      from: draft.mailFrom,
-      server: draft.smtpServer,
-      port: draft.smtpPort ?? 25,
-      heloName: draft.smtpHeloName,
-      connectTimeoutMs: draft.smtpConnectTimeoutMs ?? SMTP_TIMEOUT_MS,
-    }),
+    mail: completeMail(draft),
     peer: Object.freeze({
       key: draft.peerKey,
       port: draft.peerPort ?? DEFAULT_PEER_PORT,

@@ -2,6 +2,7 @@
 import { OWNER_PRIORITY, resolveTracks } from "./complete-instance.ts";
 import type { SyncGroup, Track, Tracks, VrrpInstance } from "./config.ts";
 import type { ConfigDraft, GroupDraft } from "./drafts.ts";
+import { alertOf } from "./mail.ts";
 import { completeNotifies } from "./notifies.ts";
 import type { Report } from "./report.ts";
 
@@ -71,6 +72,7 @@ function completeGroup(
     members: Object.freeze(members.map((member) => member.name)),
     tracks: groupTracks(draft, config, members, report),
     notifies: completeNotifies(draft),
+    smtpAlert: alertOf(draft, config.globals),
     notifyPriorityChanges: draft.notifyPriorityChanges ?? config.globals.notifyPriorityChanges ?? false,
     trackingWeight: draft.trackingWeight ?? false,
     at: draft.at,

@@ -7,6 +7,7 @@ import { announceSettings, multicastGroupOf } from "./complete-globals.ts";
 import type { AnnounceSettings, Authentication, Track, Tracks, VirtualAddress, VrrpInstance } from "./config.ts";
 import type { ConfigDraft, GlobalsDraft, InstanceDraft, TrackDraft, TracksDraft } from "./drafts.ts";
 import { DEFAULT_PRIORITY, PASSWORD_BYTES } from "./instance.ts";
+import { alertOf } from "./mail.ts";
 import { completeNotifies } from "./notifies.ts";
 import type { Report } from "./report.ts";
 
@@ -96,6 +97,7 @@ export function completeInstance(draft: InstanceDraft, config: ConfigDraft, repo
     promoteSecondaries: draft.promoteSecondaries ?? false,
     receiveBuffer: receiveBufferOf(draft, globals, { version, family, count: addresses.length, authentication }),
     notifies: completeNotifies(draft),
+    smtpAlert: alertOf(draft, globals),
     notifyPriorityChanges: draft.notifyPriorityChanges ?? globals.notifyPriorityChanges ?? false,
     syncGroup: undefined,
     at: draft.at,

@@ -111,7 +111,7 @@ export interface DumpFiles {
   readonly jsonVersion: 1 | 2;
 }
 
-/** Mail settings are read, but Tandem sends no mail yet. */
+/** Where mail goes, and how. */
 export interface MailSettings {
   readonly to: readonly string[];
   readonly from: string | undefined;
@@ -119,6 +119,14 @@ export interface MailSettings {
   readonly port: number;
   readonly heloName: string | undefined;
   readonly connectTimeoutMs: number;
+  /** `no_email_faults`. */
+  readonly isWithoutFaults: boolean;
+  /** An extension, as all below. `password`: `file:PATH` names a file that it is in. */
+  readonly auth: { readonly user: string; readonly password: string } | undefined;
+  readonly tls: "off" | "starttls" | "implicit";
+  /** Path of certificates; undefined: Node's own. */
+  readonly tlsCa: string | undefined;
+  readonly isTlsUnverified: boolean;
 }
 
 /** `vrrp_script`. */
@@ -239,6 +247,8 @@ export interface SyncGroup {
   readonly members: readonly string[];
   readonly tracks: Tracks;
   readonly notifies: Notifies;
+  /** Its changes of state are told by mail. */
+  readonly smtpAlert: boolean;
   readonly notifyPriorityChanges: boolean;
   /** `sync_group_tracking_weight`: members may keep differing weights. */
   readonly trackingWeight: boolean;
@@ -380,6 +390,8 @@ export interface VrrpInstance {
   /** Of its share of the socket: bytes, or multiples of the link's MTU; undefined: the kernel's usual size. */
   readonly receiveBuffer: { readonly bytes: number } | { readonly mtus: number } | undefined;
   readonly notifies: Notifies;
+  /** Its changes of state are told by mail. */
+  readonly smtpAlert: boolean;
   readonly notifyPriorityChanges: boolean;
   /** Name of the group that it belongs to. */
   readonly syncGroup: string | undefined;

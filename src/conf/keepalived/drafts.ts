@@ -51,6 +51,14 @@ export interface GlobalsDraft extends Draft {
   smtpPort?: number;
   smtpHeloName?: string;
   smtpConnectTimeoutMs?: number;
+  smtpAlert?: boolean;
+  smtpAlertVrrp?: boolean;
+  isWithoutFaultMail?: boolean;
+  smtpUser?: string;
+  smtpPassword?: string;
+  smtpTls?: "off" | "starttls" | "implicit";
+  smtpTlsCa?: string;
+  isSmtpTlsUnverified?: boolean;
   peerKey?: string;
   peerPort?: number;
   handoverLimitMs?: number;
@@ -163,6 +171,7 @@ export interface NotifyDraft {
   notifyAny?: CommandDraft;
   notifyMasterRxLowerPriority?: CommandDraft;
   notifyPriorityChanges?: boolean;
+  smtpAlert?: boolean;
 }
 
 export interface GroupDraft extends BlockDraft, NotifyDraft {

@@ -4,9 +4,10 @@ import type { FifoDraft, GlobalsDraft } from "./drafts.ts";
 import { foreign } from "./foreign-globals.ts";
 import type { Interpreter, Keyword, Keywords, Line } from "./interpreter.ts";
 import type { Machine } from "./machine.ts";
+import { mailKeywords } from "./mail.ts";
 import { readInteger } from "./numbers.ts";
 import { peerKeywords } from "./peer.ts";
-import { addressOf, allWithoutEffect, keyword, number, slotsOf, withoutEffect } from "./slots.ts";
+import { addressOf, keyword, number, slotsOf, withoutEffect } from "./slots.ts";
 
 const slots = slotsOf<GlobalsDraft>();
 /** Seconds that fit keepalived's microseconds in 32 bits. */
@@ -410,64 +411,6 @@ function scriptTimeout(key: "startupScriptTimeoutMs" | "shutdownScriptTimeoutMs"
   });
 }
 
-/** Mail: read, but no mail is sent. */
-const mail: Keywords<GlobalsDraft> = {
-  notification_email: keyword({ syntax: "{ ADDRESS… }", doc: "Who would get mail." }, (draft, line, scope) => {
-    const addresses: string[] = [];
-    const end = scope.list((item) => addresses.push(...item.words));
-    if (addresses.length === 0) scope.report("warn", "Warning - empty notification_email block", end);
-    draft.mailTo = addresses;
-    void line;
-  }),
-  notification_email_from: slots.text("mailFrom", {
-    doc: "Sender of mail.",
-    syntax: "ADDRESS",
-    missing: "emailfrom missing - ignoring",
-  }),
-  smtp_server: keyword({ syntax: "HOST [PORT]", doc: "Mail relay." }, (draft, line, scope) => {
-    const host = scope.word(line, 1);
-    const port = readInteger(line.words[2] ?? "25", 1, 65535);
-    if (host === undefined) return;
-    if (!port.ok) {
-      scope.report("warn", port.reason, line.position);
-      scope.report("warn", `Invalid smtp server ${line.words.slice(1).join(" ")}`, line.position);
-      return;
-    }
-    draft.smtpServer = host;
-    draft.smtpPort = port.value;
-  }),
-  smtp_helo_name: slots.text("smtpHeloName", { doc: "Name for HELO." }),
-  smtp_connect_timeout: slots.wholeSeconds("smtpConnectTimeoutMs", {
-    min: 0,
-    max: MAX_SECONDS,
-    default: "30",
-    doc: "Seconds to wait for the relay.",
-    invalid: (text) => `smtp_connect_timeout '${text}' must be in [0, ${MAX_SECONDS}] - ignoring`,
-    mend: (value) =>
-      value > 0 ? undefined : { message: "smtp_conect_timeout must be greater than 0, setting to 1", value: 1 },
-  }),
-  smtp_alert: mailAlert("smtp_alert"),
-  smtp_alert_vrrp: mailAlert("smtp_alert_vrrp"),
-  ...allWithoutEffect("Tandem sends no mail yet", ["smtp_alert_checker", "no_email_faults", "no_checker_emails"]),
-};
-
-function mailAlert(name: string): Keyword<GlobalsDraft> {
-  return keyword(
-    { syntax: "[on|off]", doc: "Mail on every change of state; Tandem sends none yet." },
-    (_, line, scope) => {
-      const word = line.words[1] ?? "on";
-      if (/^(on|true|yes)$/i.test(word)) sayNoMail(line, scope);
-      else if (!/^(off|false|no)$/i.test(word))
-        scope.report("warn", `Invalid value '${word}' for global ${name} specified`, line.position);
-    },
-  );
-}
-
-/** The clear word about mail, where somebody counts on it. */
-export function sayNoMail(line: Line, scope: Interpreter): void {
-  scope.report("notice", `'${line.words[0]}': Tandem sends no mail yet; use a notify script`, line.position);
-}
-
 /** Files and names. */
 const general: Keywords<GlobalsDraft> = {
   router_id: slots.text("routerId", {
@@ -539,7 +482,7 @@ export function globalKeywords(machine: Machine | undefined): Keywords<GlobalsDr
     ...processKeywords(machine),
     script_user: scriptUser(machine),
     ...scripts,
-    ...mail,
+    ...mailKeywords,
     ...instanceDefaults,
     ...peerKeywords,
     ...foreign,

@@ -185,11 +185,41 @@ test("what Tandem has not implemented is an error with its name, and its block i
   assert.equal(config.globals.routerId, "x");
 });
 
-test("no mail is sent, and who asks for it is told", () => {
-  const { diagnostics, isUsable, exitStatus } = load("global_defs {\n  smtp_server 10.0.0.1\n  smtp_alert\n}\n");
-  assert.ok(isUsable);
-  assert.equal(exitStatus, 0);
-  assert.match(diagnostics[0]?.message ?? "", /^'smtp_alert': Tandem sends no mail yet/);
+test("who is told by mail: the block's own word, else the one for VRRP, else the general one", () => {
+  const alerts = (globals: string, own = ""): readonly boolean[] => {
+    const { config } = load(
+      `global_defs {\n${globals}\n}\nvrrp_sync_group G {\ngroup {\nV\n}\n}\nvrrp_instance V {\ninterface eth0\nvirtual_router_id 1\n${own}\n}\n`,
+    );
+    return [config.instances[0]?.smtpAlert ?? false, config.syncGroups[0]?.smtpAlert ?? false];
+  };
+  assert.deepEqual(alerts(""), [false, false]);
+  assert.deepEqual(alerts("smtp_alert"), [true, true]);
+  assert.deepEqual(alerts("smtp_alert\nsmtp_alert_vrrp off"), [false, false]);
+  assert.deepEqual(alerts("smtp_alert_vrrp yes", "smtp_alert off"), [false, true]);
+  assert.deepEqual(alerts("", "smtp_alert"), [true, false]);
+});
+
+test("where mail goes, with what only Tandem knows", () => {
+  const mailOf = (text: string) => load(`global_defs {\n${text}\n}\n`);
+  const plain = mailOf("smtp_server 10.0.0.1 587\nno_email_faults\nnotification_email {\na@b c@d\ne@f\n}").config
+    .globals.mail;
+  assert.deepEqual(
+    [plain.server, plain.port, plain.isWithoutFaults, plain.to, plain.tls, plain.auth, plain.connectTimeoutMs],
+    ["10.0.0.1", 587, true, ["a@b", "c@d", "e@f"], "off", undefined, 30_000],
+  );
+  const ours = mailOf("smtp_auth lb file:/etc/pass\nsmtp_tls starttls\nsmtp_tls_ca /etc/ca.pem\nsmtp_tls_verify off");
+  assert.equal(ours.exitStatus, 0);
+  const { auth, tls, tlsCa, isTlsUnverified } = ours.config.globals.mail;
+  assert.deepEqual(
+    [auth, tls, tlsCa, isTlsUnverified],
+    [{ user: "lb", password: "file:/etc/pass" }, "starttls", "/etc/ca.pem", true],
+  );
+  for (const wrong of ["smtp_auth lb", "smtp_tls maybe", "smtp_tls_verify 7"])
+    assert.deepEqual(
+      mailOf(wrong).diagnostics.map(({ severity }) => severity),
+      ["error"],
+      wrong,
+    );
 });
 
 test("a script's command is split with quotes and escapes, never given to a shell", () => {

@@ -2,8 +2,8 @@
 import { type CommandDraft, command, freezeCommand, readCommand } from "./commands.ts";
 import type { Notifies } from "./config.ts";
 import type { NotifyDraft } from "./drafts.ts";
-import { sayNoMail } from "./globals.ts";
 import type { Draft, Keyword, Keywords } from "./interpreter.ts";
+import { readAlert } from "./mail.ts";
 import { readBoolean } from "./numbers.ts";
 import { keyword } from "./slots.ts";
 
@@ -43,13 +43,12 @@ export function notifyKeywords<D extends NotifyingDraft>(
       },
     ),
     smtp_alert: keyword(
-      { syntax: "[on|off]", doc: "Mail on every change of state; Tandem sends none yet." },
-      (_draft, line, scope) => {
-        const text = line.words[1];
-        const value = text === undefined ? true : readBoolean(text);
-        if (value === undefined) scope.report("warn", mailInvalid(text as string), line.position);
-        else if (value) sayNoMail(line, scope);
+      {
+        syntax: "[on|off]",
+        default: "smtp_alert_vrrp, else smtp_alert of global_defs",
+        doc: "Mail on every change of state.",
       },
+      (draft, line, scope) => readAlert(draft, line, scope, mailInvalid),
     ),
   };
 }
