@@ -1,4 +1,4 @@
-/** FRR's bfdd, with the zebra that it asks for interfaces, on a host of a segment lab. */
+/** FRR's bfdd or vrrpd, with the zebra that they ask for interfaces, on a host of a segment lab. */
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -9,8 +9,8 @@ const FOLDER = "/usr/lib/frr";
 const USER = "frr";
 
 /** Why FRR can't be a neighbour here; undefined when it can. */
-export function missingFrr(): string | undefined {
-  for (const program of ["bfdd", "zebra"])
+export function missingFrr(daemon: "bfdd" | "vrrpd" = "bfdd"): string | undefined {
+  for (const program of [daemon, "zebra"])
     if (!existsSync(path.join(FOLDER, program))) return `FRR's ${program} is not installed`;
   if (spawnSync("id", [USER]).status !== 0) return `there is no user ${USER}`;
   return spawnSync("vtysh", ["--version"]).error === undefined ? undefined : "FRR's vtysh is not installed";
@@ -27,6 +27,12 @@ export interface FrrPeer {
   readonly "remote-detect-multiplier": number;
 }
 
+/** One virtual router as vrrpd shows it, for one family. */
+interface FrrRouter {
+  readonly status: string;
+  readonly effectivePriority: number;
+}
+
 export class Frr {
   readonly #folder = mkdtempSync(path.join(tmpdir(), "tandem-frr-"));
   readonly #processes: ChildProcess[] = [];
@@ -41,14 +47,45 @@ export class Frr {
   /** `peers` are lines of bfdd's `bfd` block. */
   static async start(lab: SegmentLab, host: string, peers: readonly string[]): Promise<Frr> {
     const frr = new Frr(lab, host);
-    writeFileSync(path.join(frr.#folder, "zebra.conf"), "");
-    writeFileSync(path.join(frr.#folder, "bfdd.conf"), ["bfd", ...peers.map((line) => ` ${line}`), "!", ""].join("\n"));
-    spawnSync("chown", ["-R", `${USER}:${USER}`, frr.#folder]);
-    frr.#spawn("zebra", []);
-    await until("zebra runs", () => existsSync(path.join(frr.#folder, "zserv.api")));
-    frr.#spawn("bfdd", ["--bfdctl", path.join(frr.#folder, "bfdd.sock")]);
-    await until("bfdd runs", () => existsSync(path.join(frr.#folder, "bfdd.vty")));
+    await frr.#run("bfdd", ["bfd", ...peers], ["--bfdctl", path.join(frr.#folder, "bfdd.sock")]);
     return frr;
+  }
+
+  /** vrrpd; `lines` are those of its interface `eth0`. The macvlans that it works through are the caller's to make. */
+  static async startVrrp(lab: SegmentLab, host: string, lines: readonly string[]): Promise<Frr> {
+    const frr = new Frr(lab, host);
+    await frr.#run("vrrpd", ["interface eth0", ...lines], []);
+    return frr;
+  }
+
+  async #run(daemon: string, block: readonly string[], more: readonly string[]): Promise<void> {
+    const [head, ...lines] = block;
+    writeFileSync(path.join(this.#folder, "zebra.conf"), "");
+    writeFileSync(
+      path.join(this.#folder, `${daemon}.conf`),
+      [head, ...lines.map((line) => ` ${line}`), "!", ""].join("\n"),
+    );
+    spawnSync("chown", ["-R", `${USER}:${USER}`, this.#folder]);
+    this.#spawn("zebra", []);
+    await until("zebra runs", () => existsSync(path.join(this.#folder, "zserv.api")));
+    this.#spawn(daemon, more);
+    await until(`${daemon} runs`, () => existsSync(path.join(this.#folder, `${daemon}.vty`)));
+  }
+
+  /** The state of a virtual router, `Master` or `Backup`; undefined while it has none. */
+  vrrpStatus(vrid: number, family: 4 | 6): string | undefined {
+    const { stdout } = spawnSync("vtysh", ["--vty_socket", this.#folder, "-c", "show vrrp json"], { encoding: "utf8" });
+    try {
+      const routers = JSON.parse(stdout) as readonly {
+        readonly vrid: number;
+        readonly v4: FrrRouter;
+        readonly v6: FrrRouter;
+      }[];
+      const found = routers.find((router) => router.vrid === vrid);
+      return (family === 4 ? found?.v4 : found?.v6)?.status;
+    } catch {
+      return undefined;
+    }
   }
 
   #spawn(name: string, more: readonly string[]): void {

@@ -91,6 +91,11 @@ export class SegmentLab {
     return this.ip(host, "-o", "addr", "show", "dev", "eth0").includes(` ${address}/`);
   }
 
+  /** True when the host has this address on any of its links: a virtual MAC has one of its own. */
+  holdsAnywhere(host: string, address: string): boolean {
+    return this.ip(host, "-o", "addr", "show").includes(` ${address}/`);
+  }
+
   /** Starts `keepalived` (the real one) or Tandem's on a host, in the foreground, logging to its standard error. */
   start(program: "tandem" | "keepalived", host: string, config: string): Daemon {
     const prefix = path.join(this.folder, `${host}${this.#started++}`);

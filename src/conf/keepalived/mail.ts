@@ -101,7 +101,7 @@ export const mailKeywords: Keywords<GlobalsDraft> = {
     {
       syntax: "[on|off]",
       default: "on",
-      doc: "off: whatever certificate the relay shows is taken. An extension of Tandem's.",
+      doc: "Checks the relay's certificate; with off, whatever it shows is taken. An extension of Tandem's.",
     },
     (draft, line, scope) => {
       const value = line.words[1] === undefined ? true : readBoolean(line.words[1]);
