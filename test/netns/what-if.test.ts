@@ -4,7 +4,9 @@ import { rmSync } from "node:fs";
 import path from "node:path";
 import { after, test } from "node:test";
 import type { Span } from "../../src/check/failover.ts";
+import type { Program } from "../../src/check/what-if/world.ts";
 import { whatIf } from "../../src/cli/explain-failover.ts";
+import { flavourOf } from "../../src/lab/flavours.ts";
 import { whyNot } from "../../src/lab/namespaces.ts";
 import { SLACK_MS } from "../../src/lab/scenario.ts";
 import { RecordingReader } from "../../src/process/recorded-files.ts";
@@ -28,9 +30,9 @@ const REHEARSED: Readonly<Record<string, string>> = {
 };
 
 /** What was computed, by the faults in short. Holders are a and b. */
-function computed(pair: string) {
+function computed(pair: string, program: Program) {
   const files = ["a", "b"].map((node) => path.join(pair, node, "keepalived.conf"));
-  const found = whatIf(files, "x", "tandem", new RecordingReader());
+  const found = whatIf(files, "x", program, new RecordingReader());
   assert.ok(typeof found !== "string", String(found));
   const [explanation] = found.explanations;
   assert.ok(explanation !== undefined);
@@ -46,14 +48,25 @@ function computed(pair: string) {
   return new Map(outcomes);
 }
 
-/** Of a pair with adverts every 100 ms, and for what depends on them, of the same pair as it is written. */
-for (const [title, pair, names] of [
-  ["adverts every 100 ms", fast, Object.keys(REHEARSED)],
-  ["adverts every second", EXAMPLE, ["graceful-stop", "reload-lower-stop", "link-down"]],
-] as const)
-  test(`computed and rehearsed faults agree: ${title}`, { skip }, async () => {
-    const outcomes = computed(pair);
-    const { result, live } = await rehearse([pair, "--scenario", names.join(",")]);
+const missing = flavourOf("keepalived");
+
+/** Of a pair with adverts every 100 ms; for what depends on them, of the same pair as it is written; and with the original programs. */
+for (const { title, pair, names, program = "tandem" } of [
+  { title: "adverts every 100 ms", pair: fast, names: Object.keys(REHEARSED) },
+  { title: "adverts every second", pair: EXAMPLE, names: ["graceful-stop", "reload-lower-stop", "link-down"] },
+  {
+    title: "keepalived",
+    pair: fast,
+    names: ["graceful-stop", "reload-lower", "partition", "http-dead", "link-down", "kill-node"],
+    program: "keepalived",
+  },
+] as readonly { title: string; pair: string; names: readonly string[]; program?: Program }[])
+  test(`computed and rehearsed faults agree: ${title}`, {
+    skip: program === "keepalived" && typeof missing === "string" ? missing : skip,
+  }, async () => {
+    const outcomes = computed(pair, program);
+    const both = program === "keepalived" ? ["--peer", "both"] : [];
+    const { result, live } = await rehearse([pair, ...both, "--scenario", names.join(",")]);
     const noiseMs = Math.max(...(result.scenarios[0]?.runs.map(({ gapMs }) => gapMs) ?? [0]));
     for (const { scenario, runs, errors } of result.scenarios.slice(1)) {
       const outcome = outcomes.get(REHEARSED[scenario] ?? "");
@@ -78,8 +91,10 @@ for (const [title, pair, names] of [
     assert.equal(result.scenarios.length, names.length + 1);
   });
 
-/** A rehearsal that was late only because of the machine has been repeated by then. */
-function isWithin(gapMs: number, { minMs, maxMs }: Span, noiseMs: number): boolean {
-  const slackMs = Math.max(SLACK_MS, noiseMs) + (maxMs === 0 ? SLACK_MS : 0);
-  return gapMs <= maxMs + slackMs && gapMs >= minMs - slackMs;
+/**
+ * A rehearsal that was late only because of the machine has been repeated by then. There is no lower bound: what the client could not ask
+ * while it was not running is no part of the gap.
+ */
+function isWithin(gapMs: number, { maxMs }: Span, noiseMs: number): boolean {
+  return gapMs <= maxMs + Math.max(SLACK_MS, noiseMs) + (maxMs === 0 ? SLACK_MS : 0);
 }
