@@ -93,14 +93,17 @@ describe("mail", { concurrency: true }, () => {
     const [before, after] = [texts(theirs), texts(ours)];
     assert.ok(before.size >= 6, [...before.keys()].join());
     for (const [subject, text] of before) assert.equal(after.get(subject), text, subject);
+    // Whether keepalived's mails about the end have left before it does is chance; so is whether each of the others arrives.
+    const ends = ["[lb-a] VRRP Instance VI_1 - Stopping", "[lb-a] VRRP Group G - Stopping"];
+    assert.ok(ends.every((subject) => after.has(subject)));
     assert.deepEqual(
-      [...after.keys()].filter((subject) => !before.has(subject)),
-      ["[lb-a] VRRP Instance VI_1 - Stopping", "[lb-a] VRRP Group G - Stopping"],
+      [...after.keys()].filter((subject) => !before.has(subject) && !ends.includes(subject)),
+      [],
     );
     const rest = (mail: Relay["mails"][number] | undefined) => mail?.commands.slice(1);
     assert.deepEqual(rest(ours[0]), rest(theirs[0]));
     assert.deepEqual([theirs[0]?.commands[0], ours[0]?.commands[0]], ["HELO node-a", "EHLO node-a"]);
-    assert.equal(ours.length, theirs.length + 2);
+    assert.equal(ours.length, 12, "five changes and the end, of an instance and a group");
   });
 
   test("a relay that does not answer delays no take-over", { skip }, async () => {
