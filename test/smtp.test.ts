@@ -36,7 +36,7 @@ async function talk(options: SinkOptions, relay: Partial<Relay>): Promise<SmtpSe
       server: "localhost",
       port: server.port,
       heloName: "node-a",
-      connectTimeoutMs: 2000,
+      connectTimeoutMs: 20_000,
       isWithoutFaults: false,
       auth: undefined,
       tls: "off",
