@@ -60,7 +60,7 @@ describe("the keepalived half", { concurrency: true, skip }, () => {
       assert.doesNotMatch(a.log(), /Entering BACKUP STATE(?! \(init\))/);
       t.diagnostic(`longest interval between 100 ms adverts: ${longestGapMs(station).toFixed(1)} ms`);
       assert.ok(longestGapMs(station) < 300, "a backup would still wait");
-      writeFileSync(file, "vrrp_instance VI_1 {\n  use_vmac\n}\n");
+      writeFileSync(file, "vrrp_instance VI_1 {\n  vrf red\n}\n");
       process.kill(Number(readFileSync(a.pidFile, "latin1")), "SIGHUP");
       await until("the bad file is refused", () => a.log().includes("Reload refused"));
       assert.ok(lab.holds("a", "192.168.50.140"));
@@ -167,10 +167,10 @@ describe("the keepalived half", { concurrency: true, skip }, () => {
       await until("gone", () => !existsSync(`/proc/${pid}`));
       assert.equal(lab.holds("a", VIP), false);
       rmSync(file("conf"));
-      writeFileSync(file("conf"), "vrrp_instance VI_1 {\n  use_vmac\n}\n");
+      writeFileSync(file("conf"), "vrrp_instance VI_1 {\n  vrf red\n}\n");
       const refused = start();
       assert.notEqual(refused.status, 0);
-      assert.match(refused.stderr, /'use_vmac' is not implemented/);
+      assert.match(refused.stderr, /'vrf' is not implemented/);
     } finally {
       await lab.close();
     }

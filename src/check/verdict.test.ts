@@ -45,7 +45,7 @@ test("without nginx.conf and tracking only the node counts", () => {
 
 test("a node alone can only be found not to be broken", () => {
   assert.match(verdictOf({ isAlone: true }).sentence, /only its partner's file can say/);
-  assert.equal(verdictOf({ isAlone: true, a: replace("advert_int 1", "use_vmac") }).level, "bad");
+  assert.equal(verdictOf({ isAlone: true, a: replace("advert_int 1", "vrf red") }).level, "bad");
 });
 
 test("one warning is counted", () => {

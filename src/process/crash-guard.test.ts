@@ -5,9 +5,19 @@ import { NO_DETOURS } from "../io/detour.ts";
 import { FakeDetours } from "../io/detour-fake.ts";
 import { FakeRouting } from "../io/routing-fake.ts";
 import { FakeSwitch } from "../io/segment-fake.ts";
+import { FakeVirtualLinks } from "../io/virtual-links-fake.ts";
 import { ip } from "../vrrp/example.ts";
 import type { Farewell } from "../vrrp/ports.ts";
 import { CrashGuard } from "./crash-guard.ts";
+
+const vmac = {
+  name: "vrrp.51",
+  kind: "macvlan",
+  mac: Uint8Array.of(0, 0, 0x5e, 0, 1, 51),
+  ipvlanType: "bridge",
+  group: undefined,
+  family: 4,
+} as const;
 
 test("the guard sends the farewells and removes the addresses of routers that held some when the process died", () => {
   const routing = new FakeRouting([{ name: "eth0" }]);
@@ -23,7 +33,8 @@ test("the guard sends the farewells and removes the addresses of routers that he
   const detours = new FakeDetours();
   const here = { address: address.ip, to: ip("192.0.2.2"), linkIndex: 1 };
   detours.set({ detours: [here], silences: [] });
-  const guard = new CrashGuard(fabric.port("node"), routing, detours, silentLog, () => 0);
+  const links = new FakeVirtualLinks(routing);
+  const guard = new CrashGuard(fabric.port("node"), routing, detours, links, silentLog, () => 0);
   const farewell = (router: string): Farewell => ({
     router,
     socket,
@@ -41,6 +52,23 @@ test("the guard sends the farewells and removes the addresses of routers that he
   guard.release();
   assert.deepEqual(heard, ["goodbye A"], "once");
   assert.deepEqual(detours.state.detours, [here], "nobody has said that there are detours of its own");
+
+  links.create({ ...vmac, baseIndex: 1 });
+  const index = routing.link("vrrp.51")?.index ?? 0;
+  links.setArpSettings(1, { arpIgnore: 1, arpFilter: 1 });
+  const base = { index: 1, before: { arpIgnore: 0, arpFilter: 2 } };
+  const nothing = { router: "virtual links", socket: undefined, packets: [], renewal: undefined, hasDetours: false };
+  const made = [
+    { index, name: "vrrp.51" },
+    { index: 1, name: "a link whose number eth0 has by now" },
+  ];
+  guard.remember("virtual links", { ...nothing, addresses: [], links: { made, bases: [base] } });
+  guard.release();
+  assert.deepEqual(
+    routing.links().map(({ name }) => name),
+    ["eth0"],
+  );
+  assert.deepEqual(links.arpSettings(1), base.before);
 
   const kept = { linkIndex: 1, ip: ip("192.0.2.10"), prefixLength: 32 };
   routing.addAddress(kept);

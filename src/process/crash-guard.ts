@@ -8,6 +8,7 @@ import type { Log } from "../base/log.ts";
 import { type Detours, NO_DETOURS } from "../io/detour.ts";
 import { EADDRNOTAVAIL, ENODEV, type Routing } from "../io/routing.ts";
 import type { Segments } from "../io/segment.ts";
+import type { VirtualLinks } from "../io/virtual-links.ts";
 import { renew } from "../vrrp/advert-packets.ts";
 import type { Farewell } from "../vrrp/ports.ts";
 
@@ -17,12 +18,21 @@ export class CrashGuard {
   readonly #routing: Routing;
   readonly #log: Log;
   readonly #detours: Detours;
+  readonly #virtualLinks: VirtualLinks;
   readonly #wallMs: () => number;
   readonly #farewells = new Map<string, Farewell>();
 
   /** `wallMs`: the time of day, which signed adverts carry. */
-  constructor(segments: Segments, routing: Routing, detours: Detours, log: Log, wallMs: () => number) {
+  constructor(
+    segments: Segments,
+    routing: Routing,
+    detours: Detours,
+    virtualLinks: VirtualLinks,
+    log: Log,
+    wallMs: () => number,
+  ) {
     this.#wallMs = wallMs;
+    this.#virtualLinks = virtualLinks;
     this.#segments = segments;
     this.#routing = routing;
     this.#detours = detours;
@@ -46,7 +56,8 @@ export class CrashGuard {
     this.#farewells.clear();
     for (const farewell of farewells) this.#sayGoodbye(farewell);
     // Detours and what silences the loopback go last of all: until then clients may still be served.
-    for (const { router, addresses, socket } of farewells) {
+    for (const { router, addresses, socket, links } of farewells) {
+      if (links !== undefined) continue;
       for (const address of addresses) {
         const { peer, ...rest } = address;
         const failure = this.#routing.removeAddress(peer === undefined ? rest : { ...rest, peer });
@@ -56,7 +67,21 @@ export class CrashGuard {
       const what = socket === undefined ? "no VIP is kept any more" : "0 priority sent, VIPs removed";
       this.#log.write("notice", `(${router}) released in place of the dead VRRP process: ${what}`);
     }
+    for (const { links } of farewells) if (links !== undefined) this.#removeLinks(links);
     if (farewells.some(({ hasDetours }) => hasDetours)) this.#detours.set(NO_DETOURS);
+  }
+
+  #removeLinks({ made, bases }: NonNullable<Farewell["links"]>): void {
+    const present = new Map(this.#routing.links().map(({ index, name }) => [index, name]));
+    for (const { index, name } of made) {
+      if (present.get(index) !== name) continue; // the number belongs to another link by now
+      const failure = this.#virtualLinks.remove(index);
+      if (failure !== undefined && failure.errno !== ENODEV)
+        this.#log.write("error", `cannot remove ${name}: ${failure.message}`);
+    }
+    for (const { index, before } of bases) this.#virtualLinks.setArpSettings(index, before);
+    this.#virtualLinks.quieten([]);
+    this.#log.write("notice", `removed in place of the dead VRRP process: ${made.map(({ name }) => name).join(", ")}`);
   }
 
   #sayGoodbye({ router, socket: settings, packets, renewal }: Farewell): void {

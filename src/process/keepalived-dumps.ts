@@ -121,8 +121,8 @@ function jsonData(instance: VrrpInstance, router: RouterReport): Record<string, 
     dont_track_primary: instance.trackPrimary ? 0 : 1,
     skip_check_adv_addr: instance.skipCheckAdvertAddresses ? 1 : 0,
     strict_mode: instance.strict ? 1 : 0,
-    vmac_ifname: "",
-    ifp_ifname: instance.interface ?? "",
+    vmac_ifname: instance.virtualLink?.name ?? "",
+    ifp_ifname: instance.virtualLink?.name ?? instance.interface ?? "",
     master_priority: isActive ? 0 : (router.activeRouter?.priority ?? 0),
     last_transition: router.sinceMs / 1000,
     garp_delay: announce.delayMs / 1000,
@@ -259,6 +259,16 @@ function authenticationLines(instance: VrrpInstance): string[] {
   return lines;
 }
 
+function interfaceLines({ virtualLink: link, interface: name, sendsFromBase }: VrrpInstance): string[] {
+  if (link === undefined) return [`   Interface = ${name ?? ""}`];
+  const on = `${link.kind === "macvlan" ? "vmac" : "ipvlan"} on ${link.base}`;
+  const use =
+    link.kind === "macvlan"
+      ? `VMAC, i/f name ${link.name}, is_up = true, xmit_base = ${sendsFromBase}`
+      : `IPVLAN, i/f ${link.name}, is_up = true, type ${link.ipvlanType}`;
+  return [`   Use ${use}`, `   Interface = ${link.name}, ${on}${sendsFromBase ? ", xmit base i/f" : ""}`];
+}
+
 function instanceLines(instance: VrrpInstance, router: RouterReport, nowMs: number): string[] {
   const { announce, advertIntervalMs, addresses, excludedAddresses } = instance;
   const isActive = router.role === "active";
@@ -279,7 +289,7 @@ function instanceLines(instance: VrrpInstance, router: RouterReport, nowMs: numb
       ? []
       : [`   Read timeout = ${seconds(timeoutMs)} (${printCtime(timeoutMs)})`]),
     `   Master down timer = ${downUs} usecs`,
-    `   Interface = ${instance.interface ?? ""}`,
+    ...interfaceLines(instance),
     ...(router.source === undefined ? [] : [`   Using src_ip = ${router.source}`]),
     ...(instance.unicast ? [] : [`   Multicast address ${printIp(instance.multicastGroup)}`]),
     ...(isActive || router.activeRouter === undefined

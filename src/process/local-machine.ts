@@ -3,6 +3,7 @@ import { accessSync, constants, readFileSync, type Stats, statSync } from "node:
 import os from "node:os";
 import path from "node:path";
 import type { Machine, ScriptState } from "../conf/keepalived/machine.ts";
+import type { Link } from "../io/routing.ts";
 import { findGroup, findUser } from "../os/accounts.ts";
 import { openRouting } from "../os/routing.ts";
 
@@ -13,13 +14,19 @@ const OTHER_WRITE = 0o002;
 /** Asks the kernel anew with every call, except for the links, which are read once. */
 export class LocalMachine implements Machine {
   readonly cpuCount = os.cpus().length;
-  #links: Map<string, boolean> | undefined;
+  #links: Map<string, Link> | undefined;
 
   interfaceState(name: string): "absent" | "loopback" | "present" {
     this.#links ??= readLinks();
-    const isLoopback = this.#links.get(name);
-    if (isLoopback === undefined) return "absent";
-    return isLoopback ? "loopback" : "present";
+    const link = this.#links.get(name);
+    if (link === undefined) return "absent";
+    return link.isLoopback ? "loopback" : "present";
+  }
+
+  virtualLinkKind(name: string): "macvlan" | "ipvlan" | undefined {
+    this.#links ??= readLinks();
+    const kind = this.#links.get(name)?.kind;
+    return kind === "macvlan" || kind === "ipvlan" ? kind : undefined;
   }
 
   hasUser(name: string): boolean {
@@ -51,10 +58,10 @@ export class LocalMachine implements Machine {
   }
 }
 
-function readLinks(): Map<string, boolean> {
+function readLinks(): Map<string, Link> {
   const routing = openRouting();
   try {
-    return new Map(routing.links().map(({ name, isLoopback }) => [name, isLoopback]));
+    return new Map(routing.links().map((link) => [link.name, link]));
   } finally {
     routing.close();
   }

@@ -1,12 +1,14 @@
 /**
  * What a configuration asks of the machine besides addresses: `no_accept` (packets to virtual addresses are dropped, by
- * nftables), `promote_secondaries` and `disable_local_igmp` (sysctl). Applied at start and reload, undone at the stop.
+ * nftables), `promote_secondaries`, `disable_local_igmp` and what `use_vmac` needs of rp_filter (sysctl). Applied at start and reload,
+ * undone at the stop.
  */
 import { spawnSync } from "node:child_process";
-import { readFileSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { printIp } from "../base/ip.ts";
 import type { Log } from "../base/log.ts";
 import type { KeepalivedConfig, VrrpInstance } from "../conf/keepalived/config.ts";
+import { virtualLinksOf } from "../vrrp/links.ts";
 import { PRIORITY_OWNER } from "../wire/vrrp/advert.ts";
 
 const TABLE = "inet tandem_no_accept";
@@ -49,7 +51,29 @@ export class NodeSettings {
     if (rules !== undefined || this.#hasTable) this.#filter(rules);
     for (const { promoteSecondaries, interface: name } of config.instances)
       if (promoteSecondaries && name !== undefined) this.#set(`net/ipv4/conf/${name}/promote_secondaries`, "1");
+    if (config.instances.some((instance) => virtualLinksOf(instance).length > 0)) this.#clearReversePathFilter();
     if (config.globals.disableLocalIgmp) this.#set("net/ipv4/igmp_link_local_mcast_reports", "0");
+  }
+
+  /**
+   * A link with a virtual MAC address must not filter by the reverse path, and the setting for all links outweighs its own. So that
+   * nothing changes for the others, theirs are raised to that of all, which then goes.
+   */
+  #clearReversePathFilter(): void {
+    const folder = "net/ipv4/conf";
+    const filterOf = (name: string): number => {
+      try {
+        return Number(readFileSync(`/proc/sys/${folder}/${name}/rp_filter`, "latin1"));
+      } catch {
+        return Number.POSITIVE_INFINITY; // gone meanwhile
+      }
+    };
+    const all = filterOf("all");
+    if (all === 0 || !Number.isFinite(all)) return;
+    for (const name of readdirSync(`/proc/sys/${folder}`))
+      if (name !== "all" && filterOf(name) < all) this.#set(`${folder}/${name}/rp_filter`, `${all}`);
+    this.#log.write("notice", `NOTICE: setting sysctl net.ipv4.conf.all.rp_filter from ${all} to 0`);
+    this.#set(`${folder}/all/rp_filter`, "0");
   }
 
   #filter(rules: string | undefined): void {
@@ -77,7 +101,8 @@ export class NodeSettings {
   /** Puts everything back. */
   undo(): void {
     if (this.#hasTable) this.#filter(undefined);
-    for (const [file, old] of this.#changed) {
+    // The other way round: the setting for all links is back before those of single ones are weaker.
+    for (const [file, old] of [...this.#changed].reverse()) {
       try {
         writeFileSync(file, old);
       } catch {

@@ -16,6 +16,7 @@ import { openRouting } from "../os/routing.ts";
 import { KernelSegments } from "../os/segments.ts";
 import { monotonicClock, TimerfdAlarm } from "../os/timer.ts";
 import { KernelUdp } from "../os/udp.ts";
+import { KernelVirtualLinks } from "../os/virtual-links.ts";
 import type { HandoverResult } from "../vrrp/handovers.ts";
 import { VrrpNode } from "../vrrp/node.ts";
 import { reportNode } from "../vrrp/report.ts";
@@ -148,6 +149,7 @@ class VrrpProcess {
           hostName: hostname(),
         },
         detours: new KernelDetours(),
+        virtualLinks: new KernelVirtualLinks(),
         draining: (addresses) => this.#channel.send({ kind: "draining", addresses }),
       },
       config,

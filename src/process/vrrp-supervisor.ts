@@ -12,6 +12,7 @@ import type { UpstreamState } from "../io/service.ts";
 import { KernelDetours } from "../os/detours.ts";
 import { openRouting } from "../os/routing.ts";
 import { KernelSegments } from "../os/segments.ts";
+import { KernelVirtualLinks } from "../os/virtual-links.ts";
 import type { HandoverResult } from "../vrrp/handovers.ts";
 import type { UpstreamHealth } from "../vrrp/track.ts";
 import { CrashGuard } from "./crash-guard.ts";
@@ -76,6 +77,7 @@ export class VrrpSupervisor {
   readonly #node: NodeSettings;
   readonly #routing = openRouting();
   readonly #detours = new KernelDetours();
+  readonly #links = new KernelVirtualLinks();
   #child: VrrpChild | undefined;
   #startedMs = 0;
   #restarts = 0;
@@ -99,7 +101,8 @@ export class VrrpSupervisor {
     this.#options = options;
     this.#log = options.log;
     this.#config = options.config;
-    this.#guard = new CrashGuard(new KernelSegments(), this.#routing, this.#detours, options.log, Date.now);
+    const [segments, routing, detours, links] = [new KernelSegments(), this.#routing, this.#detours, this.#links];
+    this.#guard = new CrashGuard(segments, routing, detours, links, options.log, Date.now);
     this.#runner = new CommandRunner(options.log, options.config.globals.scriptUser);
     this.#notifier = new Notifier(this.#runner, options.log);
     this.#mailer = new Mailer(options.log);
@@ -165,6 +168,7 @@ export class VrrpSupervisor {
     this.#node.undo();
     this.#routing.close();
     this.#detours.close();
+    this.#links.close();
     const { shutdownScript, shutdownScriptTimeoutMs } = this.#config.globals;
     if (shutdownScript !== undefined) await this.#runToEnd(shutdownScript, shutdownScriptTimeoutMs);
   }

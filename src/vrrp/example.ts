@@ -7,6 +7,8 @@ import { parseIp } from "../base/ip.ts";
 import type { VirtualAddress, VrrpInstance, VrrpScript } from "../conf/keepalived/config.ts";
 import { FakeDetours } from "../io/detour-fake.ts";
 import { FakePeerNetwork } from "../io/peer-socket-fake.ts";
+import { FakeRouting } from "../io/routing-fake.ts";
+import { FakeVirtualLinks } from "../io/virtual-links-fake.ts";
 import { VRRP_GROUP_4 } from "../wire/vrrp/advert.ts";
 import type { NodeConfig, NodePorts } from "./ports.ts";
 
@@ -55,6 +57,10 @@ export function exampleInstance(changes: Partial<VrrpInstance> = {}): VrrpInstan
     name: "VI_1",
     initialState: "BACKUP",
     interface: "eth0",
+    virtualLink: undefined,
+    addressLinks: [],
+    advertInterface: "eth0",
+    sendsFromBase: false,
     virtualRouterId: 33,
     priority: 100,
     version: 2,
@@ -88,6 +94,8 @@ export function exampleInstance(changes: Partial<VrrpInstance> = {}): VrrpInstan
       lowerPriorityRepeat: 5,
       garpIntervalMs: 0,
       gnaIntervalMs: 0,
+      extraIntervalMs: 0,
+      extraEverywhere: false,
     },
     lowerPriorityNoAdvert: false,
     higherPrioritySendAdvert: false,
@@ -133,7 +141,9 @@ export function exampleScript(changes: Partial<VrrpScript> = {}): VrrpScript {
 }
 
 /** The ports of a node that has no partner. */
-export function alone(): Pick<NodePorts, "peer" | "detours" | "draining"> {
+export function alone(
+  routing = new FakeRouting([]),
+): Pick<NodePorts, "peer" | "detours" | "virtualLinks" | "draining"> {
   const sockets = new FakePeerNetwork(
     () => [],
     () => {},
@@ -146,6 +156,7 @@ export function alone(): Pick<NodePorts, "peer" | "detours" | "draining"> {
       hostName: "alone",
     },
     detours: new FakeDetours(),
+    virtualLinks: new FakeVirtualLinks(routing),
     draining: () => {},
   };
 }

@@ -326,7 +326,7 @@ export class Handovers {
 
   #offered(partner: Partner, order: Order, head: Router | undefined): void {
     const unit = head === undefined ? [] : this.#host.unitOf(head);
-    const addresses = unit.flatMap((router) => router.addresses);
+    const addresses = unit.flatMap((router) => router.addressesOnBases);
     const detours = this.#kept.detoursTo(addresses, (link, sizeBytes) => this.#addressOf(partner, link, sizeBytes));
     const key = detourKey({ id: order.id });
     const obstacle = this.#obstacleToTake(unit) ?? (detours === undefined ? UNREACHABLE : this.#kept.lay(key, detours));

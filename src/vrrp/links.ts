@@ -1,7 +1,7 @@
 /** What a router needs to know of its links: are they there, are they up, from which address do adverts come. */
 import { equalBytes } from "../base/bytes.ts";
 import type { IpAddress } from "../base/ip.ts";
-import type { VrrpInstance } from "../conf/keepalived/config.ts";
+import type { VirtualLink, VrrpInstance } from "../conf/keepalived/config.ts";
 import type { Address, Link } from "../io/routing.ts";
 
 /** The state of all links, kept up to date by the watch of a node. */
@@ -18,6 +18,16 @@ export function linkNamed(view: LinkView, name: string | undefined): Link | unde
   if (name === undefined) return undefined;
   for (const link of view.links) if (link.name === name) return link;
   return undefined;
+}
+
+/** All links that an instance makes. */
+export function virtualLinksOf({ virtualLink, addressLinks }: VrrpInstance): readonly VirtualLink[] {
+  return virtualLink === undefined ? addressLinks : [virtualLink, ...addressLinks];
+}
+
+/** The interface that a link of an instance is on top of, or the link itself when it is none of those. */
+export function baseOf(instance: VrrpInstance, name: string | undefined): string | undefined {
+  return virtualLinksOf(instance).find((link) => link.name === name)?.base ?? name;
 }
 
 /** fe80::/10. */
@@ -46,9 +56,10 @@ export function sourceAddress(
 /** The links without which an instance is in fault: its own, and those of its addresses. */
 export function neededLinksOf(instance: VrrpInstance): readonly string[] {
   const names = new Set<string>();
-  if (instance.trackPrimary && instance.interface !== undefined) names.add(instance.interface);
+  const own = [instance.interface, instance.virtualLink?.name];
+  if (instance.trackPrimary) for (const name of own) if (name !== undefined) names.add(name);
   for (const address of [...instance.addresses, ...instance.excludedAddresses])
-    if (!address.noTrack && address.interface !== undefined && address.interface !== instance.interface)
+    if (!address.noTrack && address.interface !== undefined && !own.includes(address.interface))
       names.add(address.interface);
   return [...names];
 }

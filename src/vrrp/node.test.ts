@@ -43,7 +43,7 @@ function world(config: NodeConfig) {
       },
       notify: ({ type, name, state, priority }) => told.push(`${type} ${name} ${state} ${priority}`),
       changed: () => {},
-      ...alone(),
+      ...alone(routing),
     },
     config,
   );

@@ -8,7 +8,8 @@ import type { Command, Notifies, SyncGroup, VrrpInstance } from "../conf/keepali
 import type { Alarm } from "../io/reactor.ts";
 import type { Address, Link, RoutingWatch } from "../io/routing.ts";
 import { faultsOfOthers, groupRole, type Member, mayTakeOver } from "./group.ts";
-import { type LinkView, linkFaults, linkNamed, sourceAddress } from "./links.ts";
+import { type LinkView, linkFaults, linkNamed, sourceAddress, virtualLinksOf } from "./links.ts";
+import { NodeLinks } from "./node-links.ts";
 import { Partnership } from "./partnership.ts";
 import type { BfdEvent, NodeConfig, NodePorts, NotifyState } from "./ports.ts";
 import { Router, type RouterHooks } from "./router.ts";
@@ -35,6 +36,7 @@ export class VrrpNode {
   readonly #view: LinkView;
   /** Other Tandem nodes, and what goes on with them. */
   readonly partnership: Partnership;
+  readonly #links: NodeLinks;
   #watch: RoutingWatch | undefined;
   readonly #routers = new Map<string, Router>();
   /** Instances that wait for the first result of something they track. */
@@ -52,6 +54,7 @@ export class VrrpNode {
   constructor(ports: NodePorts, config: NodeConfig) {
     this.#ports = ports;
     this.#config = config;
+    this.#links = new NodeLinks(ports);
     this.#alarm = ports.alarm(() => this.#ring());
     this.#pool = new SegmentPool(
       ports.segments,
@@ -100,6 +103,8 @@ export class VrrpNode {
   }
 
   start(): void {
+    // Links that it makes itself are there when it begins to watch.
+    this.#links.ensure(this.#config.instances, this.#ports.routing.links());
     this.#watch = this.#ports.routing.watch({
       onLink: (link) => this.#linkChanged(link),
       onLinkGone: (link) => this.#linkChanged(link),
@@ -123,6 +128,7 @@ export class VrrpNode {
       this.#notifyInstance(router, "STOP", router.settings.notifies.stop);
       router.detach();
     }
+    this.#links.stop();
     this.partnership.stop();
     for (const group of this.#config.syncGroups) this.#notifyGroup(group, "STOP", group.notifies.stop);
     this.#alarm.disarm();
@@ -278,6 +284,12 @@ export class VrrpNode {
     if (tracked)
       this.#ports.log.write("notice", `Netlink reports ${link.name} ${isThere && link.isRunning ? "up" : "down"}`);
     this.#reassess();
+    if (!isThere) return;
+    for (const router of this.#routers.values()) {
+      const isOurs = virtualLinksOf(router.settings).some(({ name }) => name === link.name);
+      if (isOurs) router.linkCame(link.name, this.#ports.clock.now());
+    }
+    this.#rearm();
   }
 
   #addressGone(address: Address): void {
@@ -313,12 +325,14 @@ export class VrrpNode {
   /** Works out again what every router may be, and tells those for which it has changed. */
   #reassess(): void {
     if (this.#stopped) return;
+    this.#links.ensure(this.#config.instances, this.#view.links);
     const seen = this.#observations();
     const virtual: IpAddress[] = [...this.#routers.values()].flatMap((router) =>
       router.addresses.map(({ address }) => address),
     );
     for (const [name, router] of this.#routers) {
       const source = sourceAddress(router.settings, this.#view, virtual);
+      this.#links.giveSource(router.settings, source, this.#view);
       router.attach(source);
       const faults = linkFaults(router.settings, this.#view, source);
       if (faults.length === 0 && !router.isAttached) faults.push("the advert socket cannot be opened");
@@ -336,7 +350,7 @@ export class VrrpNode {
   #tell(router: Router): void {
     const name = router.settings.name;
     const assessment = this.#assessments.get(name);
-    if (assessment === undefined) return;
+    if (assessment === undefined || this.#links.isComing(router.settings)) return;
     const atMs = this.#ports.clock.now();
     const group = this.#groupOf(router);
     const others = group === undefined ? [] : faultsOfOthers(this.#members(group), name, group.name);
@@ -457,6 +471,8 @@ function sameList(a: readonly string[], b: readonly string[]): boolean {
 function isSameRouter(a: VrrpInstance, b: VrrpInstance): boolean {
   return (
     a.interface === b.interface &&
+    a.virtualLink?.name === b.virtualLink?.name &&
+    a.virtualLink?.mac.join() === b.virtualLink?.mac.join() &&
     a.virtualRouterId === b.virtualRouterId &&
     a.family === b.family &&
     a.version === b.version &&

@@ -10,6 +10,7 @@ import type { PeerSockets } from "../io/peer-socket.ts";
 import type { Alarm } from "../io/reactor.ts";
 import type { Address, Routing } from "../io/routing.ts";
 import type { AdvertSocketSettings, Segments } from "../io/segment.ts";
+import type { ArpSettings, VirtualLinks } from "../io/virtual-links.ts";
 import type { Seal } from "../wire/peer/message.ts";
 
 /** What a node needs to know of a configuration. */
@@ -83,6 +84,11 @@ export interface Farewell {
   readonly addresses: readonly Pick<Address, "linkIndex" | "ip" | "prefixLength" | "peer">[];
   /** The kernel has detours or silences that have to go, too. */
   readonly hasDetours: boolean;
+  /** Links that have to go behind all addresses, and what their bases were before them. */
+  readonly links?: {
+    readonly made: readonly { readonly index: number; readonly name: string }[];
+    readonly bases: readonly { readonly index: number; readonly before: ArpSettings }[];
+  };
 }
 
 export interface NodePorts {
@@ -92,6 +98,7 @@ export interface NodePorts {
   readonly segments: Segments;
   readonly peer: PeerPorts;
   readonly detours: Detours;
+  readonly virtualLinks: VirtualLinks;
   alarm(ring: () => void): Alarm;
   /**
    * Told before addresses are claimed and after they are released; undefined: holds nothing. `router` is its name, or that with

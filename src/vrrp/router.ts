@@ -15,8 +15,9 @@ import { type DropReason, judge, type ReceivedAdvert } from "./accept.ts";
 import { addressSettings, claimAddress, releaseAddress } from "./addresses.ts";
 import { type AdvertPacket, advertPackets } from "./advert-packets.ts";
 import { Announcer, QUIET_REFRESH_MS } from "./announce.ts";
+import { extraAnnouncements } from "./extra-garp.ts";
 import { step } from "./instance.ts";
-import { type LinkView, linkNamed } from "./links.ts";
+import { baseOf, type LinkView, linkNamed } from "./links.ts";
 import type { Farewell, NodePorts, Renewal } from "./ports.ts";
 import { AdvertSecurity } from "./security.ts";
 import type { Place, SegmentPool } from "./segment-pool.ts";
@@ -57,11 +58,15 @@ export class Router {
   #announcer: Announcer;
   readonly #security: AdvertSecurity;
   #place: Place | undefined;
+  /** `vmac_xmit_base`: where adverts leave. */
+  #exit: Place | undefined;
   #placeKey = "";
   readonly #frames = new Map<number, FrameSocket>();
   #source: IpAddress | undefined;
   #ipId = 0;
   #lastAccepted: IpAddress | undefined;
+  /** When `garp_extra_if` is due. */
+  #extraMs = Number.POSITIVE_INFINITY;
   /** When the last advert of a living active router was accepted. */
   advertMs = Number.NEGATIVE_INFINITY;
   readonly #complaints = new Map<string, number>();
@@ -96,6 +101,11 @@ export class Router {
     return [...this.#settings.addresses, ...this.#settings.excludedAddresses];
   }
 
+  /** The same as other nodes know them: on the interfaces underneath. */
+  get addressesOnBases(): readonly VirtualAddress[] {
+    return this.addresses.map((address) => ({ ...address, interface: baseOf(this.#settings, address.interface) }));
+  }
+
   clearStatistics(): void {
     this.counters.clear();
     this.drops.clear();
@@ -104,7 +114,7 @@ export class Router {
   /** When `ring` has something to do. */
   get nextMs(): number | undefined {
     const deadline = this.#state.deadlineMs ?? Number.POSITIVE_INFINITY;
-    const next = Math.min(deadline, this.#announcer.nextMs ?? Number.POSITIVE_INFINITY);
+    const next = Math.min(deadline, this.#announcer.nextMs ?? Number.POSITIVE_INFINITY, this.#extraMs);
     return Number.isFinite(next) ? next : undefined;
   }
 
@@ -117,6 +127,7 @@ export class Router {
       this.advertMs = Number.NEGATIVE_INFINITY;
     const { state, effects } = step(this.#settings, before, input);
     this.#state = state;
+    if (state.role !== before.role || input.kind === "reload") this.#planExtra(input.atMs);
     this.#perform(effects, input.atMs);
     const role = effects.find((effect) => effect.kind === "role");
     if (role?.kind !== "role") return;
@@ -131,21 +142,34 @@ export class Router {
       this.feed(untilMs === undefined ? { kind: "alarm", atMs: nowMs } : { kind: "wait", atMs: nowMs, untilMs });
     }
     this.#announce(nowMs);
+    this.#announceExtra(nowMs);
+  }
+
+  /** A link of ours has come (back) while the router is active: its addresses are set and told again. */
+  linkCame(name: string, nowMs: number): void {
+    if (this.#state.role !== "active") return;
+    const lost = this.addresses.filter((address) => address.interface === name);
+    if (lost.length === 0) return;
+    this.#guard();
+    for (const address of lost) this.#change(claimAddress, address);
+    this.#announcer.plan("restore", nowMs);
+    this.#announce(nowMs);
   }
 
   /** Opens, moves or closes the router's place on its segment as links and addresses come and go. */
   attach(source: IpAddress | undefined): void {
     this.#source = source;
-    const link = linkNamed(this.#view, this.#settings.interface);
-    const possible = source !== undefined && (link !== undefined || this.#settings.interface === undefined);
+    const { advertInterface, sendsFromBase, virtualRouterId } = this.#settings;
+    const link = linkNamed(this.#view, advertInterface);
+    const possible = source !== undefined && (link !== undefined || advertInterface === undefined);
     const key = possible ? `${link?.index} ${printIp(source)}` : "";
     if (key === this.#placeKey) return;
     this.detach();
     if (!possible) return;
     try {
-      this.#place = this.#pool.join(this.#socketSettings(source), this.#settings.virtualRouterId, (packet) =>
-        this.#receive(packet),
-      );
+      const receive = (packet: ReceivedAdvert): void => this.#receive(packet);
+      this.#place = this.#pool.join(this.#socketSettings(source, advertInterface), virtualRouterId, receive);
+      if (sendsFromBase) this.#exit = this.#pool.join(this.#exitSettings(source), virtualRouterId, receive);
       this.#placeKey = key;
     } catch (error) {
       this.#log("error", `cannot open the advert socket: ${(error as Error).message}`);
@@ -158,11 +182,17 @@ export class Router {
   }
 
   detach(): void {
-    this.#place?.leave();
-    this.#place = undefined;
+    this.#leave();
     this.#placeKey = "";
     for (const socket of this.#frames.values()) socket.close();
     this.#frames.clear();
+  }
+
+  #leave(): void {
+    this.#place?.leave();
+    this.#exit?.leave();
+    this.#place = undefined;
+    this.#exit = undefined;
   }
 
   /** The node says that nothing is missing, but the socket could not be opened. */
@@ -178,8 +208,7 @@ export class Router {
     this.#announcer = newAnnouncer(settings);
     this.#security.reload(settings);
     this.#placeKey = "";
-    this.#place?.leave();
-    this.#place = undefined;
+    this.#leave();
     this.attach(this.#source);
     if (wasActive) {
       this.#announcer.refresh(nowMs);
@@ -194,9 +223,16 @@ export class Router {
     this.feed({ kind: "reload", atMs: nowMs });
   }
 
-  #socketSettings(source: IpAddress): AdvertSocketSettings {
+  /** Where our adverts leave. */
+  #exitSettings(source: IpAddress): AdvertSocketSettings {
+    const { sendsFromBase, interface: base, advertInterface } = this.#settings;
+    if (!sendsFromBase) return this.#socketSettings(source, advertInterface);
+    return { ...this.#socketSettings(source, base), group: undefined };
+  }
+
+  #socketSettings(source: IpAddress, name: string | undefined): AdvertSocketSettings {
     const { family, unicast, unicastTtl, multicastGroup, receiveBuffer, authentication } = this.#settings;
-    const link = linkNamed(this.#view, this.#settings.interface);
+    const link = linkNamed(this.#view, name);
     return {
       link: link === undefined ? undefined : { index: link.index, name: link.name },
       family,
@@ -296,7 +332,7 @@ export class Router {
 
   #send(priority: number): void {
     const source = this.#source;
-    const place = this.#place;
+    const place = this.#exit ?? this.#place;
     if (source === undefined || place === undefined) return;
     const isAh = this.#settings.authentication?.type === "AH";
     const sequence = isAh ? this.#security.nextAhSequence() : 0;
@@ -314,7 +350,7 @@ export class Router {
     const farewell: Farewell = {
       hasDetours: false,
       router: this.#settings.name,
-      socket: this.#socketSettings(source),
+      socket: this.#exitSettings(source),
       packets: this.#packets(PRIORITY_STOP, source, this.#security.guardedAhSequence()),
       renewal: this.#renewal(source),
       addresses: this.addresses.flatMap((address) => {
@@ -354,6 +390,21 @@ export class Router {
     for (const index of this.#announcer.due(nowMs, addresses.length, spacing)) {
       const address = addresses[index];
       if (address !== undefined) this.#sendAnnouncement(address);
+    }
+  }
+
+  #planExtra(nowMs: number): void {
+    const isDue = this.#state.role === "active" && extraAnnouncements(this.#settings).length > 0;
+    this.#extraMs = isDue ? nowMs + this.#settings.announce.extraIntervalMs : Number.POSITIVE_INFINITY;
+  }
+
+  /** Switches forget a MAC address that sends nothing. */
+  #announceExtra(nowMs: number): void {
+    if (this.#extraMs > nowMs) return;
+    this.#extraMs = nowMs + this.#settings.announce.extraIntervalMs;
+    for (const address of extraAnnouncements(this.#settings)) {
+      this.#logAnnouncement(address);
+      this.#sendAnnouncement(address);
     }
   }
 

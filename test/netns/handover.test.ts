@@ -33,9 +33,9 @@ const NGINX = `user root; pid /run/nginx.pid; worker_processes 1; error_log stde
       proxy_set_header Connection $http_connection; proxy_buffering off; proxy_request_buffering off; } } }`;
 
 /** Node a has VI_1 and VI_6, node b has VI_2. */
-function keepalivedConf(node: "a" | "b"): string {
+function keepalivedConf(node: "a" | "b", more: string): string {
   const instance = (name: string, vrid: number, isOurs: boolean, addresses: readonly string[]): string =>
-    `vrrp_instance ${name} { interface eth0\nvirtual_router_id ${vrid}\npriority ${isOurs ? 100 : 90}\nversion 3\nadvert_int 0.1
+    `vrrp_instance ${name} { interface eth0\nvirtual_router_id ${vrid}\npriority ${isOurs ? 100 : 90}\nversion 3\nadvert_int 0.1\n${more}
      virtual_ipaddress {\n${addresses.join("\n")}\n}\n}\n`;
   return `global_defs {\nrouter_id ${node}\npeer_key a-secret-of-this-test\n}
 ${instance("VI_1", 33, node === "a", [V4, OTHER_V4])}${instance("VI_6", 36, node === "a", ["fe80::50:130", V6])}
@@ -127,8 +127,13 @@ async function until(what: string, condition: () => boolean | Promise<boolean>, 
   }
 }
 
+/** The link that an address belongs on. */
+type LinkOf = (ip: string) => string;
+const onVirtualLinks: LinkOf = (ip) => (ip === V6 ? "vrrp.36" : ip === CROSSING_V4 ? "vrrp.34" : "vrrp.33");
+
 async function withPair(
   body: (a: Node, b: Node, clients: readonly AgentHandle[], topology: Topology) => Promise<void>,
+  linkOf: LinkOf = () => "eth0",
 ): Promise<void> {
   const addresses = (host: number): string[] => [`192.168.50.${host}/24`, `2001:db8:50::${host}/64`];
   const station = (name: string, host: number) => ({ name, interface: "eth0", addresses: addresses(host) });
@@ -144,7 +149,10 @@ async function withPair(
     try {
       for (const node of [a, b]) {
         const files = [
-          staged("/etc/keepalived/keepalived.conf", keepalivedConf(node.name)),
+          staged(
+            "/etc/keepalived/keepalived.conf",
+            keepalivedConf(node.name, linkOf === onVirtualLinks ? "use_vmac" : ""),
+          ),
           staged("/etc/nginx/nginx.conf", NGINX),
         ];
         await node.agent.call("stage", files);
@@ -152,8 +160,9 @@ async function withPair(
         await node.startBackEnd();
         await node.start();
       }
-      await until("both nodes own what is theirs", () => a.holds(V4) && a.holds(V6) && b.holds(CROSSING_V4));
-      await until("they know each other", async () => (await isBackupOf(a, b)) && a.holds(V4) && !b.holds(V4));
+      const holds = (node: Node, ip: string): boolean => node.holds(ip, linkOf(ip));
+      await until("both nodes own what is theirs", () => holds(a, V4) && holds(a, V6) && holds(b, CROSSING_V4));
+      await until("they know each other", async () => (await isBackupOf(a, b)) && holds(a, V4) && !holds(b, V4));
       await body(
         a,
         b,
@@ -184,46 +193,54 @@ const STRANGER = "192.168.50.222";
 const kinds = { downloads: 3, uploads: 2, tunnels: 3, lastsMs: 2500 };
 
 inPrivateNetwork(import.meta.url, () => {
-  test("addresses of both families cross over, in both directions at once, and nothing breaks or is left", () =>
-    withPair(async (a, b, clients) => {
-      const ips = [V4, V6, CROSSING_V4];
-      for (const [i, ip] of ips.entries()) await clients[i]?.call("startStreams", { ip, ...kinds });
-      const keepAlive = { ip: OTHER_V4, port: STREAM_PORT, connections: 4, pauseMs: 10 };
-      await clients[0]?.call("startKeepAlive", keepAlive);
-      const begunMs = performance.now();
-      for (let round = 0; round < 2; round++) {
-        // When exchanges have begun anew at the owner of this round, and long before they end.
-        await sleep(begunMs + 800 + round * kinds.lastsMs - performance.now());
-        const isAtHome = round % 2 === 1;
-        const [owner, other] = isAtHome ? [a, b] : [b, a];
-        const printed = await Promise.all([other.tandem("handover", "VI_1", "VI_6"), owner.tandem("handover", "VI_2")]);
-        await sleep(1200);
-        assert.match(
-          printed.join("\n"),
-          /VI_1: handed over to \S+ \(192\.168\.50\.13[34]\); open connections go on here/,
-        );
-        assert.match(printed.join("\n"), /VI_2: handed over to/);
-        for (const ip of [V4, OTHER_V4, V6]) {
-          assert.ok(owner.holds(ip) && !other.holds(ip), `${ip} in round ${round}`);
-          assert.ok(other.holds(ip, "lo"), `${ip} is kept in round ${round}`);
+  for (const [where, linkOf] of [
+    ["", () => "eth0"],
+    [" from and to virtual MAC addresses", onVirtualLinks],
+  ] as const)
+    test(`addresses of both families cross over${where}, in both directions at once, and nothing breaks or is left`, () =>
+      withPair(async (a, b, clients) => {
+        const holds = (node: Node, ip: string): boolean => node.holds(ip, linkOf(ip));
+        const ips = [V4, V6, CROSSING_V4];
+        for (const [i, ip] of ips.entries()) await clients[i]?.call("startStreams", { ip, ...kinds });
+        const keepAlive = { ip: OTHER_V4, port: STREAM_PORT, connections: 4, pauseMs: 10 };
+        await clients[0]?.call("startKeepAlive", keepAlive);
+        const begunMs = performance.now();
+        for (let round = 0; round < 2; round++) {
+          // When exchanges have begun anew at the owner of this round, and long before they end.
+          await sleep(begunMs + 800 + round * kinds.lastsMs - performance.now());
+          const isAtHome = round % 2 === 1;
+          const [owner, other] = isAtHome ? [a, b] : [b, a];
+          const printed = await Promise.all([
+            other.tandem("handover", "VI_1", "VI_6"),
+            owner.tandem("handover", "VI_2"),
+          ]);
+          await sleep(1200);
+          assert.match(
+            printed.join("\n"),
+            /VI_1: handed over to \S+ \(192\.168\.50\.13[34]\); open connections go on here/,
+          );
+          assert.match(printed.join("\n"), /VI_2: handed over to/);
+          for (const ip of [V4, OTHER_V4, V6]) {
+            assert.ok(holds(owner, ip) && !holds(other, ip), `${ip} in round ${round}`);
+            assert.ok(other.holds(ip, "lo"), `${ip} is kept in round ${round}`);
+          }
+          assert.ok(holds(other, CROSSING_V4) && owner.holds(CROSSING_V4, "lo"));
         }
-        assert.ok(other.holds(CROSSING_V4) && owner.holds(CROSSING_V4, "lo"));
-      }
-      const results = await Promise.all(clients.map((client) => client.call("stopStreams")));
-      for (const [i, { downloads, uploads, tunnels, broken }] of results.entries()) {
-        assert.deepEqual(broken, {}, `${ips[i]}`);
-        assert.ok(downloads > 0 && uploads > 0 && tunnels === kinds.tunnels, `${ips[i]}`);
-      }
-      const load = await clients[0]?.call("stopKeepAlive");
-      assert.deepEqual(load?.failures, {});
-      assert.equal(load?.connections, 3 * keepAlive.connections, "each client was sent away politely, twice");
-      for (const node of [a, b])
-        await until(`nothing is left on ${node.name}`, async () => (await node.leftovers()).length === 0);
-      assert.match(
-        await a.tandem("status"),
-        /partner \S+: 192\.168\.50\.134 on eth0, Tandem \S+, keeps our connections/,
-      );
-    }));
+        const results = await Promise.all(clients.map((client) => client.call("stopStreams")));
+        for (const [i, { downloads, uploads, tunnels, broken }] of results.entries()) {
+          assert.deepEqual(broken, {}, `${ips[i]}`);
+          assert.ok(downloads > 0 && uploads > 0 && tunnels === kinds.tunnels, `${ips[i]}`);
+        }
+        const load = await clients[0]?.call("stopKeepAlive");
+        assert.deepEqual(load?.failures, {});
+        assert.equal(load?.connections, 3 * keepAlive.connections, "each client was sent away politely, twice");
+        for (const node of [a, b])
+          await until(`nothing is left on ${node.name}`, async () => (await node.leftovers()).length === 0);
+        assert.match(
+          await a.tandem("status"),
+          /partner \S+: 192\.168\.50\.134 on eth0, Tandem \S+, keeps our connections/,
+        );
+      }, linkOf));
 
   test("the old owner keeps the address in silence: it neither answers for it nor asks in its name", () =>
     withPair(async (a, b, clients, topology) => {

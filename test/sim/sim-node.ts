@@ -10,6 +10,7 @@ import type { Routing, RoutingWatch } from "../../src/io/routing.ts";
 import { FakeRouting } from "../../src/io/routing-fake.ts";
 import type { FakeSegments, FakeSwitch } from "../../src/io/segment-fake.ts";
 import type { FakeUdp, FakeUdpNetwork } from "../../src/io/udp-fake.ts";
+import { FakeVirtualLinks } from "../../src/io/virtual-links-fake.ts";
 import { CrashGuard } from "../../src/process/crash-guard.ts";
 import { ip } from "../../src/vrrp/example.ts";
 import type { Phase } from "../../src/vrrp/handover.ts";
@@ -80,7 +81,12 @@ export class SimNode {
     this.#fabric = fabric;
     this.#routing = this.#machine();
     this.#guardPort = fabric.port(this.name);
-    this.#guard = new CrashGuard(this.#guardPort, this.#routing, this.#detours, silentLog, () => this.#timeline.nowMs);
+    this.#guard = this.#newGuard();
+  }
+
+  #newGuard(): CrashGuard {
+    const links = new FakeVirtualLinks(this.#routing);
+    return new CrashGuard(this.#guardPort, this.#routing, this.#detours, links, silentLog, () => this.#timeline.nowMs);
   }
 
   #machine(): FakeRouting {
@@ -156,7 +162,7 @@ export class SimNode {
     this.#detours.set(NO_DETOURS);
     this.#fabric.unplug(this.#guardPort);
     this.#guardPort = this.#fabric.port(this.name);
-    this.#guard = new CrashGuard(this.#guardPort, this.#routing, this.#detours, silentLog, () => this.#timeline.nowMs);
+    this.#guard = this.#newGuard();
     this.#startProcess();
   }
 
@@ -197,6 +203,7 @@ export class SimNode {
           hostName: this.name,
         },
         detours: this.#detours,
+        virtualLinks: new FakeVirtualLinks(this.#routing),
         draining: () => {},
       },
       this.config,
@@ -274,7 +281,7 @@ export class SimNode {
     if (this.#life === undefined) return;
     this.#endLife();
     this.isPaused = false;
-    this.#guard = new CrashGuard(this.#guardPort, this.#routing, this.#detours, silentLog, () => this.#timeline.nowMs);
+    this.#guard = this.#newGuard();
     this.#timeline.after(restartMs, () => {
       if (this.isPowered && this.#life === undefined) this.#startProcess();
     });

@@ -38,6 +38,7 @@ export interface Daemon {
   readonly pidFile: string;
   readonly vrrpPidFile: string;
   readonly statusSocket: string;
+  readonly configFile: string;
   log(): string;
   /** Ends it and waits until it is gone. */
   stop(signal?: NodeJS.Signals): Promise<void>;
@@ -121,6 +122,7 @@ export class SegmentLab {
       pidFile,
       vrrpPidFile,
       statusSocket,
+      configFile: `${prefix}.conf`,
       log: () => log,
       stop: async (signal = "SIGTERM") => {
         this.#daemons.delete(daemon);
@@ -130,6 +132,11 @@ export class SegmentLab {
     };
     this.#daemons.add(daemon);
     return daemon;
+  }
+
+  /** Another configuration for a daemon, which it reads when it is told to. */
+  write(daemon: Daemon, config: string): void {
+    writeFileSync(daemon.configFile, config);
   }
 
   /** Starts a compiled script of the tests inside a host. */

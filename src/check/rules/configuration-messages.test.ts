@@ -12,7 +12,7 @@ test("a good pair has no messages, and what other rules explain is not said twic
 test("an unknown keyword is a warning, one that is not implemented an error, one without effect a note", () => {
   const severity = (line: string) => found("configuration-messages", { a: replace("advert_int 1", line) })[0]?.severity;
   assert.equal(severity("advert_intt 1"), "warning");
-  assert.equal(severity("use_vmac"), "error");
+  assert.equal(severity("vrf red"), "error");
   const [note] = found("configuration-messages", { a: replace("router_id a", "router_id a\n\tsmtp_alert_checker") });
   assert.equal(note?.severity, "info");
 });

@@ -10,6 +10,8 @@ import type { TrackContext } from "./tracks.ts";
 /** An address while its instance is still being read: the interface may come later. */
 export type AddressDraft = Omit<VirtualAddress, "broadcast" | "at"> & {
   readonly at: Position;
+  /** It asks for a link of its own. */
+  readonly useVmac: boolean;
   readonly broadcast: IpAddress | "+" | "-" | undefined;
   readonly text: string;
 };
@@ -33,10 +35,14 @@ interface Options {
   noTrack?: boolean;
   preferredLifetimeS?: number;
   isForEver?: boolean;
+  useVmac?: boolean;
 }
 
 const FLAGS: Readonly<
-  Record<string, keyof Options & ("home" | "noDad" | "manageTemporary" | "noPrefixRoute" | "autoJoin" | "noTrack")>
+  Record<
+    string,
+    keyof Options & ("home" | "noDad" | "manageTemporary" | "noPrefixRoute" | "autoJoin" | "noTrack" | "useVmac")
+  >
 > = {
   home: "home",
   "-nodad": "noDad",
@@ -45,6 +51,7 @@ const FLAGS: Readonly<
   noprefixroute: "noPrefixRoute",
   autojoin: "autoJoin",
   no_track: "noTrack",
+  use_vmac: "useVmac",
 };
 
 /** Reads one line; undefined when the address is not to be used, which has then been reported. */
@@ -84,6 +91,7 @@ export function readAddress(
     noPrefixRoute: options.noPrefixRoute ?? false,
     autoJoin: options.autoJoin ?? false,
     noTrack: options.noTrack ?? false,
+    useVmac: options.useVmac ?? false,
     preferredLifetimeS: preferredLifetimeS ?? (isDeprecated ? 0 : undefined),
     at: line.position,
   };
@@ -245,9 +253,7 @@ class OptionReader {
   }
 
   #unknown(word: string): void {
-    if (word === "use_vmac") {
-      this.#scope.report("error", "'use_vmac' is not implemented by Tandem yet", this.#line.position);
-    } else this.#warn(`Unknown configuration entry '${word}' for ip address - ignoring`);
+    this.#warn(`Unknown configuration entry '${word}' for ip address - ignoring`);
   }
 
   #warn(message: string): void {
@@ -270,13 +276,13 @@ export function completeAddress(
   device: string | undefined,
   warn: (message: string) => void,
 ): VirtualAddress {
-  const { text: _, ...address } = draft;
+  const { text: _, useVmac: __, ...address } = draft;
   let broadcast: IpAddress | undefined;
   if (draft.broadcast === "+" || draft.broadcast === "-") {
     if (draft.prefixLength > 30) warn(`Address prefix length ${draft.prefixLength} too long for broadcast`);
     else broadcast = broadcastOf(draft.address, draft.prefixLength, draft.broadcast === "+");
   } else broadcast = draft.broadcast;
-  return Object.freeze({ ...address, broadcast, interface: draft.interface ?? device });
+  return Object.freeze({ ...address, broadcast, interface: device });
 }
 
 /** The address with all host bits set or cleared. */

@@ -86,5 +86,7 @@ export function announceSettings(draft: InstanceDraft, globals: GlobalsDraft): A
     lowerPriorityRepeat: draft.garpLowerPriorityRepeat ?? globals.garpLowerPriorityRepeat ?? globalRepeat,
     garpIntervalMs: globals.garpIntervalMs ?? 0,
     gnaIntervalMs: globals.gnaIntervalMs ?? 0,
+    extraIntervalMs: (draft.extraGarp ?? globals.extraGarp)?.intervalMs ?? 0,
+    extraEverywhere: (draft.extraGarp ?? globals.extraGarp)?.isEverywhere ?? false,
   });
 }

@@ -4,6 +4,7 @@ import type { IpAddress } from "../../base/ip.ts";
 import { type AddressDraft, completeAddress } from "./addresses.ts";
 import { completeHmac, isSigning } from "./auth-hmac.ts";
 import { announceSettings, multicastGroupOf } from "./complete-globals.ts";
+import type { AssignedLinks, LinkAssignment } from "./complete-virtual-links.ts";
 import type { AnnounceSettings, Authentication, Track, Tracks, VirtualAddress, VrrpInstance } from "./config.ts";
 import type { ConfigDraft, GlobalsDraft, InstanceDraft, TrackDraft, TracksDraft } from "./drafts.ts";
 import { DEFAULT_PRIORITY, PASSWORD_BYTES } from "./instance.ts";
@@ -35,7 +36,12 @@ interface Role {
 }
 
 /** Completes one instance. */
-export function completeInstance(draft: InstanceDraft, config: ConfigDraft, report: Report): VrrpInstance {
+export function completeInstance(
+  draft: InstanceDraft,
+  config: ConfigDraft,
+  assignment: LinkAssignment,
+  report: Report,
+): VrrpInstance {
   const { globals } = config;
   const warn = (message: string): void => report("warn", `(${draft.name}) ${message}`);
   const family = draft.family ?? 4;
@@ -51,7 +57,8 @@ export function completeInstance(draft: InstanceDraft, config: ConfigDraft, repo
     report(isRequired ? "error" : "warn", message);
   }
   checkUnicast(draft, unicast, warn);
-  const { addresses, excludedAddresses } = completeAddresses(draft, family, report);
+  const { interfaceOf, ...links } = assignment.assign(draft, strict, report);
+  const { addresses, excludedAddresses } = completeAddresses(draft, family, interfaceOf, report);
   const [first] = addresses;
   if (strict && family === 6 && !unicast && first !== undefined && !isLinkLocal(first.address))
     warn("the first IPv6 VIP address must be link local");
@@ -66,6 +73,7 @@ export function completeInstance(draft: InstanceDraft, config: ConfigDraft, repo
     name: draft.name,
     initialState,
     interface: draft.interface,
+    ...links,
     virtualRouterId: draft.virtualRouterId ?? 0,
     priority,
     version,
@@ -94,7 +102,7 @@ export function completeInstance(draft: InstanceDraft, config: ConfigDraft, repo
     announce: strictAnnouncements(announceSettings(draft, globals), draft, strict, warn),
     skipCheckAdvertAddresses: draft.skipCheckAdvertAddresses ?? globals.skipCheckAdvertAddresses ?? false,
     v3ChecksumAsV2: draft.v3ChecksumAsV2 ?? globals.v3ChecksumAsV2 ?? false,
-    promoteSecondaries: draft.promoteSecondaries ?? false,
+    promoteSecondaries: draft.promoteSecondaries === true && (draft.vmac ?? draft.ipvlan) === undefined,
     receiveBuffer: receiveBufferOf(draft, globals, { version, family, count: addresses.length, authentication }),
     notifies: completeNotifies(draft),
     smtpAlert: alertOf(draft, globals),
@@ -305,10 +313,11 @@ function isLinkLocal(ip: IpAddress): boolean {
 function completeAddresses(
   draft: InstanceDraft,
   family: 4 | 6,
+  interfaceOf: AssignedLinks["interfaceOf"],
   report: Report,
 ): { addresses: readonly VirtualAddress[]; excludedAddresses: readonly VirtualAddress[] } {
   const finish = (address: AddressDraft): VirtualAddress =>
-    completeAddress(address, draft.interface, (message) => report("warn", message, address.at));
+    completeAddress(address, interfaceOf(address), (message) => report("warn", message, address.at));
   const addresses = draft.addresses.map(finish);
   const max = (isSigning(draft) ? MAX_SIGNED_ADDRESSES : MAX_ADDRESSES)[family];
   if (addresses.length > max)

@@ -8,6 +8,7 @@ import { freezeCommand } from "./commands.ts";
 import { completeGlobals, multicastGroupOf } from "./complete-globals.ts";
 import { completeGroups, joinGroups } from "./complete-groups.ts";
 import { completeInstance } from "./complete-instance.ts";
+import { LinkAssignment } from "./complete-virtual-links.ts";
 import type { KeepalivedConfig, TrackFile, VrrpScript, VrrpTrackProcess } from "./config.ts";
 import type { ConfigDraft, FileDraft, InstanceDraft, ProcessDraft, ScriptDraft } from "./drafts.ts";
 import type { Machine, ScriptState } from "./machine.ts";
@@ -36,7 +37,8 @@ export function complete(draft: ConfigDraft, machine: Machine | undefined, tell:
   const scripts = draft.scripts.map(completeScript);
   // keepalived looks at the groups first, but they need what becomes of their members.
   const later: Parameters<Report>[] = [];
-  const completed = draft.instances.map((one) => completeInstance(one, draft, (...said) => later.push(said)));
+  const links = new LinkAssignment(draft, machine);
+  const completed = draft.instances.map((one) => completeInstance(one, draft, links, (...said) => later.push(said)));
   const { groups, groupOf } = completeGroups(draft, completed, report);
   for (const said of later) report(...said);
   const instances = joinGroups(completed, groups, groupOf, report);

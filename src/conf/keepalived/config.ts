@@ -281,6 +281,27 @@ export interface VirtualAddress {
   readonly at: Position;
 }
 
+/** A link that an instance makes on top of another one: `use_vmac`, `use_ipvlan`. */
+export interface VirtualLink {
+  readonly name: string;
+  readonly kind: "macvlan" | "ipvlan";
+  /** The interface underneath. */
+  readonly base: string;
+  /** Whose addresses it carries. */
+  readonly family: 4 | 6;
+  /** Of a macvlan; an ipvlan has that of its base. */
+  readonly mac: Bytes;
+  readonly ipvlanType: "bridge" | "private" | "vepa";
+  /** Its own address, which adverts come from: of an ipvlan. */
+  readonly address: { readonly address: IpAddress; readonly prefixLength: number } | undefined;
+  /** Adverts leave by it: an IPv6 link needs an address to send from. */
+  readonly carriesAdverts: boolean;
+  /** Group of links; undefined: that of the base. */
+  readonly group: number | undefined;
+  /** `netlink_notify_msg`: listeners are told of the base's promiscuity. */
+  readonly forcesNotification: boolean;
+}
+
 /** A member of `unicast_peer`. */
 export interface UnicastPeer {
   readonly address: IpAddress;
@@ -333,6 +354,10 @@ export interface AnnounceSettings {
   readonly garpIntervalMs: number;
   /** The same for neighbour advertisements. */
   readonly gnaIntervalMs: number;
+  /** `garp_extra_if`: messages on links that adverts don't pass, so that switches remember the MAC address; 0: none. */
+  readonly extraIntervalMs: number;
+  /** Also on links that the instance has not made. */
+  readonly extraEverywhere: boolean;
 }
 
 /** `vrrp_instance`. */
@@ -342,6 +367,14 @@ export interface VrrpInstance {
   readonly initialState: "MASTER" | "BACKUP";
   /** undefined only in a configuration that is not usable. */
   readonly interface: string | undefined;
+  /** `use_vmac`, `use_ipvlan`: the link that it makes for itself. */
+  readonly virtualLink: VirtualLink | undefined;
+  /** Links that it makes for single addresses: `use_vmac_addr`, `use_vmac` of an address. */
+  readonly addressLinks: readonly VirtualLink[];
+  /** Where adverts are heard: its own link, or the interface. */
+  readonly advertInterface: string | undefined;
+  /** `vmac_xmit_base`: they leave by the interface nevertheless. */
+  readonly sendsFromBase: boolean;
   readonly virtualRouterId: number;
   /** 1 … 255; 255 owns the addresses. */
   readonly priority: number;

@@ -6,6 +6,7 @@ import type { HmacDraft } from "./auth-hmac.ts";
 import type { CommandDraft } from "./commands.ts";
 import type { ScriptUser, UnicastPeer } from "./config.ts";
 import type { Draft } from "./interpreter.ts";
+import type { IpvlanDraft, VmacDraft } from "./virtual-links.ts";
 
 /** A draft that belongs to a block. */
 export interface BlockDraft extends Draft {
@@ -74,6 +75,9 @@ export interface GlobalsDraft extends Draft {
   garpLowerPriorityRepeat?: number;
   garpIntervalMs?: number;
   gnaIntervalMs?: number;
+  extraGarp?: { readonly intervalMs: number; readonly isEverywhere: boolean };
+  vmacPrefix?: string;
+  vmacAddressPrefix?: string;
   downTimerAdverts?: number;
   lowerPriorityNoAdvert?: boolean;
   higherPrioritySendAdvert?: boolean;
@@ -223,6 +227,11 @@ export interface InstanceDraft extends BlockDraft, NotifyDraft {
   skipCheckAdvertAddresses?: boolean;
   v3ChecksumAsV2?: boolean;
   promoteSecondaries?: boolean;
+  vmac?: VmacDraft;
+  ipvlan?: IpvlanDraft;
+  usesVmacForAddresses?: boolean;
+  sendsFromBase?: boolean;
+  extraGarp?: { readonly intervalMs: number; readonly isEverywhere: boolean };
   kernelReceiveBufferBytes?: number;
 }
 

@@ -23,6 +23,7 @@ export function readerOf(files: Readonly<Record<string, string>>): ConfigReader 
 export function machineOf(interfaces: readonly string[], scripts: Readonly<Record<string, ScriptState>> = {}): Machine {
   return {
     interfaceState: (name) => (name === "lo" ? "loopback" : interfaces.includes(name) ? "present" : "absent"),
+    virtualLinkKind: () => undefined,
     hasUser: (name) => name === "root" || name === "nobody",
     hasGroup: (name) => name === "root" || name === "nogroup",
     scriptState: (path) => scripts[path] ?? "missing",

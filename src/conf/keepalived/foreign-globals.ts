@@ -40,11 +40,7 @@ export const foreign: Keywords<GlobalsDraft> = {
     "bfd_no_swap",
     "bfd_cpu_affinity",
   ]),
-  ...allWithoutEffect("it concerns virtual MAC interfaces or static addresses", [
-    "default_interface",
-    "vmac_prefix",
-    "vmac_addr_prefix",
-  ]),
+  ...allWithoutEffect("it concerns static addresses", ["default_interface"]),
   ...allWithoutEffect("Tandem sizes its buffers itself", [
     "vrrp_netlink_cmd_rcv_bufs",
     "vrrp_netlink_cmd_rcv_bufs_force",
@@ -82,8 +78,6 @@ export const foreign: Keywords<GlobalsDraft> = {
     "reload_time_file",
     "reload_repeat",
     "reload_file",
-    "vrrp_garp_extra_if",
-    "vrrp_vmac_garp_intvl",
     "vrrp_delay_after_boot",
     "vrrp_iptables",
     "vrrp_ipsets",

@@ -7,7 +7,8 @@ import type { Machine } from "./machine.ts";
 import { mailKeywords } from "./mail.ts";
 import { readInteger } from "./numbers.ts";
 import { peerKeywords } from "./peer.ts";
-import { addressOf, keyword, number, slotsOf, withoutEffect } from "./slots.ts";
+import { addressOf, allWithoutEffect, keyword, number, slotsOf, withoutEffect } from "./slots.ts";
+import { readExtraGarp } from "./virtual-links.ts";
 
 const slots = slotsOf<GlobalsDraft>();
 /** Seconds that fit keepalived's microseconds in 32 bits. */
@@ -19,6 +20,13 @@ const MAX_COUNT = 0xffff_ffff;
 const invalid = (name: string) => (text: string) => `${name} '${text}' invalid - ignoring`;
 const atLeastOne = (name: string) => (value: number) =>
   value > 0 ? undefined : { message: `${name} must be greater than 0, setting to 1`, value: 1 };
+
+function extraGarp(doc: string): Keyword<GlobalsDraft> {
+  return keyword({ syntax: "[all] 1…86400", default: "none", doc }, (draft, line, scope) => {
+    const extra = readExtraGarp(line, scope, 1, "");
+    if (extra !== undefined) draft.extraGarp = extra;
+  });
+}
 
 /** The defaults of all instances. */
 const instanceDefaults: Keywords<GlobalsDraft> = {
@@ -94,6 +102,18 @@ const instanceDefaults: Keywords<GlobalsDraft> = {
     default: "0",
     doc: "Seconds between two unsolicited neighbour advertisements on one interface.",
     invalid: (text) => `vrrp_gna_interval '${text}' is invalid`,
+  }),
+  vrrp_garp_extra_if: extraGarp("Seconds between messages on other links than that of the adverts."),
+  vrrp_vmac_garp_intvl: extraGarp("Old spelling of vrrp_garp_extra_if."),
+  vmac_prefix: slots.text("vmacPrefix", {
+    syntax: "TEXT",
+    default: "vrrp",
+    doc: "Links of use_vmac are called TEXT.VRID.",
+  }),
+  vmac_addr_prefix: slots.text("vmacAddressPrefix", {
+    syntax: "TEXT",
+    default: "vmac_prefix",
+    doc: "The same for links of single addresses.",
   }),
   vrrp_min_garp: slots.toggle("minGarp", {
     doc: "One gratuitous ARP message instead of bursts, where nothing else is configured.",

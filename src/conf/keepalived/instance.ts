@@ -8,6 +8,7 @@ import { instanceNotifyKeywords, notifyKeywords } from "./notifies.ts";
 import { readDecimal, readInteger } from "./numbers.ts";
 import { addressOf, allNotYet, allWithoutEffect, keyword, number, slotsOf } from "./slots.ts";
 import { type TrackContext, trackKeywords } from "./tracks.ts";
+import { virtualLinkKeywords } from "./virtual-links.ts";
 
 const slots = slotsOf<InstanceDraft>();
 const MAX_SECONDS = 4294;
@@ -72,6 +73,7 @@ export function instanceKeywords(context: TrackContext): Keywords<InstanceDraft>
       (text, { name }) => `(${name}) Invalid value '${text}' for notify_priority_changes specified`,
     ),
     ...(instanceNotifyKeywords as Keywords<InstanceDraft>),
+    ...virtualLinkKeywords(context),
     kernel_rx_buf_size: slots.integer("kernelReceiveBufferBytes", {
       min: 0,
       max: MAX_COUNT,
@@ -472,15 +474,9 @@ const refused: Keywords<InstanceDraft> = {
   linkbeat_use_polling: deprecatedHere,
   ...allWithoutEffect("keepalived has not implemented it either", ["debug"]),
   ...allNotYet("Changes what a node does, so that it can not be left out.", [
-    "use_vmac",
-    "use_vmac_addr",
-    "vmac_xmit_base",
-    "use_ipvlan",
     "vrf",
     "virtual_routes",
     "virtual_rules",
-    "garp_extra_if",
-    "vmac_garp_intvl",
     "old_unicast_checksum",
     "timer_expired_backup",
     "thread_timer_expired",

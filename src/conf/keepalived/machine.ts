@@ -12,6 +12,8 @@ export type ScriptState =
 /** Facts of the node, asked for while a configuration is checked. */
 export interface Machine {
   interfaceState(name: string): "absent" | "loopback" | "present";
+  /** What kind of a link on top of another one this is; undefined: none, or of another kind. */
+  virtualLinkKind(name: string): "macvlan" | "ipvlan" | undefined;
   hasUser(name: string): boolean;
   hasGroup(name: string): boolean;
   /** `path` may be a bare name, which is then looked up as execvp(3) does. */

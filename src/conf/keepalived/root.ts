@@ -100,6 +100,10 @@ export function rootKeywords(context: RootContext): Keywords<ConfigDraft> {
         const end = scope.block(instanceTable, instance);
         if (instance.unicastTtl !== undefined && instance.unicastPeers.length === 0)
           scope.report("warn", `(${name}): Cannot use unicast_ttl without unicast peers - resetting`, end);
+        if (instance.vmac !== undefined && instance.unicastPeers.length > 0 && instance.sendsFromBase !== true) {
+          scope.report("warn", `(${name}) unicast with use_vmac requires vmac_xmit_base - setting`, end);
+          instance.sendsFromBase = true;
+        }
         draft.instances.push(instance);
       },
       instanceTable as Keywords<never>,

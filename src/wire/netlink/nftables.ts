@@ -25,6 +25,7 @@ export type Family = keyof typeof FAMILIES;
 
 /** Hooks: NF_INET_* and NF_ARP_*. */
 export const HOOK_PREROUTING = 0;
+export const HOOK_OUTPUT = 3;
 export const HOOK_ARP_IN = 0;
 export const HOOK_ARP_OUT = 1;
 
@@ -55,6 +56,7 @@ const NFT_RETURN = -5;
 
 const PAYLOAD_NETWORK = 1;
 const PAYLOAD_TRANSPORT = 2;
+const META_OUTPUT_NAME = 7;
 const META_L4PROTO = 16;
 const SOCKET_TRANSPARENT = 0;
 const SOCKET_WILDCARD = 2;
@@ -175,6 +177,11 @@ export function writeNetwork(offset: number, length: number): Expression {
     u32(7, 0),
     u32(8, 0),
   ]);
+}
+
+/** Loads the name of the link that the packet leaves by: 16 bytes, filled with zeros. */
+export function loadOutputName(): Expression {
+  return expression("meta", [u32(1, REGISTER_1), u32(2, META_OUTPUT_NAME)]);
 }
 
 /** Loads the protocol behind the IP header. */
