@@ -3,12 +3,38 @@ import { test } from "node:test";
 import { silentLog } from "../base/log.ts";
 import { NO_DETOURS } from "../io/detour.ts";
 import { FakeDetours } from "../io/detour-fake.ts";
+import { FakeRoutes } from "../io/routes-fake.ts";
 import { FakeRouting } from "../io/routing-fake.ts";
 import { FakeSwitch } from "../io/segment-fake.ts";
 import { FakeVirtualLinks } from "../io/virtual-links-fake.ts";
 import { ip } from "../vrrp/example.ts";
 import type { Farewell } from "../vrrp/ports.ts";
 import { CrashGuard } from "./crash-guard.ts";
+
+const route = {
+  family: 4,
+  type: 1,
+  destination: { address: ip("10.1.0.0"), prefixLength: 16 },
+  source: undefined,
+  preferredSource: undefined,
+  gateway: undefined,
+  linkIndex: 1,
+  table: 254,
+  protocol: 18,
+  scope: undefined,
+  metric: undefined,
+  typeOfService: 0,
+  onlink: false,
+  realms: 0,
+  expiresS: undefined,
+  preference: undefined,
+  ttlPropagate: undefined,
+  metrics: [],
+  locks: 0,
+  congestionControl: undefined,
+  nextHops: [],
+  mode: "prepend",
+} as const;
 
 const vmac = {
   name: "vrrp.51",
@@ -33,8 +59,9 @@ test("the guard sends the farewells and removes the addresses of routers that he
   const detours = new FakeDetours();
   const here = { address: address.ip, to: ip("192.0.2.2"), linkIndex: 1 };
   detours.set({ detours: [here], silences: [] });
+  const routes = new FakeRoutes();
   const links = new FakeVirtualLinks(routing);
-  const guard = new CrashGuard(fabric.port("node"), routing, detours, links, silentLog, () => 0);
+  const guard = new CrashGuard(fabric.port("node"), routing, detours, links, routes, silentLog, () => 0);
   const farewell = (router: string): Farewell => ({
     router,
     socket,
@@ -69,6 +96,11 @@ test("the guard sends the farewells and removes the addresses of routers that he
     ["eth0"],
   );
   assert.deepEqual(links.arpSettings(1), base.before);
+
+  routes.addRoute(route);
+  guard.remember("A routes and rules", { ...nothing, addresses: [], items: { routes: [route], rules: [] } });
+  guard.release();
+  assert.equal(routes.present.size, 0);
 
   const kept = { linkIndex: 1, ip: ip("192.0.2.10"), prefixLength: 32 };
   routing.addAddress(kept);

@@ -6,7 +6,8 @@
 import { printIp } from "../base/ip.ts";
 import type { Log } from "../base/log.ts";
 import { type Detours, NO_DETOURS } from "../io/detour.ts";
-import { EADDRNOTAVAIL, ENODEV, type Routing } from "../io/routing.ts";
+import { NOT_THERE, type Routes } from "../io/routes.ts";
+import { EADDRNOTAVAIL, ENODEV, type Routing, type RoutingFailure } from "../io/routing.ts";
 import type { Segments } from "../io/segment.ts";
 import type { VirtualLinks } from "../io/virtual-links.ts";
 import { renew } from "../vrrp/advert-packets.ts";
@@ -19,6 +20,7 @@ export class CrashGuard {
   readonly #log: Log;
   readonly #detours: Detours;
   readonly #virtualLinks: VirtualLinks;
+  readonly #routes: Routes;
   readonly #wallMs: () => number;
   readonly #farewells = new Map<string, Farewell>();
 
@@ -28,11 +30,13 @@ export class CrashGuard {
     routing: Routing,
     detours: Detours,
     virtualLinks: VirtualLinks,
+    routes: Routes,
     log: Log,
     wallMs: () => number,
   ) {
     this.#wallMs = wallMs;
     this.#virtualLinks = virtualLinks;
+    this.#routes = routes;
     this.#segments = segments;
     this.#routing = routing;
     this.#detours = detours;
@@ -56,8 +60,9 @@ export class CrashGuard {
     this.#farewells.clear();
     for (const farewell of farewells) this.#sayGoodbye(farewell);
     // Detours and what silences the loopback go last of all: until then clients may still be served.
-    for (const { router, addresses, socket, links } of farewells) {
-      if (links !== undefined) continue;
+    for (const { items } of farewells) if (items !== undefined) this.#removeItems(items);
+    for (const { router, addresses, socket, links, items } of farewells) {
+      if (links !== undefined || items !== undefined) continue;
       for (const address of addresses) {
         const { peer, ...rest } = address;
         const failure = this.#routing.removeAddress(peer === undefined ? rest : { ...rest, peer });
@@ -69,6 +74,16 @@ export class CrashGuard {
     }
     for (const { links } of farewells) if (links !== undefined) this.#removeLinks(links);
     if (farewells.some(({ hasDetours }) => hasDetours)) this.#detours.set(NO_DETOURS);
+  }
+
+  #removeItems({ routes, rules }: NonNullable<Farewell["items"]>): void {
+    for (const rule of rules) this.#removed("rule", this.#routes.removeRule(rule));
+    for (const route of routes) this.#removed("route", this.#routes.removeRoute(route));
+  }
+
+  #removed(what: string, failure: RoutingFailure | undefined): void {
+    if (failure !== undefined && !NOT_THERE.has(failure.errno))
+      this.#log.write("error", `cannot remove a ${what} in place of the dead VRRP process: ${failure.message}`);
   }
 
   #removeLinks({ made, bases }: NonNullable<Farewell["links"]>): void {

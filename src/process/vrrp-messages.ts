@@ -53,8 +53,8 @@ export interface ProcessReport extends NodeReport {
 
 /** The part of a configuration that the VRRP process is given. */
 export function nodeConfig(config: KeepalivedConfig): NodeConfig {
-  const { scripts, trackProcesses, trackFiles, bfds, syncGroups, instances } = config;
+  const { scripts, trackProcesses, trackFiles, bfds, syncGroups, instances, statics } = config;
   const { startupDelayMs, logUnknownVrids, routerId, peer } = config.globals;
   const globals = { startupDelayMs, logUnknownVrids, routerId, peer };
-  return { scripts, trackProcesses, trackFiles, bfds, syncGroups, instances, globals };
+  return { scripts, trackProcesses, trackFiles, bfds, syncGroups, instances, statics, globals };
 }

@@ -12,6 +12,7 @@ import { KernelDetours } from "../os/detours.ts";
 import { KernelPeerSockets } from "../os/peer-sockets.ts";
 import { setProcessTitle } from "../os/process-title.ts";
 import { lockCode, setAffinity, setNiceness, setRoundRobin } from "../os/realtime.ts";
+import { KernelRoutes } from "../os/routes.ts";
 import { openRouting } from "../os/routing.ts";
 import { KernelSegments } from "../os/segments.ts";
 import { monotonicClock, TimerfdAlarm } from "../os/timer.ts";
@@ -150,6 +151,7 @@ class VrrpProcess {
         },
         detours: new KernelDetours(),
         virtualLinks: new KernelVirtualLinks(),
+        routes: new KernelRoutes(),
         draining: (addresses) => this.#channel.send({ kind: "draining", addresses }),
       },
       config,

@@ -10,6 +10,7 @@ import type { Log } from "../base/log.ts";
 import type { Command, KeepalivedConfig } from "../conf/keepalived/config.ts";
 import type { UpstreamState } from "../io/service.ts";
 import { KernelDetours } from "../os/detours.ts";
+import { KernelRoutes } from "../os/routes.ts";
 import { openRouting } from "../os/routing.ts";
 import { KernelSegments } from "../os/segments.ts";
 import { KernelVirtualLinks } from "../os/virtual-links.ts";
@@ -78,6 +79,7 @@ export class VrrpSupervisor {
   readonly #routing = openRouting();
   readonly #detours = new KernelDetours();
   readonly #links = new KernelVirtualLinks();
+  readonly #routes = new KernelRoutes();
   #child: VrrpChild | undefined;
   #startedMs = 0;
   #restarts = 0;
@@ -102,7 +104,7 @@ export class VrrpSupervisor {
     this.#log = options.log;
     this.#config = options.config;
     const [segments, routing, detours, links] = [new KernelSegments(), this.#routing, this.#detours, this.#links];
-    this.#guard = new CrashGuard(segments, routing, detours, links, options.log, Date.now);
+    this.#guard = new CrashGuard(segments, routing, detours, links, this.#routes, options.log, Date.now);
     this.#runner = new CommandRunner(options.log, options.config.globals.scriptUser);
     this.#notifier = new Notifier(this.#runner, options.log);
     this.#mailer = new Mailer(options.log);
@@ -169,6 +171,7 @@ export class VrrpSupervisor {
     this.#routing.close();
     this.#detours.close();
     this.#links.close();
+    this.#routes.close();
     const { shutdownScript, shutdownScriptTimeoutMs } = this.#config.globals;
     if (shutdownScript !== undefined) await this.#runToEnd(shutdownScript, shutdownScriptTimeoutMs);
   }

@@ -7,6 +7,7 @@ import { parseIp } from "../base/ip.ts";
 import type { VirtualAddress, VrrpInstance, VrrpScript } from "../conf/keepalived/config.ts";
 import { FakeDetours } from "../io/detour-fake.ts";
 import { FakePeerNetwork } from "../io/peer-socket-fake.ts";
+import { FakeRoutes } from "../io/routes-fake.ts";
 import { FakeRouting } from "../io/routing-fake.ts";
 import { FakeVirtualLinks } from "../io/virtual-links-fake.ts";
 import { VRRP_GROUP_4 } from "../wire/vrrp/advert.ts";
@@ -78,6 +79,9 @@ export function exampleInstance(changes: Partial<VrrpInstance> = {}): VrrpInstan
     strict: false,
     addresses: [exampleAddress("192.168.50.130")],
     excludedAddresses: [],
+    routes: [],
+    rules: [],
+    itemLinks: [],
     nopreempt: false,
     preemptDelayMs: 0,
     tracks: { scripts: [], interfaces: [], processes: [], files: [], bfds: [], upstreams: [] },
@@ -143,7 +147,7 @@ export function exampleScript(changes: Partial<VrrpScript> = {}): VrrpScript {
 /** The ports of a node that has no partner. */
 export function alone(
   routing = new FakeRouting([]),
-): Pick<NodePorts, "peer" | "detours" | "virtualLinks" | "draining"> {
+): Pick<NodePorts, "peer" | "detours" | "virtualLinks" | "routes" | "draining"> {
   const sockets = new FakePeerNetwork(
     () => [],
     () => {},
@@ -157,6 +161,7 @@ export function alone(
     },
     detours: new FakeDetours(),
     virtualLinks: new FakeVirtualLinks(routing),
+    routes: new FakeRoutes(),
     draining: () => {},
   };
 }
@@ -176,6 +181,7 @@ export function exampleNode(changes: Partial<NodeConfig> = {}): NodeConfig {
     bfds: [],
     syncGroups: [],
     instances: [exampleInstance()],
+    statics: { addresses: [], routes: [], rules: [] },
     ...changes,
   };
 }

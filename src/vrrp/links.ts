@@ -61,6 +61,7 @@ export function neededLinksOf(instance: VrrpInstance): readonly string[] {
   for (const address of [...instance.addresses, ...instance.excludedAddresses])
     if (!address.noTrack && address.interface !== undefined && !own.includes(address.interface))
       names.add(address.interface);
+  for (const name of instance.itemLinks) names.add(name);
   return [...names];
 }
 

@@ -10,6 +10,7 @@ import type { Address, Link, RoutingWatch } from "../io/routing.ts";
 import { faultsOfOthers, groupRole, type Member, mayTakeOver } from "./group.ts";
 import { type LinkView, linkFaults, linkNamed, sourceAddress, virtualLinksOf } from "./links.ts";
 import { NodeLinks } from "./node-links.ts";
+import { NodeRoutes } from "./node-routes.ts";
 import { Partnership } from "./partnership.ts";
 import type { BfdEvent, NodeConfig, NodePorts, NotifyState } from "./ports.ts";
 import { Router, type RouterHooks } from "./router.ts";
@@ -37,6 +38,7 @@ export class VrrpNode {
   /** Other Tandem nodes, and what goes on with them. */
   readonly partnership: Partnership;
   readonly #links: NodeLinks;
+  readonly #routes: NodeRoutes;
   #watch: RoutingWatch | undefined;
   readonly #routers = new Map<string, Router>();
   /** Instances that wait for the first result of something they track. */
@@ -70,6 +72,7 @@ export class VrrpNode {
         return node.#watch?.addresses() ?? [];
       },
     };
+    this.#routes = new NodeRoutes(ports, this.#view);
     this.partnership = new Partnership(ports, {
       view: this.#view,
       get routers() {
@@ -114,6 +117,7 @@ export class VrrpNode {
     this.partnership.configure();
     for (const script of this.#config.scripts) this.#scripts.set(script.name, initialScript(script));
     for (const instance of this.#config.instances) this.#add(instance);
+    this.#routes.setStatics(this.#config.statics, this.#ports.clock.now());
     this.#reassess();
     this.#rearm();
   }
@@ -128,6 +132,7 @@ export class VrrpNode {
       this.#notifyInstance(router, "STOP", router.settings.notifies.stop);
       router.detach();
     }
+    this.#routes.stop();
     this.#links.stop();
     this.partnership.stop();
     for (const group of this.#config.syncGroups) this.#notifyGroup(group, "STOP", group.notifies.stop);
@@ -240,6 +245,7 @@ export class VrrpNode {
       else router.reload(instance, atMs);
     }
     this.partnership.configure();
+    this.#routes.setStatics(config.statics, atMs);
     this.#reassess();
     this.#rearm();
   }
@@ -249,11 +255,16 @@ export class VrrpNode {
       roleChanged: (router, from, to) => this.#roleChanged(router, from, to),
       asks: (router) => this.#asked(router),
       event: (router, event) => this.#event(router, event),
-      releasing: (router) => this.partnership.handovers.releasing(router),
+      claimed: ({ settings }) => this.#routes.claim(settings.name, settings, this.#ports.clock.now()),
+      releasing: (router) => {
+        this.#routes.release(router.settings.name);
+        this.partnership.handovers.releasing(router);
+      },
       mayWait: (router, nowMs) =>
         router.settings.syncGroup === undefined ? this.partnership.handovers.pull([router], nowMs) : undefined,
     };
     const router = new Router(instance, this.#ports, this.#view, this.#pool, hooks);
+    this.#routes.clean(instance);
     router.clean();
     this.partnership.clean(router);
     this.#routers.set(instance.name, router);
@@ -265,13 +276,14 @@ export class VrrpNode {
     this.#pool.drain();
     const nowMs = this.#ports.clock.now();
     for (const router of [...this.#routers.values()]) router.ring(nowMs);
+    this.#routes.ring(nowMs);
     this.partnership.ring(nowMs);
     this.#rearm();
   }
 
   /** To be called after everything that may have moved a deadline. */
   #rearm(): void {
-    let next = this.partnership.nextMs;
+    let next = Math.min(this.partnership.nextMs, this.#routes.nextMs);
     for (const router of this.#routers.values()) next = Math.min(next, router.nextMs ?? Number.POSITIVE_INFINITY);
     if (Number.isFinite(next) && !this.#stopped) this.#alarm.arm(next);
     else this.#alarm.disarm();

@@ -8,6 +8,7 @@ import type { Command, HmacKey, KeepalivedConfig } from "../conf/keepalived/conf
 import type { Detours } from "../io/detour.ts";
 import type { PeerSockets } from "../io/peer-socket.ts";
 import type { Alarm } from "../io/reactor.ts";
+import type { RouteRequest, Routes, RuleRequest } from "../io/routes.ts";
 import type { Address, Routing } from "../io/routing.ts";
 import type { AdvertSocketSettings, Segments } from "../io/segment.ts";
 import type { ArpSettings, VirtualLinks } from "../io/virtual-links.ts";
@@ -16,7 +17,7 @@ import type { Seal } from "../wire/peer/message.ts";
 /** What a node needs to know of a configuration. */
 export type NodeConfig = Pick<
   KeepalivedConfig,
-  "scripts" | "trackProcesses" | "trackFiles" | "bfds" | "syncGroups" | "instances"
+  "scripts" | "trackProcesses" | "trackFiles" | "bfds" | "syncGroups" | "instances" | "statics"
 > & {
   readonly globals: Pick<KeepalivedConfig["globals"], "startupDelayMs" | "logUnknownVrids" | "routerId" | "peer">;
 };
@@ -84,6 +85,8 @@ export interface Farewell {
   readonly addresses: readonly Pick<Address, "linkIndex" | "ip" | "prefixLength" | "peer">[];
   /** The kernel has detours or silences that have to go, too. */
   readonly hasDetours: boolean;
+  /** Go in front of all addresses. */
+  readonly items?: { readonly routes: readonly RouteRequest[]; readonly rules: readonly RuleRequest[] };
   /** Links that have to go behind all addresses, and what their bases were before them. */
   readonly links?: {
     readonly made: readonly { readonly index: number; readonly name: string }[];
@@ -99,6 +102,7 @@ export interface NodePorts {
   readonly peer: PeerPorts;
   readonly detours: Detours;
   readonly virtualLinks: VirtualLinks;
+  readonly routes: Routes;
   alarm(ring: () => void): Alarm;
   /**
    * Told before addresses are claimed and after they are released; undefined: holds nothing. `router` is its name, or that with

@@ -37,6 +37,8 @@ const COMPLAINT_PAUSE_MS = 10_000;
 
 /** What a router tells its node, which owns groups and notifications. */
 export interface RouterHooks {
+  /** The addresses are on their links, or others than before are. */
+  claimed(router: Router): void;
   /** The addresses are about to leave their links; the state is the next one already. */
   releasing(router: Router): void;
   /** A backup's timer has run out: when to look again, or undefined to take over now. */
@@ -219,6 +221,7 @@ export class Router {
       const fresh = this.addresses.filter((address) => !held.has(addressName(address)));
       for (const address of fresh) this.#change(claimAddress, address);
       if (fresh.length > 0) this.#announcer.plan("restore", nowMs);
+      this.#hooks.claimed(this);
     }
     this.feed({ kind: "reload", atMs: nowMs });
   }
@@ -304,6 +307,7 @@ export class Router {
         break;
       case "claim":
         for (const address of this.addresses) this.#change(claimAddress, address);
+        this.#hooks.claimed(this);
         break;
       case "release":
         this.#announcer.cancel();

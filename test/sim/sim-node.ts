@@ -6,6 +6,7 @@ import { type DetourState, NO_DETOURS } from "../../src/io/detour.ts";
 import { FakeDetours } from "../../src/io/detour-fake.ts";
 import type { FakePeerNetwork, FakePeerSockets } from "../../src/io/peer-socket-fake.ts";
 import type { Alarm } from "../../src/io/reactor.ts";
+import { FakeRoutes } from "../../src/io/routes-fake.ts";
 import type { Routing, RoutingWatch } from "../../src/io/routing.ts";
 import { FakeRouting } from "../../src/io/routing-fake.ts";
 import type { FakeSegments, FakeSwitch } from "../../src/io/segment-fake.ts";
@@ -84,9 +85,19 @@ export class SimNode {
     this.#guard = this.#newGuard();
   }
 
+  readonly #routes = new FakeRoutes();
+
   #newGuard(): CrashGuard {
     const links = new FakeVirtualLinks(this.#routing);
-    return new CrashGuard(this.#guardPort, this.#routing, this.#detours, links, silentLog, () => this.#timeline.nowMs);
+    return new CrashGuard(
+      this.#guardPort,
+      this.#routing,
+      this.#detours,
+      links,
+      this.#routes,
+      silentLog,
+      () => this.#timeline.nowMs,
+    );
   }
 
   #machine(): FakeRouting {
@@ -204,6 +215,7 @@ export class SimNode {
         },
         detours: this.#detours,
         virtualLinks: new FakeVirtualLinks(this.#routing),
+        routes: this.#routes,
         draining: () => {},
       },
       this.config,

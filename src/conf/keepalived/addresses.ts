@@ -12,6 +12,8 @@ export type AddressDraft = Omit<VirtualAddress, "broadcast" | "at"> & {
   readonly at: Position;
   /** It asks for a link of its own. */
   readonly useVmac: boolean;
+  /** `track_group`, of a static address. */
+  readonly trackGroup: string | undefined;
   readonly broadcast: IpAddress | "+" | "-" | undefined;
   readonly text: string;
 };
@@ -36,6 +38,7 @@ interface Options {
   preferredLifetimeS?: number;
   isForEver?: boolean;
   useVmac?: boolean;
+  trackGroup?: string;
 }
 
 const FLAGS: Readonly<
@@ -59,6 +62,7 @@ export function readAddress(
   line: Line,
   scope: Interpreter,
   { machine, isDynamic }: Pick<TrackContext, "machine" | "isDynamic">,
+  trackGroups?: readonly { readonly name: string }[],
 ): AddressDraft | undefined {
   const [text = "", ...words] = line.words;
   const slash = text.indexOf("/");
@@ -70,7 +74,7 @@ export function readAddress(
   }
   const isV6 = address.length === 16;
   const prefix = slash < 0 ? undefined : readPrefix(text, text.slice(slash + 1), address, line, scope);
-  const reader = new OptionReader(line, scope, { text, host, address, machine, isDynamic });
+  const reader = new OptionReader(line, scope, { text, host, address, machine, isDynamic, trackGroups });
   const options = reader.read(words);
   if (options === undefined) return undefined;
   const { preferredLifetimeS, isForEver } = options;
@@ -92,6 +96,7 @@ export function readAddress(
     autoJoin: options.autoJoin ?? false,
     noTrack: options.noTrack ?? false,
     useVmac: options.useVmac ?? false,
+    trackGroup: options.trackGroup,
     preferredLifetimeS: preferredLifetimeS ?? (isDeprecated ? 0 : undefined),
     at: line.position,
   };
@@ -119,6 +124,8 @@ interface Subject {
   readonly address: IpAddress;
   readonly machine: Machine | undefined;
   readonly isDynamic: boolean;
+  /** Of a static address: those that it may name. */
+  readonly trackGroups: readonly { readonly name: string }[] | undefined;
 }
 
 /** The options behind one address. */
@@ -138,8 +145,11 @@ class OptionReader {
   read(words: readonly string[]): Options | undefined {
     for (let at = 0; at < words.length; at++) {
       const word = words[at] as string;
-      const flag = FLAGS[word];
-      if (flag !== undefined) this.#options[flag] = true;
+      const { trackGroups } = this.#subject;
+      const flag = trackGroups !== undefined && word === "use_vmac" ? undefined : FLAGS[word];
+      if (trackGroups !== undefined && word === "track_group") {
+        this.#trackGroup(words[++at], trackGroups);
+      } else if (flag !== undefined) this.#options[flag] = true;
       else if (!TAKES_VALUE.has(word)) this.#unknown(word);
       else if (words[at + 1] === undefined) this.#warn(`No ${word} parameter specified for ${this.#subject.host}`);
       else {
@@ -154,6 +164,13 @@ class OptionReader {
       delete this.#options.broadcast;
     }
     return this.#options;
+  }
+
+  #trackGroup(name: string | undefined, known: readonly { readonly name: string }[]): void {
+    if (name === undefined) this.#warn(`No track_group parameter specified for ${this.#subject.host}`);
+    else if (this.#options.trackGroup !== undefined) this.#warn(`track_group ${name} is a duplicate`);
+    else if (known.some((group) => group.name === name)) this.#options.trackGroup = name;
+    else this.#warn(`track_group ${name} not found`);
   }
 
   #valued(word: string, value: string): "used" | "unused" | "drop" {
@@ -177,13 +194,13 @@ class OptionReader {
   }
 
   #device(value: string): "used" | "drop" {
-    const { host, machine } = this.#subject;
+    const { host, machine, text } = this.#subject;
     if (this.#options.interface !== undefined) {
       this.#warn(`Cannot specify ipaddress device more than once for ${host}`);
       return "drop";
     }
     if (!this.#subject.isDynamic && machine?.interfaceState(value) === "absent")
-      this.#warn(`WARNING - interface ${value} for ip address ${host} doesn't exist`);
+      this.#warn(`WARNING - interface ${value} for ip address ${text} doesn't exist`);
     this.#options.interface = value;
     return "used";
   }
@@ -276,7 +293,7 @@ export function completeAddress(
   device: string | undefined,
   warn: (message: string) => void,
 ): VirtualAddress {
-  const { text: _, useVmac: __, ...address } = draft;
+  const { text: _, useVmac: __, trackGroup: ___, ...address } = draft;
   let broadcast: IpAddress | undefined;
   if (draft.broadcast === "+" || draft.broadcast === "-") {
     if (draft.prefixLength > 30) warn(`Address prefix length ${draft.prefixLength} too long for broadcast`);

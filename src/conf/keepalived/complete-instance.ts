@@ -11,6 +11,7 @@ import { DEFAULT_PRIORITY, PASSWORD_BYTES } from "./instance.ts";
 import { alertOf } from "./mail.ts";
 import { completeNotifies } from "./notifies.ts";
 import type { Report } from "./report.ts";
+import { linksOfItems } from "./statics.ts";
 
 /** The priority that owns the addresses. */
 export const OWNER_PRIORITY = 255;
@@ -48,6 +49,7 @@ export function completeInstance(
   const version = versionOf(draft, globals.version, warn);
   const unicast = draft.unicastPeers.length > 0;
   const strict = draft.strict ?? globals.strict ?? false;
+  const items = { routes: Object.freeze([...draft.routes]), rules: Object.freeze([...draft.rules]) };
   if (draft.interface === undefined) report("error", `(${draft.name}) Unknown interface!`);
   if (strict && draft.isWithoutAddresses === true)
     warn("no_virtual_ipaddress and strict mode incompatible, clearing no_virtual_ipaddress");
@@ -93,6 +95,8 @@ export function completeInstance(
     strict,
     addresses,
     excludedAddresses,
+    ...items,
+    itemLinks: linksOfItems(draft.name, items, config),
     nopreempt,
     preemptDelayMs,
     tracks: completeTracks(draft, priority, config, warn),

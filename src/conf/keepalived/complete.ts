@@ -14,6 +14,7 @@ import type { ConfigDraft, FileDraft, InstanceDraft, ProcessDraft, ScriptDraft }
 import type { Machine, ScriptState } from "./machine.ts";
 import { commandsOf, filterCommands } from "./notifies.ts";
 import type { Report } from "./report.ts";
+import { completeStatics } from "./statics.ts";
 
 /** The finished configuration, and whether scripts run without the security check (`-t` ends with 6). */
 export interface Completed {
@@ -51,6 +52,7 @@ export function complete(draft: ConfigDraft, machine: Machine | undefined, tell:
     bfds: completeBfds(draft.bfds),
     syncGroups: groups,
     instances,
+    statics: completeStatics(draft, report),
   };
   return { config: Object.freeze(config), isSecurityViolation };
 }
@@ -195,6 +197,7 @@ function isInterfaceMissing(draft: ConfigDraft, machine: Machine | undefined): b
     instance.interface,
     ...[...instance.addresses, ...instance.excludedAddresses].map((address) => address.interface),
   ]);
+  names.push(...draft.staticAddresses.map((address) => address.interface));
   const isMissing = names.some((name) => name !== undefined && machine?.interfaceState(name) === "absent");
   return isMissing || draft.isTrackedInterfaceMissing === true;
 }

@@ -5,6 +5,7 @@
  */
 import type { Bytes } from "../../base/bytes.ts";
 import type { IpAddress } from "../../base/ip.ts";
+import type { ConfiguredRoute, ConfiguredRule } from "./route-types.ts";
 
 /** Where a value is written. */
 export interface Position {
@@ -25,6 +26,14 @@ export interface KeepalivedConfig {
   readonly bfds: readonly BfdInstance[];
   readonly syncGroups: readonly SyncGroup[];
   readonly instances: readonly VrrpInstance[];
+  readonly statics: Statics;
+}
+
+/** What the node has from its start on. */
+export interface Statics {
+  readonly addresses: readonly VirtualAddress[];
+  readonly routes: readonly ConfiguredRoute[];
+  readonly rules: readonly ConfiguredRule[];
 }
 
 /** User and group names a script runs as; undefined means the default script user of `Globals`. */
@@ -402,6 +411,11 @@ export interface VrrpInstance {
   readonly addresses: readonly VirtualAddress[];
   /** Configured while active but not in adverts; either family. */
   readonly excludedAddresses: readonly VirtualAddress[];
+  /** `virtual_routes`, `virtual_rules`: set while active. */
+  readonly routes: readonly ConfiguredRoute[];
+  readonly rules: readonly ConfiguredRule[];
+  /** Links of these, and of static items that it tracks: when one is down the instance is in fault. */
+  readonly itemLinks: readonly string[];
   readonly nopreempt: boolean;
   readonly preemptDelayMs: number;
   readonly tracks: Tracks;

@@ -6,6 +6,9 @@ import type { HmacDraft } from "./auth-hmac.ts";
 import type { CommandDraft } from "./commands.ts";
 import type { ScriptUser, UnicastPeer } from "./config.ts";
 import type { Draft } from "./interpreter.ts";
+import type { ConfiguredRoute, ConfiguredRule } from "./route-types.ts";
+import { newRulePriorities, type RulePriorities } from "./rules.ts";
+import type { TrackGroupDraft } from "./statics.ts";
 import type { IpvlanDraft, VmacDraft } from "./virtual-links.ts";
 
 /** A draft that belongs to a block. */
@@ -76,6 +79,7 @@ export interface GlobalsDraft extends Draft {
   garpIntervalMs?: number;
   gnaIntervalMs?: number;
   extraGarp?: { readonly intervalMs: number; readonly isEverywhere: boolean };
+  defaultInterface?: string;
   vmacPrefix?: string;
   vmacAddressPrefix?: string;
   downTimerAdverts?: number;
@@ -208,6 +212,8 @@ export interface InstanceDraft extends BlockDraft, NotifyDraft {
   ownerIgnoresAdverts?: boolean;
   readonly addresses: AddressDraft[];
   readonly excludedAddresses: AddressDraft[];
+  readonly routes: ConfiguredRoute[];
+  readonly rules: ConfiguredRule[];
   isWithoutAddresses?: boolean;
   nopreempt?: boolean;
   preemptDelayMs?: number;
@@ -244,11 +250,35 @@ export interface ConfigDraft extends Draft {
   readonly bfds: BfdDraft[];
   readonly groups: GroupDraft[];
   readonly instances: InstanceDraft[];
+  readonly staticAddresses: AddressDraft[];
+  readonly staticRoutes: ConfiguredRoute[];
+  readonly staticRules: ConfiguredRule[];
+  readonly trackGroups: TrackGroupDraft[];
+  readonly rulePriorities: RulePriorities;
   isTrackedInterfaceMissing?: boolean;
   /** A file with a key may be read by others. */
   isSecretOpen?: boolean;
   /** keepalived says once only that there is nobody to run scripts. */
   isMissingUserReported?: boolean;
+}
+
+/** Nothing has been read yet. */
+export function newConfig(globals: GlobalsDraft = { where: new Map() }): ConfigDraft {
+  return {
+    where: new Map(),
+    globals,
+    scripts: [],
+    processes: [],
+    files: [],
+    bfds: [],
+    groups: [],
+    instances: [],
+    staticAddresses: [],
+    staticRoutes: [],
+    staticRules: [],
+    trackGroups: [],
+    rulePriorities: newRulePriorities(),
+  };
 }
 
 /** An empty list for each kind of tracking. */

@@ -40,7 +40,6 @@ export const foreign: Keywords<GlobalsDraft> = {
     "bfd_no_swap",
     "bfd_cpu_affinity",
   ]),
-  ...allWithoutEffect("it concerns static addresses", ["default_interface"]),
   ...allWithoutEffect("Tandem sizes its buffers itself", [
     "vrrp_netlink_cmd_rcv_bufs",
     "vrrp_netlink_cmd_rcv_bufs_force",

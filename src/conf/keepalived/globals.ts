@@ -105,6 +105,12 @@ const instanceDefaults: Keywords<GlobalsDraft> = {
   }),
   vrrp_garp_extra_if: extraGarp("Seconds between messages on other links than that of the adverts."),
   vrrp_vmac_garp_intvl: extraGarp("Old spelling of vrrp_garp_extra_if."),
+  default_interface: slots.text("defaultInterface", {
+    syntax: "NAME",
+    default: "eth0",
+    doc: "The link of static addresses without one.",
+    missing: "default_interface requires interface name",
+  }),
   vmac_prefix: slots.text("vmacPrefix", {
     syntax: "TEXT",
     default: "vrrp",

@@ -6,6 +6,8 @@ import type { InstanceDraft } from "./drafts.ts";
 import type { Draft, Interpreter, Keyword, Keywords, Line } from "./interpreter.ts";
 import { instanceNotifyKeywords, notifyKeywords } from "./notifies.ts";
 import { readDecimal, readInteger } from "./numbers.ts";
+import { readRoute } from "./routes.ts";
+import { readRule } from "./rules.ts";
 import { addressOf, allNotYet, allWithoutEffect, keyword, number, slotsOf } from "./slots.ts";
 import { type TrackContext, trackKeywords } from "./tracks.ts";
 import { virtualLinkKeywords } from "./virtual-links.ts";
@@ -57,6 +59,30 @@ export function instanceKeywords(context: TrackContext): Keywords<InstanceDraft>
         scope.list((line) => {
           const address = readAddress(line, scope, context);
           if (address !== undefined) draft.excludedAddresses.push(address);
+        });
+      },
+    ),
+    virtual_routes: keyword(
+      {
+        syntax: "{ [TYPE] DESTINATION [via ADDRESS] [dev NAME] … [no_track] }",
+        doc: "Routes of the active router, in the words of `ip route`.",
+      },
+      (draft, _line, scope) => {
+        scope.list((line) => {
+          const route = readRoute(line, scope, context, false);
+          if (route !== undefined) draft.routes.push(route);
+        });
+      },
+    ),
+    virtual_rules: keyword(
+      {
+        syntax: "{ [from NETWORK] … table TABLE [priority N] … [no_track] }",
+        doc: "Rules of the active router, in the words of `ip rule`.",
+      },
+      (draft, _line, scope) => {
+        scope.list((line) => {
+          const rule = readRule(line, scope, context, false);
+          if (rule !== undefined) draft.rules.push(rule);
         });
       },
     ),
@@ -475,8 +501,6 @@ const refused: Keywords<InstanceDraft> = {
   ...allWithoutEffect("keepalived has not implemented it either", ["debug"]),
   ...allNotYet("Changes what a node does, so that it can not be left out.", [
     "vrf",
-    "virtual_routes",
-    "virtual_rules",
     "old_unicast_checksum",
     "timer_expired_backup",
     "thread_timer_expired",

@@ -38,7 +38,7 @@ const BUILT_IN: Readonly<Record<NameFile, Readonly<Record<string, number>>>> = {
   rt_scopes: { global: 0, site: 200, link: 253, host: 254, nowhere: 255 },
   rt_dsfield: {},
   rt_realms: {},
-  group: {},
+  group: { default: 0 },
 };
 
 /** Looks names up; a file is read when somebody first asks for a name of its kind. */

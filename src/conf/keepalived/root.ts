@@ -3,13 +3,14 @@ import type { ConfigReader } from "../nginx/load.ts";
 import { bfdKeywords, readBfd } from "./bfd.ts";
 import { DEFAULT_SCRIPT_USER } from "./complete.ts";
 import type { BlockDraft, ConfigDraft, GlobalsDraft, InstanceDraft, ScriptDraft } from "./drafts.ts";
-import { newTracks } from "./drafts.ts";
+import { newConfig, newTracks } from "./drafts.ts";
 import { globalKeywords } from "./globals.ts";
 import { groupKeywords } from "./group.ts";
 import { instanceKeywords } from "./instance.ts";
 import type { Documented, Interpreter, Keyword, Keywords, Line } from "./interpreter.ts";
 import type { Machine } from "./machine.ts";
 import { allNotYet, allWithoutEffect, keyword, number, withoutEffect } from "./slots.ts";
+import { staticKeywords } from "./statics.ts";
 import { fileKeywords, processKeywords, scriptKeywords } from "./tracked.ts";
 
 /** What the blocks need to know of each other. */
@@ -30,6 +31,7 @@ export function rootKeywords(context: RootContext): Keywords<ConfigDraft> {
   const groupTable = groupKeywords(tracking);
   return {
     ...general,
+    ...staticKeywords(tracking),
     global_defs: keyword(
       { syntax: "{ … }", doc: "Settings of the whole program, and defaults of all instances." },
       (draft, _line, scope) => {
@@ -96,6 +98,8 @@ export function rootKeywords(context: RootContext): Keywords<ConfigDraft> {
           unicastPeers: [],
           addresses: [],
           excludedAddresses: [],
+          routes: [],
+          rules: [],
         };
         const end = scope.block(instanceTable, instance);
         if (instance.unicastTtl !== undefined && instance.unicastPeers.length === 0)
@@ -194,10 +198,6 @@ const refused: Keywords<ConfigDraft> = allNotYet("Changes what a node does, so t
   "net_namespace",
   "net_namespace_ipvs",
   "interface_up_down_delays",
-  "static_ipaddress",
-  "static_routes",
-  "static_rules",
-  "track_group",
   "garp_group",
   "virtual_server_group",
   "virtual_server",
@@ -206,15 +206,6 @@ const refused: Keywords<ConfigDraft> = allNotYet("Changes what a node does, so t
 
 /** Every keyword with its documentation, for the reference pages. */
 export function keywordReference(): Readonly<Record<string, Documented>> {
-  const config: ConfigDraft = {
-    where: new Map(),
-    globals: { where: new Map() },
-    scripts: [],
-    processes: [],
-    files: [],
-    bfds: [],
-    groups: [],
-    instances: [],
-  };
+  const config = newConfig();
   return rootKeywords({ config, machine: undefined, globals: config.globals, reader: undefined });
 }
