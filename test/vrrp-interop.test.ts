@@ -195,6 +195,32 @@ describe("interoperation", { concurrency: true }, () => {
     }
   });
 
+  test("a peer's old checksums of unicast adverts are found out and answered", { skip }, async () => {
+    const lab = new SegmentLab(["a", "b"]);
+    const one = (self: number, priority: number, more: string) =>
+      `vrrp_instance VI_1 {\n  interface eth0\n  virtual_router_id 38\n  priority ${priority}\n  version 3\n  advert_int 0.3
+  unicast_src_ip 192.168.50.${self}\n  unicast_peer {\n    192.168.50.${267 - self}\n  }\n${more}
+  virtual_ipaddress {\n    192.168.50.38\n  }\n}\n`;
+    const holds = (host: string) => lab.holds(host, "192.168.50.38");
+    try {
+      const b = lab.start("keepalived", "b", one(134, 100, "  old_unicast_checksum"));
+      await until("keepalived has it", () => holds("b"));
+      const a = lab.start("tandem", "a", one(133, 90, ""));
+      await until("it is understood", () => a.log().includes("Setting unicast VRRPv3 checksum to old version"));
+      await sleep(2000);
+      assert.ok(holds("b") && !holds("a"));
+      await b.stop();
+      await until("a takes over", () => holds("a"), 2000);
+      const again = lab.start("keepalived", "b", one(134, 80, "  old_unicast_checksum"));
+      await until("keepalived is there", () => again.log().includes("Entering BACKUP STATE"));
+      await sleep(2000);
+      assert.ok(holds("a") && !holds("b"), "and understands ours");
+      assert.doesNotMatch(a.log() + again.log(), /Invalid VRRPv3 checksum/);
+    } finally {
+      await lab.close();
+    }
+  });
+
   for (const second of ["keepalived", "tandem"] as const)
     test(`tandem hands the routers of all kinds over to ${second} when it is told to, and takes them back`, {
       skip,

@@ -51,10 +51,11 @@ export interface ProcessReport extends NodeReport {
   readonly bfds: readonly BfdReport[];
 }
 
-/** The part of a configuration that the VRRP process is given. */
-export function nodeConfig(config: KeepalivedConfig): NodeConfig {
+/** The part of a configuration that the VRRP process is given. `upMs`: for how long the machine has been up. */
+export function nodeConfig(config: KeepalivedConfig, upMs: number): NodeConfig {
   const { scripts, trackProcesses, trackFiles, bfds, syncGroups, instances, statics } = config;
-  const { startupDelayMs, logUnknownVrids, routerId, peer } = config.globals;
+  const { delayAfterBootMs, logUnknownVrids, routerId, peer } = config.globals;
+  const startupDelayMs = Math.max(config.globals.startupDelayMs, delayAfterBootMs - upMs);
   const globals = { startupDelayMs, logUnknownVrids, routerId, peer };
   return { scripts, trackProcesses, trackFiles, bfds, syncGroups, instances, statics, globals };
 }

@@ -5,6 +5,7 @@
  *
  * `tandem up` runs one beside the nginx master: signals are the caller's business.
  */
+import { uptime } from "node:os";
 import type { VrrpStatus } from "../admin/status.ts";
 import type { Log } from "../base/log.ts";
 import type { Command, KeepalivedConfig } from "../conf/keepalived/config.ts";
@@ -138,7 +139,7 @@ export class VrrpSupervisor {
     this.#node.apply(config);
     const boundMs = this.#hangBoundMs();
     this.#child?.watch(boundMs);
-    this.#child?.send({ kind: "reload", config: nodeConfig(config), beatMs: beatIntervalMs(boundMs) });
+    this.#child?.send({ kind: "reload", config: nodeConfig(config, uptime() * 1000), beatMs: beatIntervalMs(boundMs) });
     this.#track();
     if (config.globals.writeStatesToFifoOnReload) void this.#repeatStates();
     this.#log.write("notice", "Reload finished");
@@ -289,7 +290,7 @@ export class VrrpSupervisor {
     child.watch(boundMs);
     child.send({
       kind: "start",
-      config: nodeConfig(this.#config),
+      config: nodeConfig(this.#config, uptime() * 1000),
       process: this.#config.globals.process,
       beatMs: beatIntervalMs(boundMs),
     });

@@ -19,6 +19,7 @@ import {
   advertChecksum,
   advertPassword,
   decodeAdvertHeader,
+  type Envelope,
   PRIORITY_OWNER,
   TYPE_ADVERTISEMENT,
 } from "../wire/vrrp/advert.ts";
@@ -71,6 +72,8 @@ export type Verdict =
       readonly kind: "advert";
       readonly priority: number;
       readonly intervalMs: number;
+      /** Its checksum is the one of before keepalived 1.3.6: `old_unicast_checksum`. */
+      readonly hasOldChecksum?: true;
       /** Something odd that does not make the advert invalid. */
       readonly note?: string;
     }
@@ -93,6 +96,8 @@ export type AcceptSettings = Pick<
   | "checkUnicastSource"
   | "skipCheckAdvertAddresses"
   | "v3ChecksumAsV2"
+  | "unicastChecksum"
+  | "multicastGroup"
 >;
 
 function drop(reason: DropReason, text: string): Verdict {
@@ -126,7 +131,12 @@ export function judge(settings: AcceptSettings, packet: ReceivedAdvert, memory: 
   if (list !== undefined) return list;
 
   const intervalMs = header.intervalCs * 10;
-  const noted = trailer.note === undefined ? {} : { note: trailer.note };
+  const isAuto = settings.unicastChecksum === "auto" && hasOwnChecksum(settings);
+  const isOld = isAuto && advertChecksum(whole, packet) !== 0;
+  const noted = {
+    ...(trailer.note === undefined ? {} : { note: trailer.note }),
+    ...(isOld ? { hasOldChecksum: true as const } : {}),
+  };
   const accepted = { kind: "advert", priority: header.priority, intervalMs, ...noted } as const;
   if (settings.version === 2 || intervalMs === settings.advertIntervalMs) return accepted;
   const note = `advertisement interval mismatch: mine=${settings.advertIntervalMs} ms rcv'd=${intervalMs} ms`;
@@ -220,8 +230,26 @@ function checkMessage(
   const bare = settings.version === 2 || (settings.v3ChecksumAsV2 && settings.family === 4);
   // IPv6: the kernel of keepalived's node has summed up the whole payload, trailer included.
   const summed = settings.family === 6 ? packet.message : whole;
-  if (advertChecksum(summed, bare ? undefined : packet) === 0) return undefined;
+  const isOld = settings.unicastChecksum === "old" && hasOwnChecksum(settings);
+  if (advertChecksum(summed, bare ? undefined : isOld ? oldEnvelope(settings, packet) : packet) === 0) return undefined;
+  if (isOldChecksum(settings, packet, whole)) return undefined;
   return drop("checksum", `Invalid VRRPv${settings.version} checksum`);
+}
+
+/** Only unicast adverts of IPv4, version 3, ever had another checksum. */
+function hasOwnChecksum({ unicast, version, family, v3ChecksumAsV2 }: AcceptSettings): boolean {
+  return unicast && version === 3 && family === 4 && !v3ChecksumAsV2;
+}
+
+/** What keepalived summed up before 1.3.6. */
+function oldEnvelope({ multicastGroup }: AcceptSettings, { source }: ReceivedAdvert): Envelope {
+  return { source, destination: multicastGroup };
+}
+
+/** A peer that we have not told apart yet makes old checksums. */
+function isOldChecksum(settings: AcceptSettings, packet: ReceivedAdvert, whole: Bytes): boolean {
+  if (settings.unicastChecksum !== "auto" || !hasOwnChecksum(settings)) return false;
+  return advertChecksum(whole, oldEnvelope(settings, packet)) === 0;
 }
 
 /** Every address of ours must be in the advert, and none besides. */

@@ -48,7 +48,9 @@ export function advertPackets(settings: VrrpInstance, request: PacketRequest): A
   let trailer: Bytes | undefined;
   return destinations.map((destination) => {
     const envelope = { source: request.source, destination };
-    const message = encodeAdvert(advert, bare ? undefined : envelope);
+    const isOld = unicast && version === 3 && family === 4 && settings.unicastChecksum === "old";
+    const summed = isOld ? { ...envelope, destination: multicastGroup } : envelope;
+    const message = encodeAdvert(advert, bare ? undefined : summed);
     trailer ??= request.trailer(message);
     const signed = trailer.length === 0 ? message : concatBytes([message, trailer]);
     if (family === 4) return { bytes: wrap(settings, request, signed, destination), destination };

@@ -106,6 +106,8 @@ export function exampleInstance(changes: Partial<VrrpInstance> = {}): VrrpInstan
     skipCheckAdvertAddresses: false,
     ownerIgnoresAdverts: false,
     v3ChecksumAsV2: false,
+    unicastChecksum: "auto",
+    highestOtherPriority: undefined,
     promoteSecondaries: false,
     receiveBuffer: undefined,
     notifies: {

@@ -221,6 +221,19 @@ test("a gap in its own adverts makes an active router announce again", () => {
   assert.deepEqual(words(run(was, [{ kind: "alarm", atMs: was.sentMs + 2999 }]).effects), ["send 100"]);
 });
 
+test("timer_expired_backup: an active router that was late long enough for another one becomes backup", () => {
+  const late = exampleInstance({ nopreempt: true, highestOtherPriority: 250 });
+  const before = active(late);
+  const dueMs = before.deadlineMs as number;
+  const after = (gapMs: number) => run(before, [{ kind: "alarm", atMs: before.sentMs + gapMs }], late);
+  const limitMs = 3000 + 6000 / 256;
+  assert.ok(dueMs - before.sentMs <= 1000);
+  assert.equal(after(limitMs - 1).state.role, "active");
+  const { state, effects } = after(limitMs);
+  assert.deepEqual([state.role, words(effects)], ["backup", ["active>backup", "release"]]);
+  assert.equal(run(before, [{ kind: "alarm", atMs: before.sentMs + 60_000 }], exampleInstance()).state.role, "active");
+});
+
 test("of two owners the lower address backs off, and the other stops owning when that does not help", () => {
   const owner = exampleInstance({ priority: 255 });
   const own = run(initialState(255, 1000), [{ kind: "start", atMs: 0, delayMs: 0 }], owner).state;

@@ -43,6 +43,7 @@ export type RouterSettings = Pick<
   | "lowerPriorityNoAdvert"
   | "higherPrioritySendAdvert"
   | "syncGroup"
+  | "highestOtherPriority"
 >;
 
 type Advert = Extract<RouterInput, { kind: "advert" }>;
@@ -243,11 +244,32 @@ function advertDue(settings: RouterSettings, state: RouterState, atMs: number, d
   const effects: RouterEffect[] = [{ kind: "send", priority: state.priority }];
   // Backups count from our last advert: had they time to expire, one may have been active meanwhile.
   const gapMs = atMs - state.sentMs;
+  const other = settings.highestOtherPriority;
+  if (other !== undefined && gapMs >= downIntervalMs({ ...settings, downTimerAdverts: 3 }, other, intervalMs))
+    return tooLate(settings, state, atMs, gapMs);
   if (gapMs >= settings.downTimerAdverts * intervalMs) {
     effects.push({ kind: "announce", cause: "gap" });
     effects.push(log(settings, `no advert was sent for ${Math.round(gapMs)} ms, announcing the addresses again`));
   }
   return { state: { ...state, sentMs: atMs, deadlineMs: next > atMs ? next : atMs + intervalMs }, effects };
+}
+
+/** `timer_expired_backup`: another router could have taken over meanwhile, and with nopreempt it would be kept. */
+function tooLate(settings: RouterSettings, state: RouterState, atMs: number, gapMs: number): Step {
+  const reason = `late by ${Math.round(gapMs)} ms: another router could have taken over`;
+  const { state: next, effects } = enterBackup(settings, state, atMs, reason);
+  const [role, ...rest] = effects;
+  return {
+    state: next,
+    effects: [
+      role as RouterEffect,
+      { kind: "release" },
+      { kind: "count", counter: "releasedActive" },
+      log(settings, reason),
+      ...rest,
+      log(settings, "removing VIPs."),
+    ],
+  };
 }
 
 /** RFC 9568 §6.4.2 (420). */

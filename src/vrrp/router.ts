@@ -280,6 +280,10 @@ export class Router {
       return;
     }
     if (verdict.note !== undefined) this.#complain(verdict.note);
+    if (verdict.hasOldChecksum === true) {
+      this.#log("notice", "Setting unicast VRRPv3 checksum to old version");
+      this.#settings = { ...this.#settings, unicastChecksum: "old" };
+    }
     this.#lastAccepted = packet.source.slice();
     const atMs = this.#ports.clock.now();
     if (verdict.priority !== PRIORITY_STOP) this.advertMs = atMs;

@@ -29,6 +29,7 @@ export function completeGlobals(draft: GlobalsDraft): Globals {
     writeStatesToFifoOnReload: draft.writeStatesToFifoOnReload ?? false,
     notifyPriorityChanges: draft.notifyPriorityChanges ?? false,
     startupDelayMs: draft.startupDelayMs ?? 0,
+    delayAfterBootMs: draft.delayAfterBootMs ?? 0,
     dynamicInterfaces: draft.dynamicInterfaces ?? false,
     allowInterfaceChanges: draft.allowInterfaceChanges ?? false,
     disableLocalIgmp: draft.disableLocalIgmp ?? false,

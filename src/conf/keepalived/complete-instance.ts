@@ -106,6 +106,8 @@ export function completeInstance(
     announce: strictAnnouncements(announceSettings(draft, globals), draft, strict, warn),
     skipCheckAdvertAddresses: draft.skipCheckAdvertAddresses ?? globals.skipCheckAdvertAddresses ?? false,
     v3ChecksumAsV2: draft.v3ChecksumAsV2 ?? globals.v3ChecksumAsV2 ?? false,
+    unicastChecksum: draft.unicastChecksum ?? "auto",
+    highestOtherPriority: otherPriority(draft, nopreempt, warn),
     promoteSecondaries: draft.promoteSecondaries === true && (draft.vmac ?? draft.ipvlan) === undefined,
     receiveBuffer: receiveBufferOf(draft, globals, { version, family, count: addresses.length, authentication }),
     notifies: completeNotifies(draft),
@@ -187,6 +189,13 @@ function preemption(
     preemptDelayMs = 0;
   }
   return { nopreempt, preemptDelayMs };
+}
+
+/** Without nopreempt the priorities decide, late or not. */
+function otherPriority({ highestOtherPriority }: InstanceDraft, nopreempt: boolean, warn: Warn): number | undefined {
+  if (highestOtherPriority === undefined || nopreempt) return highestOtherPriority;
+  warn("expired_timer_backup requires nopreempt - resetting");
+  return undefined;
 }
 
 /** Version 2 counts whole seconds, version 3 hundredths, at most 40.95 seconds. */

@@ -76,6 +76,8 @@ export interface Globals {
   readonly notifyPriorityChanges: boolean;
   /** `vrrp_startup_delay`: how long all instances wait after the start. */
   readonly startupDelayMs: number;
+  /** `vrrp_delay_after_boot`: the same, counted from the start of the machine. */
+  readonly delayAfterBootMs: number;
   readonly dynamicInterfaces: boolean;
   readonly allowInterfaceChanges: boolean;
   readonly disableLocalIgmp: boolean;
@@ -433,6 +435,13 @@ export interface VrrpInstance {
   readonly ownerIgnoresAdverts: boolean;
   /** IPv4 version 3 without pseudo-header in the checksum. */
   readonly v3ChecksumAsV2: boolean;
+  /**
+   * `old_unicast_checksum`: keepalived before 1.3.6 summed up the multicast group instead of the peer's address (IPv4, version 3).
+   * auto: as a peer does it.
+   */
+  readonly unicastChecksum: "auto" | "old" | "never";
+  /** `timer_expired_backup`: the highest priority that another router can have; undefined: being late changes nothing. */
+  readonly highestOtherPriority: number | undefined;
   readonly promoteSecondaries: boolean;
   /** Of its share of the socket: bytes, or multiples of the link's MTU; undefined: the kernel's usual size. */
   readonly receiveBuffer: { readonly bytes: number } | { readonly mtus: number } | undefined;

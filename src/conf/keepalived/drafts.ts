@@ -34,6 +34,7 @@ export interface GlobalsDraft extends Draft {
   writeStatesToFifoOnReload?: boolean;
   notifyPriorityChanges?: boolean;
   startupDelayMs?: number;
+  delayAfterBootMs?: number;
   dynamicInterfaces?: boolean;
   allowInterfaceChanges?: boolean;
   disableLocalIgmp?: boolean;
@@ -232,6 +233,8 @@ export interface InstanceDraft extends BlockDraft, NotifyDraft {
   higherPrioritySendAdvert?: boolean;
   skipCheckAdvertAddresses?: boolean;
   v3ChecksumAsV2?: boolean;
+  unicastChecksum?: "old" | "never";
+  highestOtherPriority?: number;
   promoteSecondaries?: boolean;
   vmac?: VmacDraft;
   ipvlan?: IpvlanDraft;

@@ -40,6 +40,14 @@ export const foreign: Keywords<GlobalsDraft> = {
     "bfd_no_swap",
     "bfd_cpu_affinity",
   ]),
+  ...allWithoutEffect("Tandem's rules are in tables of nf_tables that are its own", [
+    "vrrp_iptables",
+    "vrrp_ipsets",
+    "nftables",
+    "nftables_priority",
+    "nftables_counters",
+    "nftables_ifindex",
+  ]),
   ...allWithoutEffect("Tandem sizes its buffers itself", [
     "vrrp_netlink_cmd_rcv_bufs",
     "vrrp_netlink_cmd_rcv_bufs_force",
@@ -77,12 +85,5 @@ export const foreign: Keywords<GlobalsDraft> = {
     "reload_time_file",
     "reload_repeat",
     "reload_file",
-    "vrrp_delay_after_boot",
-    "vrrp_iptables",
-    "vrrp_ipsets",
-    "nftables",
-    "nftables_priority",
-    "nftables_counters",
-    "nftables_ifindex",
   ]),
 };

@@ -445,6 +445,13 @@ const general: Keywords<GlobalsDraft> = {
     doc: "Name of this node in messages.",
     missing: "routerid name missing - ignoring",
   }),
+  vrrp_delay_after_boot: slots.seconds("delayAfterBootMs", {
+    min: 0.001,
+    max: MAX_DECIMAL_SECONDS,
+    default: "0",
+    doc: "Seconds after the start of the machine that all instances wait; the longer one of this and vrrp_startup_delay counts.",
+    invalid: (text) => `vrrp_delay_after_boot '${text}' is invalid`,
+  }),
   vrrp_startup_delay: slots.seconds("startupDelayMs", {
     min: 0.001,
     max: MAX_DECIMAL_SECONDS,

@@ -15,6 +15,7 @@ import { virtualLinkKeywords } from "./virtual-links.ts";
 const slots = slotsOf<InstanceDraft>();
 const MAX_SECONDS = 4294;
 const MAX_COUNT = 0xffff_ffff;
+const MAX_OTHER_PRIORITY = 254;
 /** IFNAMSIZ without its zero. */
 const MAX_INTERFACE_NAME = 15;
 /** Of an instance that says nothing, or nothing valid. */
@@ -253,6 +254,10 @@ const timing: Keywords<InstanceDraft> = {
       if (value !== undefined) draft.advertIntervalMs = value * 1000;
     },
   ),
+  timer_expired_backup: lateBackup(
+    "With nopreempt: an active router that was late for so long that one of this priority could have taken over becomes backup.",
+  ),
+  thread_timer_expired: lateBackup("Old spelling of timer_expired_backup."),
   down_timer_adverts: slots.integer("downTimerAdverts", {
     min: 1,
     max: 100,
@@ -261,6 +266,25 @@ const timing: Keywords<InstanceDraft> = {
     invalid: (text, { name }) => `(${name}): Invalid down_timer_adverts [1:100] '${text}'`,
   }),
 };
+
+/** `timer_expired_backup`, of keepalived 2.4. */
+function lateBackup(doc: string): Keyword<InstanceDraft> {
+  return keyword({ syntax: "[1…254]", default: "254 when bare", doc }, (draft, line, scope) => {
+    const { name } = draft;
+    const [word = "", text] = line.words;
+    const warn = (message: string): void => scope.report("warn", message, line.position);
+    if (word === "thread_timer_expired")
+      warn(`(${name}) thread_timer_expired - please replace with keyword 'timer_expired_backup'`);
+    const read =
+      text === undefined ? { ok: true as const, value: MAX_OTHER_PRIORITY } : readInteger(text, 1, MAX_OTHER_PRIORITY);
+    if (read.ok) draft.highestOtherPriority = read.value;
+    else {
+      warn(read.reason);
+      const bounds = `must be between 1 & ${MAX_OTHER_PRIORITY}`;
+      warn(`(${name}) timer_expired_backup highest_other_priority not valid! ${bounds}`);
+    }
+  });
+}
 
 const ignored = (keyword: string) => (text: string, draft: InstanceDraft) =>
   `(${draft.name}): ${keyword} '${text}' invalid - ignoring`;
@@ -347,6 +371,23 @@ const sources: Keywords<InstanceDraft> = {
     default: "v3_checksum_as_v2",
     doc: "No pseudo-header in the checksum of IPv4 version 3.",
   }),
+  old_unicast_checksum: keyword(
+    {
+      syntax: "[never]",
+      default: "as the peers do it",
+      doc: "Checksums of unicast adverts of version 3 as keepalived made them before 1.3.6.",
+    },
+    (draft, line, scope) => {
+      draft.wantsUnicast = true;
+      const [, mode] = line.words;
+      if (mode === undefined) draft.unicastChecksum = "old";
+      else if (mode === "never") draft.unicastChecksum = "never";
+      else {
+        const message = `(${draft.name}) Unknown old_unicast_chksum mode ${mode} - ignoring`;
+        scope.report("warn", message, line.position);
+      }
+    },
+  ),
   native_ipv6: keyword({ doc: "IPv6; needed only by very old versions of keepalived." }, (draft, line, scope) => {
     if (draft.family === 4)
       scope.report("warn", `(${draft.name}) Cannot specify native_ipv6 with IPv4 addresses`, line.position);
@@ -499,11 +540,5 @@ const deprecatedHere: Keyword<InstanceDraft> = keyword(
 const refused: Keywords<InstanceDraft> = {
   linkbeat_use_polling: deprecatedHere,
   ...allWithoutEffect("keepalived has not implemented it either", ["debug"]),
-  ...allNotYet("Changes what a node does, so that it can not be left out.", [
-    "vrf",
-    "old_unicast_checksum",
-    "timer_expired_backup",
-    "thread_timer_expired",
-    "lvs_sync_daemon_interface",
-  ]),
+  ...allNotYet("Changes what a node does, so that it can not be left out.", ["vrf", "lvs_sync_daemon_interface"]),
 };

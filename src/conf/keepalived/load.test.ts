@@ -320,6 +320,31 @@ test("carriage returns, tabs and a missing end of line don't matter; a no-break 
   assert.match(load(text.replace("\tinterface", "\u00a0interface")).diagnostics[0]?.message ?? "", /Unknown keyword/);
 });
 
+test("timer_expired_backup needs nopreempt, and thread_timer_expired is its old spelling", () => {
+  const load = (body: string) => {
+    const text = `vrrp_instance V {\ninterface eth0\nvirtual_router_id 1\nvirtual_ipaddress {\n10.0.0.1\n}\n${body}\n}\n`;
+    const { config, diagnostics } = loadKeepalived("/a", { reader: readerOf({ "/a": text }), configId: "a" });
+    return [config.instances[0]?.highestOtherPriority, diagnostics.map(({ message }) => message)];
+  };
+  assert.deepEqual(load("nopreempt\ntimer_expired_backup"), [254, []]);
+  assert.deepEqual(load("nopreempt\ntimer_expired_backup 120"), [120, []]);
+  assert.deepEqual(load("nopreempt\nthread_timer_expired 120"), [
+    120,
+    ["(V) thread_timer_expired - please replace with keyword 'timer_expired_backup'"],
+  ]);
+  assert.deepEqual(load("timer_expired_backup"), [
+    undefined,
+    ["(V) expired_timer_backup requires nopreempt - resetting"],
+  ]);
+  assert.deepEqual(load("nopreempt\ntimer_expired_backup 255"), [
+    undefined,
+    [
+      "number '255' outside range [1, 254]",
+      "(V) timer_expired_backup highest_other_priority not valid! must be between 1 & 254",
+    ],
+  ]);
+});
+
 test("two instances with one id on one interface are refused", () => {
   const one = (name: string): string =>
     `vrrp_instance ${name} {\ninterface eth0\nvirtual_router_id 7\nvirtual_ipaddress {\n10.0.0.1\n}\n}\n`;
