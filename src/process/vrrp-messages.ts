@@ -53,9 +53,9 @@ export interface ProcessReport extends NodeReport {
 
 /** The part of a configuration that the VRRP process is given. `upMs`: for how long the machine has been up. */
 export function nodeConfig(config: KeepalivedConfig, upMs: number): NodeConfig {
-  const { scripts, trackProcesses, trackFiles, bfds, syncGroups, instances, statics } = config;
+  const { scripts, trackProcesses, trackFiles, bfds, syncGroups, instances, statics, linkDelays } = config;
   const { delayAfterBootMs, logUnknownVrids, routerId, peer } = config.globals;
   const startupDelayMs = Math.max(config.globals.startupDelayMs, delayAfterBootMs - upMs);
   const globals = { startupDelayMs, logUnknownVrids, routerId, peer };
-  return { scripts, trackProcesses, trackFiles, bfds, syncGroups, instances, statics, globals };
+  return { scripts, trackProcesses, trackFiles, bfds, syncGroups, instances, statics, linkDelays, globals };
 }

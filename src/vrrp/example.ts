@@ -183,6 +183,7 @@ export function exampleNode(changes: Partial<NodeConfig> = {}): NodeConfig {
     bfds: [],
     syncGroups: [],
     instances: [exampleInstance()],
+    linkDelays: [],
     statics: { addresses: [], routes: [], rules: [] },
     ...changes,
   };

@@ -193,6 +193,32 @@ test("a link that is missing at the start is a fault until it comes, with an add
   assert.equal(roles(), "A fault");
 });
 
+test("a short loss of the link does not count with interface_up_down_delays", () => {
+  const config = exampleNode({ linkDelays: [{ name: "eth0", downMs: 500, upMs: 500 }] });
+  const { node, routing, run } = world(config);
+  node.start();
+  run(4000);
+  const role = () => node.routers[0]?.state.role;
+  const setCarrier = (carrier: boolean): void => {
+    routing.setCarrier(1, carrier);
+    routing.deliver();
+  };
+  assert.equal(role(), "active");
+  setCarrier(false);
+  run(4400);
+  setCarrier(true);
+  run(6000);
+  assert.equal(role(), "active");
+  setCarrier(false);
+  run(6600);
+  assert.equal(role(), "fault");
+  setCarrier(true);
+  run(6900);
+  assert.equal(role(), "fault");
+  run(7200);
+  assert.equal(role(), "backup");
+});
+
 test("a stop leaves nothing behind", () => {
   const { node, run, held, told, guarded } = world(grouped);
   node.start();

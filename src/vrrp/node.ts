@@ -8,6 +8,7 @@ import type { Command, Notifies, SyncGroup, VrrpInstance } from "../conf/keepali
 import type { Alarm } from "../io/reactor.ts";
 import type { Address, Link, RoutingWatch } from "../io/routing.ts";
 import { faultsOfOthers, groupRole, type Member, mayTakeOver } from "./group.ts";
+import { LinkDelays } from "./link-delays.ts";
 import { type LinkView, linkFaults, linkNamed, sourceAddress, virtualLinksOf } from "./links.ts";
 import { NodeLinks } from "./node-links.ts";
 import { NodeRoutes } from "./node-routes.ts";
@@ -38,6 +39,7 @@ export class VrrpNode {
   /** Other Tandem nodes, and what goes on with them. */
   readonly partnership: Partnership;
   readonly #links: NodeLinks;
+  readonly #delays = new LinkDelays();
   readonly #routes: NodeRoutes;
   #watch: RoutingWatch | undefined;
   readonly #routers = new Map<string, Router>();
@@ -66,7 +68,7 @@ export class VrrpNode {
     const node = this;
     this.#view = {
       get links() {
-        return node.#watch?.links.values() ?? [];
+        return node.#delays.of(node.#watch?.links.values() ?? [], ports.clock.now());
       },
       get addresses() {
         return node.#watch?.addresses() ?? [];
@@ -106,6 +108,7 @@ export class VrrpNode {
   }
 
   start(): void {
+    this.#delays.configure(this.#config.linkDelays);
     // Links that it makes itself are there when it begins to watch.
     this.#links.ensure(this.#config.instances, this.#ports.routing.links());
     this.#watch = this.#ports.routing.watch({
@@ -211,6 +214,7 @@ export class VrrpNode {
     const atMs = this.#ports.clock.now();
     const old = this.#config;
     this.#config = config;
+    this.#delays.configure(config.linkDelays);
     for (const [name, router] of [...this.#routers]) {
       const next = config.instances.find((instance) => instance.name === name);
       if (next !== undefined && isSameRouter(router.settings, next)) continue;
@@ -275,6 +279,7 @@ export class VrrpNode {
     if (this.#stopped) return;
     this.#pool.drain();
     const nowMs = this.#ports.clock.now();
+    if (this.#delays.nextMs <= nowMs) this.#reassess();
     for (const router of [...this.#routers.values()]) router.ring(nowMs);
     this.#routes.ring(nowMs);
     this.partnership.ring(nowMs);
@@ -283,7 +288,7 @@ export class VrrpNode {
 
   /** To be called after everything that may have moved a deadline. */
   #rearm(): void {
-    let next = Math.min(this.partnership.nextMs, this.#routes.nextMs);
+    let next = Math.min(this.partnership.nextMs, this.#routes.nextMs, this.#delays.nextMs);
     for (const router of this.#routers.values()) next = Math.min(next, router.nextMs ?? Number.POSITIVE_INFINITY);
     if (Number.isFinite(next) && !this.#stopped) this.#alarm.arm(next);
     else this.#alarm.disarm();

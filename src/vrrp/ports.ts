@@ -17,7 +17,7 @@ import type { Seal } from "../wire/peer/message.ts";
 /** What a node needs to know of a configuration. */
 export type NodeConfig = Pick<
   KeepalivedConfig,
-  "scripts" | "trackProcesses" | "trackFiles" | "bfds" | "syncGroups" | "instances" | "statics"
+  "scripts" | "trackProcesses" | "trackFiles" | "bfds" | "syncGroups" | "instances" | "statics" | "linkDelays"
 > & {
   readonly globals: Pick<KeepalivedConfig["globals"], "startupDelayMs" | "logUnknownVrids" | "routerId" | "peer">;
 };

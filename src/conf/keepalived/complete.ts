@@ -11,6 +11,7 @@ import { completeInstance } from "./complete-instance.ts";
 import { LinkAssignment } from "./complete-virtual-links.ts";
 import type { KeepalivedConfig, TrackFile, VrrpScript, VrrpTrackProcess } from "./config.ts";
 import type { ConfigDraft, FileDraft, InstanceDraft, ProcessDraft, ScriptDraft } from "./drafts.ts";
+import { usableDelays } from "./link-delays.ts";
 import type { Machine, ScriptState } from "./machine.ts";
 import { commandsOf, filterCommands } from "./notifies.ts";
 import type { Report } from "./report.ts";
@@ -53,6 +54,7 @@ export function complete(draft: ConfigDraft, machine: Machine | undefined, tell:
     syncGroups: groups,
     instances,
     statics: completeStatics(draft, report),
+    linkDelays: usableDelays(draft.linkDelays, instances, tell),
   };
   return { config: Object.freeze(config), isSecurityViolation };
 }

@@ -27,6 +27,14 @@ export interface KeepalivedConfig {
   readonly syncGroups: readonly SyncGroup[];
   readonly instances: readonly VrrpInstance[];
   readonly statics: Statics;
+  readonly linkDelays: readonly LinkDelay[];
+}
+
+/** A line of `interface_up_down_delays`. */
+export interface LinkDelay {
+  readonly name: string;
+  readonly downMs: number;
+  readonly upMs: number;
 }
 
 /** What the node has from its start on. */

@@ -4,7 +4,7 @@ import type { Position } from "../diagnostics.ts";
 import type { AddressDraft } from "./addresses.ts";
 import type { HmacDraft } from "./auth-hmac.ts";
 import type { CommandDraft } from "./commands.ts";
-import type { ScriptUser, UnicastPeer } from "./config.ts";
+import type { LinkDelay, ScriptUser, UnicastPeer } from "./config.ts";
 import type { Draft } from "./interpreter.ts";
 import type { ConfiguredRoute, ConfiguredRule } from "./route-types.ts";
 import { newRulePriorities, type RulePriorities } from "./rules.ts";
@@ -257,6 +257,7 @@ export interface ConfigDraft extends Draft {
   readonly staticRoutes: ConfiguredRoute[];
   readonly staticRules: ConfiguredRule[];
   readonly trackGroups: TrackGroupDraft[];
+  readonly linkDelays: LinkDelay[];
   readonly rulePriorities: RulePriorities;
   isTrackedInterfaceMissing?: boolean;
   /** A file with a key may be read by others. */
@@ -280,6 +281,7 @@ export function newConfig(globals: GlobalsDraft = { where: new Map() }): ConfigD
     staticRoutes: [],
     staticRules: [],
     trackGroups: [],
+    linkDelays: [],
     rulePriorities: newRulePriorities(),
   };
 }

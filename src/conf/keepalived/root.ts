@@ -8,6 +8,7 @@ import { globalKeywords } from "./globals.ts";
 import { groupKeywords } from "./group.ts";
 import { instanceKeywords } from "./instance.ts";
 import type { Documented, Interpreter, Keyword, Keywords, Line } from "./interpreter.ts";
+import { linkDelays } from "./link-delays.ts";
 import type { Machine } from "./machine.ts";
 import { allNotYet, allWithoutEffect, keyword, number, withoutEffect } from "./slots.ts";
 import { staticKeywords } from "./statics.ts";
@@ -32,6 +33,7 @@ export function rootKeywords(context: RootContext): Keywords<ConfigDraft> {
   return {
     ...general,
     ...staticKeywords(tracking),
+    interface_up_down_delays: linkDelays(tracking),
     global_defs: keyword(
       { syntax: "{ … }", doc: "Settings of the whole program, and defaults of all instances." },
       (draft, _line, scope) => {
@@ -197,7 +199,6 @@ const general: Keywords<ConfigDraft> = {
 const refused: Keywords<ConfigDraft> = allNotYet("Changes what a node does, so that it can not be left out.", [
   "net_namespace",
   "net_namespace_ipvs",
-  "interface_up_down_delays",
   "garp_group",
   "virtual_server_group",
   "virtual_server",
