@@ -143,7 +143,7 @@ describe("routes and rules", { concurrency: true }, () => {
       lab.write(a, second);
       a.process.kill("SIGHUP");
       await until("the second ones", () => destinations().join() === "10.3,10.2,10.3");
-      await until("the same router", () => a.log().includes("Reload finished"));
+      await until("the same router", () => a.log().includes("Reload finished") && a.log().includes("MASTER STATE"));
       assert.equal(a.log().match(/Entering MASTER STATE/g)?.length, 1);
       process.kill(Number(readFileSync(a.vrrpPidFile, "latin1")), "SIGKILL");
       await until("the guard", () => a.log().includes("0 priority sent, VIPs removed"));
