@@ -7,7 +7,7 @@ import type { Machine } from "./machine.ts";
 import { mailKeywords } from "./mail.ts";
 import { readInteger } from "./numbers.ts";
 import { peerKeywords } from "./peer.ts";
-import { addressOf, allWithoutEffect, keyword, number, slotsOf, withoutEffect } from "./slots.ts";
+import { addressOf, keyword, number, slotsOf, withoutEffect } from "./slots.ts";
 import { readExtraGarp } from "./virtual-links.ts";
 
 const slots = slotsOf<GlobalsDraft>();
