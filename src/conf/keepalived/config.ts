@@ -5,6 +5,7 @@
  */
 import type { Bytes } from "../../base/bytes.ts";
 import type { IpAddress } from "../../base/ip.ts";
+import type { LvsGlobals, VirtualServer } from "./lvs/config.ts";
 
 /** Where a value is written. */
 export interface Position {
@@ -25,6 +26,7 @@ export interface KeepalivedConfig {
   readonly bfds: readonly BfdInstance[];
   readonly syncGroups: readonly SyncGroup[];
   readonly instances: readonly VrrpInstance[];
+  readonly virtualServers: readonly VirtualServer[];
 }
 
 /** User and group names a script runs as; undefined means the default script user of `Globals`. */
@@ -63,6 +65,7 @@ export interface Globals {
   readonly shutdownScriptTimeoutMs: number;
   readonly notifyFifo: NotifyFifo | undefined;
   readonly vrrpNotifyFifo: NotifyFifo | undefined;
+  readonly lvsNotifyFifo: NotifyFifo | undefined;
   readonly writeStatesToFifoOnReload: boolean;
   readonly notifyPriorityChanges: boolean;
   /** `vrrp_startup_delay`: how long all instances wait after the start. */
@@ -73,6 +76,7 @@ export interface Globals {
   readonly logUnknownVrids: boolean;
   readonly childWaitMs: number;
   readonly process: ProcessSettings;
+  readonly lvs: LvsGlobals;
   readonly umask: number | undefined;
   readonly dumpFiles: DumpFiles;
   readonly mail: MailSettings;
@@ -89,7 +93,7 @@ export interface PeerSettings {
   readonly handoverLimitMs: number;
 }
 
-/** How the VRRP process is scheduled. */
+/** How the processes are called and scheduled. */
 export interface ProcessSettings {
   /** Title of the parent, `process_name`. */
   readonly name: string | undefined;
@@ -101,6 +105,13 @@ export interface ProcessSettings {
   readonly realtimePriority: number | undefined;
   /** `vrrp_cpu_affinity`: CPU numbers; empty: any. */
   readonly cpuAffinity: readonly number[];
+  /** The same for the checker process, `checker_…`; without a real-time priority it has none. */
+  readonly checker: {
+    readonly name: string | undefined;
+    readonly niceness: number | undefined;
+    readonly realtimePriority: number | undefined;
+    readonly cpuAffinity: readonly number[];
+  };
 }
 
 /** Where SIGUSR1, SIGUSR2 and the JSON signal write; undefined: keepalived's places in /tmp. */

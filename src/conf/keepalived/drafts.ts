@@ -6,6 +6,7 @@ import type { HmacDraft } from "./auth-hmac.ts";
 import type { CommandDraft } from "./commands.ts";
 import type { ScriptUser, UnicastPeer } from "./config.ts";
 import type { Draft } from "./interpreter.ts";
+import type { ServerGroupDraft, SslDraft, VirtualServerDraft } from "./lvs/drafts.ts";
 
 /** A draft that belongs to a block. */
 export interface BlockDraft extends Draft {
@@ -37,6 +38,19 @@ export interface GlobalsDraft extends Draft {
   childWaitMs?: number;
   processName?: string;
   vrrpProcessName?: string;
+  checkerProcessName?: string;
+  checkerNiceness?: number;
+  checkerRealtimePriority?: number;
+  checkerCpuAffinity?: readonly number[];
+  checkerLogAllFailures?: boolean;
+  rsInitNotifies?: boolean;
+  lvsTcpTimeoutS?: number;
+  lvsTcpFinTimeoutS?: number;
+  lvsUdpTimeoutS?: number;
+  lvsFlush?: boolean;
+  lvsFlushOnStop?: "own" | "all";
+  lvsNotifyFifo?: FifoDraft;
+  lvsNotifyFifoScript?: CommandDraft;
   niceness?: number;
   realtimePriority?: number;
   cpuAffinity?: readonly number[];
@@ -226,6 +240,9 @@ export interface ConfigDraft extends Draft {
   readonly bfds: BfdDraft[];
   readonly groups: GroupDraft[];
   readonly instances: InstanceDraft[];
+  readonly serverGroups: ServerGroupDraft[];
+  readonly virtualServers: VirtualServerDraft[];
+  ssl?: SslDraft;
   isTrackedInterfaceMissing?: boolean;
   /** A file with a key may be read by others. */
   isSecretOpen?: boolean;
@@ -236,4 +253,20 @@ export interface ConfigDraft extends Draft {
 /** An empty list for each kind of tracking. */
 export function newTracks(): TracksDraft {
   return { scripts: [], interfaces: [], processes: [], files: [], bfds: [], upstreams: [] };
+}
+
+/** A configuration in which nothing is written. */
+export function newConfig(): ConfigDraft {
+  return {
+    where: new Map(),
+    globals: { where: new Map() },
+    scripts: [],
+    processes: [],
+    files: [],
+    bfds: [],
+    groups: [],
+    instances: [],
+    serverGroups: [],
+    virtualServers: [],
+  };
 }

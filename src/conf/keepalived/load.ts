@@ -1,9 +1,9 @@
 /** keepalived.conf, from file to typed configuration: the one entry for everybody who needs one. */
-import type { Diagnostic, Position } from "../diagnostics.ts";
+import type { Diagnostic } from "../diagnostics.ts";
 import { Diagnostics } from "../diagnostics.ts";
 import { complete } from "./complete.ts";
 import type { KeepalivedConfig } from "./config.ts";
-import type { ConfigDraft, GlobalsDraft } from "./drafts.ts";
+import { type ConfigDraft, type GlobalsDraft, newConfig } from "./drafts.ts";
 import { Interpreter } from "./interpreter.ts";
 import { type Pieces, readPieces } from "./lines.ts";
 import type { Machine } from "./machine.ts";
@@ -75,16 +75,7 @@ function interpret(
   globals: GlobalsDraft,
   report: Report,
 ): { draft: ConfigDraft; isStopped: boolean } {
-  const draft: ConfigDraft = {
-    where: new Map<string, Position>(),
-    globals: { where: new Map() },
-    scripts: [],
-    processes: [],
-    files: [],
-    bfds: [],
-    groups: [],
-    instances: [],
-  };
+  const draft = newConfig();
   const interpreter = new Interpreter(pieces.pieces, pieces.end, report);
   interpreter.lines(rootKeywords({ config: draft, machine, globals, reader }), draft);
   return { draft, isStopped: interpreter.isStopped };

@@ -3,11 +3,12 @@ import type { ConfigReader } from "../nginx/load.ts";
 import { bfdKeywords, readBfd } from "./bfd.ts";
 import { DEFAULT_SCRIPT_USER } from "./complete.ts";
 import type { BlockDraft, ConfigDraft, GlobalsDraft, InstanceDraft, ScriptDraft } from "./drafts.ts";
-import { newTracks } from "./drafts.ts";
+import { newConfig, newTracks } from "./drafts.ts";
 import { globalKeywords } from "./globals.ts";
 import { groupKeywords } from "./group.ts";
 import { instanceKeywords } from "./instance.ts";
 import type { Documented, Interpreter, Keyword, Keywords, Line } from "./interpreter.ts";
+import { serverBlocks } from "./lvs/blocks.ts";
 import type { Machine } from "./machine.ts";
 import { allNotYet, allWithoutEffect, keyword, number, withoutEffect } from "./slots.ts";
 import { fileKeywords, processKeywords, scriptKeywords } from "./tracked.ts";
@@ -104,6 +105,7 @@ export function rootKeywords(context: RootContext): Keywords<ConfigDraft> {
       },
       instanceTable as Keywords<never>,
     ),
+    ...serverBlocks(context),
     ...refused,
   };
 }
@@ -195,22 +197,10 @@ const refused: Keywords<ConfigDraft> = allNotYet("Changes what a node does, so t
   "static_rules",
   "track_group",
   "garp_group",
-  "virtual_server_group",
-  "virtual_server",
-  "SSL",
 ]);
 
 /** Every keyword with its documentation, for the reference pages. */
 export function keywordReference(): Readonly<Record<string, Documented>> {
-  const config: ConfigDraft = {
-    where: new Map(),
-    globals: { where: new Map() },
-    scripts: [],
-    processes: [],
-    files: [],
-    bfds: [],
-    groups: [],
-    instances: [],
-  };
+  const config = newConfig();
   return rootKeywords({ config, machine: undefined, globals: config.globals, reader: undefined });
 }
