@@ -72,7 +72,8 @@ export interface BatchMessage {
 /** One expression of a rule. */
 export type Expression = Bytes;
 
-function u32(type: number, value: number): Bytes {
+/** An attribute of four bytes, big-endian as nf_tables wants its numbers. */
+export function u32(type: number, value: number): Bytes {
   const bytes = new Uint8Array(4);
   new DataView(bytes.buffer).setInt32(0, value | 0);
   return attribute(type, bytes);
@@ -83,7 +84,8 @@ function header(family: number, resource = 0): Bytes {
   return Uint8Array.of(family, 0, resource >> 8, resource & 0xff);
 }
 
-function change(type: number, flags: number, family: Family, attributes: readonly Bytes[]): BatchMessage {
+/** A request about a family's tables, to be acknowledged. */
+export function change(type: number, flags: number, family: Family, attributes: readonly Bytes[]): BatchMessage {
   const body = concatBytes([header(FAMILIES[family]), ...attributes]);
   return { type: (NFNL_SUBSYS_NFTABLES << 8) | type, flags: NLM_F_REQUEST | NLM_F_ACK | flags, body };
 }
@@ -142,11 +144,13 @@ export function appendRule(
   ]);
 }
 
-function expression(name: string, attributes: readonly Bytes[]): Expression {
+/** An expression by its kernel name. */
+export function expression(name: string, attributes: readonly Bytes[]): Expression {
   return concatBytes([attribute(NFTA_EXPR_NAME, fromUtf8(`${name}\0`)), nested(NFTA_EXPR_DATA, attributes)]);
 }
 
-function value(type: number, bytes: Bytes): Bytes {
+/** Data of a known length inside an attribute. */
+export function value(type: number, bytes: Bytes): Bytes {
   return nested(type, [attribute(NFTA_DATA_VALUE, bytes)]);
 }
 
