@@ -7,7 +7,7 @@
  */
 import type { VrrpStatus } from "../admin/status.ts";
 import type { Log } from "../base/log.ts";
-import type { Command, KeepalivedConfig } from "../conf/keepalived/config.ts";
+import type { KeepalivedConfig } from "../conf/keepalived/config.ts";
 import type { UpstreamState } from "../io/service.ts";
 import { KernelDetours } from "../os/detours.ts";
 import { openRouting } from "../os/routing.ts";
@@ -20,7 +20,7 @@ import type { NodeAnswer, NodeOrder } from "./node-orders.ts";
 import { NodeSettings } from "./node-settings.ts";
 import { Notifier } from "./notifier.ts";
 import { ProcessTracker } from "./process-tracker.ts";
-import { CommandRunner, signalGroup } from "./run-command.ts";
+import { CommandRunner, runToEnd } from "./run-command.ts";
 import { ScriptChecker } from "./script.ts";
 import { trackedUpstreams, upstreamHealth } from "./upstream-health.ts";
 import { VrrpChild } from "./vrrp-child.ts";
@@ -107,7 +107,7 @@ export class VrrpSupervisor {
   /** Resolves when the routers run. Rejects when the VRRP process ends before that. */
   async start(): Promise<void> {
     const { startupScript, startupScriptTimeoutMs } = this.#config.globals;
-    if (startupScript !== undefined) await this.#runToEnd(startupScript, startupScriptTimeoutMs);
+    if (startupScript !== undefined) await runToEnd(this.#runner, this.#log, startupScript, startupScriptTimeoutMs);
     this.#notifier.configure(this.#config.globals);
     this.#node.apply(this.#config);
     await new Promise<void>((resolve, reject) => {
@@ -157,7 +157,7 @@ export class VrrpSupervisor {
     this.#routing.close();
     this.#detours.close();
     const { shutdownScript, shutdownScriptTimeoutMs } = this.#config.globals;
-    if (shutdownScript !== undefined) await this.#runToEnd(shutdownScript, shutdownScriptTimeoutMs);
+    if (shutdownScript !== undefined) await runToEnd(this.#runner, this.#log, shutdownScript, shutdownScriptTimeoutMs);
   }
 
   /** A Tandem partner takes over before this node lets go; any other one is told by adverts of priority 0. */
@@ -380,25 +380,5 @@ export class VrrpSupervisor {
       const commands = { specific: undefined, any: undefined };
       this.#notifier.notify({ type: "INSTANCE", name, state, priority: effectivePriority, commands });
     }
-  }
-
-  #runToEnd(command: Command, timeoutMs: number): Promise<void> {
-    const child = this.#runner.start(command);
-    if (child === undefined) return Promise.resolve();
-    return new Promise((resolve) => {
-      const timer = setTimeout(() => {
-        this.#log.write("error", `${command.text} takes longer than ${timeoutMs / 1000} s, killing it`);
-        signalGroup(child, "SIGKILL");
-      }, timeoutMs);
-      const end = (): void => {
-        clearTimeout(timer);
-        resolve();
-      };
-      child.on("error", (error) => {
-        this.#log.write("error", `Couldn't execute ${command.text}: ${error.message}`);
-        end();
-      });
-      child.on("exit", end);
-    });
   }
 }
