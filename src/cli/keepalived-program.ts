@@ -136,7 +136,7 @@ export class KeepalivedProgram {
       return 1;
     }
     if (this.#options.dumpConfiguration) await this.#dump(supervisor, "data");
-    const socket = await this.#openStatusSocket(supervisor);
+    const socket = await this.#openStatusSocket(supervisor, checkers);
     tellReady();
     if (isDaemonChild()) leaveTerminal();
     const status = await ended;
@@ -167,12 +167,16 @@ export class KeepalivedProgram {
     return { ...config, instances: [], syncGroups: [], scripts: [], trackProcesses: [], trackFiles: [] };
   }
 
-  async #openStatusSocket(supervisor: VrrpSupervisor): Promise<StatusSocket | undefined> {
+  async #openStatusSocket(
+    supervisor: VrrpSupervisor,
+    checkers: CheckerHalf | undefined,
+  ): Promise<StatusSocket | undefined> {
     const path = this.#options.statusSocket ?? DEFAULT_STATUS_SOCKET;
     if (path === "") return undefined;
     const socket = new StatusSocket(path, {
       vrrp: () => supervisor.status(),
       obey: (order) => supervisor.obey(order),
+      ...(checkers === undefined ? {} : { servers: () => checkers.status() }),
     });
     try {
       await socket.open();

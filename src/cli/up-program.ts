@@ -157,10 +157,12 @@ export class UpProgram {
     if (this.#request.socket === "") return undefined;
     const supervisor = this.#supervisor;
     const nginx = this.#nginx;
+    const checkers = this.#checkers;
     const socket = new StatusSocket(this.#request.socket, {
       ...(supervisor === undefined
         ? {}
         : { vrrp: () => supervisor.status(), obey: (order: NodeOrder) => supervisor.obey(order) }),
+      ...(checkers === undefined ? {} : { servers: () => checkers.status() }),
       ...(nginx === undefined ? {} : { http: async () => httpStatus(await nginx.status()) }),
     });
     try {

@@ -77,7 +77,6 @@ export class FakeWorld {
       this.events.push(line);
       if (command !== undefined) this.commands.push(command.text);
     },
-    changed: () => {},
   };
 
   #probe(kind: FakeProbe["kind"], target: ProbeTarget, tls: ProbeTls | undefined, owner: ProbeOwner): Probe {

@@ -143,7 +143,6 @@ export class LvsNode {
       notify: (event) => this.#ports.notify(event),
       changed: () => {
         this.#dirty.add(pool);
-        this.#ports.changed();
         if (!this.#isSilent) this.#flush();
       },
     };

@@ -90,6 +90,4 @@ export interface LvsPorts {
   random(): number;
   compile(regex: CheckedRegex): Decoded<BodyPattern>;
   notify(event: LvsEvent): void;
-  /** Something that `status` shows has changed. */
-  changed(): void;
 }

@@ -8,8 +8,8 @@ import type { CheckedRegex } from "../conf/keepalived/lvs/config.ts";
 import { translatePattern } from "../http/pcre.ts";
 import type { BodyPattern } from "../lvs/ports.ts";
 
-/** Options that are a flag of RegExp. */
-const FLAGS: Readonly<Record<string, string>> = { caseless: "i", dotall: "s", multiline: "m" };
+/** Options that have a letter in a pattern. */
+const LETTERS: Readonly<Record<string, string>> = { caseless: "i", dotall: "s", multiline: "m" };
 /** Options about how PCRE works, not about what matches. */
 const HARMLESS = new Set([
   "auto_callout",
@@ -27,13 +27,14 @@ const HARMLESS = new Set([
 /** What finds the pattern in a body, or why there is none. */
 export function compileBodyPattern(regex: CheckedRegex): Decoded<BodyPattern> {
   const { pattern, options, minOffset, maxOffset = Number.POSITIVE_INFINITY } = regex;
-  const foreign = options.find((option) => FLAGS[option] === undefined && !HARMLESS.has(option));
+  const foreign = options.find((option) => LETTERS[option] === undefined && !HARMLESS.has(option));
   if (foreign !== undefined) return malformed(`regex_options ${foreign}`);
-  const translated = translatePattern(pattern, options.includes("caseless"));
+  const letters = options.map((option) => LETTERS[option] ?? "").join("");
+  const translated = translatePattern(letters === "" ? pattern : `(?${letters})${pattern}`, false, true);
   if (!translated.ok) return translated;
   const { source, flags } = translated.value.regexp;
-  const more = options.map((option) => FLAGS[option] ?? "");
-  const regexp = new RegExp(source, [...new Set([...flags, ...more, "g"])].join(""));
+  // "m" has been told the translator; RegExp's own knows more ends of lines than a line feed.
+  const regexp = new RegExp(source, `${flags.replace("m", "")}g`);
   return decoded((body) => {
     regexp.lastIndex = minOffset;
     const match = regexp.exec(latin1(body));

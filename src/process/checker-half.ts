@@ -1,8 +1,8 @@
 /** Virtual servers beside VRRP: a supervisor with its process for as long as the configuration has any. */
+import type { ServersStatus } from "../admin/status.ts";
 import type { Diagnostic } from "../conf/diagnostics.ts";
 import type { KeepalivedConfig } from "../conf/keepalived/config.ts";
 import { everyDestination, serviceOf } from "../lvs/pool.ts";
-import type { LvsReport } from "../lvs/report.ts";
 import { openIpvs } from "../os/ipvs.ts";
 import { nftRefusal } from "../os/nft-plan.ts";
 import { patternFaults } from "./body-pattern.ts";
@@ -56,8 +56,9 @@ export class CheckerHalf {
     }
   }
 
-  async report(): Promise<LvsReport | undefined> {
-    return this.#supervisor?.report();
+  /** null: there are no virtual servers. */
+  async status(): Promise<ServersStatus | null> {
+    return (await this.#supervisor?.status()) ?? null;
   }
 
   async stop(): Promise<void> {

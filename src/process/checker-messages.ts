@@ -16,6 +16,8 @@ export type ToCheckerProcess =
       readonly files: ReadonlyMap<string, number | undefined>;
       /** Real servers that a former process has left out of their pools, see LvsNode. */
       readonly suspects: ReadonlySet<string>;
+      /** How often the supervisor wants to hear that the loop turns. */
+      readonly beatMs: number;
     }
   | { readonly kind: "reload"; readonly config: LvsConfig; readonly scriptUser: ScriptUser | undefined }
   | { readonly kind: "file"; readonly name: string; readonly value: number | undefined }
@@ -24,6 +26,7 @@ export type ToCheckerProcess =
 
 export type FromCheckerProcess =
   | { readonly kind: "ready" }
+  | { readonly kind: "beat" }
   | { readonly kind: "log"; readonly level: Level; readonly text: string }
   | { readonly kind: "notify"; readonly event: LvsEvent }
   | {

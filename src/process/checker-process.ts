@@ -107,7 +107,7 @@ class CheckerProcess {
   }
 
   #start(message: Extract<ToCheckerProcess, { kind: "start" }>): void {
-    const { config, process: settings, scriptUser, method, files, suspects } = message;
+    const { config, process: settings, scriptUser, method, files, suspects, beatMs } = message;
     setProcessTitle("keepalived: healthcheck process", settings.name ?? "keepalived");
     for (const refused of schedule(settings)) this.#log.write("notice", `not permitted here: ${refused}`);
     this.#runner.setDefaultUser(scriptUser);
@@ -125,7 +125,6 @@ class CheckerProcess {
         random: Math.random,
         compile: compileBodyPattern,
         notify: (event) => this.#channel.send({ kind: "notify", event }),
-        changed: () => {},
       },
       config,
       suspects,
@@ -135,6 +134,9 @@ class CheckerProcess {
     this.#watchAddresses(node);
     node.start();
     this.#channel.send({ kind: "ready" });
+    // The first one at once: from then on it is watched.
+    this.#channel.send({ kind: "beat" });
+    setInterval(() => this.#channel.sendAtOnce({ kind: "beat" }), beatMs);
   }
 
   /** For ha_suspend: which addresses this machine has. */

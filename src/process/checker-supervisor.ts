@@ -3,8 +3,7 @@
  * scripts, writes pipes, watches files. keepalived's counterpart: the parent process, main.c, with the notifies of the
  * healthcheck child.
  */
-import { type ChildProcess, fork } from "node:child_process";
-import { fileURLToPath } from "node:url";
+import type { ServersStatus } from "../admin/status.ts";
 import { equalBytes } from "../base/bytes.ts";
 import type { IpAddress } from "../base/ip.ts";
 import type { Log } from "../base/log.ts";
@@ -19,12 +18,17 @@ import { type FromCheckerProcess, lvsConfig, type ToCheckerProcess } from "./che
 import { FileTracker } from "./file-tracker.ts";
 import { Notifier, serverPipes } from "./notifier.ts";
 import { CommandRunner } from "./run-command.ts";
+import { serversStatus } from "./servers-status.ts";
+import { type Beat, SupervisedChild } from "./supervised-child.ts";
+import { beatIntervalMs } from "./watchdog.ts";
 
 /** A process that dies this soon after its start is started again only after a pause. */
 const SHORT_LIFE_MS = 5000;
 const RESTART_PAUSE_MS = 1000;
 /** How long a report may take. */
 const REPORT_MS = 2000;
+/** A loop that stands still for longer hangs: a pattern that backtracks without end, for one. */
+const HANG_MS = 10_000;
 const LOOPBACK = 127;
 
 export interface CheckerSupervisorOptions {
@@ -66,7 +70,8 @@ export class CheckerSupervisor {
   readonly #notifier: Notifier;
   /** What the process has asked for last, by service. */
   readonly #pools = new Map<string, readonly ServiceDestination[]>();
-  #child: ChildProcess | undefined;
+  #child: SupervisedChild<ToCheckerProcess, FromCheckerProcess> | undefined;
+  #restarts = 0;
   #startedMs = 0;
   #restart: NodeJS.Timeout | undefined;
   #files: FileTracker | undefined;
@@ -118,7 +123,7 @@ export class CheckerSupervisor {
       this.#send({ kind: "stop" });
       const late = setTimeout(() => {
         this.#log.write("error", "the checker process does not stop, killing it");
-        child.kill("SIGKILL");
+        child.kill();
       }, this.#config.globals.childWaitMs);
       await gone;
       clearTimeout(late);
@@ -133,8 +138,14 @@ export class CheckerSupervisor {
     this.#notifier.close();
   }
 
+  async status(): Promise<ServersStatus> {
+    const report = await this.#report();
+    const { method } = this.#services;
+    return serversStatus(report, { pid: this.#child?.pid ?? null, restarts: this.#restarts, method });
+  }
+
   /** What the virtual servers say; undefined when the process doesn't answer in time. */
-  report(): Promise<LvsReport | undefined> {
+  #report(): Promise<LvsReport | undefined> {
     if (this.#child === undefined) return Promise.resolve(undefined);
     const id = ++this.#reportId;
     return new Promise((resolve) => {
@@ -150,28 +161,28 @@ export class CheckerSupervisor {
   }
 
   #send(message: ToCheckerProcess): void {
-    if (this.#child?.connected === true) this.#child.send(message);
+    this.#child?.send(message);
   }
 
   #spawn(): void {
     this.#startedMs = performance.now();
-    const isQuiet = this.#options.isDaemon === true;
-    const child = fork(fileURLToPath(new URL("./checker-main.js", import.meta.url)), [], {
-      serialization: "advanced",
-      execArgv: [],
-      stdio: isQuiet ? ["ignore", "ignore", "ignore", "ipc"] : ["ignore", "inherit", "inherit", "ipc"],
-    });
+    const child = new SupervisedChild<ToCheckerProcess, FromCheckerProcess>(
+      "./checker-main.js",
+      {
+        onMessage: (message) => this.#receive(message),
+        onHung: (silentMs) =>
+          this.#log.write("alert", `Healthcheck process hangs: silent for ${silentMs} ms, killing it`),
+        // Only then has everything been read that it has said.
+        onExit: (how, isDrained) => {
+          if (isDrained) this.#exited(how);
+        },
+      },
+      this.#options.isDaemon === true,
+    );
     this.#child = child;
     this.#log.write("notice", `Starting Healthcheck child process, pid=${child.pid}`);
     this.#options.onPid?.(child.pid);
-    child.on("message", (message) => this.#receive(message as FromCheckerProcess));
-    child.on("error", () => {}); // a message that could not be sent: `exit` tells why
-    let how = "";
-    child.on("exit", (status, signal) => {
-      how = signal === null ? `exit status ${status}` : `signal ${signal}`;
-    });
-    // Only then has everything been read that it has said.
-    child.on("close", () => this.#exited(how));
+    child.watch(HANG_MS);
     const { process: settings, scriptUser } = this.#config.globals;
     this.#send({
       kind: "start",
@@ -181,6 +192,7 @@ export class CheckerSupervisor {
       method: this.#services.method,
       files: this.#files?.values ?? new Map(),
       suspects: this.#suspects(),
+      beatMs: beatIntervalMs(HANG_MS),
     });
   }
 
@@ -198,7 +210,7 @@ export class CheckerSupervisor {
     return found;
   }
 
-  #receive(message: FromCheckerProcess): void {
+  #receive(message: Exclude<FromCheckerProcess, Beat>): void {
     switch (message.kind) {
       case "ready":
         this.#startUp?.resolve();
@@ -249,6 +261,7 @@ export class CheckerSupervisor {
       if (startUp === undefined) this.#options.onGone?.();
       return;
     }
+    this.#restarts++;
     const isShort = performance.now() - this.#startedMs < SHORT_LIFE_MS;
     this.#log.write("alert", `Healthcheck child process(${how}) died: Respawning`);
     this.#restart = setTimeout(() => this.#spawn(), isShort ? RESTART_PAUSE_MS : 0);

@@ -109,7 +109,7 @@ class StreamProbe implements Probe {
     if (socket === undefined) return;
     this.#socket = socket;
     socket.on("data", (bytes) => this.#tell(() => this.#owner.onData(bytes)));
-    socket.on("end", () => this.#tell(() => this.#owner.onEnd()));
+    socket.on("end", () => this.#ended(secure !== undefined && !this.#isConnected));
     socket.on("error", (error) => {
       const failure = secure !== undefined && !this.#isConnected ? "handshake" : "broken";
       this.#tell(() => this.#owner.onFailed(failure, error.message));
@@ -133,6 +133,13 @@ class StreamProbe implements Probe {
       this.#owner.onFailed("impossible", (error as Error).message);
       return undefined;
     }
+  }
+
+  #ended(isHandshake: boolean): void {
+    this.#tell(() => {
+      if (isHandshake) this.#owner.onFailed("handshake", "the connection has ended");
+      else this.#owner.onEnd();
+    });
   }
 
   #ready(): void {

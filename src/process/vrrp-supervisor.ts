@@ -22,9 +22,9 @@ import { Notifier } from "./notifier.ts";
 import { ProcessTracker } from "./process-tracker.ts";
 import { CommandRunner, runToEnd } from "./run-command.ts";
 import { ScriptChecker } from "./script.ts";
+import { type Beat, SupervisedChild } from "./supervised-child.ts";
 import { trackedUpstreams, upstreamHealth } from "./upstream-health.ts";
-import { VrrpChild } from "./vrrp-child.ts";
-import { type FromVrrpProcess, nodeConfig, type ProcessReport } from "./vrrp-messages.ts";
+import { type FromVrrpProcess, nodeConfig, type ProcessReport, type ToVrrpProcess } from "./vrrp-messages.ts";
 import { vrrpStatus } from "./vrrp-status.ts";
 import { beatIntervalMs, hangBoundMs } from "./watchdog.ts";
 
@@ -60,6 +60,8 @@ export interface SupervisorOptions {
   /** Told the process id of every VRRP process that is started, for its pid file; undefined when it has ended. */
   readonly onVrrpPid?: (pid: number | undefined) => void;
 }
+
+type VrrpChild = SupervisedChild<ToVrrpProcess, FromVrrpProcess>;
 
 export class VrrpSupervisor {
   readonly #options: SupervisorOptions;
@@ -259,7 +261,8 @@ export class VrrpSupervisor {
   #spawn(): void {
     const boundMs = this.#hangBoundMs();
     this.#startedMs = performance.now();
-    const child = new VrrpChild(
+    const child: VrrpChild = new SupervisedChild(
+      "./vrrp-main.js",
       {
         onMessage: (message) => this.#receive(message),
         onHung: (silentMs) => this.#log.write("alert", `VRRP process hangs: silent for ${silentMs} ms, killing it`),
@@ -279,7 +282,7 @@ export class VrrpSupervisor {
     });
   }
 
-  #receive(message: FromVrrpProcess): void {
+  #receive(message: Exclude<FromVrrpProcess, Beat>): void {
     switch (message.kind) {
       case "ready":
         this.#log.write("notice", "Startup complete");
@@ -305,8 +308,6 @@ export class VrrpSupervisor {
         break;
       case "draining":
         this.#options.onDraining?.(message.addresses);
-        break;
-      case "beat":
         break;
     }
   }

@@ -299,6 +299,59 @@ describe("virtual servers by nf_tables", { concurrency: 2, skip }, () => {
     }
   });
 
+  test("with routers beside: ha_suspend, the address by VRRP, the status of both halves", async () => {
+    const router = `vrrp_instance VI_1 {
+  version 3
+  state BACKUP
+  interface eth0
+  virtual_router_id 7
+  priority 100
+  advert_int 0.2
+  virtual_ipaddress {
+    ${VIP}
+  }
+}`;
+    const lab = new ServersLab();
+    try {
+      await openAll(lab, "tcp", 80);
+      lab.ip("director", "addr", "del", `${VIP}/32`, "dev", "eth0");
+      const director = lab.start(config({ service: "ha_suspend", more: router }), []);
+      await until("the address is here", () => lab.ip("director", "addr", "show", "eth0").includes(VIP));
+      const activated = (): number => (director.log().match(/Activating healthchecker for service/g) ?? []).length;
+      await until("the checkers know", () => activated() === 3);
+      await until("checked", () => (director.log().match(/TCP connection to .* success/g) ?? []).length === 3);
+      assert.deepEqual(counts(await lab.ask(6)), { one: 2, two: 2, three: 2 });
+      const { vrrp, servers } = await director.status();
+      assert.equal(vrrp?.routers[0]?.role, "MASTER");
+      assert.deepEqual([servers?.pid, servers?.method], [lab.pid(director.checkersPidFile), "nftables"]);
+      assert.deepEqual(servers?.virtualServers[0]?.servers[0], {
+        name: "[10.62.0.11]:tcp:80",
+        alive: true,
+        weight: 1,
+        checkers: [{ kind: "TCP_CHECK", up: true, ran: true }],
+      });
+      await director.stop();
+      assert.ok(!lab.ip("director", "addr", "show", "eth0").includes(VIP));
+      assert.equal(lab.rules(), "");
+    } finally {
+      await lab.close();
+    }
+  });
+
+  test("a checker process that hangs is replaced", async () => {
+    await withLab(config(), async (lab, director) => {
+      process.kill(lab.pid(director.checkersPidFile), "SIGSTOP");
+      await until(
+        "noticed",
+        () => /Healthcheck process hangs: silent for 10000 ms, killing it/.test(director.log()),
+        60_000,
+      );
+      await until("a new one", () => (director.log().match(/Virtual servers are done by/g) ?? []).length === 2);
+      assert.equal((await director.status()).servers?.restarts, 1);
+      assert.deepEqual(counts(await lab.ask(3)), { one: 1, two: 1, three: 1 });
+    });
+  });
+
   test("what the kernel can't do is refused by name", async () => {
     const lab = new ServersLab(["one"]);
     try {

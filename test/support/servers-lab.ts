@@ -10,6 +10,8 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import type { StatusDocument } from "../../src/admin/status.ts";
+import { askStatus } from "../../src/process/status-socket.ts";
 import type { AgentCommand } from "./server-agent.ts";
 
 const root = fileURLToPath(new URL("../../../", import.meta.url));
@@ -62,6 +64,8 @@ export interface Director {
   readonly pidFile: string;
   readonly checkersPidFile: string;
   log(): string;
+  /** What `tandem status` would be told. */
+  status(): Promise<StatusDocument>;
   isRunning(): boolean;
   stop(signal?: NodeJS.Signals): Promise<void>;
 }
@@ -199,6 +203,7 @@ export class ServersLab {
       pidFile,
       checkersPidFile,
       log: () => log,
+      status: () => askStatus(`${prefix}.sock`),
       isRunning,
       stop: async (signal = "SIGTERM") => {
         this.#directors.delete(director);
