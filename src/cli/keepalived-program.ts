@@ -151,14 +151,15 @@ export class KeepalivedProgram {
   ): { readonly supervisor: VrrpSupervisor; readonly checkers: CheckerHalf | undefined } {
     const { dontRespawn, vrrpPidFile, checkersPidFile, runsVrrp, runsCheckers } = this.#options;
     const common = { log: this.#log, dontRespawn, isDaemon: isDaemonChild(), onGone };
+    const onPid = (pid: number | undefined): void => notePid(checkersPidFile, pid);
+    const checkers = runsCheckers ? new CheckerHalf({ ...common, isAlone: !runsVrrp, onPid }) : undefined;
     const supervisor = new VrrpSupervisor({
       ...common,
       config: this.#routersOf(config),
       onVrrpPid: (pid) => notePid(vrrpPidFile, pid),
+      onSession: (name, isUp) => checkers?.session(name, isUp),
     });
-    if (!runsCheckers) return { supervisor, checkers: undefined };
-    const onPid = (pid: number | undefined): void => notePid(checkersPidFile, pid);
-    return { supervisor, checkers: new CheckerHalf({ ...common, isAlone: !runsVrrp, onPid }) };
+    return { supervisor, checkers };
   }
 
   /** Without VRRP the supervisor has no routers; its scripts at start and stop run all the same. */

@@ -134,15 +134,17 @@ export class UpProgram {
   }
 
   async #startVrrp(loaded: LoadedKeepalived): Promise<boolean> {
+    const checkers = new CheckerHalf({ log: this.#log });
+    this.#checkers = checkers;
+    const onSession = (name: string, isUp: boolean): void => checkers.session(name, isUp);
     const supervisor = new VrrpSupervisor({
       log: this.#log,
       config: loaded.config,
+      onSession,
       onDraining: (addresses) => this.#nginx?.drain(addresses),
     });
     this.#supervisor = supervisor;
     supervisor.observeUpstreams(this.#upstreams);
-    const checkers = new CheckerHalf({ log: this.#log });
-    this.#checkers = checkers;
     try {
       await checkers.start(loaded.config);
       await supervisor.start();

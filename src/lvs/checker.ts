@@ -11,7 +11,7 @@
 import type { Checker, DnsChecker, HttpChecker, SmtpChecker } from "../conf/keepalived/lvs/config.ts";
 
 /** Checkers that ask over the network. */
-export type NetworkChecker = Exclude<Checker, { readonly kind: "MISC_CHECK" | "FILE_CHECK" }>;
+export type NetworkChecker = Exclude<Checker, { readonly kind: "MISC_CHECK" | "FILE_CHECK" | "BFD_CHECK" }>;
 
 export interface CheckerState {
   readonly isUp: boolean;

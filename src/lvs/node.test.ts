@@ -161,6 +161,44 @@ test("FILE_CHECK adds to the weight, or is a failure", () => {
   assert.deepEqual(world.pool(NAME), ["10.0.0.1:80"]);
 });
 
+test("BFD_CHECK follows its session: up until it is down, with alpha down until it is up", () => {
+  const session = "bfd_instance b {\nneighbor_ip 10.0.0.1\n}";
+  const servers = ["BFD_CHECK {\nname b\n}", "BFD_CHECK {\nname b\nalpha\n}"];
+  const { world, node } = start(text(servers, "", session));
+  assert.deepEqual(world.pool(NAME), ["10.0.0.1:80"]);
+  node.session("other", false);
+  node.session("b", true);
+  assert.deepEqual(world.pool(NAME), ["10.0.0.1:80", "10.0.0.2:80"]);
+  node.session("b", true);
+  node.session("b", false);
+  assert.deepEqual(world.pool(NAME), []);
+  assert.deepEqual(
+    world.logs.filter((line) => line.startsWith("BFD")),
+    [
+      "BFD check of [b] RS([10.0.0.1]:tcp:80) is UP",
+      "BFD check of [b] RS([10.0.0.2]:tcp:80) is UP",
+      "BFD check of [b] RS([10.0.0.1]:tcp:80) is DOWN",
+      "BFD check of [b] RS([10.0.0.2]:tcp:80) is DOWN",
+    ],
+  );
+  node.reload(configOf(text([...servers, servers[0] as string], "", session)));
+  assert.deepEqual(world.pool(NAME), [], "what the session has said holds for whoever is new");
+  node.session("b", true);
+  assert.deepEqual(world.pool(NAME), ["10.0.0.1:80", "10.0.0.2:80", "10.0.0.3:80"]);
+});
+
+test("what a session had said before a new process begins is known to it", () => {
+  const session = "bfd_instance b {\nneighbor_ip 10.0.0.1\n}";
+  const world = new FakeWorld();
+  const servers = ["BFD_CHECK {\nname b\n}", "BFD_CHECK {\nname c\nalpha\n}"];
+  const both = `${session}\n${session.replace("_instance b", "_instance c").replace("0.1", "0.2")}`;
+  const node = new LvsNode(world.ports, configOf(text(servers, "", both)));
+  node.session("b", false);
+  node.session("c", true);
+  node.start();
+  assert.deepEqual(world.pool(NAME), ["10.0.0.2:80"]);
+});
+
 test("with ha_suspend checks wait for the address, and what was found stays", () => {
   const { world, node } = start(text(["TCP_CHECK {\n}"], "ha_suspend"));
   world.advance(30_000);

@@ -7,7 +7,8 @@ import type { RealServer, VirtualServer } from "../conf/keepalived/lvs/config.ts
 import { Timers } from "../net/timers.ts";
 import { Pool, type PoolHooks, type RealServerState, serviceOf } from "./pool.ts";
 import type { LvsConfig, LvsPorts } from "./ports.ts";
-import { FileWatch, isSameCheck, makeWatch, type Watch } from "./watch.ts";
+import { BfdWatch, FileWatch } from "./told-watches.ts";
+import { isSameCheck, makeWatch, type Watch } from "./watch.ts";
 
 /** A pool with its watches. */
 interface Entry {
@@ -24,6 +25,8 @@ export class LvsNode {
   readonly #timers: Timers;
   readonly #entries = new Map<string, Entry>();
   readonly #fileValues = new Map<string, number>();
+  /** BFD sessions that have said something. */
+  readonly #sessions = new Map<string, boolean>();
   #addresses: readonly IpAddress[] = [];
   readonly #dirty = new Set<Pool>();
   /** Pools whose kernel state was refused are tried again with their next change. */
@@ -44,7 +47,7 @@ export class LvsNode {
     return [...this.#entries.values()];
   }
 
-  /** What is known before the start should be told before: `fileValue`, `addressesAre`. */
+  /** What is known before the start should be told before: `fileValue`, `session`, `addressesAre`. */
   start(): void {
     const { services, log } = this.#ports;
     const { timeouts, flushAtStart, initialNotifies } = this.#config.globals.lvs;
@@ -77,6 +80,14 @@ export class LvsNode {
     for (const { watches } of this.#entries.values())
       for (const watch of watches)
         if (watch instanceof FileWatch && watch.checker.file === name) watch.change(value ?? 0);
+    this.#flush();
+  }
+
+  /** A BFD session has come up or gone down. */
+  session(name: string, isUp: boolean): void {
+    this.#sessions.set(name, isUp);
+    for (const { watches } of this.#entries.values())
+      for (const watch of watches) if (watch instanceof BfdWatch && watch.checker.session === name) watch.change(isUp);
     this.#flush();
   }
 
@@ -154,8 +165,10 @@ export class LvsNode {
     const entry: Entry = { pool, watches, addresses: this.#count(settings) };
     this.#entries.set(name, entry);
     if (settings.haSuspend && entry.addresses === 0) for (const watch of watches) watch.enable(false);
-    for (const watch of watches)
+    for (const watch of watches) {
       if (watch instanceof FileWatch) watch.begin(this.#fileValues.get(watch.checker.file) ?? 0);
+      if (watch instanceof BfdWatch) watch.begin(this.#sessions.get(watch.checker.session));
+    }
     if (before !== undefined) pool.inherit(before.pool);
     for (const server of pool.servers) {
       const isSuspect = this.#suspects.has(suspectKey(name, server.settings.name));

@@ -42,6 +42,13 @@ export function realWeight(weight: number): number {
   return Math.min(Math.max(weight, 0), MAX_WEIGHT);
 }
 
+/** How a checker was when it came to a verdict. */
+export interface Before {
+  readonly wasUp: boolean;
+  readonly hadRun: boolean;
+  readonly alpha: boolean;
+}
+
 export class Pool {
   readonly settings: VirtualServer;
   readonly servers: readonly RealServerState[];
@@ -109,9 +116,10 @@ export class Pool {
     this.#hooks.changed();
   }
 
-  /** The first result of a checker, which changes nothing: keepalived tells about it when it is bad, or was awaited. */
-  confirmed(server: RealServerState): void {
-    this.#notifyServer(server);
+  /** What a checker says of a server. A first result that changes nothing is told when it is bad, or was awaited. */
+  judge(server: RealServerState, verdict: boolean, before: Before): void {
+    if (verdict !== before.wasUp) this.checked(server, verdict);
+    else if (!before.hadRun && (before.alpha || !verdict)) this.#notifyServer(server);
   }
 
   /** A server's weight is another one. */

@@ -3,19 +3,20 @@
  * server's pool. keepalived: checker_t and the threads of check_*.c.
  */
 import type { Bytes } from "../base/bytes.ts";
-import type { Checker, CheckerTls, FileChecker, MiscChecker } from "../conf/keepalived/lvs/config.ts";
+import type { BfdChecker, Checker, CheckerTls, FileChecker, MiscChecker } from "../conf/keepalived/lvs/config.ts";
 import { Timer, type Timers } from "../net/timers.ts";
 import { beginCheck } from "./check.ts";
 import { type CheckerNames, type CheckerState, initialState, type NetworkChecker, step } from "./checker.ts";
 import { initialMisc, type MiscState, stepMisc } from "./misc-checker.ts";
 import type { Pool, RealServerState } from "./pool.ts";
 import type { BodyPattern, LvsPorts } from "./ports.ts";
+import { BfdWatch, FileWatch } from "./told-watches.ts";
 
 /** The first checks come this long after the start, and their warm-up later. */
 const BOOTSTRAP_MS = 1000;
-/** Weights at or below this are a failure. */
-const WEIGHT_FAULT = -0x8000_0000;
-const MAX_WEIGHT = 0x7fff_ffff;
+
+/** Those that look from time to time. */
+type TimedChecker = Exclude<Checker, FileChecker | BfdChecker>;
 
 /** What all watches of a node share. */
 export interface WatchContext {
@@ -44,13 +45,14 @@ export interface Watch {
 /** Makes the watch of a checker. */
 export function makeWatch(checker: Checker, server: RealServerState, pool: Pool, context: WatchContext): Watch {
   if (checker.kind === "FILE_CHECK") return new FileWatch(checker, server, pool);
+  if (checker.kind === "BFD_CHECK") return new BfdWatch(checker, server, pool, context.ports.log);
   if (checker.kind === "MISC_CHECK") return new MiscWatch(checker, server, pool, context);
   return new NetworkWatch(checker, server, pool, context);
 }
 
 /** The part that asking over the network and running a program have in common: a timer, and the way from a verdict to the pool. */
 abstract class TimedWatch {
-  abstract readonly checker: Exclude<Checker, FileChecker>;
+  abstract readonly checker: TimedChecker;
   readonly server: RealServerState;
   protected readonly pool: Pool;
   protected readonly context: WatchContext;
@@ -95,9 +97,7 @@ abstract class TimedWatch {
 
   /** `wasUp`, `hadRun`: before the verdict. */
   protected tell(verdict: boolean | undefined, wasUp: boolean, hadRun: boolean): void {
-    if (verdict === undefined) return;
-    if (verdict !== wasUp) this.pool.checked(this.server, verdict);
-    else if (!hadRun && (this.checker.alpha || !verdict)) this.pool.confirmed(this.server);
+    if (verdict !== undefined) this.pool.judge(this.server, verdict, { wasUp, hadRun, alpha: this.checker.alpha });
   }
 
   close(): void {
@@ -268,68 +268,14 @@ class MiscWatch extends TimedWatch implements Watch {
   }
 }
 
-/** A number in a file: it is known at once, and has neither timer nor retries. keepalived: track_file.c. */
-export class FileWatch implements Watch {
-  readonly checker: FileChecker;
-  readonly server: RealServerState;
-  readonly hasRun = true;
-  readonly #pool: Pool;
-  /** What it adds to the weight; WEIGHT_FAULT: the server is down. */
-  #status = 0;
-
-  constructor(checker: FileChecker, server: RealServerState, pool: Pool) {
-    this.checker = checker;
-    this.server = server;
-    this.#pool = pool;
-  }
-
-  get isUp(): boolean {
-    return this.#status !== WEIGHT_FAULT;
-  }
-
-  get weight(): number {
-    return this.isUp ? this.#status : 0;
-  }
-
-  #statusOf(value: number): number {
-    const { weight, weightReverse } = this.checker;
-    if (weight === 0) return (value !== 0) !== weightReverse ? WEIGHT_FAULT : 0;
-    return Math.min(Math.max(value * weight * (weightReverse ? -1 : 1), WEIGHT_FAULT), MAX_WEIGHT);
-  }
-
-  /** What is in the file before anything runs. */
-  begin(value: number): void {
-    this.#status = this.#statusOf(value);
-  }
-
-  /** Another number is in the file. */
-  change(value: number): void {
-    const before = this.#status;
-    const after = this.#statusOf(value);
-    if (before === after) return;
-    this.#status = after;
-    if (after === WEIGHT_FAULT) {
-      this.#pool.checked(this.server, false);
-      this.server.weight -= before;
-    } else if (before === WEIGHT_FAULT) {
-      this.server.weight += after;
-      this.#pool.checked(this.server, true);
-    } else this.#pool.reweigh(this.server, this.server.weight + after - before);
-  }
-
-  inherit(): void {}
-  distrust(): void {}
-  start(): void {}
-  enable(): void {}
-  close(): void {}
-}
-
 /** Whether two checkers look at the same thing the same way, so that a reload can carry over what one has found. */
 export function isSameCheck(a: Checker, b: Checker): boolean {
-  return a.kind !== "FILE_CHECK" && a.kind === b.kind && subjectOf(a) === subjectOf(b);
+  // What others tell is told to whoever is new.
+  if (a.kind === "FILE_CHECK" || a.kind === "BFD_CHECK") return false;
+  return a.kind === b.kind && subjectOf(a) === subjectOf(b as TimedChecker);
 }
 
-function subjectOf(checker: Exclude<Checker, FileChecker>): string {
+function subjectOf(checker: TimedChecker): string {
   const { alpha, retries, delayBeforeRetryMs, warmupMs, delayLoopMs, logAllFailures, ...rest } = checker;
   const subject =
     "command" in rest ? { command: rest.command.argv, user: rest.command.user, dynamic: rest.dynamic } : rest;

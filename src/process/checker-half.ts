@@ -25,18 +25,21 @@ function kernelFaults({ virtualServers }: KeepalivedConfig): readonly Diagnostic
   });
 }
 
+export type CheckerHalfOptions = Omit<CheckerSupervisorOptions, "config" | "sessions">;
+
 export class CheckerHalf {
-  readonly #options: Omit<CheckerSupervisorOptions, "config">;
+  readonly #options: CheckerHalfOptions;
+  readonly #sessions = new Map<string, boolean>();
   #supervisor: CheckerSupervisor | undefined;
 
-  constructor(options: Omit<CheckerSupervisorOptions, "config">) {
+  constructor(options: CheckerHalfOptions) {
     this.#options = options;
   }
 
   /** Rejects when the process does not come up. */
   async start(config: KeepalivedConfig): Promise<void> {
     if (config.virtualServers.length === 0) return;
-    const supervisor = new CheckerSupervisor({ ...this.#options, config });
+    const supervisor = new CheckerSupervisor({ ...this.#options, config, sessions: this.#sessions });
     this.#supervisor = supervisor;
     await supervisor.start();
   }
@@ -54,6 +57,12 @@ export class CheckerHalf {
       this.#supervisor = undefined;
       void supervisor.stop().catch(failed);
     }
+  }
+
+  /** A BFD session has come up or gone down; the sessions live in the VRRP process. */
+  session(name: string, isUp: boolean): void {
+    this.#sessions.set(name, isUp);
+    this.#supervisor?.session(name, isUp);
   }
 
   /** null: there are no virtual servers. */

@@ -14,6 +14,8 @@ export type ToCheckerProcess =
       /** What does the kernel's part; it is the supervisor's. */
       readonly method: VirtualServices["method"];
       readonly files: ReadonlyMap<string, number | undefined>;
+      /** BFD sessions that have said something. */
+      readonly sessions: ReadonlyMap<string, boolean>;
       /** Real servers that a former process has left out of their pools, see LvsNode. */
       readonly suspects: ReadonlySet<string>;
       /** How often the supervisor wants to hear that the loop turns. */
@@ -21,6 +23,7 @@ export type ToCheckerProcess =
     }
   | { readonly kind: "reload"; readonly config: LvsConfig; readonly scriptUser: ScriptUser | undefined }
   | { readonly kind: "file"; readonly name: string; readonly value: number | undefined }
+  | { readonly kind: "session"; readonly name: string; readonly isUp: boolean }
   | { readonly kind: "report"; readonly id: number }
   | { readonly kind: "stop" };
 

@@ -96,6 +96,9 @@ class CheckerProcess {
       case "file":
         this.#node?.fileValue(message.name, message.value);
         break;
+      case "session":
+        this.#node?.session(message.name, message.isUp);
+        break;
       case "report":
         if (this.#node !== undefined)
           this.#channel.send({ kind: "report", id: message.id, report: reportLvs(this.#node) });
@@ -107,7 +110,7 @@ class CheckerProcess {
   }
 
   #start(message: Extract<ToCheckerProcess, { kind: "start" }>): void {
-    const { config, process: settings, scriptUser, method, files, suspects, beatMs } = message;
+    const { config, process: settings, scriptUser, method, files, sessions, suspects, beatMs } = message;
     setProcessTitle("keepalived: healthcheck process", settings.name ?? "keepalived");
     for (const refused of schedule(settings)) this.#log.write("notice", `not permitted here: ${refused}`);
     this.#runner.setDefaultUser(scriptUser);
@@ -131,6 +134,7 @@ class CheckerProcess {
     );
     this.#node = node;
     for (const [name, value] of files) node.fileValue(name, value);
+    for (const [name, isUp] of sessions) node.session(name, isUp);
     this.#watchAddresses(node);
     node.start();
     this.#channel.send({ kind: "ready" });

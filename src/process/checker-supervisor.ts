@@ -41,6 +41,8 @@ export interface CheckerSupervisorOptions {
   readonly isDaemon?: boolean;
   /** No VRRP beside: the pipe for all has its reader from here. */
   readonly isAlone?: boolean;
+  /** BFD sessions that have said something; kept up to date by whoever calls `session`. */
+  readonly sessions: ReadonlyMap<string, boolean>;
   /** Told the process id of every checker process that is started; undefined when it has ended. */
   readonly onPid?: (pid: number | undefined) => void;
 }
@@ -108,6 +110,11 @@ export class CheckerSupervisor {
     this.#notifier.configure(config.globals);
     this.#trackFiles();
     this.#send({ kind: "reload", config: lvsConfig(config), scriptUser });
+  }
+
+  /** A BFD session has come up or gone down. */
+  session(name: string, isUp: boolean): void {
+    this.#send({ kind: "session", name, isUp });
   }
 
   /** Notifies, then everything out of the kernel; resolves when all that is done. */
@@ -191,6 +198,7 @@ export class CheckerSupervisor {
       scriptUser,
       method: this.#services.method,
       files: this.#files?.values ?? new Map(),
+      sessions: this.#options.sessions,
       suspects: this.#suspects(),
       beatMs: beatIntervalMs(HANG_MS),
     });

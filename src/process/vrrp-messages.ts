@@ -44,6 +44,8 @@ export type FromVrrpProcess =
   | { readonly kind: "notify"; readonly event: NotifyEvent }
   | { readonly kind: "handedOver"; readonly id: number; readonly results: readonly HandoverResult[] }
   | { readonly kind: "draining"; readonly addresses: readonly string[] }
+  /** For the checkers. */
+  | { readonly kind: "session"; readonly name: string; readonly isUp: boolean }
   | { readonly kind: "report"; readonly id: number; readonly report: ProcessReport };
 
 /** What the process says about all that lives in it. */

@@ -136,7 +136,10 @@ class VrrpProcess {
         udp: new KernelUdp(),
         alarm: (ring) => new TimerfdAlarm(ring),
         random: randomNumbers(),
-        event: (event) => node.bfdEvent(event),
+        event: (event) => {
+          node.bfdEvent(event);
+          this.#channel.send({ kind: "session", name: event.name, isUp: event.isUp });
+        },
       },
       config.bfds,
     );

@@ -59,6 +59,8 @@ export interface SupervisorOptions {
   readonly onDraining?: (addresses: readonly string[]) => void;
   /** Told the process id of every VRRP process that is started, for its pid file; undefined when it has ended. */
   readonly onVrrpPid?: (pid: number | undefined) => void;
+  /** Told whenever a BFD session comes up or goes down. */
+  readonly onSession?: (name: string, isUp: boolean) => void;
 }
 
 type VrrpChild = SupervisedChild<ToVrrpProcess, FromVrrpProcess>;
@@ -299,6 +301,9 @@ export class VrrpSupervisor {
         break;
       case "notify":
         this.#notifier.notify(message.event);
+        break;
+      case "session":
+        this.#options.onSession?.(message.name, message.isUp);
         break;
       case "report":
         this.#reports.get(message.id)?.(message.report);

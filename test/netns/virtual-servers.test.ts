@@ -338,6 +338,31 @@ describe("virtual servers by nf_tables", { concurrency: 2, skip }, () => {
     }
   });
 
+  test("BFD_CHECK: a server that falls silent is out at once, and comes back with its session", async () => {
+    const session = (neighbor: string): string => `bfd_instance s {\n neighbor_ip ${neighbor}\n}\n`;
+    const lab = new ServersLab();
+    try {
+      await openAll(lab, "tcp", 80);
+      const before = session("10.62.0.12");
+      const text = config({ server: "LAST" })
+        .replace(/^1[13]\n/gm, "")
+        .replace(/^12\n/m, "BFD_CHECK {\n name s\n}\n");
+      const director = lab.start(before + text);
+      lab.start(session("10.62.0.1"), [], "two");
+      await until("up", () => /BFD check of \[s\] RS\(\[10\.62\.0\.12\]:tcp:80\) is UP/.test(director.log()));
+      lab.ip("two", "link", "set", "eth1", "down");
+      await until("down", () => /BFD check of \[s\] RS\(\[10\.62\.0\.12\]:tcp:80\) is DOWN/.test(director.log()));
+      await until("the kernel knows", () => !lab.rules().includes("10.62.0.12"));
+      assert.deepEqual(counts(await lab.ask(4)), { one: 2, three: 2 });
+      lab.ip("two", "link", "set", "eth1", "up");
+      lab.ip("two", "route", "add", "default", "via", "10.62.0.1");
+      await until("the kernel knows", () => lab.rules().includes("10.62.0.12"));
+      assert.deepEqual(counts(await lab.ask(3)), { one: 1, two: 1, three: 1 });
+    } finally {
+      await lab.close();
+    }
+  });
+
   test("a checker process that hangs is replaced", async () => {
     await withLab(config(), async (lab, director) => {
       process.kill(lab.pid(director.checkersPidFile), "SIGSTOP");

@@ -171,9 +171,9 @@ export class ServersLab {
     return heard;
   }
 
-  /** Starts Tandem's keepalived on the director. */
-  start(config: string, flags: readonly string[] = ["-C"]): Director {
-    const prefix = path.join(this.folder, "director");
+  /** Starts Tandem's keepalived, on the director unless told otherwise. */
+  start(config: string, flags: readonly string[] = ["-C"], host = "director"): Director {
+    const prefix = path.join(this.folder, host);
     const file = `${prefix}.conf`;
     writeFileSync(file, config);
     const [pidFile, checkersPidFile] = [`${prefix}.pid`, `${prefix}.checkers.pid`];
@@ -188,7 +188,7 @@ export class ServersLab {
       `${prefix}.sock`,
     ];
     const args = ["-f", file, "-n", "-l", "-D", "-G", ...flags, ...paths];
-    const command = ["netns", "exec", this.namespace("director"), path.join(root, "bin/keepalived"), ...args];
+    const command = ["netns", "exec", this.namespace(host), path.join(root, "bin/keepalived"), ...args];
     const child = spawn("ip", command, { stdio: ["ignore", "pipe", "pipe"] });
     let log = "";
     for (const stream of [child.stdout, child.stderr])

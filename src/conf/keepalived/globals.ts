@@ -8,7 +8,7 @@ import type { Machine } from "./machine.ts";
 import { readInteger } from "./numbers.ts";
 import { peerKeywords } from "./peer.ts";
 import { processKeywords } from "./process-globals.ts";
-import { addressOf, allWithoutEffect, keyword, slotsOf } from "./slots.ts";
+import { addressOf, allWithoutEffect, keyword, number, slotsOf } from "./slots.ts";
 
 const slots = slotsOf<GlobalsDraft>();
 /** Seconds that fit keepalived's microseconds in 32 bits. */

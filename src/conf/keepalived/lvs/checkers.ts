@@ -5,7 +5,8 @@ import type { ConfigDraft } from "../drafts.ts";
 import type { Draft, Interpreter, Keyword, Keywords, Line } from "../interpreter.ts";
 import type { Machine } from "../machine.ts";
 import { readInteger } from "../numbers.ts";
-import { keyword, notYet, number, slotsOf } from "../slots.ts";
+import { keyword, number, slotsOf } from "../slots.ts";
+import { bfdChecker } from "./bfd-check.ts";
 import { addChecker, commonKeywords, hasInterface, timingKeywords } from "./connection.ts";
 import type {
   ConnectingCheckerDraft,
@@ -306,6 +307,6 @@ export function checkerKeywords(context: CheckerContext): Keywords<RealServerDra
       misc as Keywords<never>,
     ),
     FILE_CHECK: fileChecker(context),
-    BFD_CHECK: notYet("A BFD session says whether the server is reachable."),
+    BFD_CHECK: bfdChecker(context.config),
   };
 }

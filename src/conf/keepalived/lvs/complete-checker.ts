@@ -39,6 +39,10 @@ export function completeChecker(
       }),
     ];
   }
+  if (draft.kind === "BFD_CHECK") {
+    const alpha = draft.alpha ?? server.alpha ?? service.alpha ?? false;
+    return [Object.freeze({ kind: draft.kind, session: draft.session as string, alpha })];
+  }
   const context = { server, service, config };
   if (draft.kind === "MISC_CHECK") return [completeMisc(draft, context)];
   if (draft.kind === "SMTP_CHECK") return completeSmtp(draft, context);

@@ -131,7 +131,7 @@ export interface CheckerConnection {
   readonly timeoutMs: number;
 }
 
-/** What every checker has, except FILE_CHECK. */
+/** What every checker has that looks from time to time. */
 export interface CheckerTiming {
   /** Down until it has succeeded once. */
   readonly alpha: boolean;
@@ -239,8 +239,16 @@ export interface FileChecker {
   readonly weightReverse: boolean;
 }
 
+export interface BfdChecker {
+  readonly kind: "BFD_CHECK";
+  /** Name of a `bfd_instance`. */
+  readonly session: string;
+  readonly alpha: boolean;
+}
+
 /** Whatever finds out how a real server is. */
 export type Checker =
+  | BfdChecker
   | HttpChecker
   | TcpChecker
   | PingChecker

@@ -194,10 +194,19 @@ export interface FileCheckerDraft extends Draft {
   weightReverse?: boolean;
 }
 
+export interface BfdCheckerDraft extends Draft {
+  readonly kind: "BFD_CHECK";
+  readonly at: Position;
+  readonly realServer: RealServerDraft;
+  session?: string;
+  alpha?: boolean;
+  isRemoved?: boolean;
+}
+
 export type ConnectingCheckerDraft =
   | PlainCheckerDraft
   | HttpCheckerDraft
   | SmtpCheckerDraft
   | DnsCheckerDraft
   | UdpCheckerDraft;
-export type CheckerDraft = ConnectingCheckerDraft | MiscCheckerDraft | FileCheckerDraft;
+export type CheckerDraft = ConnectingCheckerDraft | MiscCheckerDraft | FileCheckerDraft | BfdCheckerDraft;
