@@ -7,11 +7,12 @@ import type { Machine } from "../machine.ts";
 import { readInteger } from "../numbers.ts";
 import { keyword, number, slotsOf } from "../slots.ts";
 import { bfdChecker } from "./bfd-check.ts";
-import { addChecker, commonKeywords, hasInterface, timingKeywords } from "./connection.ts";
+import { addChecker, commonKeywords, hasInterface, saysWhere, timingKeywords } from "./connection.ts";
 import type {
   ConnectingCheckerDraft,
   DnsCheckerDraft,
   FileCheckerDraft,
+  HostDraft,
   MiscCheckerDraft,
   PlainCheckerDraft,
   RealServerDraft,
@@ -57,13 +58,20 @@ function connecting<D extends ConnectingCheckerDraft>(
       const draft = make(realServer, line.position);
       const closed = scope.block(keywords, draft);
       const warn = (message: string): void => scope.report("warn", message, closed);
-      if (hasInterface(draft, realServer.address.ip, warn)) {
+      if (isReachable(draft, warn)) {
         end(draft, warn);
         addChecker(realServer, draft, scope);
       }
     },
     keywords as Keywords<never>,
   );
+}
+
+/** SMTP_CHECK takes its real server's address for one that was refused, and has none itself when its hosts are all that it has. */
+function isReachable(draft: ConnectingCheckerDraft, warn: (message: string) => void): boolean {
+  const { ip } = draft.realServer.address;
+  if (draft.kind !== "SMTP_CHECK") return hasInterface(draft, ip, warn);
+  return (draft.hosts.length > 0 && !saysWhere(draft)) || hasInterface({ ...draft, isDestinationBad: false }, ip, warn);
 }
 
 function plain(kind: PlainCheckerDraft["kind"], doc: string): Keyword<RealServerDraft> {
@@ -79,7 +87,7 @@ const smtpKeywords: Keywords<SmtpCheckerDraft> = {
   host: keyword(
     { syntax: "{ … }", doc: "Old form of one more checker, to another address." },
     (draft, _line, scope) => {
-      const host: SmtpCheckerDraft["hosts"][number] = { where: new Map() };
+      const host: HostDraft = { where: new Map(), realServer: draft.realServer };
       const end = scope.block(commonKeywords, host);
       if (hasInterface(host, draft.realServer.address.ip, (message) => scope.report("warn", message, end)))
         draft.hosts.push(host);
@@ -175,6 +183,7 @@ function miscKeywords(machine: Machine | undefined): Keywords<MiscCheckerDraft> 
     misc_timeout: keyword(
       { syntax: `0…${MAX_SCRIPT_S}`, default: "delay_loop of the virtual server", doc: "Seconds that it may take." },
       (draft, line, scope) => {
+        if (draft.isRemoved === true) return;
         const invalid = (word: string): string => `Invalid misc_timeout value '${word}'`;
         const value = number(line, scope, { min: 0, max: MAX_SCRIPT_S, invalid }, draft);
         if (value !== undefined) draft.timeoutMs = value * 1000;

@@ -3,6 +3,7 @@
 import { freezeCommand } from "../commands.ts";
 import type { ConfigDraft } from "../drafts.ts";
 import type { CheckedRegex, CheckedUrl, Checker, CheckerConnection, CheckerTiming } from "./config.ts";
+import { saysWhere } from "./connection.ts";
 import type {
   CheckerDraft,
   ConnectionDraft,
@@ -185,16 +186,8 @@ function completeMisc(draft: MiscCheckerDraft, context: Context): Checker {
 
 /** `host` blocks stand for checkers of their own; the checker itself is one of them unless it says nothing about a connection. */
 function completeSmtp(draft: SmtpCheckerDraft, context: Context): readonly Checker[] {
-  const saysWhere =
-    draft.destinationIp !== undefined ||
-    draft.destinationPort !== undefined ||
-    draft.sourceIp !== undefined ||
-    draft.sourcePort !== undefined ||
-    draft.interface !== undefined ||
-    (draft.mark ?? 0) !== 0 ||
-    draft.connectTimeoutMs !== undefined;
   const connections = draft.hosts.map((host) => connectionOf(host, context));
-  if (saysWhere || connections.length === 0) connections.unshift(connectionOf(draft, context));
+  if (saysWhere(draft) || connections.length === 0) connections.unshift(connectionOf(draft, context));
   const timing = timingOf(draft, context, { delayMs: 1000, retries: 1 });
   const heloName = draft.heloName ?? DEFAULT_HELO;
   return connections.map((connection) => Object.freeze({ kind: draft.kind, connection, ...timing, heloName }));

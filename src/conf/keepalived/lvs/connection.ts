@@ -3,7 +3,7 @@ import { type IpAddress, printIp } from "../../../base/ip.ts";
 import type { Draft, Interpreter, Keyword, Keywords, Line } from "../interpreter.ts";
 import { keyword, number, slotsOf } from "../slots.ts";
 import { readServerAddress } from "./addresses.ts";
-import type { ConnectionDraft, RealServerDraft, TimingDraft } from "./drafts.ts";
+import type { ConnectingCheckerDraft, ConnectionDraft, RealServerDraft, TimingDraft } from "./drafts.ts";
 import { MAX_TIMEOUT_S, MAX_U32, timer, toggle } from "./slots.ts";
 
 type TimedDraft = Draft & TimingDraft;
@@ -65,20 +65,21 @@ function addressKeyword(
     if (word === undefined) return;
     const warn = (message: string): void => scope.report("warn", message, line.position);
     const address = readServerAddress(word, undefined, warn);
-    if (address === undefined) return warn(`Invalid ${name} address ${word} - ignoring`);
     const rival = draft[other] ?? (key === "sourceIp" ? realServerIp(draft) : undefined);
-    if (rival !== undefined && rival.length !== address.ip.length) {
-      const foreign = name === "bindto" ? "connect_ip" : "bindto";
-      return warn(`${name} address ${word} does not match address family of ${foreign} - skipping`);
-    }
-    draft[key] = address.ip;
+    const isMatch = address === undefined || rival === undefined || rival.length === address.ip.length;
+    const foreign = name === "bindto" ? "connect_ip" : "bindto";
+    if (address === undefined) warn(`Invalid ${name} address ${word} - ignoring`);
+    else if (!isMatch) warn(`${name} address ${word} does not match address family of ${foreign} - skipping`);
+    // What is refused takes an earlier address away, too.
+    draft[key] = isMatch ? address?.ip : undefined;
+    if (key === "destinationIp") draft.isDestinationBad = draft.destinationIp === undefined;
   });
 }
 
-/** A checker connects to its real server, unless it says otherwise. */
+/** A checker connects to its real server, unless it says otherwise; SMTP_CHECK looks for it at the end only. */
 function realServerIp(draft: CommonDraft): IpAddress | undefined {
-  const { realServer } = draft as CommonDraft & { readonly realServer?: { readonly address: { ip: IpAddress } } };
-  return realServer?.address.ip;
+  const { realServer, kind } = draft as CommonDraft & Partial<Pick<ConnectingCheckerDraft, "realServer" | "kind">>;
+  return kind === "SMTP_CHECK" || draft.isDestinationBad === true ? undefined : realServer?.address.ip;
 }
 
 function portKeyword(key: "destinationPort" | "sourcePort", name: string, doc: string): Keyword<CommonDraft> {
@@ -119,15 +120,24 @@ function readMark(draft: CommonDraft, line: Line, scope: Interpreter): void {
   if (value !== undefined) draft.mark = value;
 }
 
+/** Whether anything of a connection is written. */
+export function saysWhere(draft: ConnectionDraft): boolean {
+  const { destinationIp, destinationPort, sourceIp, sourcePort, mark = 0, connectTimeoutMs } = draft;
+  const isSaid = (value: unknown): boolean => value !== undefined;
+  return (
+    [destinationIp, destinationPort, sourceIp, sourcePort, draft.interface, connectTimeoutMs].some(isSaid) || mark !== 0
+  );
+}
+
 /** False, and said, when an address that is only known on its link has no interface. */
 export function hasInterface(
-  { destinationIp, interface: device }: ConnectionDraft,
+  { destinationIp, isDestinationBad, interface: device }: ConnectionDraft,
   realServer: IpAddress,
   warn: (message: string) => void,
 ): boolean {
   const ip = destinationIp ?? realServer;
   const isLinkLocal = ip.length === 16 && ip[0] === 0xfe && ((ip[1] as number) & 0xc0) === 0x80;
-  if (!isLinkLocal || device !== undefined) return true;
+  if (!isLinkLocal || device !== undefined || isDestinationBad === true) return true;
   warn(`Checker link local address ${printIp(ip)} requires a bind_if`);
   return false;
 }

@@ -96,9 +96,11 @@ export interface RealServerDraft extends Draft {
 
 /** What is written of a connection; what is not is the real server's. */
 export interface ConnectionDraft {
-  destinationIp?: IpAddress;
+  destinationIp?: IpAddress | undefined;
+  /** `connect_ip` was refused: keepalived knows none then, not even the real server's. */
+  isDestinationBad?: boolean;
   destinationPort?: number;
-  sourceIp?: IpAddress;
+  sourceIp?: IpAddress | undefined;
   sourcePort?: number;
   interface?: string;
   mark?: number;
@@ -150,7 +152,12 @@ export interface SmtpCheckerDraft extends CheckerBase {
   readonly kind: "SMTP_CHECK";
   heloName?: string;
   /** `host` blocks, an old form of several checkers. */
-  readonly hosts: (Draft & ConnectionDraft & TimingDraft)[];
+  readonly hosts: HostDraft[];
+}
+
+/** A `host` block: where else to connect. */
+export interface HostDraft extends Draft, ConnectionDraft, TimingDraft {
+  readonly realServer: RealServerDraft;
 }
 
 export interface DnsCheckerDraft extends CheckerBase {

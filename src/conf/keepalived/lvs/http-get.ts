@@ -95,7 +95,7 @@ const urlKeywords: Keywords<UrlDraft> = {
     draft.regexNoMatch = true;
   }),
   regex_options: keyword(
-    { syntax: "OPTION…", doc: "Options of PCRE: caseless, dotall, multiline, extended …" },
+    { syntax: "OPTION…", doc: "Options of PCRE: caseless, dotall, multiline, extended and others." },
     (draft, line) => {
       draft.regexOptions.push(...line.words.slice(1).filter((word) => REGEX_OPTIONS.includes(word)));
     },
