@@ -11,8 +11,8 @@ import { exampleBfd } from "../bfd/example.ts";
 import { exampleInstance } from "../vrrp/example.ts";
 import type { HandoverResult } from "../vrrp/handovers.ts";
 import type { NodeOrder } from "./node-orders.ts";
-import { askStatus, orderNode, StatusSocket } from "./status-socket.ts";
 import { serversStatus } from "./servers-status.ts";
+import { askStatus, orderNode, StatusSocket } from "./status-socket.ts";
 import type { ProcessReport } from "./vrrp-messages.ts";
 import { vrrpStatus } from "./vrrp-status.ts";
 

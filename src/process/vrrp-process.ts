@@ -19,8 +19,8 @@ import { KernelUdp } from "../os/udp.ts";
 import type { HandoverResult } from "../vrrp/handovers.ts";
 import { VrrpNode } from "../vrrp/node.ts";
 import { reportNode } from "../vrrp/report.ts";
-import { peerSeal } from "./peer-seal.ts";
 import { IpcChannel } from "./ipc-channel.ts";
+import { peerSeal } from "./peer-seal.ts";
 import type { FromVrrpProcess, ToVrrpProcess } from "./vrrp-messages.ts";
 
 /** SCHED_RR priority without vrrp_rt_priority: above every normal process, below the kernel's own threads. */

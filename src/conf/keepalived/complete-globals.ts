@@ -4,9 +4,9 @@ import type { CommandDraft } from "./commands.ts";
 import { freezeCommand } from "./commands.ts";
 import type { AnnounceSettings, Globals, NotifyFifo } from "./config.ts";
 import type { FifoDraft, GlobalsDraft, InstanceDraft } from "./drafts.ts";
-import { DEFAULT_HANDOVER_LIMIT_MS, DEFAULT_PEER_PORT } from "./peer.ts";
 import type { LvsGlobals } from "./lvs/config.ts";
 import type { SslDraft } from "./lvs/drafts.ts";
+import { DEFAULT_HANDOVER_LIMIT_MS, DEFAULT_PEER_PORT } from "./peer.ts";
 
 const SECOND = 1000;
 /** keepalived's defaults. */
