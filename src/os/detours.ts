@@ -36,20 +36,29 @@ import {
   isAtMost,
   isEqual,
   isNotEqual,
+  keepBits,
   leaveChain,
-  loadNetwork,
+  loadField,
   loadProtocol,
   loadSocketTransparent,
   loadSocketWildcard,
-  loadTransport,
-  maskRegister,
   NETLINK_NETFILTER,
+  type PacketField,
   REGISTER_1,
   REGISTER_2,
   setRegister,
   transaction,
-  writeNetwork,
+  writeField,
 } from "../wire/netlink/nftables.ts";
+import {
+  ARP_SENDER,
+  ARP_TARGET,
+  ICMP_TYPE,
+  IP_DESTINATION,
+  SYN,
+  SYN_ACK,
+  TCP_FLAGS,
+} from "../wire/netlink/nftables-fields.ts";
 import {
   encodeTcpDestroy,
   encodeTcpRequest,
@@ -74,41 +83,45 @@ const ORDERS_AT_ONCE = 256;
 const TCP = 6;
 const ICMP = 1;
 const ICMPV6 = 58;
-const TCP_FLAGS_AT = 13;
-const SYN = 0x02;
-const SYN_ACK = 0x12;
 const ICMP_UNREACHABLE = 3;
 /** Types 1 … 4 are errors: unreachable, too big, time exceeded, parameter problem. */
 const ICMPV6_LAST_ERROR = 4;
-const ARP_SENDER_AT = 14;
-const ARP_TARGET_AT = 24;
-
-/** Where the destination is in the IP header. */
-const DESTINATION_AT = { ip: 16, ip6: 24 } as const;
 
 function familyOf(address: IpAddress): "ip" | "ip6" {
   return address.length === 4 ? "ip" : "ip6";
 }
 
+function fieldIs(field: PacketField, bytes: Bytes): readonly Expression[] {
+  return [loadField(REGISTER_1, field), isEqual(REGISTER_1, bytes)];
+}
+
 function protocolIs(number: number): readonly Expression[] {
-  return [loadProtocol(), isEqual(Uint8Array.of(number))];
+  return [loadProtocol(REGISTER_1), isEqual(REGISTER_1, Uint8Array.of(number))];
 }
 
 function detourRules(detour: Detour): readonly (readonly Expression[])[] {
   const { address, to, linkIndex } = detour;
   const family = familyOf(address);
-  const toAddress = [loadNetwork(DESTINATION_AT[family], address.length), isEqual(address)];
-  const flags = [loadTransport(TCP_FLAGS_AT, 1), maskRegister(Uint8Array.of(SYN_ACK)), isNotEqual(Uint8Array.of(SYN))];
+  const toAddress = fieldIs(IP_DESTINATION[family], address);
+  const flags = [
+    loadField(REGISTER_1, TCP_FLAGS),
+    keepBits(REGISTER_1, Uint8Array.of(SYN_ACK)),
+    isNotEqual(REGISTER_1, Uint8Array.of(SYN)),
+  ];
   const established = [...toAddress, ...protocolIs(TCP), ...flags];
   const link = new Uint8Array(new Uint32Array([linkIndex]).buffer);
-  const copy = [setRegister(REGISTER_1, to), setRegister(REGISTER_2, link), duplicate()];
+  const copy = [setRegister(REGISTER_1, to), setRegister(REGISTER_2, link), duplicate(REGISTER_1, REGISTER_2)];
   const isError =
     family === "ip"
-      ? [...protocolIs(ICMP), loadTransport(0, 1), isEqual(Uint8Array.of(ICMP_UNREACHABLE))]
-      : [...protocolIs(ICMPV6), loadTransport(0, 1), isAtMost(Uint8Array.of(ICMPV6_LAST_ERROR))];
+      ? [...protocolIs(ICMP), ...fieldIs(ICMP_TYPE, Uint8Array.of(ICMP_UNREACHABLE))]
+      : [
+          ...protocolIs(ICMPV6),
+          loadField(REGISTER_1, ICMP_TYPE),
+          isAtMost(REGISTER_1, Uint8Array.of(ICMPV6_LAST_ERROR)),
+        ];
   return [
-    [...established, loadSocketWildcard(), isEqual(Uint8Array.of(1)), ...copy, drop()],
-    [...established, loadSocketTransparent(), isAtMost(Uint8Array.of(1)), leaveChain()],
+    [...established, loadSocketWildcard(REGISTER_1), isEqual(REGISTER_1, Uint8Array.of(1)), ...copy, drop()],
+    [...established, loadSocketTransparent(REGISTER_1), isAtMost(REGISTER_1, Uint8Array.of(1)), leaveChain()],
     [...established, ...copy, drop()],
     [...toAddress, ...isError, ...copy],
   ];
@@ -119,24 +132,23 @@ function detourTable(family: "ip" | "ip6", detours: readonly Detour[]): readonly
   if (own.length === 0) return [];
   return [
     addTable(family, TABLE),
-    addBaseChain(family, TABLE, "detour", HOOK_PREROUTING, PRIORITY_MANGLE),
+    addBaseChain(family, TABLE, "detour", { type: "filter", hook: HOOK_PREROUTING, priority: PRIORITY_MANGLE }),
     ...own.flatMap(detourRules).map((rule) => appendRule(family, TABLE, "detour", rule)),
   ];
 }
 
 function silenceTable(silences: readonly Silence[]): readonly BatchMessage[] {
   if (silences.length === 0) return [];
-  const hear = (address: IpAddress): Expression[] => [loadNetwork(ARP_TARGET_AT, 4), isEqual(address), drop()];
+  const hear = (address: IpAddress): Expression[] => [...fieldIs(ARP_TARGET, address), drop()];
   const say = ({ address, speakAs }: Silence): Expression[] => [
-    loadNetwork(ARP_SENDER_AT, 4),
-    isEqual(address),
+    ...fieldIs(ARP_SENDER, address),
     setRegister(REGISTER_1, speakAs),
-    writeNetwork(ARP_SENDER_AT, 4),
+    writeField(REGISTER_1, ARP_SENDER),
   ];
   return [
     addTable("arp", TABLE),
-    addBaseChain("arp", TABLE, "hear", HOOK_ARP_IN, PRIORITY_FILTER),
-    addBaseChain("arp", TABLE, "say", HOOK_ARP_OUT, PRIORITY_FILTER),
+    addBaseChain("arp", TABLE, "hear", { type: "filter", hook: HOOK_ARP_IN, priority: PRIORITY_FILTER }),
+    addBaseChain("arp", TABLE, "say", { type: "filter", hook: HOOK_ARP_OUT, priority: PRIORITY_FILTER }),
     ...silences.map(({ address }) => appendRule("arp", TABLE, "hear", hear(address))),
     ...silences.map((silence) => appendRule("arp", TABLE, "say", say(silence))),
   ];

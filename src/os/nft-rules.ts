@@ -5,28 +5,36 @@
 import { type Bytes, equalBytes } from "../base/bytes.ts";
 import type { ServiceMark, ServiceRange, ServiceSettings } from "../io/virtual-services.ts";
 import { HOST_LITTLE_ENDIAN } from "../wire/netlink/message.ts";
-import { drop, type Expression, isEqual, loadProtocol, setRegister } from "../wire/netlink/nftables.ts";
 import {
   accept,
   countUp,
-  decide,
-  duplicateTo,
-  type FieldType,
+  drop,
+  duplicate,
+  type Expression,
   goTo,
   hash,
-  isIn,
+  isEqual,
+  isWithin,
   jump,
+  keepBits,
   loadField,
   loadFields,
   loadMark,
-  maskBits,
-  type PacketField,
-  registerIs,
-  registerIsWithin,
+  loadProtocol,
   rejectPort,
-  remember,
+  setRegister,
   translate,
-} from "../wire/netlink/nftables-maps.ts";
+} from "../wire/netlink/nftables.ts";
+import {
+  DESTINATION_PORT,
+  IP_DESTINATION,
+  IP_SOURCE,
+  SOURCE_PORT,
+  SYN,
+  SYN_ACK,
+  TCP_FLAGS,
+} from "../wire/netlink/nftables-fields.ts";
+import { decide, type FieldType, isIn, remember } from "../wire/netlink/nftables-maps.ts";
 import { type NumberedServer, slotsOf } from "./nft-plan.ts";
 
 export type ServiceFamily = "ip" | "ip6";
@@ -40,20 +48,6 @@ const KEY_WORD = 8;
 const NUMBER = 2;
 const ADDRESS = 3;
 const PORT = 4;
-
-const SOURCE: Readonly<Record<ServiceFamily, PacketField>> = {
-  ip: { base: "network", offset: 12, length: 4 },
-  ip6: { base: "network", offset: 8, length: 16 },
-};
-const DESTINATION: Readonly<Record<ServiceFamily, PacketField>> = {
-  ip: { base: "network", offset: 16, length: 4 },
-  ip6: { base: "network", offset: 24, length: 16 },
-};
-const SOURCE_PORT: PacketField = { base: "transport", offset: 0, length: 2 };
-const DESTINATION_PORT: PacketField = { base: "transport", offset: 2, length: 2 };
-const TCP_FLAGS: PacketField = { base: "transport", offset: 13, length: 1 };
-const SYN = 0x02;
-const SYN_ACK = 0x12;
 
 /** Idle connections of a service by DR are forgotten after this: the kernel's times for IPVS. */
 const CONNECTION_TIMEOUT_MS = { tcp: 900_000, udp: 300_000, sctp: 900_000 } as const;
@@ -115,19 +109,19 @@ export function slotElements(shape: ServiceShape): readonly (readonly [Bytes, st
 
 /** The client's address, or its network. */
 function loadClient({ family, settings }: ServiceShape): readonly Expression[] {
-  const field = SOURCE[family];
+  const field = IP_SOURCE[family];
   const load = loadField(KEY, field);
   const { granularity = field.length * 8 } = settings.persistence ?? {};
   const mask = new Uint8Array(field.length);
   if (family === "ip") new DataView(mask.buffer).setUint32(0, granularity);
   else for (let bit = 0; bit < granularity; bit++) mask[bit >> 3] = (mask[bit >> 3] as number) | (0x80 >> (bit & 7));
-  return mask.every((byte) => byte === 0xff) ? [load] : [load, maskBits(KEY, mask)];
+  return mask.every((byte) => byte === 0xff) ? [load] : [load, keepBits(KEY, mask)];
 }
 
 /** What is remembered by: the client, or the connection's four ends. */
 function loadKey(shape: ServiceShape): readonly Expression[] {
   if (shape.settings.persistence !== undefined) return loadClient(shape);
-  const fields = [SOURCE[shape.family], DESTINATION[shape.family], SOURCE_PORT, DESTINATION_PORT];
+  const fields = [IP_SOURCE[shape.family], IP_DESTINATION[shape.family], SOURCE_PORT, DESTINATION_PORT];
   return loadFields(KEY_WORD, fields).expressions;
 }
 
@@ -136,7 +130,7 @@ function choose({ family, settings }: ServiceShape, slots: number): readonly Exp
   const { scheduler, flags } = settings;
   if (scheduler === "rr" || scheduler === "wrr") return [countUp(NUMBER, slots)];
   const withPort = flags.second && settings.protocol !== undefined;
-  const fields = withPort ? [SOURCE[family], SOURCE_PORT] : [SOURCE[family]];
+  const fields = withPort ? [IP_SOURCE[family], SOURCE_PORT] : [IP_SOURCE[family]];
   const { expressions, length } = loadFields(KEY_WORD, fields);
   return [...expressions, hash(KEY, length, NUMBER, { modulus: slots, seed: HASH_SEED })];
 }
@@ -158,7 +152,7 @@ export function serviceRules(shape: ServiceShape): Rules {
   // Only the first packet of a connection chooses; one from the middle of a connection that nobody knows gets its reset here.
   const isFirst =
     settings.protocol === "tcp" && method === "DR" && memory !== undefined && settings.persistence === undefined
-      ? [loadField(KEY, TCP_FLAGS), maskBits(KEY, Uint8Array.of(SYN_ACK)), registerIs(KEY, Uint8Array.of(SYN))]
+      ? [loadField(KEY, TCP_FLAGS), keepBits(KEY, Uint8Array.of(SYN_ACK)), isEqual(KEY, Uint8Array.of(SYN))]
       : [];
   const fresh = [...isFirst, ...choose(shape, Math.max(1, slots)), decide(slotsName(shape), NUMBER)];
   return [...known, ...(slots === 0 ? [] : [fresh]), [...isFirst, rejectPort(family)]];
@@ -171,28 +165,29 @@ export function serverRules(shape: ServiceShape, { id, ip, port }: NumberedServe
     memory === undefined ? [] : [[...loadKey(shape), remember(serverName(shape, id), KEY, memory.timeoutMs)]];
   if (shape.local.has(id)) return [...keep, [accept()]];
   const to = setRegister(ADDRESS, ip);
-  if (shape.method === "DR") return [...keep, [to, duplicateTo(ADDRESS)], [drop()]];
-  if (port === 0) return [...keep, [to, translate(shape.family, ADDRESS, undefined)]];
+  if (shape.method === "DR") return [...keep, [to, duplicate(ADDRESS)], [drop()]];
+  if (port === 0) return [...keep, [to, translate(shape.family, ADDRESS)]];
   return [...keep, [to, setRegister(PORT, u16(port)), translate(shape.family, ADDRESS, PORT)]];
 }
 
 /** The rules that lead packets of a service to its chain. */
 export function dispatchRules(settings: ServiceSettings, family: ServiceFamily, chain: string): Rules {
   const { ranges, marks, protocol } = settings;
-  const protocolIs = protocol === undefined ? [] : [loadProtocol(), isEqual(Uint8Array.of(PROTOCOLS[protocol]))];
+  const protocolIs =
+    protocol === undefined ? [] : [loadProtocol(KEY), isEqual(KEY, Uint8Array.of(PROTOCOLS[protocol]))];
   const ofRange = ({ ip, end, port }: ServiceRange): readonly Expression[] => [
-    loadField(KEY, DESTINATION[family]),
-    ...(equalBytes(ip, end) ? [registerIs(KEY, ip)] : registerIsWithin(KEY, ip, end)),
+    loadField(KEY, IP_DESTINATION[family]),
+    ...(equalBytes(ip, end) ? [isEqual(KEY, ip)] : isWithin(KEY, ip, end)),
     ...protocolIs,
-    ...(port === 0 ? [] : [loadField(KEY, DESTINATION_PORT), registerIs(KEY, u16(port))]),
+    ...(port === 0 ? [] : [loadField(KEY, DESTINATION_PORT), isEqual(KEY, u16(port))]),
     jump(chain),
   ];
   const ofMark = ({ mark }: ServiceMark): readonly Expression[] => [
     loadMark(KEY),
-    registerIs(KEY, hostU32(mark)),
+    isEqual(KEY, hostU32(mark)),
     jump(chain),
   ];
-  const bytes = SOURCE[family].length;
+  const bytes = IP_SOURCE[family].length;
   return [
     ...ranges.filter(({ ip }) => ip.length === bytes).map(ofRange),
     ...marks.filter((mark) => mark.family === (family === "ip" ? 4 : 6)).map(ofMark),

@@ -7,25 +7,20 @@ import { equalBytes } from "../base/bytes.ts";
 import type { IpAddress } from "../base/ip.ts";
 import type { ServiceDestination, ServiceFailure, ServiceSettings, VirtualServices } from "../io/virtual-services.ts";
 import {
+  addBaseChain,
+  addChain,
+  addOwnedTable,
   appendRule,
   type BatchMessage,
+  deleteChain,
   deleteTable,
+  flushChain,
+  HOOK_LOCAL_OUT,
   HOOK_PREROUTING,
   NETLINK_NETFILTER,
   transaction,
 } from "../wire/netlink/nftables.ts";
-import {
-  addChain,
-  addElements,
-  addHookedChain,
-  addMap,
-  addOwnedTable,
-  deleteChain,
-  deleteMap,
-  flushChain,
-  flushMap,
-  HOOK_LOCAL_OUT,
-} from "../wire/netlink/nftables-maps.ts";
+import { addElements, addMap, deleteMap, flushMap } from "../wire/netlink/nftables-maps.ts";
 import { forgetConnections } from "./conntrack.ts";
 import { failureOf, NetlinkError, NetlinkSocket } from "./netlink-socket.ts";
 import { type NumberedServer, nftRefusal } from "./nft-plan.ts";
@@ -149,7 +144,7 @@ export class NftServices implements VirtualServices {
 
   #table(family: ServiceFamily): readonly BatchMessage[] {
     if (this.#tables.has(family)) return [];
-    return [addOwnedTable(family, TABLE), ...HOOKS.map(([name, about]) => addHookedChain(family, TABLE, name, about))];
+    return [addOwnedTable(family, TABLE), ...HOOKS.map(([name, about]) => addBaseChain(family, TABLE, name, about))];
   }
 
   #unhook(family: ServiceFamily): readonly BatchMessage[] {

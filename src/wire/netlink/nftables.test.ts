@@ -2,16 +2,19 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { HOST_LITTLE_ENDIAN } from "./message.ts";
 import {
-  addElements,
-  addMap,
+  addBaseChain,
   addOwnedTable,
   countUp,
-  decide,
-  ELEMENTS_PER_MESSAGE,
+  duplicate,
+  goTo,
+  HOOK_LOCAL_OUT,
   hash,
-  remember,
+  keepBits,
+  loadFields,
   translate,
-} from "./nftables-maps.ts";
+  writeField,
+} from "./nftables.ts";
+import { addElements, addMap, decide, ELEMENTS_PER_MESSAGE, remember } from "./nftables-maps.ts";
 
 const onLittleEndian = { skip: HOST_LITTLE_ENDIAN ? false : "the expected bytes are those of a little-endian machine" };
 
@@ -23,6 +26,14 @@ test("a table of its socket's own is made exclusively, with the owner's flag", o
   const { type, flags, body } = addOwnedTable("ip", "t");
   assert.deepEqual([type, flags], [0x0a00, 0x605]);
   assert.deepEqual(body, hex("02 00 0000  0600 0100 74000000  0800 0200 00000002"));
+});
+
+test("a chain at a hook says where it is called and what for", onLittleEndian, () => {
+  assert.deepEqual(
+    addBaseChain("ip6", "t", "c", { type: "nat", hook: HOOK_LOCAL_OUT, priority: -99 }).body,
+    hex(`0a 00 0000  0600 0100 74000000  0600 0300 63000000
+      1400 0480 0800 0100 00000003 0800 0200 ffffff9d  0800 0700 6e617400`),
+  );
 });
 
 test("a map of verdicts, and a set that forgets", onLittleEndian, () => {
@@ -78,5 +89,37 @@ test("expressions are those that nft writes", onLittleEndian, () => {
   assert.deepEqual(
     translate("ip", 3, 4),
     hex(`0800 0100 6e617400  2400 0280 0800 0100 00000001 0800 0200 00000002 0800 0300 00000003 0800 0500 00000004`),
+  );
+  assert.deepEqual(
+    keepBits(1, Uint8Array.of(0x12)),
+    hex(`0c00 0100 6269747769736500  3400 0280 0800 0100 00000001 0800 0200 00000001 0800 0300 00000001
+      0c00 0480 0500 0100 12000000  0c00 0580 0500 0100 00000000`),
+  );
+  assert.deepEqual(duplicate(1), hex("0800 0100 64757000  0c00 0280 0800 0100 00000001"));
+  assert.deepEqual(duplicate(1, 2), hex("0800 0100 64757000  1400 0280 0800 0100 00000001 0800 0200 00000002"));
+  assert.deepEqual(
+    writeField(1, { base: "network", offset: 14, length: 4 }),
+    hex(`0c00 0100 7061796c6f616400  3c00 0280 0800 0500 00000001 0800 0200 00000001 0800 0300 0000000e
+      0800 0400 00000004 0800 0600 00000000 0800 0700 00000000 0800 0800 00000000`),
+  );
+  assert.deepEqual(
+    goTo("c"),
+    hex(`0e00 0100 696d6d656469617465000000  2400 0280 0800 0100 00000000
+      1800 0280 1400 0280 0800 0100 fffffffc 0600 0200 63000000`),
+  );
+});
+
+test("fields of a key stand at words of registers, whatever their length", () => {
+  const fields = [
+    { base: "network", offset: 12, length: 4 },
+    { base: "transport", offset: 0, length: 2 },
+    { base: "transport", offset: 2, length: 2 },
+  ] as const;
+  const { expressions, length } = loadFields(8, fields);
+  assert.equal(length, 12);
+  // The register is the first number behind the name.
+  assert.deepEqual(
+    expressions.map((one) => one[23]),
+    [8, 9, 10],
   );
 });
