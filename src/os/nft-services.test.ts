@@ -102,6 +102,19 @@ inPrivateNetwork(import.meta.url, () => {
     assert.equal(list(), "");
   });
 
+  test("a service of a thousand servers is one transaction", options, () => {
+    const services = new NftServices(() => false);
+    const many = Array.from({ length: 1024 }, (_, index) =>
+      destination(0, { ip: Uint8Array.of(10, 0, index >> 8, index & 0xff), weight: 1 + (index % 3) }),
+    );
+    for (const scheduler of ["wrr", "mh"]) {
+      assert.equal(services.set({ ...base, scheduler, persistence }, many), undefined, scheduler);
+      assert.equal(services.set({ ...base, scheduler, persistence }, many.slice(1)), undefined, scheduler);
+    }
+    services.close();
+    assert.equal(list(), "");
+  });
+
   test("IPv6 has tables of its own", options, () => {
     const services = new NftServices(() => false);
     const ranges = [{ ip: v6(1), end: v6(1), port: 80 }];
@@ -136,11 +149,13 @@ inPrivateNetwork(import.meta.url, () => {
   test("the kernel removes everything when the owner dies without a word", options, () => {
     const script = `
       const { NftServices } = await import(${JSON.stringify(new URL("./nft-services.js", import.meta.url).href)});
+      const { spawnSync } = await import("node:child_process");
       const services = new NftServices(() => false);
-      const ip = Uint8Array.of(10, 0, 0, 1);
       services.set(${JSON.stringify({ ...base, ranges: [] })}, []);
+      spawnSync("nft", ["list", "ruleset"], { stdio: ["ignore", 1, 2] });
       process.kill(process.pid, "SIGKILL");`;
-    spawnSync(process.execPath, ["--input-type=module", "-e", script]);
+    const { stdout } = spawnSync(process.execPath, ["--input-type=module", "-e", script], { encoding: "utf8" });
+    assert.match(stdout, /^table ip tandem_lvs/);
     assert.equal(list(), "");
   });
 

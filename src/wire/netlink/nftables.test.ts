@@ -11,6 +11,7 @@ import {
   hash,
   keepBits,
   loadFields,
+  transaction,
   translate,
   writeField,
 } from "./nftables.ts";
@@ -24,8 +25,14 @@ function hex(text: string): Uint8Array {
 
 test("a table of its socket's own is made exclusively, with the owner's flag", onLittleEndian, () => {
   const { type, flags, body } = addOwnedTable("ip", "t");
-  assert.deepEqual([type, flags], [0x0a00, 0x605]);
+  assert.deepEqual([type, flags], [0x0a00, 0x601]);
   assert.deepEqual(body, hex("02 00 0000  0600 0100 74000000  0800 0200 00000002"));
+});
+
+test("a transaction is acknowledged once, at its end", () => {
+  const table = addOwnedTable("ip", "t");
+  const flags = transaction([table, table, table]).map((message) => message.flags);
+  assert.deepEqual(flags, [0x001, 0x601, 0x601, 0x605, 0x001]);
 });
 
 test("a chain at a hook says where it is called and what for", onLittleEndian, () => {

@@ -102,20 +102,25 @@ function header(family: number, resource = 0): Bytes {
   return Uint8Array.of(family, 0, resource >> 8, resource & 0xff);
 }
 
-/** A request about a family's tables, to be acknowledged. */
+/** A request about a family's tables. */
 export function change(type: number, flags: number, family: Family, attributes: readonly Bytes[]): BatchMessage {
   const body = concatBytes([header(FAMILIES[family]), ...attributes]);
-  return { type: (NFNL_SUBSYS_NFTABLES << 8) | type, flags: NLM_F_REQUEST | NLM_F_ACK | flags, body };
+  return { type: (NFNL_SUBSYS_NFTABLES << 8) | type, flags: NLM_F_REQUEST | flags, body };
 }
 
-/** The changes between a begin and an end: the kernel does all of them in one step, or none. */
+/**
+ * The changes between a begin and an end: the kernel does all of them in one step, or none. What is refused is told in any case;
+ * success is acknowledged once, by the last change, because a socket has no room for thousands of answers.
+ */
 export function transaction(changes: readonly BatchMessage[]): readonly BatchMessage[] {
   const mark = (type: number): BatchMessage => ({
     type,
     flags: NLM_F_REQUEST,
     body: header(0, NFNL_SUBSYS_NFTABLES),
   });
-  return [mark(NFNL_MSG_BATCH_BEGIN), ...changes, mark(NFNL_MSG_BATCH_END)];
+  const last = changes.length - 1;
+  const told = changes.map((one, index) => (index === last ? { ...one, flags: one.flags | NLM_F_ACK } : one));
+  return [mark(NFNL_MSG_BATCH_BEGIN), ...told, mark(NFNL_MSG_BATCH_END)];
 }
 
 /** A table that is there afterwards, new or as it was. */
