@@ -29,7 +29,7 @@ export class LvsNode {
   readonly #sessions = new Map<string, boolean>();
   #addresses: readonly IpAddress[] = [];
   readonly #dirty = new Set<Pool>();
-  /** Pools whose kernel state was refused are tried again with their next change. */
+  /** The kernel is told nothing before all is known. */
   #isSilent = true;
   #isStopped = false;
   /** Real servers that were out of their pool when a former process died, by `suspectKey`: down until they have passed their checks. */

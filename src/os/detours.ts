@@ -3,6 +3,7 @@
  * state is never half there and whatever a killed predecessor has left goes with the first write. No sysctl is touched.
  *
  *     table ip|ip6 tandem_handover, prerouting, for each detour:
+ *         TCP to the address at a port, or anything with a mark, that a virtual server has → ours
  *         TCP to the address that is no first packet of a connection, and
  *             only a listener without address is there for it → a copy to the other node, dropped here
  *             any other socket is there for it                → ours
@@ -17,7 +18,7 @@
 
 import type { Bytes } from "../base/bytes.ts";
 import type { IpAddress } from "../base/ip.ts";
-import type { Detour, DetourState, Detours, Silence } from "../io/detour.ts";
+import { type Detour, type DetourState, type Detours, NOTHING_FORWARDED, type Silence } from "../io/detour.ts";
 import type { RoutingFailure } from "../io/routing.ts";
 import { NLM_F_ACK, NLM_F_REQUEST } from "../wire/netlink/message.ts";
 import {
@@ -33,12 +34,14 @@ import {
   HOOK_ARP_IN,
   HOOK_ARP_OUT,
   HOOK_PREROUTING,
+  hostU32,
   isAtMost,
   isEqual,
   isNotEqual,
   keepBits,
   leaveChain,
   loadField,
+  loadMark,
   loadProtocol,
   loadSocketTransparent,
   loadSocketWildcard,
@@ -53,6 +56,7 @@ import {
 import {
   ARP_SENDER,
   ARP_TARGET,
+  DESTINATION_PORT,
   ICMP_TYPE,
   IP_DESTINATION,
   SYN,
@@ -71,8 +75,11 @@ import { ENOENT } from "./errno.ts";
 import { failureOf, NetlinkError, NetlinkSocket } from "./netlink-socket.ts";
 
 const TABLE = "tandem_handover";
-/** NF_IP_PRI_MANGLE: behind raw tables and connection tracking, before address translation. */
-const PRIORITY_MANGLE = -150;
+/**
+ * Behind raw tables, connection tracking, whoever sets marks (NF_IP_PRI_MANGLE) and direct routing of virtual servers
+ * (os/nft-services.ts), before address translation.
+ */
+const PRIORITY_DETOUR = -148;
 const PRIORITY_FILTER = 0;
 
 /** Ended connections that one hand-over has the kernel forget: some 30 ms. */
@@ -99,8 +106,13 @@ function protocolIs(number: number): readonly Expression[] {
   return [loadProtocol(REGISTER_1), isEqual(REGISTER_1, Uint8Array.of(number))];
 }
 
+/** Port 0 is any. */
+function portIs(port: number): readonly Expression[] {
+  return port === 0 ? [] : fieldIs(DESTINATION_PORT, Uint8Array.of(port >> 8, port & 0xff));
+}
+
 function detourRules(detour: Detour): readonly (readonly Expression[])[] {
-  const { address, to, linkIndex } = detour;
+  const { address, to, linkIndex, forwarded } = detour;
   const family = familyOf(address);
   const toAddress = fieldIs(IP_DESTINATION[family], address);
   const flags = [
@@ -108,9 +120,16 @@ function detourRules(detour: Detour): readonly (readonly Expression[])[] {
     keepBits(REGISTER_1, Uint8Array.of(SYN_ACK)),
     isNotEqual(REGISTER_1, Uint8Array.of(SYN)),
   ];
+  const ours = [
+    ...forwarded.marks.map((mark) => [...toAddress, loadMark(REGISTER_1), isEqual(REGISTER_1, hostU32(mark))]),
+    ...forwarded.ports.map((port) => [...toAddress, ...protocolIs(TCP), ...portIs(port)]),
+  ];
   const established = [...toAddress, ...protocolIs(TCP), ...flags];
-  const link = new Uint8Array(new Uint32Array([linkIndex]).buffer);
-  const copy = [setRegister(REGISTER_1, to), setRegister(REGISTER_2, link), duplicate(REGISTER_1, REGISTER_2)];
+  const copy = [
+    setRegister(REGISTER_1, to),
+    setRegister(REGISTER_2, hostU32(linkIndex)),
+    duplicate(REGISTER_1, REGISTER_2),
+  ];
   const isError =
     family === "ip"
       ? [...protocolIs(ICMP), ...fieldIs(ICMP_TYPE, Uint8Array.of(ICMP_UNREACHABLE))]
@@ -120,6 +139,7 @@ function detourRules(detour: Detour): readonly (readonly Expression[])[] {
           isAtMost(REGISTER_1, Uint8Array.of(ICMPV6_LAST_ERROR)),
         ];
   return [
+    ...ours.map((rule) => [...rule, leaveChain()]),
     [...established, loadSocketWildcard(REGISTER_1), isEqual(REGISTER_1, Uint8Array.of(1)), ...copy, drop()],
     [...established, loadSocketTransparent(REGISTER_1), isAtMost(REGISTER_1, Uint8Array.of(1)), leaveChain()],
     [...established, ...copy, drop()],
@@ -132,7 +152,7 @@ function detourTable(family: "ip" | "ip6", detours: readonly Detour[]): readonly
   if (own.length === 0) return [];
   return [
     addTable(family, TABLE),
-    addBaseChain(family, TABLE, "detour", { type: "filter", hook: HOOK_PREROUTING, priority: PRIORITY_MANGLE }),
+    addBaseChain(family, TABLE, "detour", { type: "filter", hook: HOOK_PREROUTING, priority: PRIORITY_DETOUR }),
     ...own.flatMap(detourRules).map((rule) => appendRule(family, TABLE, "detour", rule)),
   ];
 }
@@ -180,10 +200,13 @@ export class KernelDetours implements Detours {
     const lo = 1;
     const attempt = (state: DetourState): boolean => this.set(state) === undefined;
     const ipv4 = attempt({
-      detours: [{ address: v4, to: v4, linkIndex: lo }],
+      detours: [{ address: v4, to: v4, linkIndex: lo, forwarded: NOTHING_FORWARDED }],
       silences: [{ address: v4, speakAs: v4 }],
     });
-    const ipv6 = attempt({ detours: [{ address: v6, to: v6, linkIndex: lo }], silences: [] });
+    const ipv6 = attempt({
+      detours: [{ address: v6, to: v6, linkIndex: lo, forwarded: NOTHING_FORWARDED }],
+      silences: [],
+    });
     this.set({ detours: [], silences: [] });
     return { ipv4, ipv6 };
   }

@@ -4,7 +4,6 @@
  */
 import { type Bytes, equalBytes } from "../base/bytes.ts";
 import type { ServiceMark, ServiceRange, ServiceSettings } from "../io/virtual-services.ts";
-import { HOST_LITTLE_ENDIAN } from "../wire/netlink/message.ts";
 import {
   accept,
   countUp,
@@ -13,6 +12,7 @@ import {
   type Expression,
   goTo,
   hash,
+  hostU32,
   isEqual,
   isWithin,
   jump,
@@ -53,13 +53,6 @@ const PORT = 4;
 const CONNECTION_TIMEOUT_MS = { tcp: 900_000, udp: 300_000, sctp: 900_000 } as const;
 /** Connections, or clients, that are remembered for one server. */
 export const MAX_REMEMBERED = 262_144;
-
-/** A number of the kernel's own, in its byte order. */
-function hostU32(value: number): Bytes {
-  const bytes = new Uint8Array(4);
-  new DataView(bytes.buffer).setUint32(0, value, HOST_LITTLE_ENDIAN);
-  return bytes;
-}
 
 function u16(value: number): Bytes {
   return Uint8Array.of(value >> 8, value & 0xff);

@@ -45,7 +45,7 @@ inPrivateNetwork(import.meta.url, () => {
   const options = { skip: NFT ? false : "nft is not installed" };
 
   test("every shape of a service is taken, listed, changed into every other one, and removed", options, () => {
-    const services = new NftServices((ip) => ip[0] === 127);
+    const services = new NftServices(() => [Uint8Array.of(10, 0, 1, 9)]);
     const dr = { method: "DR" } as const;
     const shapes: [string, Partial<ServiceSettings>, ServiceDestination[], RegExp][] = [
       ["rr", {}, [destination(1), destination(2, { port: 81 })], /numgen inc mod 2 vmap/],
@@ -62,7 +62,8 @@ inPrivateNetwork(import.meta.url, () => {
       ["direct", {}, [destination(1, dr), destination(2, dr)], /dup to 10\.0\.1\.1/],
       ["direct by hash", { scheduler: "mh" }, [destination(1, dr)], /dup to 10\.0\.1\.1/],
       ["direct, persistent", { persistence }, [destination(1, dr)], /update @.* timeout 1m/],
-      ["direct, here", {}, [destination(1, { ...dr, ip: Uint8Array.of(127, 0, 0, 1) })], /accept/],
+      ["direct, here", {}, [destination(9, dr)], /accept/],
+      ["direct, to the loopback", {}, [destination(1, { ...dr, ip: Uint8Array.of(127, 0, 0, 1) })], /accept/],
       ["nobody", {}, [], /reject/],
       ["UDP", { protocol: "udp" }, [destination(1)], /udp dport 80/],
       ["SCTP", { protocol: "sctp" }, [destination(1)], /sctp dport 80/],
@@ -103,7 +104,7 @@ inPrivateNetwork(import.meta.url, () => {
   });
 
   test("a service of a thousand servers is one transaction", options, () => {
-    const services = new NftServices(() => false);
+    const services = new NftServices(() => []);
     const many = Array.from({ length: 1024 }, (_, index) =>
       destination(0, { ip: Uint8Array.of(10, 0, index >> 8, index & 0xff), weight: 1 + (index % 3) }),
     );
@@ -116,7 +117,7 @@ inPrivateNetwork(import.meta.url, () => {
   });
 
   test("IPv6 has tables of its own", options, () => {
-    const services = new NftServices(() => false);
+    const services = new NftServices(() => []);
     const ranges = [{ ip: v6(1), end: v6(1), port: 80 }];
     for (const method of ["NAT", "DR"] as const)
       for (const more of [
@@ -132,7 +133,7 @@ inPrivateNetwork(import.meta.url, () => {
   });
 
   test("a server's number stays when others come and go, and clients that are remembered with it", options, () => {
-    const services = new NftServices(() => false);
+    const services = new NftServices(() => []);
     const settings = { ...base, persistence };
     services.set(settings, [destination(1), destination(2)]);
     const chainOf = (last: number): string =>
@@ -150,7 +151,7 @@ inPrivateNetwork(import.meta.url, () => {
     const script = `
       const { NftServices } = await import(${JSON.stringify(new URL("./nft-services.js", import.meta.url).href)});
       const { spawnSync } = await import("node:child_process");
-      const services = new NftServices(() => false);
+      const services = new NftServices(() => []);
       services.set(${JSON.stringify({ ...base, ranges: [] })}, []);
       spawnSync("nft", ["list", "ruleset"], { stdio: ["ignore", 1, 2] });
       process.kill(process.pid, "SIGKILL");`;
@@ -161,7 +162,7 @@ inPrivateNetwork(import.meta.url, () => {
 
   test("somebody else's rules stay as they are", options, () => {
     spawnSync("nft", ["add", "table", "ip", "mine"]);
-    const services = new NftServices(() => false);
+    const services = new NftServices(() => []);
     services.set(base, [destination(1)]);
     services.close();
     assert.match(list(), /^table ip mine/);

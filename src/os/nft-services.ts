@@ -57,16 +57,16 @@ interface Present {
 export class NftServices implements VirtualServices {
   readonly method = "nftables";
   readonly #socket: NetlinkSocket;
-  readonly #isLocal: (ip: IpAddress) => boolean;
+  readonly #ownAddresses: () => readonly IpAddress[];
   readonly #present = new Map<string, Present>();
   readonly #tables = new Set<ServiceFamily>();
   #chains = 0;
   #servers = 0;
 
-  /** `isLocal`: whether an address is this machine's own. Throws `NetlinkError` when there is no socket. */
-  constructor(isLocal: (ip: IpAddress) => boolean) {
+  /** `ownAddresses`: this machine's, besides the loopback's. Throws `NetlinkError` when there is no socket. */
+  constructor(ownAddresses: () => readonly IpAddress[]) {
     this.#socket = new NetlinkSocket(NETLINK_NETFILTER);
-    this.#isLocal = isLocal;
+    this.#ownAddresses = ownAddresses;
   }
 
   set(settings: ServiceSettings, destinations: readonly ServiceDestination[]): ServiceFailure | undefined {
@@ -95,9 +95,12 @@ export class NftServices implements VirtualServices {
   remove(name: string): ServiceFailure | undefined {
     const known = this.#present.get(name);
     if (known === undefined) return undefined;
-    this.#present.delete(name);
     const { family } = known.shape;
-    return this.#commit([...this.#unhook(family), ...hooks(family, this.#present), ...removal(known.shape)]);
+    const others = new Map(this.#present);
+    others.delete(name);
+    const failure = this.#commit([...this.#unhook(family), ...hooks(family, others), ...removal(known.shape)]);
+    if (failure === undefined) this.#present.delete(name);
+    return failure;
   }
 
   /** Connection tracking has its own times, which are everybody's. */
@@ -131,7 +134,9 @@ export class NftServices implements VirtualServices {
       return { id: same?.id ?? ++this.#servers, ip, port, weight };
     });
     const method = first === undefined ? (known?.shape.method ?? "NAT") : first.method === "DR" ? "DR" : "NAT";
-    const isHere = ({ ip }: NumberedServer): boolean => method === "DR" && this.#isLocal(ip);
+    const own = method === "DR" ? this.#ownAddresses() : [];
+    const isHere = ({ ip }: NumberedServer): boolean =>
+      method === "DR" && (isLoopback(ip) || own.some((address) => equalBytes(address, ip)));
     return {
       chain: known?.shape.chain ?? `vs${++this.#chains}`,
       family: familyOf(),
@@ -159,6 +164,10 @@ export class NftServices implements VirtualServices {
       throw error;
     }
   }
+}
+
+function isLoopback(ip: IpAddress): boolean {
+  return ip.length === 4 && ip[0] === 127;
 }
 
 /** Whether everything of a service has to be made anew. */

@@ -29,7 +29,6 @@ const RESTART_PAUSE_MS = 1000;
 const REPORT_MS = 2000;
 /** A loop that stands still for longer hangs: a pattern that backtracks without end, for one. */
 const HANG_MS = 10_000;
-const LOOPBACK = 127;
 
 export interface CheckerSupervisorOptions {
   readonly log: Log;
@@ -50,14 +49,13 @@ export interface CheckerSupervisorOptions {
 /** What does the kernel's part here: IPVS where there is one, else nf_tables. */
 export function openVirtualServices(): VirtualServices {
   const ipvs = openIpvs(true);
-  return ipvs === undefined ? new NftServices(isLocal) : new IpvsServices(ipvs);
+  return ipvs === undefined ? new NftServices(ownAddresses) : new IpvsServices(ipvs);
 }
 
-function isLocal(ip: IpAddress): boolean {
-  if (ip.length === 4 && ip[0] === LOOPBACK) return true;
+function ownAddresses(): readonly IpAddress[] {
   const routing = openRouting();
   try {
-    return routing.addresses().some((address) => equalBytes(address.ip, ip));
+    return routing.addresses().map(({ ip }) => ip);
   } finally {
     routing.close();
   }

@@ -58,5 +58,8 @@ export function nodeConfig(config: KeepalivedConfig): NodeConfig {
   const { scripts, trackProcesses, trackFiles, bfds, syncGroups, instances } = config;
   const { startupDelayMs, logUnknownVrids, routerId, peer } = config.globals;
   const globals = { startupDelayMs, logUnknownVrids, routerId, peer };
-  return { scripts, trackProcesses, trackFiles, bfds, syncGroups, instances, globals };
+  const forwarded = config.virtualServers
+    .filter(({ protocol }) => protocol === "tcp" || protocol === undefined)
+    .map(({ match }) => match);
+  return { scripts, trackProcesses, trackFiles, bfds, syncGroups, instances, forwarded, globals };
 }

@@ -162,6 +162,7 @@ export function exampleNode(changes: Partial<NodeConfig> = {}): NodeConfig {
     trackProcesses: [],
     trackFiles: [],
     bfds: [],
+    forwarded: [],
     syncGroups: [],
     instances: [exampleInstance()],
     ...changes,

@@ -80,6 +80,30 @@ describe("virtual servers by nf_tables", { concurrency: 2, skip }, () => {
     });
   });
 
+  test("while another node's connections are sent on after a hand-over, those of virtual servers go their own way", async () => {
+    for (const method of ["NAT", "DR"])
+      await withLab(
+        config({ service: `lvs_method ${method}` }),
+        async (lab) => {
+          const module = new URL("../../src/os/detours.js", import.meta.url).href;
+          const link = Number(/^(\d+)/.exec(lab.ip("director", "-o", "link", "show", "eth0"))?.[1]);
+          const script = `
+            const { KernelDetours } = await import(${JSON.stringify(module)});
+            const [address, to] = [Uint8Array.of(10, 61, 0, 100), Uint8Array.of(10, 61, 0, 2)];
+            const detour = { address, to, linkIndex: ${link}, forwarded: { ports: [80], marks: [] } };
+            const failure = new KernelDetours().set({ detours: [detour], silences: [] });
+            if (failure !== undefined) throw new Error(failure.message);`;
+          lab.inside("director", process.execPath, "--input-type=module", "-e", script);
+          assert.match(lab.rules(), /table ip tandem_handover/);
+          assert.deepEqual(counts(await lab.ask(3)), { one: 1, two: 1, three: 1 }, method);
+        },
+        async (lab) => {
+          if (method === "DR") lab.prepareDirectRouting();
+          await openAll(lab, "tcp", 80);
+        },
+      );
+  });
+
   test("wrr goes by weight, in the order of IPVS, and weight 0 gets nothing", async () => {
     const text = config({ service: "lvs_sched wrr", server: "weight WLAST" })
       .replace("weight W11", "weight 3")

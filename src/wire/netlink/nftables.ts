@@ -5,7 +5,7 @@
  */
 import { type Bytes, concatBytes, fromUtf8 } from "../../base/bytes.ts";
 import { attribute, attributeText, attributeU8, nested } from "./attributes.ts";
-import { align4, NLM_F_ACK, NLM_F_CREATE, NLM_F_REQUEST } from "./message.ts";
+import { align4, HOST_LITTLE_ENDIAN, NLM_F_ACK, NLM_F_CREATE, NLM_F_REQUEST, viewOf } from "./message.ts";
 
 /** The netlink protocol. */
 export const NETLINK_NETFILTER = 12;
@@ -95,6 +95,13 @@ export function u32(type: number, value: number): Bytes {
   const bytes = new Uint8Array(4);
   new DataView(bytes.buffer).setInt32(0, value | 0);
   return attribute(type, bytes);
+}
+
+/** A number that the kernel keeps in its own byte order: a mark, a link, what `countUp` and `hash` have found. */
+export function hostU32(number: number): Bytes {
+  const bytes = new Uint8Array(4);
+  viewOf(bytes).setUint32(0, number, HOST_LITTLE_ENDIAN);
+  return bytes;
 }
 
 /** `struct nfgenmsg`: family, version 0, resource. */
