@@ -17,7 +17,7 @@ import { Timer, type Timers } from "../net/timers.ts";
 import type { NetworkChecker, Outcome } from "./checker.ts";
 import { encodeQuestion, judgeAnswer } from "./dns-question.ts";
 import { HttpAnswer, printRequest } from "./http-answer.ts";
-import type { BodyPattern, LvsPorts, Probe, ProbeFailure, ProbeOwner } from "./ports.ts";
+import type { BodyPattern, LvsPorts, Probe, ProbeFailure, ProbeOwner, ProbeTls } from "./ports.ts";
 import { SmtpDialogue } from "./smtp-dialogue.ts";
 
 /** What a check needs besides its checker. */
@@ -53,6 +53,10 @@ function printPair({ ip, port }: ServerAddress): string {
   return `[${printIp(ip)}]:${port}`;
 }
 
+function tlsOf({ serverNames, saysGoodbye }: HttpChecker, url: number, files: CheckerTls): ProbeTls {
+  return { serverName: serverNames[url], saysGoodbye: saysGoodbye[url] === true, files };
+}
+
 class Check {
   readonly #checker: NetworkChecker;
   readonly #context: CheckContext;
@@ -79,7 +83,7 @@ class Check {
       this.#keep(probes.datagrams(connection, owner));
     else {
       const { tls: files, url } = this.#context;
-      const tls = checker.kind === "SSL_GET" ? { serverName: checker.serverNames[url], files } : undefined;
+      const tls = checker.kind === "SSL_GET" ? tlsOf(checker, url, files) : undefined;
       this.#keep(probes.connect(connection, tls, owner));
     }
   }

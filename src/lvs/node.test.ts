@@ -28,7 +28,7 @@ function probeOf(world: FakeWorld, last: number): FakeProbe {
 }
 
 test("checkers begin a second after the start, and their warm-up later", () => {
-  const { world } = start(text(["TCP_CHECK {\n}", "TCP_CHECK {\nwarmup 5\n}"]).replace("warmup 0", "warmup 0"));
+  const { world } = start(text(["TCP_CHECK {\n}", "TCP_CHECK {\nwarmup 5\n}"]));
   world.randomValue = 0;
   assert.deepEqual(world.pool(NAME), ["10.0.0.1:80", "10.0.0.2:80"]);
   world.advance(999);
@@ -88,6 +88,20 @@ test("HTTP_GET asks for its url, over TLS with the name that is asked for", () =
   probe.owner.onEnd();
   assert.deepEqual(world.pool(NAME), []);
   assert.ok(world.logs.includes("HTTP_CHECK on service [10.0.0.1]:tcp:80 failed after 1 retries."));
+});
+
+test("SSL_GET can send a name of its own in TLS, and ends TLS properly when asked to, as later versions of keepalived", () => {
+  const urls = "url {\npath /a\ntls_compliant\n}\nurl {\npath /b\nvirtualhost b.example\n}";
+  const { world } = start(text([`SSL_GET {\nsni_name inner.example\n${urls}\n}`]));
+  world.advance(1030);
+  const first = probeOf(world, 1);
+  assert.deepEqual([first.tls?.serverName, first.tls?.saysGoodbye], ["inner.example", true]);
+  first.owner.onConnected();
+  first.owner.onData(fromLatin1("HTTP/1.0 200 ok\r\n\r\n"));
+  first.owner.onEnd();
+  world.advance(10_030);
+  const second = probeOf(world, 1);
+  assert.deepEqual([second.tls?.serverName, second.tls?.saysGoodbye], ["inner.example", false]);
 });
 
 test("SMTP_CHECK, DNS_CHECK and UDP_CHECK have their talks", () => {

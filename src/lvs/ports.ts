@@ -48,6 +48,8 @@ export type ProbeTarget = Omit<CheckerConnection, "timeoutMs">;
 /** How TLS is begun; certificates of servers are not verified, as in keepalived. */
 export interface ProbeTls {
   readonly serverName: string | undefined;
+  /** It is ended with an alert, not just cut off. */
+  readonly saysGoodbye: boolean;
   readonly files: CheckerTls;
 }
 

@@ -17,8 +17,12 @@ const folder = mkdtempSync(path.join(tmpdir(), "tandem-probes-"));
 after(() => rmSync(folder, { recursive: true }));
 const PLAIN_TLS: ProbeTls = {
   serverName: "a.example",
+  saysGoodbye: false,
   files: { password: undefined, authorities: undefined, certificate: undefined, key: undefined },
 };
+/** Kinds of TLS records. */
+const ALERT = 21;
+const APPLICATION_DATA = 23;
 const hasOpenssl = spawnSync("openssl", ["version"]).status === 0;
 
 function target(port: number, more: Partial<ProbeTarget> = {}, address = "127.0.0.1"): ProbeTarget {
@@ -128,6 +132,35 @@ test("TLS: the server's name is said, its certificate is not judged", {
   const [failure, why] = await talk((owner) => probes.connect(target(port), missing, owner));
   assert.equal(failure, "impossible");
   assert.match(why ?? "", /ENOENT/);
+});
+
+test("TLS: the last word is said when that is asked for, and only then", {
+  skip: hasOpenssl ? false : "no openssl",
+}, async () => {
+  const credentials = {
+    key: readFileSync(path.join(folder, "key.pem")),
+    cert: readFileSync(path.join(folder, "cert.pem")),
+  };
+  // In TLS 1.2 the kind of a record is seen from outside.
+  const port = await listening(tls.createServer({ ...credentials, maxVersion: "TLSv1.2" }, echo));
+  for (const saysGoodbye of [true, false]) {
+    const kinds: number[] = [];
+    let isOver: () => void = () => {};
+    const over = new Promise<void>((resolve) => {
+      isOver = resolve;
+    });
+    const between = net.createServer((socket) => {
+      const onward = net.connect(port, "127.0.0.1");
+      socket.on("data", (bytes) => kinds.push(bytes[0] as number));
+      socket.on("close", isOver);
+      for (const end of [socket, onward]) end.on("error", () => {});
+      socket.pipe(onward).pipe(socket);
+    });
+    const door = await listening(between);
+    await talk((owner) => probes.connect(target(door), { ...PLAIN_TLS, saysGoodbye }, owner));
+    await over;
+    assert.equal(kinds.at(-1), saysGoodbye ? ALERT : APPLICATION_DATA);
+  }
 });
 
 test("TLS: a server that speaks something else, or ends the connection, has no handshake", async () => {

@@ -10,6 +10,8 @@ import { type ProbeDatagrams, type ProbeSocketSettings, ProbeSockets } from "../
 import type { OutgoingFailure } from "../os/reactor/outgoing.ts";
 import { decodeEchoReply, encodeEcho } from "../wire/icmp-echo.ts";
 
+/** A server that does not take the last words is left without them. */
+const GOODBYE_MS = 1000;
 /** What is sent along with an echo. */
 const ECHO_BYTES = 128;
 
@@ -88,11 +90,13 @@ class StreamProbe implements Probe {
   readonly #owner: ProbeOwner;
   readonly #connecting: { close(): void };
   #socket: net.Socket | undefined;
+  readonly #saysGoodbye: boolean;
   #isConnected = false;
   #isClosed = false;
 
   constructor(sockets: ProbeSockets, target: ProbeTarget, secure: ProbeTls | undefined, owner: ProbeOwner) {
     this.#owner = owner;
+    this.#saysGoodbye = secure?.saysGoodbye === true;
     this.#connecting = sockets.connect(settingsOf(target), (result) => {
       if (typeof result === "number") this.#connected(result, secure);
       else if (!this.#isClosed) owner.onFailed(...failureOf(result));
@@ -159,7 +163,12 @@ class StreamProbe implements Probe {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#connecting.close();
-    this.#socket?.destroy();
+    const socket = this.#socket;
+    if (socket === undefined || !this.#saysGoodbye || !this.#isConnected) socket?.destroy();
+    else {
+      socket.setTimeout(GOODBYE_MS, () => socket.destroy());
+      socket.destroySoon();
+    }
   }
 }
 

@@ -115,7 +115,7 @@ function hostsOf(draft: HttpCheckerDraft, { server, service }: Context) {
   const host = draft.virtualhost ?? server.virtualhost ?? service.virtualhost;
   // The name in TLS is not asked of the real server.
   const nameOf = (url: UrlDraft): string | undefined =>
-    draft.sni === true ? (url.virtualhost ?? draft.virtualhost ?? service.virtualhost) : undefined;
+    draft.sni === true ? (draft.sniName ?? url.virtualhost ?? draft.virtualhost ?? service.virtualhost) : undefined;
   return { host, names: Object.freeze(draft.urls.map(nameOf)) };
 }
 
@@ -129,6 +129,7 @@ function completeHttp(draft: HttpCheckerDraft, connection: CheckerConnection, co
     urls: Object.freeze(draft.urls.map(completeUrl)),
     virtualHost: host,
     serverNames: names,
+    saysGoodbye: Object.freeze(draft.urls.map((url) => (draft.tlsCompliant ?? false) || (url.tlsCompliant ?? false))),
     fastRecovery: draft.fastRecovery ?? false,
   });
 }

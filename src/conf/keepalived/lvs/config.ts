@@ -176,6 +176,8 @@ export interface HttpChecker extends CheckerTiming {
   readonly virtualHost: string | undefined;
   /** Name for TLS, by url; undefined: none is sent. */
   readonly serverNames: readonly (string | undefined)[];
+  /** Whether TLS is ended with an alert, by url. */
+  readonly saysGoodbye: readonly boolean[];
   /** The next url, and the next try of one that has failed, come at once. */
   readonly fastRecovery: boolean;
 }

@@ -131,6 +131,8 @@ export interface HttpCheckerDraft extends CheckerBase {
   virtualhost?: string;
   protocol?: "1.0" | "1.0C" | "1.1";
   sni?: boolean;
+  sniName?: string;
+  tlsCompliant?: boolean;
   fastRecovery?: boolean;
   readonly urls: UrlDraft[];
 }
@@ -146,6 +148,7 @@ export interface UrlDraft extends Draft {
   regexMinOffset?: number;
   regexMaxOffset?: number;
   regexStack?: boolean;
+  tlsCompliant?: boolean;
 }
 
 export interface SmtpCheckerDraft extends CheckerBase {

@@ -71,6 +71,15 @@ function regexOffset(which: "min" | "max", doc: string): Keyword<UrlDraft> {
   });
 }
 
+/** Of SSL_GET alone; as sni_name it came behind 2.2.7. */
+const tlsCompliant = {
+  tls_compliant: toggle<Draft & { tlsCompliant?: boolean }>("tlsCompliant", {
+    default: "off",
+    doc: "TLS is ended as its standard asks, with an alert.",
+    invalid: (word) => `Invalid tls_compliant option ${word}`,
+  }),
+};
+
 const urlKeywords: Keywords<UrlDraft> = {
   path: keyword({ syntax: "PATH", doc: "What is asked for." }, (draft, line, scope) => {
     const word = scope.word(line, 1);
@@ -113,9 +122,11 @@ const urlKeywords: Keywords<UrlDraft> = {
   }),
 };
 
-function readUrl(draft: HttpCheckerDraft, line: Line, scope: Interpreter): void {
+const sslUrlKeywords: Keywords<UrlDraft> = { ...urlKeywords, ...(tlsCompliant as Keywords<Draft>) };
+
+function readUrl(draft: HttpCheckerDraft, line: Line, scope: Interpreter, keywords: Keywords<UrlDraft>): void {
   const url: UrlDraft = { where: new Map(), statusCodes: [], regexOptions: [] };
-  const end = scope.block(urlKeywords, url);
+  const end = scope.block(keywords, url);
   if (url.path === undefined) {
     scope.report("warn", "HTTP/SSL_GET checker url has no path - ignoring", end);
     return;
@@ -134,6 +145,14 @@ function readUrl(draft: HttpCheckerDraft, line: Line, scope: Interpreter): void 
     url.regexMaxOffset = 0;
   }
   draft.urls.push(url);
+}
+
+function urlBlock(keywords: Keywords<UrlDraft>): Keyword<HttpCheckerDraft> {
+  return keyword(
+    { syntax: "{ … }", doc: "A page to ask for." },
+    (draft, line, scope) => readUrl(draft, line, scope, keywords),
+    keywords as Keywords<never>,
+  );
 }
 
 const httpKeywords: Keywords<HttpCheckerDraft> = {
@@ -164,25 +183,45 @@ const httpKeywords: Keywords<HttpCheckerDraft> = {
     doc: "The host's name is sent in TLS.",
     invalid: (word) => `Invalid enable_sni parameter ${word}`,
   }),
+  sni_name: keyword(
+    { syntax: "[NAME]", default: "the host's", doc: "The name that is sent in TLS; turns enable_sni on." },
+    (draft, line, scope) => {
+      const [, name] = line.words;
+      if (name === undefined && draft.sniName !== undefined) {
+        const message = `sni_name already specified as ${draft.sniName} - ignoring setting to default`;
+        scope.report("warn", message, line.position);
+        return;
+      }
+      if (name !== undefined) draft.sniName = name;
+      draft.sni = true;
+    },
+  ),
   fast_recovery: toggle<HttpCheckerDraft>("fastRecovery", {
     default: "off",
     doc: "A server that is down, but whose next check may bring it up, is checked at once.",
     invalid: (word) => `Invalid fast_recovery parameter ${word}`,
   }),
-  url: keyword({ syntax: "{ … }", doc: "A page to ask for." }, readUrl, urlKeywords as Keywords<never>),
+  url: urlBlock(urlKeywords),
+};
+
+const sslKeywords: Keywords<HttpCheckerDraft> = {
+  ...httpKeywords,
+  ...(tlsCompliant as Keywords<Draft>),
+  url: urlBlock(sslUrlKeywords),
 };
 
 /** The block of one of the two. */
 export function httpChecker(kind: HttpCheckerDraft["kind"], doc: string): Keyword<RealServerDraft> {
+  const keywords = kind === "SSL_GET" ? sslKeywords : httpKeywords;
   return keyword(
     { syntax: "{ … }", doc },
     (realServer, line, scope) => {
       const draft: HttpCheckerDraft = { kind, at: line.position, where: new Map(), realServer, urls: [] };
-      const end = scope.block(httpKeywords, draft);
+      const end = scope.block(keywords, draft);
       const warn = (message: string): void => scope.report("warn", message, end);
       if (draft.urls.length === 0) return warn("HTTP/SSL_GET checker has no urls specified - ignoring");
       if (hasInterface(draft, realServer.address.ip, warn)) addChecker(realServer, draft, scope);
     },
-    httpKeywords as Keywords<never>,
+    keywords as Keywords<never>,
   );
 }
