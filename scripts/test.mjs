@@ -9,7 +9,7 @@ import { pathToFileURL } from "node:url";
 import { root, setup } from "./setup.mjs";
 
 /** Layers without a view of Node or the kernel: their tests are fast and cannot disturb each other. */
-const PURE = ["base", "wire", "conf", "io", "balance", "net", "http", "vrrp", "bfd", "admin", "check"];
+const PURE = ["base", "wire", "conf", "io", "balance", "net", "http", "vrrp", "bfd", "lvs", "admin", "check"];
 const FILE_TIMEOUT_MS = 600_000;
 
 function testFiles(folder) {

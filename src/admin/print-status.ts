@@ -5,9 +5,12 @@ import type {
   HttpStatus,
   PartnerStatus,
   PeerStatus,
+  RealServerStatus,
   RouterStatus,
+  ServersStatus,
   StatusDocument,
   UpstreamStatus,
+  VirtualServerStatus,
   VrrpStatus,
 } from "./status.ts";
 
@@ -121,6 +124,29 @@ function peerLine({ name, backup, state, connections, check }: PeerStatus, now: 
   return words.join("; ");
 }
 
+function serversLines({ pid, restarts, method, virtualServers }: ServersStatus): string[] {
+  const restarted = restarts === 0 ? "" : `, restarted ${restarts} times`;
+  const process = pid === null ? "not running" : `pid ${pid}`;
+  return [
+    `Virtual servers by ${method}, checker process: ${process}${restarted}`,
+    ...virtualServers.flatMap(serverLines),
+  ];
+}
+
+function serverLines({ name, quorum, sorry, servers }: VirtualServerStatus): string[] {
+  const alive = servers.filter((server) => server.alive).length;
+  const state = quorum ? "quorum" : `quorum LOST${sorry ? ", the sorry server serves" : ""}`;
+  return [
+    `virtual server ${name}: ${alive} of ${servers.length} servers alive, ${state}`,
+    ...servers.map((server) => `  ${realServerLine(server)}`),
+  ];
+}
+
+function realServerLine({ name, alive, weight, checkers }: RealServerStatus): string {
+  const verdicts = checkers.map(({ kind, up, ran }) => `${kind} ${ran ? (up ? "ok" : "FAILED") : "no result yet"}`);
+  return `${name}: ${alive ? "alive" : "DOWN"}, weight ${weight}; ${verdicts.join(", ") || "not checked"}`;
+}
+
 /** The lines of `tandem status`, with a final newline. */
 export function printStatus(status: StatusDocument): string {
   const now = Date.parse(status.now);
@@ -128,5 +154,6 @@ export function printStatus(status: StatusDocument): string {
   const lines = [`Tandem ${status.version} on ${status.host}, pid ${status.pid}, up ${up}`];
   if (status.vrrp !== null) lines.push("", ...vrrpLines(status.vrrp, now));
   if (status.http !== null) lines.push("", ...httpLines(status.http, now));
+  if (status.servers) lines.push("", ...serversLines(status.servers));
   return `${lines.join("\n")}\n`;
 }

@@ -131,6 +131,33 @@ export interface HttpStatus {
   readonly upstreams: readonly UpstreamStatus[];
 }
 
+/** A real server behind a virtual one. */
+export interface RealServerStatus {
+  readonly name: string;
+  readonly alive: boolean;
+  readonly weight: number;
+  /** Its checkers by keepalived's names, each as it is now. `ran`: it has a result. */
+  readonly checkers: readonly { readonly kind: string; readonly up: boolean; readonly ran: boolean }[];
+}
+
+export interface VirtualServerStatus {
+  readonly name: string;
+  readonly quorum: boolean;
+  /** The sorry server serves. */
+  readonly sorry: boolean;
+  readonly servers: readonly RealServerStatus[];
+}
+
+/** What virtual servers say, those of keepalived.conf. */
+export interface ServersStatus {
+  /** Process id of the checker process; null while it is being restarted. */
+  readonly pid: number | null;
+  readonly restarts: number;
+  /** What balances: IPVS, or nftables where the kernel has no IPVS. */
+  readonly method: string;
+  readonly virtualServers: readonly VirtualServerStatus[];
+}
+
 export interface StatusDocument {
   readonly version: string;
   readonly host: string;
@@ -140,4 +167,6 @@ export interface StatusDocument {
   /** null: this half is not run. */
   readonly vrrp: VrrpStatus | null;
   readonly http: HttpStatus | null;
+  /** null: there are no virtual servers. */
+  readonly servers: ServersStatus | null;
 }

@@ -5,32 +5,50 @@ const SHIFTS = [7, 12, 17, 22, 5, 9, 14, 20, 4, 11, 16, 23, 6, 10, 15, 21];
 const SINES = Int32Array.from({ length: 64 }, (_, i) => Math.floor(Math.abs(Math.sin(i + 1)) * 2 ** 32) | 0);
 const BLOCK = 64;
 
+/** The digest of bytes that come in pieces. */
+export class Md5 {
+  readonly #state = Int32Array.of(0x67452301, 0xefcdab89 | 0, 0x98badcfe | 0, 0x10325476);
+  readonly #block = new Uint8Array(BLOCK);
+  readonly #view = new DataView(this.#block.buffer);
+  #lengthBytes = 0;
+
+  add(bytes: Bytes): void {
+    for (let at = 0; at < bytes.length; ) {
+      const filled = this.#lengthBytes % BLOCK;
+      const size = Math.min(BLOCK - filled, bytes.length - at);
+      this.#block.set(bytes.subarray(at, at + size), filled);
+      at += size;
+      this.#lengthBytes += size;
+      if (this.#lengthBytes % BLOCK === 0) addBlock(this.#state, this.#view, 0);
+    }
+  }
+
+  /** The 16 bytes of the digest; nothing may be added any more. A bit 1, zeros, and the length in bits (RFC 1321, 3.1 and 3.2). */
+  end(): Bytes {
+    const length = this.#lengthBytes;
+    const padding = new Uint8Array(((119 - (length % BLOCK)) % BLOCK) + 9);
+    padding[0] = 0x80;
+    const view = new DataView(padding.buffer);
+    view.setUint32(padding.length - 8, (length * 8) >>> 0, true);
+    view.setUint32(padding.length - 4, Math.floor(length / 2 ** 29), true);
+    this.add(padding);
+    const digest = new Uint8Array(16);
+    const words = new DataView(digest.buffer);
+    for (let i = 0; i < 4; i++) words.setInt32(4 * i, this.#state[i] as number, true);
+    return digest;
+  }
+}
+
 /** The 16 bytes of the digest. */
 export function md5(bytes: Bytes): Bytes {
-  const message = pad(bytes);
-  const view = new DataView(message.buffer);
-  const state = Int32Array.of(0x67452301, 0xefcdab89 | 0, 0x98badcfe | 0, 0x10325476);
-  for (let at = 0; at < message.length; at += BLOCK) addBlock(state, view, at);
-  const digest = new Uint8Array(16);
-  const words = new DataView(digest.buffer);
-  for (let i = 0; i < 4; i++) words.setInt32(4 * i, state[i] as number, true);
-  return digest;
+  const hash = new Md5();
+  hash.add(bytes);
+  return hash.end();
 }
 
 /** The digest in lower-case hexadecimal, 32 characters. */
 export function md5Hex(bytes: Bytes): string {
   return Array.from(md5(bytes), (byte) => byte.toString(16).padStart(2, "0")).join("");
-}
-
-/** The message, a bit 1, zeros, and its length in bits: whole blocks (RFC 1321, 3.1 and 3.2). */
-function pad(bytes: Bytes): Uint8Array<ArrayBuffer> {
-  const padded = new Uint8Array(Math.ceil((bytes.length + 9) / BLOCK) * BLOCK);
-  padded.set(bytes);
-  padded[bytes.length] = 0x80;
-  const view = new DataView(padded.buffer);
-  view.setUint32(padded.length - 8, (bytes.length * 8) >>> 0, true);
-  view.setUint32(padded.length - 4, Math.floor(bytes.length / 2 ** 29), true);
-  return padded;
 }
 
 function addBlock(state: Int32Array, view: DataView, at: number): void {

@@ -6,7 +6,7 @@ import { decodeBase64, decodeBase64Url, encodeBase64 } from "./base64.ts";
 import { fromLatin1, latin1 } from "./bytes.ts";
 import { CRC32_START, crc32, crc32Final, crc32Update } from "./hash-crc32.ts";
 import { crc32c } from "./hash-crc32c.ts";
-import { md5Hex } from "./hash-md5.ts";
+import { Md5, md5Hex } from "./hash-md5.ts";
 import { murmur2 } from "./hash-murmur2.ts";
 import { sha1 } from "./hash-sha1.ts";
 
@@ -25,6 +25,16 @@ test("MD5 agrees with OpenSSL", () => {
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 300 }), (bytes) => {
       assert.equal(md5Hex(bytes), createHash("md5").update(bytes).digest("hex"));
+    }),
+  );
+});
+
+test("MD5 in parts is MD5 of the whole", () => {
+  fc.assert(
+    fc.property(fc.array(fc.uint8Array({ maxLength: 150 }), { maxLength: 5 }), (parts) => {
+      const hash = new Md5();
+      for (const part of parts) hash.add(part);
+      assert.deepEqual(hash.end(), new Uint8Array(createHash("md5").update(Buffer.concat(parts)).digest()));
     }),
   );
 });

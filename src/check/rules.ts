@@ -101,6 +101,8 @@ import { scriptNginxPath } from "./rules/script-nginx-path.ts";
 import { scriptRunnable } from "./rules/script-runnable.ts";
 import { scriptSecurity } from "./rules/script-security.ts";
 import { scriptTimeout } from "./rules/script-timeout.ts";
+import { serverUnchecked } from "./rules/server-unchecked.ts";
+import { serversDiffer } from "./rules/servers-differ.ts";
 import { sourceAddress } from "./rules/source-address.ts";
 import { stateBothMaster } from "./rules/state-both-master.ts";
 import { unicastMismatch } from "./rules/unicast-mismatch.ts";
@@ -129,6 +131,8 @@ export const RULES: readonly Rule<Subject>[] = [
   instanceUnpaired,
   firewall,
   interfaceMissing,
+  serversDiffer,
+  serverUnchecked,
   scriptNginxPath,
   scriptRunnable,
   nginxListen,

@@ -30,6 +30,21 @@ test("-t tests, with an optional file", () => {
   assert.equal(options().test, undefined);
 });
 
+test("-C and -P are the halves; both together leave nothing out", () => {
+  const halves = (...args: string[]): [boolean, boolean] => {
+    const { runsVrrp, runsCheckers } = options(...args);
+    return [runsVrrp, runsCheckers];
+  };
+  assert.deepEqual(halves(), [true, true]);
+  assert.deepEqual(halves("-P"), [true, false]);
+  assert.deepEqual(halves("--vrrp"), [true, false]);
+  assert.deepEqual(halves("-C"), [false, true]);
+  assert.deepEqual(halves("--check"), [false, true]);
+  assert.deepEqual(halves("-C", "-P"), [true, true]);
+  assert.equal(options("-c", "/run/c.pid").checkersPidFile, "/run/c.pid");
+  assert.equal(options("--checkers_pid=/run/c.pid").checkersPidFile, "/run/c.pid");
+});
+
 test("facilities are numbers of syslog", () => {
   assert.equal(options().facility, 3);
   assert.equal(options("-S", "2").facility, 18);

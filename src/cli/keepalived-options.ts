@@ -15,6 +15,10 @@ export interface KeepalivedOptions {
   readonly includeMustExist: boolean;
   readonly pidFile: string;
   readonly vrrpPidFile: string;
+  readonly checkersPidFile: string;
+  /** `-P`, `-C`: which of the two run. */
+  readonly runsVrrp: boolean;
+  readonly runsCheckers: boolean;
   readonly configId: string | undefined;
   readonly umask: number | undefined;
   /** `-t`: where to, "" for standard error; undefined: no test. */
@@ -45,12 +49,11 @@ interface Option {
   readonly refused?: string;
 }
 
-const NO_IPVS = "Tandem has no IPVS checkers yet";
 const NO_SNMP = "Tandem has no SNMP agent yet";
 const OPTIONS: readonly Option[] = [
   { letter: "f", name: "use-file", argument: "required", doc: "Use the specified configuration file" },
   { letter: "P", name: "vrrp", argument: "none", doc: "Only run with VRRP subsystem" },
-  { letter: "C", name: "check", argument: "none", doc: "Only run with Health-checker subsystem", refused: NO_IPVS },
+  { letter: "C", name: "check", argument: "none", doc: "Only run with Health-checker subsystem" },
   { letter: "B", name: "no_bfd", argument: "none", doc: "Don't run BFD subsystem" },
   { letter: "l", name: "log-console", argument: "none", doc: "Log messages to local console" },
   { letter: "D", name: "log-detail", argument: "none", doc: "Detailed log messages" },
@@ -65,13 +68,19 @@ const OPTIONS: readonly Option[] = [
     doc: "Don't remove VRRP VIPs on daemon stop",
     refused: "Tandem always removes virtual addresses when it stops",
   },
-  { letter: "I", name: "dont-release-ipvs", argument: "none", doc: "Don't remove IPVS topology on daemon stop" },
+  {
+    letter: "I",
+    name: "dont-release-ipvs",
+    argument: "none",
+    doc: "Don't remove IPVS topology on daemon stop",
+    refused: "Tandem always removes virtual servers when it stops",
+  },
   { letter: "R", name: "dont-respawn", argument: "none", doc: "Don't respawn child processes" },
   { letter: "n", name: "dont-fork", argument: "none", doc: "Don't fork the daemon process" },
   { letter: "d", name: "dump-conf", argument: "none", doc: "Dump the configuration data" },
   { letter: "p", name: "pid", argument: "required", doc: "Use specified pidfile for parent process" },
   { letter: "r", name: "vrrp_pid", argument: "required", doc: "Use specified pidfile for VRRP child process" },
-  { letter: "c", name: "checkers_pid", argument: "required", doc: "Pidfile of the checkers process (never written)" },
+  { letter: "c", name: "checkers_pid", argument: "required", doc: "Use specified pidfile for checkers child process" },
   { letter: "b", name: "bfd_pid", argument: "required", doc: "Pidfile of the BFD process (never written)" },
   { letter: "x", name: "snmp", argument: "none", doc: "Enable SNMP subsystem", refused: NO_SNMP },
   { letter: "A", name: "snmp-agent-socket", argument: "required", doc: "Socket of the SNMP master", refused: NO_SNMP },
@@ -198,6 +207,10 @@ function interpret(given: Given): KeepalivedRequest {
       includeMustExist: given.has("all-config"),
       pidFile: given.get("pid") ?? "/run/keepalived.pid",
       vrrpPidFile: given.get("vrrp_pid") ?? "/run/keepalived_vrrp.pid",
+      checkersPidFile: given.get("checkers_pid") ?? "/run/keepalived_checkers.pid",
+      // Both together are as good as neither.
+      runsVrrp: given.has("vrrp") || !given.has("check"),
+      runsCheckers: given.has("check") || !given.has("vrrp"),
       configId: given.get("config-id"),
       umask: umaskText === undefined ? undefined : Number.parseInt(umaskText, 8),
       test: given.get("config-test"),

@@ -1,11 +1,13 @@
 /** The daemon behind keepalived's command line: `-t`, pid files, daemon, signals, dumps; the work is the supervisor's. */
 import { closeSync, openSync, writeFileSync } from "node:fs";
 import { KEEPALIVED_VERSION, TANDEM_VERSION } from "../base/version.ts";
+import type { KeepalivedConfig } from "../conf/keepalived/config.ts";
 import { EXIT, type LoadedKeepalived } from "../conf/keepalived/load.ts";
 import { printKeepalivedDiagnostic } from "../conf/keepalived/report.ts";
 import { dup2 } from "../os/ffi/files.ts";
 import { setProcessTitle } from "../os/process-title.ts";
 import { onSignalNumber } from "../os/signals.ts";
+import { CheckerHalf, serverFaults } from "../process/checker-half.ts";
 import { loadKeepalivedConfiguration } from "../process/keepalived-configuration.ts";
 import { KeepalivedLog } from "../process/keepalived-log.ts";
 import { kernelVersion } from "../process/local-machine.ts";
@@ -56,10 +58,13 @@ export class KeepalivedProgram {
   }
 
   #load(): LoadedKeepalived {
-    const { file, configId, includeMustExist, withoutBfd } = this.#options;
+    const { file, configId, includeMustExist, withoutBfd, runsCheckers } = this.#options;
     const found = loadKeepalivedConfiguration({ file, configId, includeMustExist });
     const loaded = withoutBfd ? { ...found, config: { ...found.config, bfds: [] } } : found;
-    const faults = upstreamFaults(loaded.config, undefined);
+    const faults = [
+      ...upstreamFaults(loaded.config, undefined),
+      ...(runsCheckers && loaded.isUsable ? serverFaults(loaded.config) : []),
+    ];
     if (faults.length === 0) return loaded;
     const exitStatus = loaded.exitStatus === EXIT.ok ? EXIT.complaints : loaded.exitStatus;
     return { ...loaded, diagnostics: [...loaded.diagnostics, ...faults], isUsable: false, exitStatus };
@@ -102,40 +107,36 @@ export class KeepalivedProgram {
   }
 
   async #serve(loaded: LoadedKeepalived): Promise<number> {
-    const { dontRespawn, vrrpPidFile } = this.#options;
     let end: (status: number) => void = () => {};
     const ended = new Promise<number>((resolve) => {
       end = resolve;
     });
-    const supervisor = new VrrpSupervisor({
-      log: this.#log,
-      config: loaded.config,
-      dontRespawn,
-      isDaemon: isDaemonChild(),
-      onGone: () => end(1),
-      onVrrpPid: (pid) => {
-        if (pid === undefined) deletePidFile(vrrpPidFile);
-        else writePidFile(vrrpPidFile, pid);
-      },
-    });
+    const { supervisor, checkers } = this.#supervisors(loaded, () => end(1));
     const stop = (): void => {
-      void supervisor.stop().then(() => end(0));
+      // Clients go to the partner before the servers behind this node do.
+      void supervisor
+        .stop()
+        .then(() => checkers?.stop())
+        .then(() => end(0));
     };
     process.on("SIGTERM", stop);
     process.on("SIGINT", stop);
-    process.on("SIGHUP", () => this.#reload(supervisor));
+    process.on("SIGHUP", () => this.#reload(supervisor, checkers));
     process.on("SIGUSR1", () => void this.#dump(supervisor, "data"));
     process.on("SIGUSR2", () => void this.#dump(supervisor, "stats"));
     onSignalNumber(SIGNAL_NUMBERS["JSON"] as number, () => void this.#dump(supervisor, "json"));
     onSignalNumber(SIGNAL_NUMBERS["STATS_CLEAR"] as number, () => supervisor.clearStatistics());
     try {
+      // An address is taken over only by a node whose services are there.
+      await checkers?.start(loaded.config);
       await supervisor.start();
     } catch (error) {
       process.stderr.write(`keepalived: ${(error as Error).message}\n`);
+      await checkers?.stop();
       return 1;
     }
     if (this.#options.dumpConfiguration) await this.#dump(supervisor, "data");
-    const socket = await this.#openStatusSocket(supervisor);
+    const socket = await this.#openStatusSocket(supervisor, checkers);
     tellReady();
     if (isDaemonChild()) leaveTerminal();
     const status = await ended;
@@ -143,12 +144,40 @@ export class KeepalivedProgram {
     return status;
   }
 
-  async #openStatusSocket(supervisor: VrrpSupervisor): Promise<StatusSocket | undefined> {
+  /** The processes of both halves; `-C` leaves the routers out, `-P` the checkers. */
+  #supervisors(
+    { config }: LoadedKeepalived,
+    onGone: () => void,
+  ): { readonly supervisor: VrrpSupervisor; readonly checkers: CheckerHalf | undefined } {
+    const { dontRespawn, vrrpPidFile, checkersPidFile, runsVrrp, runsCheckers } = this.#options;
+    const common = { log: this.#log, dontRespawn, isDaemon: isDaemonChild(), onGone };
+    const onPid = (pid: number | undefined): void => notePid(checkersPidFile, pid);
+    const checkers = runsCheckers ? new CheckerHalf({ ...common, isAlone: !runsVrrp, onPid }) : undefined;
+    const supervisor = new VrrpSupervisor({
+      ...common,
+      config: this.#routersOf(config),
+      onVrrpPid: (pid) => notePid(vrrpPidFile, pid),
+      onSession: (name, isUp) => checkers?.session(name, isUp),
+    });
+    return { supervisor, checkers };
+  }
+
+  /** Without VRRP the supervisor has no routers; its scripts at start and stop run all the same. */
+  #routersOf(config: KeepalivedConfig): KeepalivedConfig {
+    if (this.#options.runsVrrp) return config;
+    return { ...config, instances: [], syncGroups: [], scripts: [], trackProcesses: [], trackFiles: [] };
+  }
+
+  async #openStatusSocket(
+    supervisor: VrrpSupervisor,
+    checkers: CheckerHalf | undefined,
+  ): Promise<StatusSocket | undefined> {
     const path = this.#options.statusSocket ?? DEFAULT_STATUS_SOCKET;
     if (path === "") return undefined;
     const socket = new StatusSocket(path, {
       vrrp: () => supervisor.status(),
       obey: (order) => supervisor.obey(order),
+      ...(checkers === undefined ? {} : { servers: () => checkers.status() }),
     });
     try {
       await socket.open();
@@ -159,17 +188,24 @@ export class KeepalivedProgram {
     }
   }
 
-  #reload(supervisor: VrrpSupervisor): void {
+  #reload(supervisor: VrrpSupervisor, checkers: CheckerHalf | undefined): void {
     const loaded = this.#load();
     this.#complain(loaded);
-    if (loaded.isUsable) supervisor.reload(loaded.config);
-    else this.#log.write("error", "Reload refused: the configuration cannot be used, the old one stays");
+    if (loaded.isUsable) {
+      supervisor.reload(this.#routersOf(loaded.config));
+      checkers?.reload(loaded.config);
+    } else this.#log.write("error", "Reload refused: the configuration cannot be used, the old one stays");
   }
 
   async #dump(supervisor: VrrpSupervisor, what: "data" | "stats" | "json"): Promise<void> {
     const failure = await dumpVrrp(supervisor, what);
     if (failure !== undefined) this.#log.write("error", failure);
   }
+}
+
+function notePid(file: string, pid: number | undefined): void {
+  if (pid === undefined) deletePidFile(file);
+  else writePidFile(file, pid);
 }
 
 /** A daemon keeps nothing of whoever started it open: a pipe that never ends would make the starter wait for ever. */

@@ -8,6 +8,7 @@ import type { LoadedKeepalived } from "../conf/keepalived/load.ts";
 import { printKeepalivedDiagnostic } from "../conf/keepalived/report.ts";
 import type { PeerState, UpstreamState } from "../io/service.ts";
 import { hasTerminal, setProcessTitle } from "../os/process-title.ts";
+import { CheckerHalf, serverFaults } from "../process/checker-half.ts";
 import { type KeepalivedRequest, loadKeepalivedConfiguration } from "../process/keepalived-configuration.ts";
 import { KeepalivedLog } from "../process/keepalived-log.ts";
 import type { MasterStatus } from "../process/master.ts";
@@ -39,6 +40,7 @@ export class UpProgram {
   readonly #log = new KeepalivedLog({ console: true, detail: true, facility: undefined });
   #nginx: NginxServer | undefined;
   #supervisor: VrrpSupervisor | undefined;
+  #checkers: CheckerHalf | undefined;
   /** As the workers have told last. */
   #upstreams: readonly UpstreamState[] = [];
   #isEnding = false;
@@ -78,9 +80,10 @@ export class UpProgram {
   #loadKeepalived(): LoadedKeepalived | undefined {
     if (this.#request.keepalived === undefined) return undefined;
     const loaded = loadKeepalivedConfiguration(this.#request.keepalived);
-    for (const diagnostic of loaded.diagnostics)
+    const faults = loaded.isUsable ? serverFaults(loaded.config) : [];
+    for (const diagnostic of [...loaded.diagnostics, ...faults])
       this.#log.write(diagnostic.severity, printKeepalivedDiagnostic(diagnostic));
-    return loaded;
+    return { ...loaded, isUsable: loaded.isUsable && faults.length === 0 };
   }
 
   /** Whether everything is there that VRRP shall follow; what isn't is told. */
@@ -131,14 +134,19 @@ export class UpProgram {
   }
 
   async #startVrrp(loaded: LoadedKeepalived): Promise<boolean> {
+    const checkers = new CheckerHalf({ log: this.#log });
+    this.#checkers = checkers;
+    const onSession = (name: string, isUp: boolean): void => checkers.session(name, isUp);
     const supervisor = new VrrpSupervisor({
       log: this.#log,
       config: loaded.config,
+      onSession,
       onDraining: (addresses) => this.#nginx?.drain(addresses),
     });
     this.#supervisor = supervisor;
     supervisor.observeUpstreams(this.#upstreams);
     try {
+      await checkers.start(loaded.config);
       await supervisor.start();
       return true;
     } catch (error) {
@@ -151,10 +159,12 @@ export class UpProgram {
     if (this.#request.socket === "") return undefined;
     const supervisor = this.#supervisor;
     const nginx = this.#nginx;
+    const checkers = this.#checkers;
     const socket = new StatusSocket(this.#request.socket, {
       ...(supervisor === undefined
         ? {}
         : { vrrp: () => supervisor.status(), obey: (order: NodeOrder) => supervisor.obey(order) }),
+      ...(checkers === undefined ? {} : { servers: () => checkers.status() }),
       ...(nginx === undefined ? {} : { http: async () => httpStatus(await nginx.status()) }),
     });
     try {
@@ -183,8 +193,10 @@ export class UpProgram {
     this.#nginx?.signal("SIGHUP");
     const loaded = this.#loadKeepalived();
     if (loaded === undefined) return;
-    if (loaded.isUsable) this.#supervisor?.reload(loaded.config);
-    else this.#log.write("error", "Reload refused: the configuration cannot be used, the old one stays");
+    if (loaded.isUsable) {
+      this.#supervisor?.reload(loaded.config);
+      this.#checkers?.reload(loaded.config);
+    } else this.#log.write("error", "Reload refused: the configuration cannot be used, the old one stays");
   }
 
   /** The address first: new clients go to the partner while this node's workers still answer their last requests. */
@@ -196,11 +208,11 @@ export class UpProgram {
     this.#isEnding = true;
     this.#log.write("notice", `Tandem ${TANDEM_VERSION} is ending${signal === "SIGQUIT" ? " gracefully" : ""}`);
     const keepsConnections = signal === "SIGQUIT" && (await this.#handOver());
-    if (!keepsConnections) await this.#supervisor?.stop();
+    if (!keepsConnections) await this.#stopRouters();
     if (this.#nginx === undefined) return 0;
     this.#nginx.signal(signal);
     const code = await this.#nginxEnd;
-    if (keepsConnections) await this.#supervisor?.stop();
+    if (keepsConnections) await this.#stopRouters();
     return code;
   }
 
@@ -215,12 +227,17 @@ export class UpProgram {
     return true;
   }
 
+  async #stopRouters(): Promise<void> {
+    await this.#supervisor?.stop();
+    await this.#checkers?.stop();
+  }
+
   /** A node that can't serve must not hold the address. */
   #nginxEnded(code: number): void {
     if (this.#isEnding) return;
     this.#isEnding = true;
     this.#log.write("alert", `the web server has ended with code ${code}, so the node ends`);
-    void Promise.resolve(this.#supervisor?.stop()).then(() => this.#end(code === 0 ? 1 : code));
+    void this.#stopRouters().then(() => this.#end(code === 0 ? 1 : code));
   }
 }
 

@@ -31,6 +31,9 @@ const POSIX: Readonly<Record<string, string>> = {
   xdigit: "0-9a-fA-F",
 };
 
+/** The end of a text of several lines: a last line feed may follow. */
+const LAST_LINE_END = "(?=\\n?(?![\\s\\S]))";
+
 /** Stands for a reference by name until its number is known. The character comes from nowhere else: a word of nginx.conf has no NUL. */
 const REFERENCE = /\0\{(\d+)\}/g;
 
@@ -42,11 +45,13 @@ class Translator {
   readonly flags: Set<string>;
   reason = "";
   private readonly source: string;
+  private readonly hasLines: boolean;
   private at = 0;
   private out = "";
 
-  constructor(source: string, flags: string) {
+  constructor(source: string, flags: string, hasLines: boolean) {
     this.source = source;
+    this.hasLines = hasLines;
     this.flags = new Set(flags);
   }
 
@@ -120,9 +125,12 @@ class Translator {
       case ".":
         // RegExp's own excludes the carriage return, too.
         return this.emit(this.flags.has("s") ? "." : "[^\\n]", 1);
+      case "^":
+        return this.emit(this.hasLines && this.flags.has("m") ? "(?:(?<![\\s\\S])|(?<=\\n)(?=[\\s\\S]))" : "^", 1);
       case "$":
         // PCRE's end is also in front of a last line feed; a URI has none, so the plain end serves.
-        return this.emit("$", 1);
+        if (!this.hasLines) return this.emit("$", 1);
+        return this.emit(this.flags.has("m") ? "(?=\\n|(?![\\s\\S]))" : LAST_LINE_END, 1);
       default:
         return this.emit(character === "/" ? "\\/" : character, 1);
     }
@@ -194,8 +202,9 @@ class Translator {
       switch (next) {
         case "A":
           return this.emit("(?<![\\s\\S])", 2);
-        case "z":
         case "Z":
+          return this.emit(this.hasLines ? LAST_LINE_END : "(?![\\s\\S])", 2);
+        case "z":
           return this.emit("(?![\\s\\S])", 2);
         case "h":
           return this.emit("[ \\t\\xa0]", 2);
@@ -291,10 +300,10 @@ class Translator {
   }
 }
 
-/** A RegExp that matches what the PCRE pattern does, or why there is none. */
-export function translatePattern(source: string, ignoreCase: boolean): Decoded<Pattern> {
+/** A RegExp that matches what the PCRE pattern does, or why there is none. `hasLines`: what it looks at may have line feeds. */
+export function translatePattern(source: string, ignoreCase: boolean, hasLines = false): Decoded<Pattern> {
   if (source.length > MAX_PATTERN) return malformed("the pattern is too long");
-  const translator = new Translator(source, ignoreCase ? "i" : "");
+  const translator = new Translator(source, ignoreCase ? "i" : "", hasLines);
   const translated = translator.run();
   if (translated === undefined) return malformed(translator.reason);
   try {

@@ -11,7 +11,18 @@ export interface Detour {
   /** A node on the link; of the same family. */
   readonly to: IpAddress;
   readonly linkIndex: number;
+  readonly forwarded: Forwarded;
 }
+
+/** What this node hands on to other machines (virtual servers) has no socket here, and is its own nevertheless. */
+export interface Forwarded {
+  /** TCP ports; 0 is any. */
+  readonly ports: readonly number[];
+  /** Marks of the packet filter. */
+  readonly marks: readonly number[];
+}
+
+export const NOTHING_FORWARDED: Forwarded = { ports: [], marks: [] };
 
 /** An IPv4 address that the node has and neither answers ARP for nor asks from. (IPv6 needs none of this on the loopback.) */
 export interface Silence {

@@ -22,6 +22,10 @@ export interface ConnectSettings {
   readonly keepAlive: boolean;
   /** The address that it is bound to need not be one of this machine (nginx: `proxy_bind … transparent`). */
   readonly transparent: boolean;
+  /** Mark of its packets, SO_MARK; 0 none. */
+  readonly mark?: number;
+  /** The link that its packets take, SO_BINDTODEVICE. */
+  readonly device?: string;
 }
 
 export interface Acceptor {

@@ -5,6 +5,7 @@ import { readFileSync } from "node:fs";
 import net from "node:net";
 import { test } from "node:test";
 import { parseIp } from "../base/ip.ts";
+import { NOTHING_FORWARDED } from "../io/detour.ts";
 import { KernelDetours } from "./detours.ts";
 import { inPrivateNetwork } from "./private-network.cases.ts";
 import { openRouting } from "./routing.ts";
@@ -13,6 +14,7 @@ const ip = (text: string): Uint8Array => parseIp(text) ?? assert.fail(text);
 const hasNft = spawnSync("nft", ["--version"]).status === 0;
 const listing = (): string =>
   spawnSync("nft", ["list", "ruleset"], { encoding: "utf8" }).stdout.replaceAll(/\s*\n\s*/g, "\n");
+const forwarded = NOTHING_FORWARDED;
 const nothing = { detours: [], silences: [] };
 
 inPrivateNetwork(import.meta.url, () => {
@@ -30,12 +32,12 @@ inPrivateNetwork(import.meta.url, () => {
   test("a state is in the kernel as nft would have written it, and replaces the one before whole", {
     skip: hasNft ? false : "no nft here to look with",
   }, () => {
-    const old = { address: ip("192.0.2.7"), to: ip("192.0.2.8"), linkIndex: lo };
+    const old = { address: ip("192.0.2.7"), to: ip("192.0.2.8"), linkIndex: lo, forwarded };
     assert.equal(detours.set({ detours: [old], silences: [] }), undefined);
     const state = {
       detours: [
-        { address: ip("192.0.2.1"), to: ip("192.0.2.2"), linkIndex: lo },
-        { address: ip("2001:db8::1"), to: ip("fe80::2"), linkIndex: lo },
+        { address: ip("192.0.2.1"), to: ip("192.0.2.2"), linkIndex: lo, forwarded },
+        { address: ip("2001:db8::1"), to: ip("fe80::2"), linkIndex: lo, forwarded: { ports: [443], marks: [7] } },
       ],
       silences: [{ address: ip("192.0.2.3"), speakAs: ip("192.0.2.4") }],
     };
@@ -48,7 +50,7 @@ inPrivateNetwork(import.meta.url, () => {
       [
         "table ip tandem_handover {",
         "chain detour {",
-        "type filter hook prerouting priority mangle; policy accept;",
+        "type filter hook prerouting priority mangle + 2; policy accept;",
         `${v4} socket wildcard 1 dup to 192.0.2.2 device "lo" drop`,
         `${v4} socket transparent <= 1 return`,
         `${v4} dup to 192.0.2.2 device "lo" drop`,
@@ -57,7 +59,9 @@ inPrivateNetwork(import.meta.url, () => {
         "}",
         "table ip6 tandem_handover {",
         "chain detour {",
-        "type filter hook prerouting priority mangle; policy accept;",
+        "type filter hook prerouting priority mangle + 2; policy accept;",
+        "ip6 daddr 2001:db8::1 meta mark 0x00000007 return",
+        "ip6 daddr 2001:db8::1 tcp dport 443 return",
         `${v6} socket wildcard 1 dup to fe80::2 device "lo" drop`,
         `${v6} socket transparent <= 1 return`,
         `${v6} dup to fe80::2 device "lo" drop`,
@@ -81,7 +85,7 @@ inPrivateNetwork(import.meta.url, () => {
   });
 
   test("a state that the kernel refuses changes nothing and says why", () => {
-    const good = { address: ip("192.0.2.1"), to: ip("192.0.2.2"), linkIndex: lo };
+    const good = { address: ip("192.0.2.1"), to: ip("192.0.2.2"), linkIndex: lo, forwarded };
     assert.equal(detours.set({ detours: [good], silences: [] }), undefined);
     const before = hasNft ? listing() : "";
     const tooLong = { ...good, address: new Uint8Array(200) };

@@ -3,6 +3,7 @@
  * state is never half there and whatever a killed predecessor has left goes with the first write. No sysctl is touched.
  *
  *     table ip|ip6 tandem_handover, prerouting, for each detour:
+ *         TCP to the address at a port, or anything with a mark, that a virtual server has → ours
  *         TCP to the address that is no first packet of a connection, and
  *             only a listener without address is there for it → a copy to the other node, dropped here
  *             any other socket is there for it                → ours
@@ -17,7 +18,7 @@
 
 import type { Bytes } from "../base/bytes.ts";
 import type { IpAddress } from "../base/ip.ts";
-import type { Detour, DetourState, Detours, Silence } from "../io/detour.ts";
+import { type Detour, type DetourState, type Detours, NOTHING_FORWARDED, type Silence } from "../io/detour.ts";
 import type { RoutingFailure } from "../io/routing.ts";
 import { NLM_F_ACK, NLM_F_REQUEST } from "../wire/netlink/message.ts";
 import {
@@ -33,23 +34,35 @@ import {
   HOOK_ARP_IN,
   HOOK_ARP_OUT,
   HOOK_PREROUTING,
+  hostU32,
   isAtMost,
   isEqual,
   isNotEqual,
+  keepBits,
   leaveChain,
-  loadNetwork,
+  loadField,
+  loadMark,
   loadProtocol,
   loadSocketTransparent,
   loadSocketWildcard,
-  loadTransport,
-  maskRegister,
   NETLINK_NETFILTER,
+  type PacketField,
   REGISTER_1,
   REGISTER_2,
   setRegister,
   transaction,
-  writeNetwork,
+  writeField,
 } from "../wire/netlink/nftables.ts";
+import {
+  ARP_SENDER,
+  ARP_TARGET,
+  DESTINATION_PORT,
+  ICMP_TYPE,
+  IP_DESTINATION,
+  SYN,
+  SYN_ACK,
+  TCP_FLAGS,
+} from "../wire/netlink/nftables-fields.ts";
 import {
   encodeTcpDestroy,
   encodeTcpRequest,
@@ -62,8 +75,11 @@ import { ENOENT } from "./errno.ts";
 import { failureOf, NetlinkError, NetlinkSocket } from "./netlink-socket.ts";
 
 const TABLE = "tandem_handover";
-/** NF_IP_PRI_MANGLE: behind raw tables and connection tracking, before address translation. */
-const PRIORITY_MANGLE = -150;
+/**
+ * Behind raw tables, connection tracking, whoever sets marks (NF_IP_PRI_MANGLE) and direct routing of virtual servers
+ * (os/nft-services.ts), before address translation.
+ */
+const PRIORITY_DETOUR = -148;
 const PRIORITY_FILTER = 0;
 
 /** Ended connections that one hand-over has the kernel forget: some 30 ms. */
@@ -74,41 +90,58 @@ const ORDERS_AT_ONCE = 256;
 const TCP = 6;
 const ICMP = 1;
 const ICMPV6 = 58;
-const TCP_FLAGS_AT = 13;
-const SYN = 0x02;
-const SYN_ACK = 0x12;
 const ICMP_UNREACHABLE = 3;
 /** Types 1 … 4 are errors: unreachable, too big, time exceeded, parameter problem. */
 const ICMPV6_LAST_ERROR = 4;
-const ARP_SENDER_AT = 14;
-const ARP_TARGET_AT = 24;
-
-/** Where the destination is in the IP header. */
-const DESTINATION_AT = { ip: 16, ip6: 24 } as const;
 
 function familyOf(address: IpAddress): "ip" | "ip6" {
   return address.length === 4 ? "ip" : "ip6";
 }
 
+function fieldIs(field: PacketField, bytes: Bytes): readonly Expression[] {
+  return [loadField(REGISTER_1, field), isEqual(REGISTER_1, bytes)];
+}
+
 function protocolIs(number: number): readonly Expression[] {
-  return [loadProtocol(), isEqual(Uint8Array.of(number))];
+  return [loadProtocol(REGISTER_1), isEqual(REGISTER_1, Uint8Array.of(number))];
+}
+
+/** Port 0 is any. */
+function portIs(port: number): readonly Expression[] {
+  return port === 0 ? [] : fieldIs(DESTINATION_PORT, Uint8Array.of(port >> 8, port & 0xff));
 }
 
 function detourRules(detour: Detour): readonly (readonly Expression[])[] {
-  const { address, to, linkIndex } = detour;
+  const { address, to, linkIndex, forwarded } = detour;
   const family = familyOf(address);
-  const toAddress = [loadNetwork(DESTINATION_AT[family], address.length), isEqual(address)];
-  const flags = [loadTransport(TCP_FLAGS_AT, 1), maskRegister(Uint8Array.of(SYN_ACK)), isNotEqual(Uint8Array.of(SYN))];
+  const toAddress = fieldIs(IP_DESTINATION[family], address);
+  const flags = [
+    loadField(REGISTER_1, TCP_FLAGS),
+    keepBits(REGISTER_1, Uint8Array.of(SYN_ACK)),
+    isNotEqual(REGISTER_1, Uint8Array.of(SYN)),
+  ];
+  const ours = [
+    ...forwarded.marks.map((mark) => [...toAddress, loadMark(REGISTER_1), isEqual(REGISTER_1, hostU32(mark))]),
+    ...forwarded.ports.map((port) => [...toAddress, ...protocolIs(TCP), ...portIs(port)]),
+  ];
   const established = [...toAddress, ...protocolIs(TCP), ...flags];
-  const link = new Uint8Array(new Uint32Array([linkIndex]).buffer);
-  const copy = [setRegister(REGISTER_1, to), setRegister(REGISTER_2, link), duplicate()];
+  const copy = [
+    setRegister(REGISTER_1, to),
+    setRegister(REGISTER_2, hostU32(linkIndex)),
+    duplicate(REGISTER_1, REGISTER_2),
+  ];
   const isError =
     family === "ip"
-      ? [...protocolIs(ICMP), loadTransport(0, 1), isEqual(Uint8Array.of(ICMP_UNREACHABLE))]
-      : [...protocolIs(ICMPV6), loadTransport(0, 1), isAtMost(Uint8Array.of(ICMPV6_LAST_ERROR))];
+      ? [...protocolIs(ICMP), ...fieldIs(ICMP_TYPE, Uint8Array.of(ICMP_UNREACHABLE))]
+      : [
+          ...protocolIs(ICMPV6),
+          loadField(REGISTER_1, ICMP_TYPE),
+          isAtMost(REGISTER_1, Uint8Array.of(ICMPV6_LAST_ERROR)),
+        ];
   return [
-    [...established, loadSocketWildcard(), isEqual(Uint8Array.of(1)), ...copy, drop()],
-    [...established, loadSocketTransparent(), isAtMost(Uint8Array.of(1)), leaveChain()],
+    ...ours.map((rule) => [...rule, leaveChain()]),
+    [...established, loadSocketWildcard(REGISTER_1), isEqual(REGISTER_1, Uint8Array.of(1)), ...copy, drop()],
+    [...established, loadSocketTransparent(REGISTER_1), isAtMost(REGISTER_1, Uint8Array.of(1)), leaveChain()],
     [...established, ...copy, drop()],
     [...toAddress, ...isError, ...copy],
   ];
@@ -119,24 +152,23 @@ function detourTable(family: "ip" | "ip6", detours: readonly Detour[]): readonly
   if (own.length === 0) return [];
   return [
     addTable(family, TABLE),
-    addBaseChain(family, TABLE, "detour", HOOK_PREROUTING, PRIORITY_MANGLE),
+    addBaseChain(family, TABLE, "detour", { type: "filter", hook: HOOK_PREROUTING, priority: PRIORITY_DETOUR }),
     ...own.flatMap(detourRules).map((rule) => appendRule(family, TABLE, "detour", rule)),
   ];
 }
 
 function silenceTable(silences: readonly Silence[]): readonly BatchMessage[] {
   if (silences.length === 0) return [];
-  const hear = (address: IpAddress): Expression[] => [loadNetwork(ARP_TARGET_AT, 4), isEqual(address), drop()];
+  const hear = (address: IpAddress): Expression[] => [...fieldIs(ARP_TARGET, address), drop()];
   const say = ({ address, speakAs }: Silence): Expression[] => [
-    loadNetwork(ARP_SENDER_AT, 4),
-    isEqual(address),
+    ...fieldIs(ARP_SENDER, address),
     setRegister(REGISTER_1, speakAs),
-    writeNetwork(ARP_SENDER_AT, 4),
+    writeField(REGISTER_1, ARP_SENDER),
   ];
   return [
     addTable("arp", TABLE),
-    addBaseChain("arp", TABLE, "hear", HOOK_ARP_IN, PRIORITY_FILTER),
-    addBaseChain("arp", TABLE, "say", HOOK_ARP_OUT, PRIORITY_FILTER),
+    addBaseChain("arp", TABLE, "hear", { type: "filter", hook: HOOK_ARP_IN, priority: PRIORITY_FILTER }),
+    addBaseChain("arp", TABLE, "say", { type: "filter", hook: HOOK_ARP_OUT, priority: PRIORITY_FILTER }),
     ...silences.map(({ address }) => appendRule("arp", TABLE, "hear", hear(address))),
     ...silences.map((silence) => appendRule("arp", TABLE, "say", say(silence))),
   ];
@@ -168,10 +200,13 @@ export class KernelDetours implements Detours {
     const lo = 1;
     const attempt = (state: DetourState): boolean => this.set(state) === undefined;
     const ipv4 = attempt({
-      detours: [{ address: v4, to: v4, linkIndex: lo }],
+      detours: [{ address: v4, to: v4, linkIndex: lo, forwarded: NOTHING_FORWARDED }],
       silences: [{ address: v4, speakAs: v4 }],
     });
-    const ipv6 = attempt({ detours: [{ address: v6, to: v6, linkIndex: lo }], silences: [] });
+    const ipv6 = attempt({
+      detours: [{ address: v6, to: v6, linkIndex: lo, forwarded: NOTHING_FORWARDED }],
+      silences: [],
+    });
     this.set({ detours: [], silences: [] });
     return { ipv4, ipv6 };
   }

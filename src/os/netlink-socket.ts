@@ -16,7 +16,14 @@ import {
   NLMSG_DONE,
   NLMSG_ERROR,
 } from "../wire/netlink/message.ts";
-import { netlinkClose, netlinkOpen, netlinkReceive, netlinkReceiveTimeout, netlinkSend } from "./ffi/netlink.ts";
+import {
+  netlinkClose,
+  netlinkOpen,
+  netlinkReceive,
+  netlinkReceiveTimeout,
+  netlinkSend,
+  netlinkSendBuffer,
+} from "./ffi/netlink.ts";
 
 /** The kernel sends dumps in pieces of at most 32 KiB, and no single message of rtnetlink comes near this. */
 export const DATAGRAM_BYTES = 65536;
@@ -24,9 +31,13 @@ export const DATAGRAM_BYTES = 65536;
 const ANSWER_TIMEOUT_S = 2;
 /** How often a dump is repeated when the kernel's list changes under it. */
 const DUMP_ATTEMPTS = 20;
+/** A datagram of this size can be sent with the system's own limits. */
+const USUAL_SEND_BYTES = 128 << 10;
+/** A bigger batch is refused with EMSGSIZE. */
+export const MAX_BATCH_BYTES = 32 << 20;
 /** The netlink protocol of links, addresses, routes and neighbours. */
 export const NETLINK_ROUTE = 0;
-const { EINTR, ENODATA } = constants.errno;
+const { EINTR, EMSGSIZE, ENODATA } = constants.errno;
 
 /** A socket failed where the kernel should have worked. `errno` is positive. */
 export class NetlinkError extends Error {
@@ -65,6 +76,8 @@ export class NetlinkSocket {
   readonly #fd: number;
   readonly #buffer = new Uint8Array(DATAGRAM_BYTES);
   #sequence = 0;
+  /** What the socket can send at once. */
+  #sendBytes = USUAL_SEND_BYTES;
 
   /** Throws `NetlinkError` when the system gives no socket. `protocol` 0 is NETLINK_ROUTE. */
   constructor(protocol: number) {
@@ -92,7 +105,8 @@ export class NetlinkSocket {
 
   /**
    * Sends several requests in one datagram and returns the first refusal, or success when all that ask for an acknowledgement have one.
-   * A refusal of the whole bears the number of its first message.
+   * A refusal of the whole bears the number of its first message. Acknowledgements wait in the socket meanwhile, which has room for
+   * some hundreds.
    */
   batch(messages: readonly { readonly type: number; readonly flags: number; readonly body: Bytes }[]): Acknowledgement {
     const first = this.#sequence + 1;
@@ -102,7 +116,7 @@ export class NetlinkSocket {
       return encodeMessage({ ...message, sequence: first + i });
     });
     this.#sequence += messages.length;
-    const sent = netlinkSend(this.#fd, concatBytes(parts.flatMap(padded)));
+    const sent = this.#sendBatch(concatBytes(parts.flatMap(padded)));
     if (sent < 0) throw new NetlinkError("netlink send", -sent);
     let refusal: Acknowledgement | undefined;
     while (expected.size > 0)
@@ -172,6 +186,16 @@ export class NetlinkSocket {
     const sent = netlinkSend(this.#fd, encodeMessage({ type, flags: flags | NLM_F_REQUEST, sequence, body }));
     if (sent < 0) throw new NetlinkError("netlink send", -sent);
     return sequence;
+  }
+
+  #sendBatch(bytes: Bytes): number {
+    if (bytes.length > MAX_BATCH_BYTES) return -EMSGSIZE;
+    if (bytes.length > this.#sendBytes) {
+      this.#sendBytes = bytes.length;
+      // Twice, because the kernel counts its own memory around the bytes, too.
+      netlinkSendBuffer(this.#fd, bytes.length * 2);
+    }
+    return netlinkSend(this.#fd, bytes);
   }
 
   /** One datagram; its messages are views of a buffer that the next call overwrites. */

@@ -1,4 +1,5 @@
 /** Options of sockets that are one int, and SO_LINGER: the value travels through a page of its owner's, not through the heap. */
+import { writeLatin1 } from "../base/bytes.ts";
 import type { Memory } from "../io/memory.ts";
 import type { Endpoint, TcpInfo } from "../io/stream.ts";
 import { errno } from "./ffi/native.ts";
@@ -35,6 +36,13 @@ export class SocketOptions {
   setInt(fd: number, level: number, name: number, value: number): number {
     this.#words[0] = value;
     return setsockopt(fd, level, name, this.#memory.address, 4) < 0 ? -errno() : 0;
+  }
+
+  /** An option that is a text, `eth0`: 0 or -errno. */
+  setText(fd: number, level: number, name: number, text: string): number {
+    const length = writeLatin1(this.#memory.bytes, text, 0);
+    this.#memory.bytes[length] = 0;
+    return setsockopt(fd, level, name, this.#memory.address, length + 1) < 0 ? -errno() : 0;
   }
 
   /** The value, or undefined when the call fails. */

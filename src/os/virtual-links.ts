@@ -33,17 +33,19 @@ import {
   drop,
   duplicate,
   type Expression,
-  HOOK_OUTPUT,
+  HOOK_LOCAL_OUT,
+  hostU32,
   isEqual,
-  loadNetwork,
+  loadField,
   loadOutputName,
   loadProtocol,
-  loadTransport,
   NETLINK_NETFILTER,
+  REGISTER_1,
   REGISTER_2,
   setRegister,
   transaction,
 } from "../wire/netlink/nftables.ts";
+import { ICMP_TYPE, IP_DESTINATION, NEIGHBOUR_TARGET } from "../wire/netlink/nftables-fields.ts";
 import {
   encodeIpv4Conf,
   encodeLinkGroup,
@@ -67,33 +69,34 @@ const ICMPV6 = 58;
 const MLD_TYPES = [131, 132, 143] as const;
 const ROUTER_SOLICITATION = 133;
 const NEIGHBOUR_ADVERT = 136;
-/** In an ICMPv6 message about a neighbour. */
-const TARGET_AT = 8;
 const NAME_BYTES = 16;
-const DESTINATION: Readonly<Record<"ip" | "ip6", readonly [at: number, sizeBytes: number]>> = {
-  ip: [16, 4],
-  ip6: [24, 16],
-};
 
 function outputIs(name: string): readonly Expression[] {
   const padded = new Uint8Array(NAME_BYTES);
   padded.set(Buffer.from(name, "latin1").subarray(0, NAME_BYTES - 1));
-  return [loadOutputName(), isEqual(padded)];
+  return [loadOutputName(REGISTER_1), isEqual(REGISTER_1, padded)];
 }
 
 function quietRules(family: "ip" | "ip6", { name, baseIndex, hides }: QuietLink): readonly (readonly Expression[])[] {
-  const base = new Uint8Array(new Uint32Array([baseIndex]).buffer);
-  const byBase = [loadNetwork(...DESTINATION[family]), setRegister(REGISTER_2, base), duplicate(), drop()];
-  const protocolIs = (number: number): Expression[] => [loadProtocol(), isEqual(Uint8Array.of(number))];
+  const byBase = [
+    loadField(REGISTER_1, IP_DESTINATION[family]),
+    setRegister(REGISTER_2, hostU32(baseIndex)),
+    duplicate(REGISTER_1, REGISTER_2),
+    drop(),
+  ];
+  const is = (bytes: Bytes): Expression => isEqual(REGISTER_1, bytes);
+  const protocolIs = (number: number): Expression[] => [loadProtocol(REGISTER_1), is(Uint8Array.of(number))];
   if (family === "ip") return [[...outputIs(name), ...protocolIs(IGMP), ...byBase]];
   const message = (type: number): Expression[] => [
     ...outputIs(name),
     ...protocolIs(ICMPV6),
-    loadTransport(0, 1),
-    isEqual(Uint8Array.of(type)),
+    loadField(REGISTER_1, ICMP_TYPE),
+    is(Uint8Array.of(type)),
   ];
   const hidden =
-    hides === undefined ? [] : [[...message(NEIGHBOUR_ADVERT), loadTransport(TARGET_AT, 16), isEqual(hides), drop()]];
+    hides === undefined
+      ? []
+      : [[...message(NEIGHBOUR_ADVERT), loadField(REGISTER_1, NEIGHBOUR_TARGET), is(hides), drop()]];
   return [
     ...MLD_TYPES.map((type) => [...message(type), ...byBase]),
     [...message(ROUTER_SOLICITATION), drop()],
@@ -109,7 +112,7 @@ export function quietTransaction(links: readonly QuietLink[]): readonly BatchMes
   if (links.length === 0) return transaction(clear);
   const tables = families.flatMap((family) => [
     addTable(family, TABLE),
-    addBaseChain(family, TABLE, "out", HOOK_OUTPUT, PRIORITY),
+    addBaseChain(family, TABLE, "out", { type: "filter", hook: HOOK_LOCAL_OUT, priority: PRIORITY }),
     ...links.flatMap((link) => quietRules(family, link)).map((rule) => appendRule(family, TABLE, "out", rule)),
   ]);
   return transaction([...clear, ...tables]);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { silentLog } from "../base/log.ts";
-import { NO_DETOURS } from "../io/detour.ts";
+import { NO_DETOURS, NOTHING_FORWARDED } from "../io/detour.ts";
 import { FakeDetours } from "../io/detour-fake.ts";
 import { FakeRoutes } from "../io/routes-fake.ts";
 import { FakeRouting } from "../io/routing-fake.ts";
@@ -57,7 +57,7 @@ test("the guard sends the farewells and removes the addresses of routers that he
   fabric.port("partner").openAdverts(socket, (packet) => heard.push(Buffer.from(packet).toString()));
 
   const detours = new FakeDetours();
-  const here = { address: address.ip, to: ip("192.0.2.2"), linkIndex: 1 };
+  const here = { address: address.ip, to: ip("192.0.2.2"), linkIndex: 1, forwarded: NOTHING_FORWARDED };
   detours.set({ detours: [here], silences: [] });
   const routes = new FakeRoutes();
   const links = new FakeVirtualLinks(routing);

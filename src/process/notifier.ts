@@ -2,6 +2,7 @@
 import type { ChildProcess } from "node:child_process";
 import type { Log } from "../base/log.ts";
 import type { KeepalivedConfig, NotifyFifo } from "../conf/keepalived/config.ts";
+import type { LvsEvent } from "../lvs/ports.ts";
 import { findGroup, findUser } from "../os/accounts.ts";
 import { Fifo } from "../os/fifo.ts";
 import type { NotifyEvent } from "../vrrp/ports.ts";
@@ -17,19 +18,39 @@ interface OpenPipe {
   readonly reader: ChildProcess | undefined;
 }
 
+/** The pipes of VRRP. */
+export function vrrpPipes(globals: KeepalivedConfig["globals"]): readonly (NotifyFifo | undefined)[] {
+  return [globals.notifyFifo, globals.vrrpNotifyFifo];
+}
+
+/** The pipes of virtual servers. The one for all has its reader from VRRP, if that runs beside. */
+export function serverPipes(
+  globals: KeepalivedConfig["globals"],
+  isAlone: boolean,
+): readonly (NotifyFifo | undefined)[] {
+  const { notifyFifo, lvsNotifyFifo } = globals;
+  return [isAlone ? notifyFifo : notifyFifo && { ...notifyFifo, script: undefined }, lvsNotifyFifo];
+}
+
 export class Notifier {
   readonly #runner: CommandRunner;
   readonly #log: Log;
+  readonly #pipesOf: (globals: KeepalivedConfig["globals"]) => readonly (NotifyFifo | undefined)[];
   #pipes = new Map<string, OpenPipe>();
 
-  constructor(runner: CommandRunner, log: Log) {
+  constructor(
+    runner: CommandRunner,
+    log: Log,
+    pipesOf: (globals: KeepalivedConfig["globals"]) => readonly (NotifyFifo | undefined)[] = vrrpPipes,
+  ) {
     this.#runner = runner;
     this.#log = log;
+    this.#pipesOf = pipesOf;
   }
 
   /** Opens the pipes that the configuration names and starts their readers; closes the others. */
   configure(globals: KeepalivedConfig["globals"]): void {
-    const wanted = [globals.notifyFifo, globals.vrrpNotifyFifo].filter((fifo) => fifo !== undefined);
+    const wanted = this.#pipesOf(globals).filter((fifo) => fifo !== undefined);
     const kept = new Map<string, OpenPipe>();
     for (const settings of wanted) {
       const pipe = this.#pipes.get(settings.path) ?? this.#open(settings);
@@ -57,13 +78,22 @@ export class Notifier {
 
   /** keepalived's order: pipes first, then the script of the state, then the script of every state. */
   notify(event: NotifyEvent): void {
-    const line = printFifoLine(event);
-    for (const { fifo } of this.#pipes.values())
-      if (!fifo.write(line)) this.#log.write("error", `notify fifo ${fifo.path} is full, dropped: ${line.trim()}`);
+    this.#write(printFifoLine(event));
     const { specific, any } = event.commands;
     if (specific !== undefined) this.#runner.launch(specific, []);
     // Four words: what, which, state, priority.
     if (any !== undefined) this.#runner.launch(any, [event.type, event.name, event.state, String(event.priority)]);
+  }
+
+  /** A virtual or a real server has come up or gone down: the script first, then the pipes, as keepalived does it here. */
+  notifyServer({ line, command }: LvsEvent): void {
+    if (command !== undefined) this.#runner.launch(command, []);
+    this.#write(`${line}\n`);
+  }
+
+  #write(line: string): void {
+    for (const { fifo } of this.#pipes.values())
+      if (!fifo.write(line)) this.#log.write("error", `notify fifo ${fifo.path} is full, dropped: ${line.trim()}`);
   }
 
   close(): void {

@@ -3,13 +3,14 @@ import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { test } from "node:test";
+import { type TestContext, test } from "node:test";
 import { machineOf, readerOf } from "../conf/keepalived/example.ts";
 import { normalise } from "../conf/keepalived/golden.cases.ts";
 import { loadKeepalived } from "../conf/keepalived/load.ts";
 import { printKeepalivedDiagnostic } from "../conf/keepalived/report.ts";
+import { randomServers } from "./random-servers.cases.ts";
 
-/** Files that are made; more with TANDEM_RANDOM_FILES, another beginning with TANDEM_SEED. */
+/** Files that each test makes; more with TANDEM_RANDOM_FILES, another beginning with TANDEM_SEED. */
 const COUNT = Number(process.env["TANDEM_RANDOM_FILES"] ?? 40);
 const SEED = Number(process.env["TANDEM_SEED"] ?? 4242);
 const PATH = `${process.env["PATH"]}:/usr/sbin:/sbin`;
@@ -71,7 +72,7 @@ function generator(seed: number): (bound: number) => number {
   };
 }
 
-function randomFile(random: (bound: number) => number): string {
+function randomRouters(random: (bound: number) => number): string {
   const some = (list: readonly string[], max: number): string =>
     Array.from({ length: random(max + 1) }, () => list[random(list.length)]).join("\n");
   const parts: string[] = [];
@@ -101,11 +102,10 @@ for f in *.conf; do timeout 10 keepalived -t -i node -f $f > $f.out 2>&1; echo "
 const { error, stdout, stderr } = spawnSync("keepalived", ["-v"], { env: { PATH }, encoding: "utf8" });
 const isThere = error === undefined && /Keepalived v2\.2\.7/.test(stdout + stderr);
 
-test("of random files Tandem says what keepalived -t says", {
-  skip: isThere ? false : "keepalived 2.2.7 is not installed",
-}, (context) => {
-  const random = generator(SEED);
-  const texts = Array.from({ length: COUNT }, () => randomFile(random));
+const NO_KEEPALIVED = isThere ? false : "keepalived 2.2.7 is not installed";
+
+/** What keepalived -t says of each of the texts and with what status it ends; a string says why there is no network namespace. */
+function askKeepalived(texts: readonly string[]): readonly { lines: readonly string[]; status: number }[] | string {
   const folder = mkdtempSync(path.join(tmpdir(), "tandem-random-"));
   try {
     for (const [index, text] of texts.entries()) writeFileSync(path.join(folder, `c${index}.conf`), text);
@@ -114,26 +114,40 @@ test("of random files Tandem says what keepalived -t says", {
       env: { PATH },
       encoding: "utf8",
     });
-    if (run.error !== undefined || run.status !== 0) {
-      context.skip(`no network namespace here: ${run.error?.message ?? run.stderr.trim()}`);
-      return;
-    }
-    const machine = machineOf(["eth0", "eth1"], { "/bin/true": "ok" });
-    for (const [index, text] of texts.entries()) {
-      const file = `c${index}.conf`;
-      const lines = readFileSync(path.join(folder, `${file}.out`), "utf8")
-        .trimEnd()
-        .split("\n");
-      const status = Number(/^--- (\d+)$/.exec(lines.pop() ?? "")?.[1]);
-      const loaded = loadKeepalived(file, { reader: readerOf({ [file]: text }), configId: "node", machine });
-      const said = loaded.diagnostics.filter(({ severity }) => severity !== "info").map(printKeepalivedDiagnostic);
-      const expected = normalise(
-        lines.filter((line) => line !== ""),
-        file,
-      );
-      assert.deepEqual([...normalise(said, file), loaded.exitStatus], [...expected, status], text);
-    }
+    if (run.error !== undefined || run.status !== 0)
+      return `no network namespace here: ${run.error?.message ?? run.stderr.trim()}`;
+    return texts.map((_, index) => {
+      const said = readFileSync(path.join(folder, `c${index}.conf.out`), "utf8");
+      const lines = said.split("\n").filter((line) => line !== "");
+      return { status: Number(/^--- (\d+)$/.exec(lines.pop() ?? "")?.[1]), lines };
+    });
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
-});
+}
+
+function compare(context: TestContext, make: (random: (bound: number) => number) => string): void {
+  const random = generator(SEED);
+  const texts = Array.from({ length: COUNT }, () => make(random));
+  const answers = askKeepalived(texts);
+  if (typeof answers === "string") {
+    context.skip(answers);
+    return;
+  }
+  const machine = machineOf(["eth0", "eth1"], { "/bin/true": "ok" });
+  for (const [index, { lines, status }] of answers.entries()) {
+    const file = `c${index}.conf`;
+    const text = texts[index] as string;
+    const loaded = loadKeepalived(file, { reader: readerOf({ [file]: text }), configId: "node", machine });
+    const said = loaded.diagnostics.filter(({ severity }) => severity !== "info").map(printKeepalivedDiagnostic);
+    assert.deepEqual([...normalise(said, file), loaded.exitStatus], [...normalise(lines, file), status], text);
+  }
+}
+
+test("of random routers Tandem says what keepalived -t says", { skip: NO_KEEPALIVED }, (context) =>
+  compare(context, randomRouters),
+);
+
+test("of random virtual servers Tandem says what keepalived -t says", { skip: NO_KEEPALIVED }, (context) =>
+  compare(context, randomServers),
+);

@@ -77,3 +77,24 @@ export function signalGroup(child: ChildProcess, signal: NodeJS.Signals): void {
     // ESRCH: the whole group has ended.
   }
 }
+
+/** Runs a program to its end, which may not take longer than so many milliseconds. */
+export function runToEnd(runner: CommandRunner, log: Log, command: Command, timeoutMs: number): Promise<void> {
+  const child = runner.start(command);
+  if (child === undefined) return Promise.resolve();
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => {
+      log.write("error", `${command.text} takes longer than ${timeoutMs / 1000} s, killing it`);
+      signalGroup(child, "SIGKILL");
+    }, timeoutMs);
+    const end = (): void => {
+      clearTimeout(timer);
+      resolve();
+    };
+    child.on("error", (error) => {
+      log.write("error", `Couldn't execute ${command.text}: ${error.message}`);
+      end();
+    });
+    child.on("exit", end);
+  });
+}

@@ -11,6 +11,7 @@ import { exampleBfd } from "../bfd/example.ts";
 import { exampleInstance } from "../vrrp/example.ts";
 import type { HandoverResult } from "../vrrp/handovers.ts";
 import type { NodeOrder } from "./node-orders.ts";
+import { serversStatus } from "./servers-status.ts";
 import { askStatus, orderNode, StatusSocket } from "./status-socket.ts";
 import type { ProcessReport } from "./vrrp-messages.ts";
 import { vrrpStatus } from "./vrrp-status.ts";
@@ -127,11 +128,40 @@ test("a status document arrives through the socket and reads well", async () => 
       },
     ],
   };
-  const socket = new StatusSocket(file, { vrrp: async () => status(), http: () => http });
+  const servers = serversStatus(
+    {
+      virtualServers: [
+        {
+          name: "[10.0.0.1]:tcp:80",
+          hasQuorum: false,
+          isSorry: true,
+          servers: [
+            {
+              name: "[10.0.0.2]:tcp:80",
+              isAlive: false,
+              weight: 3,
+              checkers: [
+                { kind: "TCP_CHECK", isUp: false, hasRun: true },
+                { kind: "HTTP_GET", isUp: true, hasRun: false },
+              ],
+            },
+            { name: "[10.0.0.3]:tcp:80", isAlive: true, weight: 1, checkers: [] },
+          ],
+        },
+      ],
+    },
+    { pid: 8, restarts: 2, method: "nftables" },
+  );
+  const socket = new StatusSocket(file, {
+    vrrp: async () => status(),
+    http: () => http,
+    servers: async () => servers,
+  });
   await socket.open();
   const document = await askStatus(file);
   assert.deepEqual(document.vrrp, JSON.parse(JSON.stringify(status())));
   assert.deepEqual(document.http, http);
+  assert.deepEqual(document.servers, servers);
   const text = printStatus(document);
   assert.match(text, /^VI_1: BACKUP for 1 min 5 s, because: 192\.168\.50\.133 has the higher priority 100$/m);
   assert.match(text, /priority 70 \(configured 90\), active router: 192\.168\.50\.133 \(priority 100\)/);
@@ -149,6 +179,13 @@ test("a status document arrives through the socket and reads well", async () => 
     /192\.0\.2\.1:80: unhealthy, .*; last check .* ago failed while checking status code: answer: 500; 3 of 7 /,
   );
   assert.match(text, /192\.0\.2\.2:80 \(backup\): up, 2 connections; not checked/);
+  assert.match(text, /^Virtual servers by nftables, checker process: pid 8, restarted 2 times$/m);
+  assert.match(
+    text,
+    /^virtual server \[10\.0\.0\.1\]:tcp:80: 1 of 2 servers alive, quorum LOST, the sorry server serves$/m,
+  );
+  assert.match(text, /^ {2}\[10\.0\.0\.2\]:tcp:80: DOWN, weight 3; TCP_CHECK FAILED, HTTP_GET no result yet$/m);
+  assert.match(text, /^ {2}\[10\.0\.0\.3\]:tcp:80: alive, weight 1; not checked$/m);
   socket.close();
   assert.equal(existsSync(file), false);
 });

@@ -6,7 +6,7 @@ import { chmodSync, lstatSync, mkdirSync, unlinkSync } from "node:fs";
 import { connect, createServer, type Server, type Socket } from "node:net";
 import os from "node:os";
 import path from "node:path";
-import type { HttpStatus, StatusDocument, VrrpStatus } from "../admin/status.ts";
+import type { HttpStatus, ServersStatus, StatusDocument, VrrpStatus } from "../admin/status.ts";
 import { TANDEM_VERSION } from "../base/version.ts";
 import { type NodeAnswer, type NodeOrder, readOrder } from "./node-orders.ts";
 
@@ -25,6 +25,7 @@ export interface StatusSources {
   readonly vrrp?: () => Promise<VrrpStatus>;
   readonly http?: () => HttpStatus | Promise<HttpStatus>;
   readonly obey?: (order: NodeOrder) => Promise<NodeAnswer>;
+  readonly servers?: () => Promise<ServersStatus | null>;
 }
 
 /** A server that is open until it is closed; its file is removed then. */
@@ -92,7 +93,8 @@ export class StatusSocket {
   }
 
   async #document(): Promise<StatusDocument> {
-    const [vrrp, http] = await Promise.all([this.#sources.vrrp?.(), this.#sources.http?.()]);
+    const { vrrp: askVrrp, http: askHttp, servers: askServers } = this.#sources;
+    const [vrrp, http, servers] = await Promise.all([askVrrp?.(), askHttp?.(), askServers?.()]);
     return {
       version: TANDEM_VERSION,
       host: os.hostname(),
@@ -101,6 +103,7 @@ export class StatusSocket {
       now: new Date().toISOString(),
       vrrp: vrrp ?? null,
       http: http ?? null,
+      servers: servers ?? null,
     };
   }
 

@@ -44,6 +44,8 @@ export type FromVrrpProcess =
   | { readonly kind: "notify"; readonly event: NotifyEvent }
   | { readonly kind: "handedOver"; readonly id: number; readonly results: readonly HandoverResult[] }
   | { readonly kind: "draining"; readonly addresses: readonly string[] }
+  /** For the checkers. */
+  | { readonly kind: "session"; readonly name: string; readonly isUp: boolean }
   | { readonly kind: "report"; readonly id: number; readonly report: ProcessReport };
 
 /** What the process says about all that lives in it. */
@@ -57,5 +59,8 @@ export function nodeConfig(config: KeepalivedConfig, upMs: number): NodeConfig {
   const { delayAfterBootMs, logUnknownVrids, routerId, peer } = config.globals;
   const startupDelayMs = Math.max(config.globals.startupDelayMs, delayAfterBootMs - upMs);
   const globals = { startupDelayMs, logUnknownVrids, routerId, peer };
-  return { scripts, trackProcesses, trackFiles, bfds, syncGroups, instances, statics, linkDelays, globals };
+  const forwarded = config.virtualServers
+    .filter(({ protocol }) => protocol === "tcp" || protocol === undefined)
+    .map(({ match }) => match);
+  return { scripts, trackProcesses, trackFiles, bfds, syncGroups, instances, statics, linkDelays, forwarded, globals };
 }

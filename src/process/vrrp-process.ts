@@ -21,36 +21,12 @@ import { KernelVirtualLinks } from "../os/virtual-links.ts";
 import type { HandoverResult } from "../vrrp/handovers.ts";
 import { VrrpNode } from "../vrrp/node.ts";
 import { reportNode } from "../vrrp/report.ts";
+import { IpcChannel } from "./ipc-channel.ts";
 import { peerSeal } from "./peer-seal.ts";
 import type { FromVrrpProcess, ToVrrpProcess } from "./vrrp-messages.ts";
 
 /** SCHED_RR priority without vrrp_rt_priority: above every normal process, below the kernel's own threads. */
 const DEFAULT_REALTIME_PRIORITY = 20;
-/** Messages that may wait in the channel before log lines are dropped: the supervisor may be suspended. */
-const MAX_WAITING = 1000;
-
-/** The way to the supervisor: never blocks, never grows without bound. */
-class Channel {
-  #waiting = 0;
-
-  send(message: FromVrrpProcess): void {
-    if (!process.connected || process.send === undefined) return;
-    this.#waiting++;
-    process.send(message, undefined, {}, () => {
-      this.#waiting--;
-    });
-  }
-
-  /** For messages that may be lost. */
-  sendIfIdle(message: FromVrrpProcess): void {
-    if (this.#waiting < MAX_WAITING) this.send(message);
-  }
-
-  /** A beat that can't be delivered at once is of no use. */
-  beat(): void {
-    if (this.#waiting === 0) this.send({ kind: "beat" });
-  }
-}
 
 /** Does what the configuration and the kernel allow; returns what was refused. */
 function becomeRealtime(settings: ProcessSettings): string[] {
@@ -77,7 +53,7 @@ function randomNumbers(): () => number {
 }
 
 class VrrpProcess {
-  readonly #channel = new Channel();
+  readonly #channel = new IpcChannel<FromVrrpProcess>();
   readonly #clock = monotonicClock();
   readonly #log: Log = {
     enabled: (level: Level) => level !== "debug",
@@ -164,7 +140,10 @@ class VrrpProcess {
         udp: new KernelUdp(),
         alarm: (ring) => new TimerfdAlarm(ring),
         random: randomNumbers(),
-        event: (event) => node.bfdEvent(event),
+        event: (event) => {
+          node.bfdEvent(event);
+          this.#channel.send({ kind: "session", name: event.name, isUp: event.isUp });
+        },
       },
       config.bfds,
     );
@@ -177,7 +156,7 @@ class VrrpProcess {
 
   #beatEvery(beatMs: number): void {
     clearInterval(this.#beats);
-    this.#beats = setInterval(() => this.#channel.beat(), beatMs);
+    this.#beats = setInterval(() => this.#channel.sendAtOnce({ kind: "beat" }), beatMs);
   }
 
   #handOver({ id, instances, limitMs, mayLower }: Extract<ToVrrpProcess, { kind: "handOver" }>): void {

@@ -8,7 +8,7 @@
 import { uptime } from "node:os";
 import type { VrrpStatus } from "../admin/status.ts";
 import type { Log } from "../base/log.ts";
-import type { Command, KeepalivedConfig } from "../conf/keepalived/config.ts";
+import type { KeepalivedConfig } from "../conf/keepalived/config.ts";
 import type { UpstreamState } from "../io/service.ts";
 import { KernelDetours } from "../os/detours.ts";
 import { KernelRoutes } from "../os/routes.ts";
@@ -24,11 +24,11 @@ import type { NodeAnswer, NodeOrder } from "./node-orders.ts";
 import { NodeSettings } from "./node-settings.ts";
 import { Notifier } from "./notifier.ts";
 import { ProcessTracker } from "./process-tracker.ts";
-import { CommandRunner, signalGroup } from "./run-command.ts";
+import { CommandRunner, runToEnd } from "./run-command.ts";
 import { ScriptChecker } from "./script.ts";
+import { type Beat, SupervisedChild } from "./supervised-child.ts";
 import { trackedUpstreams, upstreamHealth } from "./upstream-health.ts";
-import { VrrpChild } from "./vrrp-child.ts";
-import { type FromVrrpProcess, nodeConfig, type ProcessReport } from "./vrrp-messages.ts";
+import { type FromVrrpProcess, nodeConfig, type ProcessReport, type ToVrrpProcess } from "./vrrp-messages.ts";
 import { vrrpStatus } from "./vrrp-status.ts";
 import { beatIntervalMs, hangBoundMs } from "./watchdog.ts";
 
@@ -66,7 +66,11 @@ export interface SupervisorOptions {
   readonly onDraining?: (addresses: readonly string[]) => void;
   /** Told the process id of every VRRP process that is started, for its pid file; undefined when it has ended. */
   readonly onVrrpPid?: (pid: number | undefined) => void;
+  /** Told whenever a BFD session comes up or goes down. */
+  readonly onSession?: (name: string, isUp: boolean) => void;
 }
+
+type VrrpChild = SupervisedChild<ToVrrpProcess, FromVrrpProcess>;
 
 export class VrrpSupervisor {
   readonly #options: SupervisorOptions;
@@ -119,7 +123,7 @@ export class VrrpSupervisor {
   /** Resolves when the routers run. Rejects when the VRRP process ends before that. */
   async start(): Promise<void> {
     const { startupScript, startupScriptTimeoutMs } = this.#config.globals;
-    if (startupScript !== undefined) await this.#runToEnd(startupScript, startupScriptTimeoutMs);
+    if (startupScript !== undefined) await runToEnd(this.#runner, this.#log, startupScript, startupScriptTimeoutMs);
     this.#notifier.configure(this.#config.globals);
     this.#mailer.configure(this.#config);
     this.#node.apply(this.#config);
@@ -174,7 +178,7 @@ export class VrrpSupervisor {
     this.#links.close();
     this.#routes.close();
     const { shutdownScript, shutdownScriptTimeoutMs } = this.#config.globals;
-    if (shutdownScript !== undefined) await this.#runToEnd(shutdownScript, shutdownScriptTimeoutMs);
+    if (shutdownScript !== undefined) await runToEnd(this.#runner, this.#log, shutdownScript, shutdownScriptTimeoutMs);
   }
 
   /** A Tandem partner takes over before this node lets go; any other one is told by adverts of priority 0. */
@@ -276,7 +280,8 @@ export class VrrpSupervisor {
   #spawn(): void {
     const boundMs = this.#hangBoundMs();
     this.#startedMs = performance.now();
-    const child = new VrrpChild(
+    const child: VrrpChild = new SupervisedChild(
+      "./vrrp-main.js",
       {
         onMessage: (message) => this.#receive(message),
         onHung: (silentMs) => this.#log.write("alert", `VRRP process hangs: silent for ${silentMs} ms, killing it`),
@@ -296,7 +301,7 @@ export class VrrpSupervisor {
     });
   }
 
-  #receive(message: FromVrrpProcess): void {
+  #receive(message: Exclude<FromVrrpProcess, Beat>): void {
     switch (message.kind) {
       case "ready":
         this.#log.write("notice", "Startup complete");
@@ -315,6 +320,9 @@ export class VrrpSupervisor {
         this.#notifier.notify(message.event);
         this.#mailer.notify(message.event);
         break;
+      case "session":
+        this.#options.onSession?.(message.name, message.isUp);
+        break;
       case "report":
         this.#reports.get(message.id)?.(message.report);
         break;
@@ -323,8 +331,6 @@ export class VrrpSupervisor {
         break;
       case "draining":
         this.#options.onDraining?.(message.addresses);
-        break;
-      case "beat":
         break;
     }
   }
@@ -398,25 +404,5 @@ export class VrrpSupervisor {
       const commands = { specific: undefined, any: undefined };
       this.#notifier.notify({ type: "INSTANCE", name, state, priority: effectivePriority, commands });
     }
-  }
-
-  #runToEnd(command: Command, timeoutMs: number): Promise<void> {
-    const child = this.#runner.start(command);
-    if (child === undefined) return Promise.resolve();
-    return new Promise((resolve) => {
-      const timer = setTimeout(() => {
-        this.#log.write("error", `${command.text} takes longer than ${timeoutMs / 1000} s, killing it`);
-        signalGroup(child, "SIGKILL");
-      }, timeoutMs);
-      const end = (): void => {
-        clearTimeout(timer);
-        resolve();
-      };
-      child.on("error", (error) => {
-        this.#log.write("error", `Couldn't execute ${command.text}: ${error.message}`);
-        end();
-      });
-      child.on("exit", end);
-    });
   }
 }

@@ -181,6 +181,7 @@ export function exampleNode(changes: Partial<NodeConfig> = {}): NodeConfig {
     trackProcesses: [],
     trackFiles: [],
     bfds: [],
+    forwarded: [],
     syncGroups: [],
     instances: [exampleInstance()],
     linkDelays: [],

@@ -3,9 +3,10 @@
  * one lays detours. This is the only writer of both, so that what is wanted is always written down whole.
  */
 import { equalBytes } from "../base/bytes.ts";
-import { type IpAddress, printIp } from "../base/ip.ts";
+import { compareIp, type IpAddress, printIp } from "../base/ip.ts";
 import type { VirtualAddress } from "../conf/keepalived/config.ts";
-import type { Detour, DetourState, Silence } from "../io/detour.ts";
+import type { ServiceMatch } from "../conf/keepalived/lvs/config.ts";
+import type { Detour, DetourState, Forwarded, Silence } from "../io/detour.ts";
 import { type Address, type AddressSettings, EADDRNOTAVAIL, SCOPES } from "../io/routing.ts";
 import { type LinkView, linkNamed } from "./links.ts";
 import type { Farewell, NodePorts } from "./ports.ts";
@@ -27,13 +28,20 @@ interface Kept {
 export class KeptAddresses {
   readonly #ports: Pick<NodePorts, "routing" | "detours" | "guard" | "log">;
   readonly #view: LinkView;
+  readonly #services: () => readonly ServiceMatch[];
   readonly #kept = new Map<string, Kept>();
   /** Newest first: the detour that was laid last is the one that counts. */
   #detours: { readonly key: string; readonly detours: readonly Detour[] }[] = [];
 
-  constructor(ports: Pick<NodePorts, "routing" | "detours" | "guard" | "log">, view: LinkView) {
+  /** `services`: what virtual servers are for, as the configuration has it now. */
+  constructor(
+    ports: Pick<NodePorts, "routing" | "detours" | "guard" | "log">,
+    view: LinkView,
+    services: () => readonly ServiceMatch[],
+  ) {
     this.#ports = ports;
     this.#view = view;
+    this.#services = services;
   }
 
   isKept(router: string): boolean {
@@ -162,10 +170,19 @@ export class KeptAddresses {
       const link = linkNamed(this.#view, name);
       const to = link === undefined ? undefined : addressOn(link.index, address.length);
       if (link === undefined || to === undefined) return undefined;
-      detours.push({ address, to, linkIndex: link.index });
+      detours.push({ address, to, linkIndex: link.index, forwarded: forwardedAt(address, this.#services()) });
     }
     return detours;
   }
+}
+
+/** What virtual servers are for at an address; marks may be on packets to any. */
+export function forwardedAt(address: IpAddress, services: readonly ServiceMatch[]): Forwarded {
+  const isFor = ({ ip, end }: ServiceMatch["ranges"][number]): boolean =>
+    ip.length === address.length && compareIp(ip, address) <= 0 && compareIp(address, end) <= 0;
+  const ports = services.flatMap(({ ranges }) => ranges.filter(isFor).map(({ port }) => port));
+  const marks = services.flatMap((service) => service.marks.map(({ mark }) => mark));
+  return { ports: [...new Set(ports)], marks: [...new Set(marks)] };
 }
 
 function guardKey(router: string): string {

@@ -39,7 +39,7 @@ export class Partnership {
   constructor(ports: NodePorts, host: PartnershipHost) {
     this.#ports = ports;
     this.#host = host;
-    this.#kept = new KeptAddresses(ports, host.view);
+    this.#kept = new KeptAddresses(ports, host.view, () => host.config.forwarded);
     this.handovers = new Handovers(
       {
         log: ports.log,

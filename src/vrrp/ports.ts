@@ -5,6 +5,7 @@ import type { Clock } from "../base/clock.ts";
 import type { IpAddress } from "../base/ip.ts";
 import type { Log } from "../base/log.ts";
 import type { Command, HmacKey, KeepalivedConfig } from "../conf/keepalived/config.ts";
+import type { ServiceMatch } from "../conf/keepalived/lvs/config.ts";
 import type { Detours } from "../io/detour.ts";
 import type { PeerSockets } from "../io/peer-socket.ts";
 import type { Alarm } from "../io/reactor.ts";
@@ -19,6 +20,8 @@ export type NodeConfig = Pick<
   KeepalivedConfig,
   "scripts" | "trackProcesses" | "trackFiles" | "bfds" | "syncGroups" | "instances" | "statics" | "linkDelays"
 > & {
+  /** What virtual servers of TCP, or of all protocols, are for. */
+  readonly forwarded: readonly ServiceMatch[];
   readonly globals: Pick<KeepalivedConfig["globals"], "startupDelayMs" | "logUnknownVrids" | "routerId" | "peer">;
 };
 

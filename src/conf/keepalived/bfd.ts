@@ -273,6 +273,11 @@ export function completeBfds(drafts: readonly BfdDraft[]): readonly BfdInstance[
   );
 }
 
+/** Checkers hear of a session unless only VRRP is to. */
+export function isForChecker({ isForVrrp: vrrp, isForChecker: checker }: BfdDraft): boolean {
+  return checker === true || vrrp !== true;
+}
+
 /** VRRP hears of a session unless only checkers are to. */
 export function isForVrrp({ isForVrrp: vrrp, isForChecker: checker }: BfdDraft): boolean {
   return vrrp === true || checker !== true;

@@ -4,6 +4,8 @@ import type { CommandDraft } from "./commands.ts";
 import { freezeCommand } from "./commands.ts";
 import type { AnnounceSettings, Globals, NotifyFifo } from "./config.ts";
 import type { FifoDraft, GlobalsDraft, InstanceDraft } from "./drafts.ts";
+import type { LvsGlobals } from "./lvs/config.ts";
+import type { SslDraft } from "./lvs/drafts.ts";
 import { completeMail } from "./mail.ts";
 import { DEFAULT_HANDOVER_LIMIT_MS, DEFAULT_PEER_PORT } from "./peer.ts";
 
@@ -15,7 +17,7 @@ const SCRIPT_TIMEOUT_MS = 10 * SECOND;
 const CHILD_WAIT_MS = 5 * SECOND;
 
 /** The frozen form. */
-export function completeGlobals(draft: GlobalsDraft): Globals {
+export function completeGlobals(draft: GlobalsDraft, ssl: SslDraft | undefined): Globals {
   return Object.freeze({
     routerId: draft.routerId,
     scriptUser: draft.scriptUser,
@@ -26,6 +28,7 @@ export function completeGlobals(draft: GlobalsDraft): Globals {
     shutdownScriptTimeoutMs: draft.shutdownScriptTimeoutMs ?? SCRIPT_TIMEOUT_MS,
     notifyFifo: fifoOf(draft.notifyFifo, draft.notifyFifoScript),
     vrrpNotifyFifo: fifoOf(draft.vrrpNotifyFifo, draft.vrrpNotifyFifoScript),
+    lvsNotifyFifo: fifoOf(draft.lvsNotifyFifo, draft.lvsNotifyFifoScript),
     writeStatesToFifoOnReload: draft.writeStatesToFifoOnReload ?? false,
     notifyPriorityChanges: draft.notifyPriorityChanges ?? false,
     startupDelayMs: draft.startupDelayMs ?? 0,
@@ -41,7 +44,14 @@ export function completeGlobals(draft: GlobalsDraft): Globals {
       niceness: draft.niceness,
       realtimePriority: draft.realtimePriority,
       cpuAffinity: Object.freeze([...(draft.cpuAffinity ?? [])]),
+      checker: Object.freeze({
+        name: draft.checkerProcessName,
+        niceness: draft.checkerNiceness,
+        realtimePriority: draft.checkerRealtimePriority,
+        cpuAffinity: Object.freeze([...(draft.checkerCpuAffinity ?? [])]),
+      }),
     }),
+    lvs: lvsGlobals(draft, ssl),
     umask: draft.umask,
     dumpFiles: Object.freeze({
       state: draft.stateDumpFile,
@@ -56,6 +66,26 @@ export function completeGlobals(draft: GlobalsDraft): Globals {
       handoverLimitMs: draft.handoverLimitMs ?? DEFAULT_HANDOVER_LIMIT_MS,
     }),
     where: draft.where,
+  });
+}
+
+function lvsGlobals(draft: GlobalsDraft, ssl: SslDraft | undefined): LvsGlobals {
+  return Object.freeze({
+    logAllFailures: draft.checkerLogAllFailures ?? false,
+    initialNotifies: draft.rsInitNotifies ?? false,
+    timeouts: Object.freeze({
+      tcp: draft.lvsTcpTimeoutS ?? 0,
+      tcpFin: draft.lvsTcpFinTimeoutS ?? 0,
+      udp: draft.lvsUdpTimeoutS ?? 0,
+    }),
+    flushAtStart: draft.lvsFlush ?? false,
+    flushAtStop: draft.lvsFlushOnStop ?? "no",
+    tls: Object.freeze({
+      password: ssl?.password,
+      authorities: ssl?.ca,
+      certificate: ssl?.certificate,
+      key: ssl?.key,
+    }),
   });
 }
 

@@ -9,9 +9,11 @@ import { completeGlobals, multicastGroupOf } from "./complete-globals.ts";
 import { completeGroups, joinGroups } from "./complete-groups.ts";
 import { completeInstance } from "./complete-instance.ts";
 import { LinkAssignment } from "./complete-virtual-links.ts";
-import type { KeepalivedConfig, TrackFile, VrrpScript, VrrpTrackProcess } from "./config.ts";
+import type { KeepalivedConfig, ScriptUser, TrackFile, VrrpScript, VrrpTrackProcess } from "./config.ts";
 import type { ConfigDraft, FileDraft, InstanceDraft, ProcessDraft, ScriptDraft } from "./drafts.ts";
 import { usableDelays } from "./link-delays.ts";
+import { completeVirtualServers } from "./lvs/complete.ts";
+import { checkServerScripts, dropScriptsWithoutUser } from "./lvs/scripts.ts";
 import type { Machine, ScriptState } from "./machine.ts";
 import { commandsOf, filterCommands } from "./notifies.ts";
 import type { Report } from "./report.ts";
@@ -31,9 +33,10 @@ export function complete(draft: ConfigDraft, machine: Machine | undefined, tell:
     if (severity === "error") isOver = true;
   };
   dropCommandsWithoutUser(draft, machine, tell);
+  dropScriptsWithoutUser(draft, machine, DEFAULT_SCRIPT_USER, tell);
   const isMissing = isInterfaceMissing(draft, machine);
   if (isMissing) report("error", "Non-existent interface specified in configuration");
-  const isSecurityViolation = checkScripts(draft, machine, report) && !isMissing;
+  let isSecurityViolation = checkScripts(draft, machine, report) && !isMissing;
   const nameless = draft.instances.find(({ virtualRouterId }) => virtualRouterId === undefined);
   if (nameless !== undefined) report("error", `(${nameless.name}) the virtual router id must be set`);
   const scripts = draft.scripts.map(completeScript);
@@ -45,8 +48,13 @@ export function complete(draft: ConfigDraft, machine: Machine | undefined, tell:
   for (const said of later) report(...said);
   const instances = joinGroups(completed, groups, groupOf, report);
   if (!isOver) reportSharedIds(draft, tell);
+  // Another process of keepalived's, which what stops the VRRP process does not concern.
+  const virtualServers = completeVirtualServers(draft, tell, (servers) => {
+    if (checkServerScripts(draft, servers, machine, (user) => scriptUserName(user, draft, machine), tell))
+      isSecurityViolation = true;
+  });
   const config: KeepalivedConfig = {
-    globals: completeGlobals(draft.globals),
+    globals: completeGlobals(draft.globals, draft.ssl),
     scripts: Object.freeze(scripts),
     trackProcesses: Object.freeze(draft.processes.map(completeProcess)),
     trackFiles: Object.freeze(draft.files.map(completeFile)),
@@ -55,19 +63,25 @@ export function complete(draft: ConfigDraft, machine: Machine | undefined, tell:
     instances,
     statics: completeStatics(draft, report),
     linkDelays: usableDelays(draft.linkDelays, instances, tell),
+    virtualServers,
   };
   return { config: Object.freeze(config), isSecurityViolation };
+}
+
+/** Who a script runs as. */
+function scriptUserName(user: ScriptUser | undefined, { globals }: ConfigDraft, machine: Machine | undefined): string {
+  const fallback = machine?.hasUser(DEFAULT_SCRIPT_USER) ? DEFAULT_SCRIPT_USER : "root";
+  return (user ?? globals.scriptUser)?.user ?? fallback;
 }
 
 /** Takes out scripts that can't or mustn't run, wherever they are tracked; true when one runs without the check. */
 function checkScripts(draft: ConfigDraft, machine: Machine | undefined, report: Report): boolean {
   const { globals } = draft;
   const isSecure = globals.enableScriptSecurity === true;
-  const userOf = (script: ScriptDraft): string =>
-    (script.user ?? globals.scriptUser)?.user ?? (machine?.hasUser(DEFAULT_SCRIPT_USER) ? DEFAULT_SCRIPT_USER : "root");
   const stateOf = (script: ScriptDraft): ScriptState => {
     const [program = ""] = script.command?.argv ?? [];
-    if (!program.startsWith("<")) return machine?.scriptState(program, userOf(script)) ?? "ok";
+    if (!program.startsWith("<"))
+      return machine?.scriptState(program, scriptUserName(script.user, draft, machine)) ?? "ok";
     // What only a shell understands; keepalived gives it to /bin/sh, which does not everywhere.
     report("notice", `'${program}' is no program: write "bash -c '${program}'"`, script.command?.at);
     return "ok";
@@ -90,7 +104,9 @@ function checkScripts(draft: ConfigDraft, machine: Machine | undefined, report: 
     return machine === undefined || (machine.hasUser(name) && machine.scriptState(argv[0] ?? "", name) !== "missing");
   });
   const { notifyFifoScript, vrrpNotifyFifoScript } = globals;
-  const isAny = isAnyRun || others.length > 0 || notifyFifoScript !== undefined || vrrpNotifyFifoScript !== undefined;
+  // Without an instance there is no VRRP process that would start their readers.
+  const isReader = draft.instances.length > 0 && (notifyFifoScript ?? vrrpNotifyFifoScript) !== undefined;
+  const isAny = isAnyRun || others.length > 0 || isReader;
   const message = (what: string): string =>
     `SECURITY VIOLATION - ${what}scripts are being executed but script_security not enabled.`;
   const isEdge = globals.startupScript !== undefined || globals.shutdownScript !== undefined;

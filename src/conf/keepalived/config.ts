@@ -5,6 +5,7 @@
  */
 import type { Bytes } from "../../base/bytes.ts";
 import type { IpAddress } from "../../base/ip.ts";
+import type { LvsGlobals, VirtualServer } from "./lvs/config.ts";
 import type { ConfiguredRoute, ConfiguredRule } from "./route-types.ts";
 
 /** Where a value is written. */
@@ -28,6 +29,7 @@ export interface KeepalivedConfig {
   readonly instances: readonly VrrpInstance[];
   readonly statics: Statics;
   readonly linkDelays: readonly LinkDelay[];
+  readonly virtualServers: readonly VirtualServer[];
 }
 
 /** A line of `interface_up_down_delays`. */
@@ -80,6 +82,7 @@ export interface Globals {
   readonly shutdownScriptTimeoutMs: number;
   readonly notifyFifo: NotifyFifo | undefined;
   readonly vrrpNotifyFifo: NotifyFifo | undefined;
+  readonly lvsNotifyFifo: NotifyFifo | undefined;
   readonly writeStatesToFifoOnReload: boolean;
   readonly notifyPriorityChanges: boolean;
   /** `vrrp_startup_delay`: how long all instances wait after the start. */
@@ -92,6 +95,7 @@ export interface Globals {
   readonly logUnknownVrids: boolean;
   readonly childWaitMs: number;
   readonly process: ProcessSettings;
+  readonly lvs: LvsGlobals;
   readonly umask: number | undefined;
   readonly dumpFiles: DumpFiles;
   readonly mail: MailSettings;
@@ -108,7 +112,7 @@ export interface PeerSettings {
   readonly handoverLimitMs: number;
 }
 
-/** How the VRRP process is scheduled. */
+/** How the processes are called and scheduled. */
 export interface ProcessSettings {
   /** Title of the parent, `process_name`. */
   readonly name: string | undefined;
@@ -120,6 +124,13 @@ export interface ProcessSettings {
   readonly realtimePriority: number | undefined;
   /** `vrrp_cpu_affinity`: CPU numbers; empty: any. */
   readonly cpuAffinity: readonly number[];
+  /** The same for the checker process, `checker_…`; without a real-time priority it has none. */
+  readonly checker: {
+    readonly name: string | undefined;
+    readonly niceness: number | undefined;
+    readonly realtimePriority: number | undefined;
+    readonly cpuAffinity: readonly number[];
+  };
 }
 
 /** Where SIGUSR1, SIGUSR2 and the JSON signal write; undefined: keepalived's places in /tmp. */

@@ -6,6 +6,7 @@ import type { HmacDraft } from "./auth-hmac.ts";
 import type { CommandDraft } from "./commands.ts";
 import type { LinkDelay, ScriptUser, UnicastPeer } from "./config.ts";
 import type { Draft } from "./interpreter.ts";
+import type { ServerGroupDraft, SslDraft, VirtualServerDraft } from "./lvs/drafts.ts";
 import type { ConfiguredRoute, ConfiguredRule } from "./route-types.ts";
 import { newRulePriorities, type RulePriorities } from "./rules.ts";
 import type { TrackGroupDraft } from "./statics.ts";
@@ -42,6 +43,19 @@ export interface GlobalsDraft extends Draft {
   childWaitMs?: number;
   processName?: string;
   vrrpProcessName?: string;
+  checkerProcessName?: string;
+  checkerNiceness?: number;
+  checkerRealtimePriority?: number;
+  checkerCpuAffinity?: readonly number[];
+  checkerLogAllFailures?: boolean;
+  rsInitNotifies?: boolean;
+  lvsTcpTimeoutS?: number;
+  lvsTcpFinTimeoutS?: number;
+  lvsUdpTimeoutS?: number;
+  lvsFlush?: boolean;
+  lvsFlushOnStop?: "own" | "all";
+  lvsNotifyFifo?: FifoDraft;
+  lvsNotifyFifoScript?: CommandDraft;
   niceness?: number;
   realtimePriority?: number;
   cpuAffinity?: readonly number[];
@@ -259,6 +273,9 @@ export interface ConfigDraft extends Draft {
   readonly trackGroups: TrackGroupDraft[];
   readonly linkDelays: LinkDelay[];
   readonly rulePriorities: RulePriorities;
+  readonly serverGroups: ServerGroupDraft[];
+  readonly virtualServers: VirtualServerDraft[];
+  ssl?: SslDraft;
   isTrackedInterfaceMissing?: boolean;
   /** A file with a key may be read by others. */
   isSecretOpen?: boolean;
@@ -283,6 +300,8 @@ export function newConfig(globals: GlobalsDraft = { where: new Map() }): ConfigD
     trackGroups: [],
     linkDelays: [],
     rulePriorities: newRulePriorities(),
+    serverGroups: [],
+    virtualServers: [],
   };
 }
 

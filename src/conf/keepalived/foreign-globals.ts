@@ -5,32 +5,12 @@ import { allNotYet, allWithoutEffect } from "./slots.ts";
 
 /** What concerns other subsystems of keepalived, and what is not implemented. */
 export const foreign: Keywords<GlobalsDraft> = {
-  ...allWithoutEffect("it concerns virtual servers", [
-    "checker_process_name",
-    "lvs_process_name",
-    "checker_priority",
-    "checker_rt_priority",
-    "checker_rlimit_rttime",
-    "checker_rlimit_rtime",
-    "checker_no_swap",
-    "checker_cpu_affinity",
-    "checker_log_all_failures",
-    "rs_init_notifies",
-    "lvs_timeouts",
-    "lvs_flush",
-    "lvs_flush_on_stop",
-    "lvs_flush_onstop",
-    "lvs_notify_fifo",
-    "lvs_notify_fifo_script",
-    "lvs_netlink_cmd_rcv_bufs",
-    "lvs_netlink_cmd_rcv_bufs_force",
-    "lvs_netlink_monitor_rcv_bufs",
-    "lvs_netlink_monitor_rcv_bufs_force",
+  ...allWithoutEffect("Tandem runs a script by the path that is written", ["use_symlink_paths"]),
+  ...allWithoutEffect("every address of a group is a service of its own", [
     "nftables_ipvs",
     "nftables_ipvs_priority",
     "nftables_ipvs_start_fwmark",
   ]),
-  ...allWithoutEffect("Tandem runs a script by the path that is written", ["use_symlink_paths"]),
   ...allWithoutEffect("BFD sessions live in the VRRP process", [
     "bfd_process_name",
     "bfd_priority",
@@ -55,6 +35,10 @@ export const foreign: Keywords<GlobalsDraft> = {
     "vrrp_netlink_monitor_rcv_bufs_force",
     "process_monitor_rcv_bufs",
     "process_monitor_rcv_bufs_force",
+    "lvs_netlink_cmd_rcv_bufs",
+    "lvs_netlink_cmd_rcv_bufs_force",
+    "lvs_netlink_monitor_rcv_bufs",
+    "lvs_netlink_monitor_rcv_bufs_force",
   ]),
   ...allWithoutEffect("it concerns how keepalived itself reads its configuration", [
     "random_seed",

@@ -3,11 +3,13 @@ import { command, readUser } from "./commands.ts";
 import type { FifoDraft, GlobalsDraft } from "./drafts.ts";
 import { foreign } from "./foreign-globals.ts";
 import type { Interpreter, Keyword, Keywords, Line } from "./interpreter.ts";
+import { lvsGlobals } from "./lvs/globals.ts";
 import type { Machine } from "./machine.ts";
 import { mailKeywords } from "./mail.ts";
 import { readInteger } from "./numbers.ts";
 import { peerKeywords } from "./peer.ts";
-import { addressOf, keyword, number, slotsOf, withoutEffect } from "./slots.ts";
+import { processKeywords } from "./process-globals.ts";
+import { addressOf, keyword, number, slotsOf } from "./slots.ts";
 import { readExtraGarp } from "./virtual-links.ts";
 
 const slots = slotsOf<GlobalsDraft>();
@@ -226,112 +228,6 @@ function multicastGroup(draft: GlobalsDraft, line: Line, scope: Interpreter, fam
   else draft.multicastGroup6 = address;
 }
 
-/** How the processes run. */
-function processKeywords(machine: Machine | undefined): Keywords<GlobalsDraft> {
-  return {
-    process_names: keyword({ doc: "The usual names for all processes." }, (draft) => {
-      draft.processName ??= "keepalived";
-      draft.vrrpProcessName ??= "keepalived_vrrp";
-    }),
-    process_name: processName("processName", "Title of the first process."),
-    vrrp_process_name: processName("vrrpProcessName", "Title of the VRRP process."),
-    vrrp_priority: keyword({ syntax: "-20…19", doc: "Nice value of the VRRP process." }, (draft, line, scope) => {
-      if (line.words.length < 2) return scope.report("warn", "No vrrp process priority specified", line.position);
-      const about = { min: -20, max: 19, invalid: () => "Invalid vrrp process priority specified" };
-      const value = number(line, scope, about, draft);
-      if (value !== undefined) draft.niceness = value;
-    }),
-    vrrp_rt_priority: keyword(
-      { syntax: "1…99", doc: "Real-time priority (SCHED_RR) of the VRRP process." },
-      realtimePriority,
-    ),
-    vrrp_rlimit_rttime: realtimeLimit("No effect: a watchdog looks after the VRRP process."),
-    vrrp_rlimit_rtime: realtimeLimit("Old spelling of vrrp_rlimit_rttime."),
-    vrrp_no_swap: withoutEffect("the code of the VRRP process is always locked in memory"),
-    vrrp_cpu_affinity: keyword(
-      { syntax: "CPU…", doc: "CPUs that the VRRP process may run on." },
-      (draft, line, scope) => {
-        if (line.words.length < 2) return scope.report("warn", "No vrrp cpu_id set specified", line.position);
-        const cpus: number[] = [];
-        for (const text of line.words.slice(1)) {
-          const read = readInteger(text, 0, (machine?.cpuCount ?? 1024) - 1);
-          if (read.ok) cpus.push(read.value);
-          else {
-            scope.report("warn", read.reason, line.position);
-            scope.report("warn", `Invalid cpu_id:${text} specified for vrrp process`, line.position);
-          }
-        }
-        draft.cpuAffinity = cpus;
-      },
-    ),
-    max_auto_priority: keyword(
-      {
-        syntax: "[-1…99]",
-        default: "0",
-        doc: "No effect: the VRRP process has its real-time priority from the start.",
-      },
-      (draft, line, scope) => {
-        if (line.words.length < 2) return;
-        const bad = (text: string): string =>
-          `max_auto_priority '${text}' must be in [0, 99] (or -1 to disable) - ignoring`;
-        number(line, scope, { min: -1, max: 99, invalid: bad }, draft);
-      },
-    ),
-    min_auto_priority_delay: keyword(
-      { syntax: "1…10000000", default: "1000000", doc: "No effect, as max_auto_priority." },
-      (draft, line, scope) => {
-        if (line.words.length < 2)
-          return scope.report("warn", "min_auto_priority_delay requires delay time", line.position);
-        const bad = (text: string): string => `min_auto_priority_delay '${text}' must be in [1, 10000000] - ignoring`;
-        number(line, scope, { min: 1, max: 10_000_000, invalid: bad }, draft);
-      },
-    ),
-    umask: keyword({ syntax: "MASK|BIT…", default: "0177", doc: "Mask of files that are made." }, readUmask),
-  };
-}
-
-/** Longest title of a process, TASK_COMM_LEN without its zero. */
-const MAX_PROCESS_NAME = 15;
-
-function processName(key: "processName" | "vrrpProcessName", doc: string): Keyword<GlobalsDraft> {
-  return keyword({ syntax: "NAME", doc }, (draft, line, scope) => {
-    const name = scope.word(line, 1);
-    if (name === undefined) return;
-    if (name.length > MAX_PROCESS_NAME) {
-      const message = `Process name ${name} more than ${MAX_PROCESS_NAME} characters, truncating`;
-      scope.report("warn", message, line.position);
-    }
-    draft[key] = name.slice(0, MAX_PROCESS_NAME);
-  });
-}
-
-function realtimePriority(draft: GlobalsDraft, line: Line, scope: Interpreter): void {
-  if (line.words.length < 2) {
-    scope.report("warn", "No vrrp process real-time priority specified", line.position);
-    return;
-  }
-  const about = {
-    min: -0x8000_0000,
-    max: 0x7fff_ffff,
-    invalid: (text: string) => `vrrp process real-time priority '${text}' invalid`,
-    mend: (value: number) => {
-      const subject = `vrrp process real-time priority ${value}`;
-      if (value < 1) return { message: `${subject} less than minimum 1 - setting to minimum`, value: 1 };
-      if (value > 99) return { message: `${subject} greater than maximum 99 - setting to maximum`, value: 99 };
-      return undefined;
-    },
-  };
-  const value = number(line, scope, about, draft);
-  if (value !== undefined) draft.realtimePriority = value;
-}
-
-/** Read and checked, but Tandem has no such limit: a watchdog looks after the process instead. */
-function realtimeLimit(doc: string): Keyword<GlobalsDraft> {
-  return keyword({ syntax: `1…${MAX_COUNT}`, doc }, (draft, line, scope) => {
-    number(line, scope, { min: 1, max: MAX_COUNT, invalid: (text) => `Invalid vrrp real-time limit - ${text}` }, draft);
-  });
-}
-
 /** Bits as `S_I…` names them, without the prefix. */
 const UMASK_BITS: Readonly<Record<string, number>> = {
   IXOTH: 0o001,
@@ -376,7 +272,11 @@ function readUmask(draft: GlobalsDraft, line: Line, scope: Interpreter): void {
   draft.umask = mask;
 }
 
-function fifo(key: "notifyFifo" | "vrrpNotifyFifo", name: string, doc: string): Keyword<GlobalsDraft> {
+function fifo(
+  key: "notifyFifo" | "vrrpNotifyFifo" | "lvsNotifyFifo",
+  name: string,
+  doc: string,
+): Keyword<GlobalsDraft> {
   return keyword({ syntax: "PATH [USER [GROUP]]", doc }, (draft, line, scope) => {
     const path = line.words[1];
     if (path === undefined) return scope.report("warn", `No ${name} name specified`, line.position);
@@ -415,6 +315,12 @@ const scripts: Keywords<GlobalsDraft> = {
     doc: "As notify_fifo_script, for VRRP only.",
     already: (text) => `vrrp_notify_fifo_script already specified - ignoring ${text}`,
     missing: "No vrrp_notify_fifo_script specified",
+  }),
+  lvs_notify_fifo: fifo("lvsNotifyFifo", "lvs_notify_fifo", "As notify_fifo, for virtual and real servers only."),
+  lvs_notify_fifo_script: command("lvsNotifyFifoScript", {
+    doc: "As notify_fifo_script, for virtual and real servers only.",
+    already: (text) => `lvs_notify_fifo_script already specified - ignoring ${text}`,
+    missing: "No lvs_notify_fifo_script specified",
   }),
   fifo_write_vrrp_states_on_reload: slots.flag("writeStatesToFifoOnReload", {
     doc: "After a reload all states are written to the pipes again.",
@@ -513,11 +419,13 @@ export function globalKeywords(machine: Machine | undefined): Keywords<GlobalsDr
   return {
     ...general,
     ...processKeywords(machine),
+    umask: keyword({ syntax: "MASK|BIT…", default: "0177", doc: "Mask of files that are made." }, readUmask),
     script_user: scriptUser(machine),
     ...scripts,
     ...mailKeywords,
     ...instanceDefaults,
     ...peerKeywords,
+    ...lvsGlobals,
     ...foreign,
   };
 }

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { machineOf, readerOf } from "./example.ts";
 import { goldenCases, knownKeywords, normalise } from "./golden.cases.ts";
+import type { Documented } from "./interpreter.ts";
 import { loadKeepalived } from "./load.ts";
 import { printKeepalivedDiagnostic } from "./report.ts";
 import { keywordReference } from "./root.ts";
@@ -31,16 +32,18 @@ for (const { name, text, exitStatus, messages } of cases) {
 
 test("every keyword that keepalived knows is known, implemented or not", () => {
   const root = keywordReference();
-  const blocks: Readonly<Record<string, string>> = {
-    global: "global_defs",
-    inst: "vrrp_instance",
-    script: "vrrp_script",
-    group: "vrrp_sync_group",
-    proc: "vrrp_track_process",
-    bfd: "bfd_instance",
+  const blocks: Readonly<Record<string, readonly string[]>> = {
+    global: ["global_defs"],
+    inst: ["vrrp_instance"],
+    script: ["vrrp_script"],
+    group: ["vrrp_sync_group"],
+    proc: ["vrrp_track_process"],
+    bfd: ["bfd_instance"],
   };
+  const tableOf = (table: Readonly<Record<string, Documented>>, path: readonly string[]) =>
+    path.reduce<Readonly<Record<string, Documented>> | undefined>((found, name) => found?.[name]?.keywords, table);
   for (const [block, keyword] of knownKeywords()) {
-    const table = block === "top" ? root : root[blocks[block] as string]?.keywords;
+    const table = tableOf(root, block === "top" ? [] : (blocks[block] ?? block.split("/")));
     assert.ok(table !== undefined && Object.hasOwn(table, keyword), `${keyword} in ${block}`);
   }
 });

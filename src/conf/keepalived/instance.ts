@@ -184,6 +184,7 @@ const election: Keywords<InstanceDraft> = {
       const read = readDecimal(text, 0, 1000);
       if (read.ok) draft.preemptDelayMs = read.value * 1000;
       else {
+        draft.preemptDelayMs = 0;
         scope.report("warn", read.reason, line.position);
         // keepalived says no more about what is no number at all.
         if (!read.reason.startsWith("invalid"))

@@ -54,7 +54,10 @@ export class Interpreter {
   constructor(pieces: readonly Piece[], end: Position, report: Report) {
     this.#pieces = pieces;
     this.#end = end;
-    this.report = report;
+    // Where reading has ended nothing more is said: keepalived is gone.
+    this.report = (...said) => {
+      if (!this.#isStopped) report(...said);
+    };
   }
 
   /** True when a missing parameter ended the reading; keepalived ends itself there. */

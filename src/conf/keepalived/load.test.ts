@@ -174,13 +174,13 @@ test("unicast peers make an instance unicast; a TTL bound asks for known sources
 
 test("what Tandem has not implemented is an error with its name, and its block is skipped", () => {
   const { diagnostics, isUsable, exitStatus, config } = load(
-    "virtual_server 10.0.0.1 80 {\n  real_server 10.0.0.2 80 {\n  }\n}\nglobal_defs {\n  router_id x\n}\n",
+    "garp_group a {\n  interface {\n    eth0\n  }\n}\nglobal_defs {\n  router_id x\n}\n",
   );
   assert.equal(isUsable, false);
   assert.equal(exitStatus, 5);
   assert.deepEqual(
     diagnostics.map(({ message, position }) => `${position?.line}: ${message}`),
-    ["1: 'virtual_server' is not implemented by Tandem yet"],
+    ["1: 'garp_group' is not implemented by Tandem yet"],
   );
   assert.equal(config.globals.routerId, "x");
 });

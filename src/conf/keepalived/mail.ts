@@ -141,6 +141,12 @@ export function alertOf({ smtpAlert }: NotifyDraft, globals: GlobalsDraft): bool
   return smtpAlert ?? globals.smtpAlertVrrp ?? globals.smtpAlert ?? false;
 }
 
+/** The clear word about mail, where somebody counts on it. */
+export function sayNoServerMail(line: Line, scope: Interpreter): void {
+  const message = `'${line.words[0]}': Tandem sends no mail about real servers yet; use a notify script`;
+  scope.report("notice", message, line.position);
+}
+
 /** The frozen form. */
 export function completeMail(draft: GlobalsDraft): MailSettings {
   const { smtpUser: user, smtpPassword: password } = draft;

@@ -5,11 +5,17 @@ export type NumberRead =
   | { readonly ok: true; readonly value: number }
   | { readonly ok: false; readonly reason: string };
 
+const MAX_U32 = 0xffff_ffff;
+const MIN_I32 = -0x8000_0000;
+const MAX_I32 = 0x7fff_ffff;
+
 /** A decimal integer from `min` to `max`; a negative one is called so when `min` is not negative. */
 export function readInteger(text: string, min: number, max: number): NumberRead {
   if (min >= 0 && /^\s*-/.test(text)) return fail(`negative number '${text}'`);
   if (!/^[+-]?[0-9]+$/.test(text)) return fail(`invalid number '${text}'`);
   const value = Number(text);
+  if (min >= 0 && value > MAX_U32) return fail(`number '${text}' outside unsigned integer range`);
+  if (min < 0 && (value < MIN_I32 || value > MAX_I32)) return fail(`number '${text}' outside integer range`);
   return value < min || value > max ? fail(`number '${text}' outside range [${min}, ${max}]`) : { ok: true, value };
 }
 

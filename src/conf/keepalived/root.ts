@@ -9,6 +9,7 @@ import { groupKeywords } from "./group.ts";
 import { instanceKeywords } from "./instance.ts";
 import type { Documented, Interpreter, Keyword, Keywords, Line } from "./interpreter.ts";
 import { linkDelays } from "./link-delays.ts";
+import { serverBlocks } from "./lvs/blocks.ts";
 import type { Machine } from "./machine.ts";
 import { allNotYet, allWithoutEffect, keyword, number, withoutEffect } from "./slots.ts";
 import { staticKeywords } from "./statics.ts";
@@ -114,6 +115,7 @@ export function rootKeywords(context: RootContext): Keywords<ConfigDraft> {
       },
       instanceTable as Keywords<never>,
     ),
+    ...serverBlocks(context),
     ...refused,
   };
 }
@@ -200,9 +202,6 @@ const refused: Keywords<ConfigDraft> = allNotYet("Changes what a node does, so t
   "net_namespace",
   "net_namespace_ipvs",
   "garp_group",
-  "virtual_server_group",
-  "virtual_server",
-  "SSL",
 ]);
 
 /** Every keyword with its documentation, for the reference pages. */

@@ -77,9 +77,18 @@ export interface FdWatch {
 
 /** Calls back through libuv when `fd` is readable (level-triggered). The watch keeps the process alive. */
 export function watchReadable(fd: number, onReadable: () => void): FdWatch {
-  return koffi.node.poll(fd, { readable: true }, () => {
+  return watch(fd, { readable: true }, onReadable);
+}
+
+/** The same for "writable": for a connect that is on its way. */
+export function watchWritable(fd: number, onWritable: () => void): FdWatch {
+  return watch(fd, { writable: true }, onWritable);
+}
+
+function watch(fd: number, what: { readonly readable?: true; readonly writable?: true }, onReady: () => void): FdWatch {
+  return koffi.node.poll(fd, what, () => {
     try {
-      onReadable();
+      onReady();
     } catch (error) {
       // koffi would keep the exception to itself until some later call: it must reach "uncaughtException" now.
       setImmediate(() => {

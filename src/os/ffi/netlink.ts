@@ -6,8 +6,10 @@ const SOCK_RAW = 3;
 const SOCK_NONBLOCK = 0o4000;
 const SOCK_CLOEXEC = 0o2000000;
 const SOL_SOCKET = 1;
+const SO_SNDBUF = 7;
 const SO_RCVBUF = 8;
 const SO_RCVTIMEO = 20;
+const SO_SNDBUFFORCE = 32;
 const SO_RCVBUFFORCE = 33;
 const SOL_NETLINK = 270;
 const NETLINK_CAP_ACK = 10;
@@ -58,6 +60,12 @@ export function netlinkOpen(protocol: number, groups: number, nonBlocking: boole
 export function netlinkReceiveBuffer(fd: number, sizeBytes: number): void {
   if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, int32(sizeBytes), 4) < 0)
     setsockopt(fd, SOL_SOCKET, SO_RCVBUF, int32(sizeBytes), 4);
+}
+
+/** Asks for room for a datagram of this size, beyond the system's limit when privileged. */
+export function netlinkSendBuffer(fd: number, sizeBytes: number): void {
+  if (setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, int32(sizeBytes), 4) < 0)
+    setsockopt(fd, SOL_SOCKET, SO_SNDBUF, int32(sizeBytes), 4);
 }
 
 /** Lets a blocking receive fail with EAGAIN after so many whole seconds. */

@@ -15,7 +15,9 @@ import {
   IPPROTO_IP,
   IPPROTO_IPV6,
   IPV6_TRANSPARENT,
+  SO_BINDTODEVICE,
   SO_KEEPALIVE,
+  SO_MARK,
   SO_RCVBUF,
   SO_SNDBUF,
   SOCK_CLOEXEC,
@@ -81,11 +83,25 @@ function applySettings(
     set(SOL_SOCKET, SO_RCVBUF, settings.receiveBuffer, "SO_RCVBUF") ??
     set(SOL_SOCKET, SO_SNDBUF, settings.sendBuffer, "SO_SNDBUF") ??
     set(SOL_SOCKET, SO_KEEPALIVE, settings.keepAlive ? 1 : 0, "SO_KEEPALIVE") ??
-    set(level, name, isForeign ? 1 : 0, family === AF_INET6 ? "IPV6_TRANSPARENT" : "IP_TRANSPARENT")
+    set(level, name, isForeign ? 1 : 0, family === AF_INET6 ? "IPV6_TRANSPARENT" : "IP_TRANSPARENT") ??
+    applyPath(socketOptions, fd, settings)
   );
 }
 
-function bindTo(
+/** Which way its packets go. */
+export function applyPath(
+  options: SocketOptions,
+  fd: number,
+  { mark = 0, device }: Pick<ConnectSettings, "mark" | "device">,
+): OutgoingFailure | undefined {
+  const marked = mark === 0 ? 0 : options.setInt(fd, SOL_SOCKET, SO_MARK, mark | 0);
+  if (marked < 0) return { call: "setsockopt(SO_MARK)", errno: -marked };
+  const tied = device === undefined ? 0 : options.setText(fd, SOL_SOCKET, SO_BINDTODEVICE, device);
+  return tied < 0 ? { call: "setsockopt(SO_BINDTODEVICE)", errno: -tied } : undefined;
+}
+
+/** Gives a socket its own end. */
+export function bindTo(
   { addressMemory, socketOptions }: OutgoingHost,
   fd: number,
   family: number,

@@ -32,6 +32,13 @@ export function attributeU8(type: number, value: number): Bytes {
   return attribute(type, Uint8Array.of(value));
 }
 
+/** An attribute of two bytes in host order. */
+export function attributeU16(type: number, value: number): Bytes {
+  const bytes = new Uint8Array(2);
+  viewOf(bytes).setUint16(0, value, HOST_LITTLE_ENDIAN);
+  return attribute(type, bytes);
+}
+
 /** An attribute of four bytes in host order. */
 export function attributeU32(type: number, value: number): Bytes {
   const bytes = new Uint8Array(4);
@@ -71,6 +78,12 @@ export function nestedIn(attributes: Attributes, type: number): Decoded<Attribut
 export function u32In(attributes: Attributes, type: number): number | undefined {
   const value = attributes.get(type);
   return value?.length === 4 ? viewOf(value).getUint32(0, HOST_LITTLE_ENDIAN) : undefined;
+}
+
+/** A number of two bytes; undefined when missing or of another size. */
+export function u16In(attributes: Attributes, type: number): number | undefined {
+  const value = attributes.get(type);
+  return value?.length === 2 ? viewOf(value).getUint16(0, HOST_LITTLE_ENDIAN) : undefined;
 }
 
 /** A number of one byte; undefined when missing or of another size. */

@@ -4,7 +4,9 @@ import fc from "fast-check";
 import { concatBytes, equalBytes } from "../../base/bytes.ts";
 import { decodeAddress, encodeAddress } from "./address.ts";
 import { attribute, decodeAttributes } from "./attributes.ts";
+import { decodeConnection } from "./conntrack.ts";
 import { decodeAck } from "./error.ts";
+import { decodeFamily } from "./generic.ts";
 import { decodeLink } from "./link.ts";
 import { decodeMessages, encodeMessage } from "./message.ts";
 import { decodeNeighbour, encodeNeighbour } from "./neighbour.ts";
@@ -26,6 +28,8 @@ test("no bytes make a decoder throw", () => {
       decodeRoute(input);
       decodeNeighbour(input);
       decodeAck(input, flags);
+      decodeConnection(input);
+      decodeFamily(input);
     }),
     { numRuns: 2000 },
   );

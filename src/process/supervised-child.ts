@@ -1,34 +1,41 @@
-/** The VRRP process as its supervisor holds it: start, messages, watchdog, end. */
-import { type ChildProcess, fork } from "node:child_process";
+/** A process as its supervisor holds it: start, messages, watchdog, end. */
+import { type ChildProcess, fork, type Serializable } from "node:child_process";
 import { fileURLToPath } from "node:url";
-import type { FromVrrpProcess, ToVrrpProcess } from "./vrrp-messages.ts";
 import { beatIntervalMs, Watchdog } from "./watchdog.ts";
 
-export interface VrrpChildHooks {
-  onMessage(message: FromVrrpProcess): void;
+/** What every such process says besides: that its loop turns. */
+export interface Beat {
+  readonly kind: "beat";
+}
+
+export interface ChildHooks<From> {
+  onMessage(message: Exclude<From, Beat>): void;
   /** It hangs and has been killed; `onExit` follows. */
   onHung(silentMs: number): void;
   /** It has ended: told at once, and again when its last messages have been read (`isDrained`). */
   onExit(how: string, isDrained: boolean): void;
 }
 
-export class VrrpChild {
+export class SupervisedChild<To, From extends { readonly kind: string }> {
   readonly #process: ChildProcess;
-  readonly #hooks: VrrpChildHooks;
+  readonly #hooks: ChildHooks<From>;
   #watchdog: Watchdog | undefined;
   #looks: NodeJS.Timeout | undefined;
   #how = "";
   #hasExited = false;
 
-  /** `isQuiet`: nothing may keep a terminal or pipe of the parent open; otherwise a crash shows its trace there. */
-  constructor(hooks: VrrpChildHooks, isQuiet: boolean) {
+  /**
+   * `program` is the name of a file here. `isQuiet`: nothing may keep a terminal or pipe of the parent open; otherwise a crash
+   * shows its trace there.
+   */
+  constructor(program: string, hooks: ChildHooks<From>, isQuiet: boolean) {
     this.#hooks = hooks;
-    this.#process = fork(fileURLToPath(new URL("./vrrp-main.js", import.meta.url)), [], {
+    this.#process = fork(fileURLToPath(new URL(program, import.meta.url)), [], {
       serialization: "advanced",
       execArgv: [],
       stdio: isQuiet ? ["ignore", "ignore", "ignore", "ipc"] : ["ignore", "inherit", "inherit", "ipc"],
     });
-    this.#process.on("message", (message) => this.#receive(message as FromVrrpProcess));
+    this.#process.on("message", (message) => this.#receive(message as From));
     this.#process.on("error", () => {}); // a message that could not be sent: `exit` tells why
     this.#process.on("exit", (status, signal) => {
       this.#hasExited = true;
@@ -43,8 +50,8 @@ export class VrrpChild {
     return this.#hasExited ? undefined : this.#process.pid;
   }
 
-  send(message: ToVrrpProcess): void {
-    if (this.#process.connected) this.#process.send(message);
+  send(message: To): void {
+    if (this.#process.connected) this.#process.send(message as Serializable);
   }
 
   /** Watches the loop of the process from its first beat on. */
@@ -60,13 +67,13 @@ export class VrrpChild {
     this.#process.kill("SIGKILL");
   }
 
-  #receive(message: FromVrrpProcess): void {
-    if (message.kind === "beat") {
+  #receive(message: From): void {
+    if (isBeat(message)) {
       this.#watchdog ??= new Watchdog(this.#boundMs, performance.now());
       this.#watchdog.beat(performance.now());
       return;
     }
-    this.#hooks.onMessage(message);
+    this.#hooks.onMessage(message as Exclude<From, Beat>);
   }
 
   #look(): void {
@@ -81,4 +88,8 @@ export class VrrpChild {
       this.kill();
     });
   }
+}
+
+function isBeat<From extends { readonly kind: string }>(message: From): message is Extract<From, Beat> {
+  return message.kind === "beat";
 }

@@ -1,0 +1,286 @@
+/**
+ * The parent of the checker process: starts it again when it dies, keeps what the kernel has of virtual servers meanwhile, runs notify
+ * scripts, writes pipes, watches files. keepalived's counterpart: the parent process, main.c, with the notifies of the
+ * healthcheck child.
+ */
+import type { ServersStatus } from "../admin/status.ts";
+import { equalBytes } from "../base/bytes.ts";
+import type { IpAddress } from "../base/ip.ts";
+import type { Log } from "../base/log.ts";
+import type { KeepalivedConfig } from "../conf/keepalived/config.ts";
+import type { ServiceDestination, ServiceFailure, VirtualServices } from "../io/virtual-services.ts";
+import { suspectKey } from "../lvs/node.ts";
+import type { LvsReport } from "../lvs/report.ts";
+import { IpvsServices, openIpvs } from "../os/ipvs.ts";
+import { NftServices } from "../os/nft-services.ts";
+import { openRouting } from "../os/routing.ts";
+import { type FromCheckerProcess, lvsConfig, type ToCheckerProcess } from "./checker-messages.ts";
+import { FileTracker } from "./file-tracker.ts";
+import { Notifier, serverPipes } from "./notifier.ts";
+import { CommandRunner } from "./run-command.ts";
+import { serversStatus } from "./servers-status.ts";
+import { type Beat, SupervisedChild } from "./supervised-child.ts";
+import { beatIntervalMs } from "./watchdog.ts";
+
+/** A process that dies this soon after its start is started again only after a pause. */
+const SHORT_LIFE_MS = 5000;
+const RESTART_PAUSE_MS = 1000;
+/** How long a report may take. */
+const REPORT_MS = 2000;
+/** A loop that stands still for longer hangs: a pattern that backtracks without end, for one. */
+const HANG_MS = 10_000;
+
+export interface CheckerSupervisorOptions {
+  readonly log: Log;
+  readonly config: KeepalivedConfig;
+  /** keepalived's -R: the death of the process ends the supervisor too; `onGone` is called. */
+  readonly dontRespawn?: boolean;
+  readonly onGone?: () => void;
+  /** For a daemon: the process gets neither standard output nor standard error. */
+  readonly isDaemon?: boolean;
+  /** No VRRP beside: the pipe for all has its reader from here. */
+  readonly isAlone?: boolean;
+  /** BFD sessions that have said something; kept up to date by whoever calls `session`. */
+  readonly sessions: ReadonlyMap<string, boolean>;
+  /** Told the process id of every checker process that is started; undefined when it has ended. */
+  readonly onPid?: (pid: number | undefined) => void;
+}
+
+/** What does the kernel's part here: IPVS where there is one, else nf_tables. */
+export function openVirtualServices(): VirtualServices {
+  const ipvs = openIpvs(true);
+  return ipvs === undefined ? new NftServices(ownAddresses) : new IpvsServices(ipvs);
+}
+
+function ownAddresses(): readonly IpAddress[] {
+  const routing = openRouting();
+  try {
+    return routing.addresses().map(({ ip }) => ip);
+  } finally {
+    routing.close();
+  }
+}
+
+export class CheckerSupervisor {
+  readonly #options: CheckerSupervisorOptions;
+  readonly #log: Log;
+  #config: KeepalivedConfig;
+  readonly #services = openVirtualServices();
+  readonly #runner: CommandRunner;
+  readonly #notifier: Notifier;
+  /** What the process has asked for last, by service. */
+  readonly #pools = new Map<string, readonly ServiceDestination[]>();
+  #child: SupervisedChild<ToCheckerProcess, FromCheckerProcess> | undefined;
+  #restarts = 0;
+  #startedMs = 0;
+  #restart: NodeJS.Timeout | undefined;
+  #files: FileTracker | undefined;
+  #isStopping = false;
+  #startUp: { readonly resolve: () => void; readonly reject: (error: Error) => void } | undefined;
+  #onStopped: (() => void) | undefined;
+  #reportId = 0;
+  readonly #reports = new Map<number, (report: LvsReport | undefined) => void>();
+
+  constructor(options: CheckerSupervisorOptions) {
+    this.#options = options;
+    this.#log = options.log;
+    this.#config = options.config;
+    this.#runner = new CommandRunner(options.log, options.config.globals.scriptUser);
+    const isAlone = options.isAlone === true;
+    this.#notifier = new Notifier(this.#runner, options.log, (globals) => serverPipes(globals, isAlone));
+  }
+
+  /** Resolves when the checkers run. Rejects when the process ends before that. */
+  async start(): Promise<void> {
+    this.#notifier.configure(this.#config.globals);
+    this.#trackFiles();
+    await new Promise<void>((resolve, reject) => {
+      this.#startUp = { resolve, reject };
+      this.#spawn();
+    });
+  }
+
+  /** Takes a new configuration over. */
+  reload(config: KeepalivedConfig): void {
+    this.#config = config;
+    const { scriptUser } = config.globals;
+    this.#runner.setDefaultUser(scriptUser);
+    this.#notifier.configure(config.globals);
+    this.#trackFiles();
+    this.#send({ kind: "reload", config: lvsConfig(config), scriptUser });
+  }
+
+  /** A BFD session has come up or gone down. */
+  session(name: string, isUp: boolean): void {
+    this.#send({ kind: "session", name, isUp });
+  }
+
+  /** Notifies, then everything out of the kernel; resolves when all that is done. */
+  async stop(): Promise<void> {
+    if (this.#isStopping) return;
+    this.#isStopping = true;
+    clearTimeout(this.#restart);
+    const child = this.#child;
+    if (child !== undefined) {
+      const gone = new Promise<void>((resolve) => {
+        this.#onStopped = resolve;
+      });
+      this.#send({ kind: "stop" });
+      const late = setTimeout(() => {
+        this.#log.write("error", "the checker process does not stop, killing it");
+        child.kill();
+      }, this.#config.globals.childWaitMs);
+      await gone;
+      clearTimeout(late);
+    }
+    this.#release();
+  }
+
+  #release(): void {
+    this.#files?.close();
+    if (this.#config.globals.lvs.flushAtStop === "all") this.#tell(this.#services.flush());
+    this.#services.close();
+    this.#notifier.close();
+  }
+
+  async status(): Promise<ServersStatus> {
+    const report = await this.#report();
+    const { method } = this.#services;
+    return serversStatus(report, { pid: this.#child?.pid ?? null, restarts: this.#restarts, method });
+  }
+
+  /** What the virtual servers say; undefined when the process doesn't answer in time. */
+  #report(): Promise<LvsReport | undefined> {
+    if (this.#child === undefined) return Promise.resolve(undefined);
+    const id = ++this.#reportId;
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => answer(undefined), REPORT_MS);
+      const answer = (report: LvsReport | undefined): void => {
+        clearTimeout(timer);
+        this.#reports.delete(id);
+        resolve(report);
+      };
+      this.#reports.set(id, answer);
+      this.#send({ kind: "report", id });
+    });
+  }
+
+  #send(message: ToCheckerProcess): void {
+    this.#child?.send(message);
+  }
+
+  #spawn(): void {
+    this.#startedMs = performance.now();
+    const child = new SupervisedChild<ToCheckerProcess, FromCheckerProcess>(
+      "./checker-main.js",
+      {
+        onMessage: (message) => this.#receive(message),
+        onHung: (silentMs) =>
+          this.#log.write("alert", `Healthcheck process hangs: silent for ${silentMs} ms, killing it`),
+        // Only then has everything been read that it has said.
+        onExit: (how, isDrained) => {
+          if (isDrained) this.#exited(how);
+        },
+      },
+      this.#options.isDaemon === true,
+    );
+    this.#child = child;
+    this.#log.write("notice", `Starting Healthcheck child process, pid=${child.pid}`);
+    this.#options.onPid?.(child.pid);
+    child.watch(HANG_MS);
+    const { process: settings, scriptUser } = this.#config.globals;
+    this.#send({
+      kind: "start",
+      config: lvsConfig(this.#config),
+      process: settings.checker,
+      scriptUser,
+      method: this.#services.method,
+      files: this.#files?.values ?? new Map(),
+      sessions: this.#options.sessions,
+      suspects: this.#suspects(),
+      beatMs: beatIntervalMs(HANG_MS),
+    });
+  }
+
+  /** Who was not served when the last process died. */
+  #suspects(): ReadonlySet<string> {
+    const found = new Set<string>();
+    for (const { name, realServers } of this.#config.virtualServers) {
+      const pool = this.#pools.get(name)?.filter(({ weight }) => weight > 0);
+      if (pool === undefined) continue;
+      for (const server of realServers) {
+        const { ip, port } = server.address;
+        if (!pool.some((one) => one.port === port && equalBytes(one.ip, ip))) found.add(suspectKey(name, server.name));
+      }
+    }
+    return found;
+  }
+
+  #receive(message: Exclude<FromCheckerProcess, Beat>): void {
+    switch (message.kind) {
+      case "ready":
+        this.#startUp?.resolve();
+        this.#startUp = undefined;
+        break;
+      case "log":
+        this.#log.write(message.level, message.text);
+        break;
+      case "notify":
+        this.#notifier.notifyServer(message.event);
+        break;
+      case "set":
+        this.#pools.set(message.settings.name, message.destinations);
+        this.#tell(this.#services.set(message.settings, message.destinations));
+        break;
+      case "remove":
+        this.#pools.delete(message.name);
+        this.#tell(this.#services.remove(message.name));
+        break;
+      case "timeouts":
+        this.#tell(this.#services.setTimeouts(message.timeouts));
+        break;
+      case "flush":
+        this.#tell(this.#services.flush());
+        break;
+      case "report":
+        this.#reports.get(message.id)?.(message.report);
+        break;
+    }
+  }
+
+  #tell(failure: ServiceFailure | undefined): void {
+    if (failure !== undefined) this.#log.write("error", failure.message);
+  }
+
+  /** The kernel keeps what it has: who was served is served on, until a new process has looked again. */
+  #exited(how: string): void {
+    this.#child = undefined;
+    this.#options.onPid?.(undefined);
+    for (const answer of [...this.#reports.values()]) answer(undefined);
+    const startUp = this.#startUp;
+    this.#startUp = undefined;
+    startUp?.reject(new Error("the checker process ended while it was starting"));
+    this.#onStopped?.();
+    if (this.#isStopping) return;
+    if (startUp !== undefined || this.#options.dontRespawn === true) {
+      this.#release();
+      if (startUp === undefined) this.#options.onGone?.();
+      return;
+    }
+    this.#restarts++;
+    const isShort = performance.now() - this.#startedMs < SHORT_LIFE_MS;
+    this.#log.write("alert", `Healthcheck child process(${how}) died: Respawning`);
+    this.#restart = setTimeout(() => this.#spawn(), isShort ? RESTART_PAUSE_MS : 0);
+  }
+
+  /** The files that a FILE_CHECK looks into. */
+  #trackFiles(): void {
+    this.#files?.close();
+    const checkers = this.#config.virtualServers.flatMap(({ realServers }) =>
+      realServers.flatMap((one) => one.checkers),
+    );
+    const names = new Set(checkers.flatMap((checker) => (checker.kind === "FILE_CHECK" ? [checker.file] : [])));
+    const files = this.#config.trackFiles.filter(({ name }) => names.has(name));
+    this.#files = new FileTracker(files, this.#log, (name, value) => this.#send({ kind: "file", name, value }));
+  }
+}
