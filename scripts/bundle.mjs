@@ -12,6 +12,9 @@ const PROGRAMS = {
   nginx: { entry: "cli/nginx.js", options: [] },
   "nginx-worker": { entry: "process/nginx-worker.js", options: ["--max-semi-space-size=1"] },
   tandem: { entry: "cli/tandem.js", options: [] },
+  keepalived: { entry: "cli/keepalived.js", options: [] },
+  vrrp: { entry: "process/vrrp-main.js", options: [] },
+  checker: { entry: "process/checker-main.js", options: [] },
 };
 
 const STATIC_IMPORT = /^import (\* as \w+|\w+|\{[^}]*\}) from "([^"]+)";$/gm;

@@ -84,7 +84,13 @@ describe("programs", () => {
   });
 
   test("V8 takes the cache of each program, with the options that the program is started with", () => {
-    for (const [name, ...options] of [["nginx"], ["nginx-worker", "--max-semi-space-size=1"], ["tandem"]]) {
+    for (const [name, ...options] of [
+      ["nginx"],
+      ["nginx-worker", "--max-semi-space-size=1"],
+      ["tandem"],
+      ["vrrp"],
+      ["checker"],
+    ]) {
       const [script, cache] = ["script.js", "cache"].map((end) => path.join(root, `dist/programs/${name}.${end}`));
       const user = `const { readFileSync } = require("node:fs");
         const cachedData = readFileSync(process.argv[2]);

@@ -172,7 +172,7 @@ export class CheckerSupervisor {
   #spawn(): void {
     this.#startedMs = performance.now();
     const child = new SupervisedChild<ToCheckerProcess, FromCheckerProcess>(
-      "./checker-main.js",
+      "checker.js",
       {
         onMessage: (message) => this.#receive(message),
         onHung: (silentMs) =>

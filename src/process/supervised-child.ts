@@ -25,12 +25,12 @@ export class SupervisedChild<To, From extends { readonly kind: string }> {
   #hasExited = false;
 
   /**
-   * `program` is the name of a file here. `isQuiet`: nothing may keep a terminal or pipe of the parent open; otherwise a crash
+   * `program` is the name of a file of dist/programs/. `isQuiet`: nothing may keep a terminal or pipe of the parent open; otherwise a crash
    * shows its trace there.
    */
   constructor(program: string, hooks: ChildHooks<From>, isQuiet: boolean) {
     this.#hooks = hooks;
-    this.#process = fork(fileURLToPath(new URL(program, import.meta.url)), [], {
+    this.#process = fork(fileURLToPath(new URL(`../../programs/${program}`, import.meta.url)), [], {
       serialization: "advanced",
       execArgv: [],
       stdio: isQuiet ? ["ignore", "ignore", "ignore", "ipc"] : ["ignore", "inherit", "inherit", "ipc"],

@@ -281,7 +281,7 @@ export class VrrpSupervisor {
     const boundMs = this.#hangBoundMs();
     this.#startedMs = performance.now();
     const child: VrrpChild = new SupervisedChild(
-      "./vrrp-main.js",
+      "vrrp.js",
       {
         onMessage: (message) => this.#receive(message),
         onHung: (silentMs) => this.#log.write("alert", `VRRP process hangs: silent for ${silentMs} ms, killing it`),
