@@ -9,8 +9,8 @@ import { type SoakResult, soak } from "./soak.ts";
 const { values } = parseArgs({
   options: {
     seconds: { type: "string", default: "600" },
-    clients: { type: "string", default: "4" },
-    pause: { type: "string", default: "5" },
+    clients: { type: "string", default: "2" },
+    pause: { type: "string", default: "30" },
   },
 });
 

@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import os from "node:os";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { Origin } from "../support/origin.ts";
+import { Worker } from "node:worker_threads";
 import { freePort, openFiles, ServerProcess, TANDEM_NGINX } from "../support/server-process.ts";
 import { type Slope, slopeOf } from "./slope.ts";
 import { Traffic } from "./traffic.ts";
@@ -64,13 +64,14 @@ http {
 
 /** Runs the soak; `onSample` hears each sample as it is taken. */
 export async function soak(options: SoakOptions, onSample: (sample: SoakSample) => void): Promise<SoakResult> {
-  const origin = await Origin.listen();
+  const origin = new Worker(new URL("../support/origin-thread.js", import.meta.url));
+  const address = await new Promise<string>((resolve, reject) => origin.once("message", resolve).once("error", reject));
   const port = await freePort();
   // Beside the server's own folder: a recorder in its processes writes there.
   const records = mkdtempSync(path.join(os.tmpdir(), "soak-"));
   const recorder = `${RECORDER}?${encodeURIComponent(records)}`;
   const program = [process.execPath, "--expose-gc", "--import", recorder, ...TANDEM_NGINX];
-  const server = new ServerProcess(program, configuration(port, origin.address));
+  const server = new ServerProcess(program, configuration(port, address));
   try {
     mkdirSync(server.file("files"));
     writeFileSync(server.file("files/large.bin"), Buffer.alloc(1_048_576, "large "));
@@ -106,7 +107,7 @@ export async function soak(options: SoakOptions, onSample: (sample: SoakSample) 
   } finally {
     server.destroy();
     rmSync(records, { recursive: true, force: true });
-    origin.close();
+    await origin.terminate();
   }
 }
 
