@@ -20,13 +20,17 @@ export class VrrpChild {
   #how = "";
   #hasExited = false;
 
-  /** `isQuiet`: nothing may keep a terminal or pipe of the parent open; otherwise a crash shows its trace there. */
-  constructor(hooks: VrrpChildHooks, isQuiet: boolean) {
+  /**
+   * `isQuiet`: nothing may keep a terminal or pipe of the parent open; otherwise a crash shows its trace there. `flightFd` becomes
+   * its FLIGHT_FD.
+   */
+  constructor(hooks: VrrpChildHooks, isQuiet: boolean, flightFd: number | undefined) {
     this.#hooks = hooks;
+    const output = isQuiet ? "ignore" : "inherit";
     this.#process = fork(fileURLToPath(new URL("./vrrp-main.js", import.meta.url)), [], {
       serialization: "advanced",
       execArgv: [],
-      stdio: isQuiet ? ["ignore", "ignore", "ignore", "ipc"] : ["ignore", "inherit", "inherit", "ipc"],
+      stdio: ["ignore", output, output, "ipc", ...(flightFd === undefined ? [] : [flightFd])],
     });
     this.#process.on("message", (message) => this.#receive(message as FromVrrpProcess));
     this.#process.on("error", () => {}); // a message that could not be sent: `exit` tells why

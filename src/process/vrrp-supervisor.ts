@@ -19,6 +19,7 @@ import type { HandoverResult } from "../vrrp/handovers.ts";
 import type { UpstreamHealth } from "../vrrp/track.ts";
 import { CrashGuard } from "./crash-guard.ts";
 import { FileTracker } from "./file-tracker.ts";
+import { type FlightAnswer, FlightDesk, type PackedRecord } from "./flight-desk.ts";
 import { Mailer } from "./mailer.ts";
 import type { NodeAnswer, NodeOrder } from "./node-orders.ts";
 import { NodeSettings } from "./node-settings.ts";
@@ -39,6 +40,8 @@ const RESTART_PAUSE_MS = 1000;
 const REPORT_MS = 2000;
 /** A hand-over to a router without peer channel takes up to five adverts, of at most 255 s each. */
 const HANDOVER_MS = 1_300_000;
+/** A little more than the VRRP process waits for its partners. */
+const PARTNERS_MS = 4500;
 /** What a stop waits for a partner to take over, before it leaves without. */
 const STOP_HANDOVER_MS = 1500;
 
@@ -77,6 +80,7 @@ export class VrrpSupervisor {
   readonly #notifier: Notifier;
   readonly #mailer: Mailer;
   readonly #node: NodeSettings;
+  readonly #flight: FlightDesk;
   readonly #routing = openRouting();
   readonly #detours = new KernelDetours();
   readonly #links = new KernelVirtualLinks();
@@ -98,6 +102,8 @@ export class VrrpSupervisor {
   readonly #reports = new Map<number, (report: ProcessReport | undefined) => void>();
   /** Whoever waits for the end of a hand-over. */
   readonly #handovers = new Map<number, (results: readonly HandoverResult[]) => void>();
+  /** Whoever waits for the flight records of the partners. */
+  readonly #flights = new Map<number, (records: readonly PackedRecord[]) => void>();
   #isDrained = false;
 
   constructor(options: SupervisorOptions) {
@@ -110,6 +116,7 @@ export class VrrpSupervisor {
     this.#notifier = new Notifier(this.#runner, options.log);
     this.#mailer = new Mailer(options.log);
     this.#node = new NodeSettings(options.log);
+    this.#flight = new FlightDesk(options.log, options.config);
   }
 
   get config(): KeepalivedConfig {
@@ -133,6 +140,7 @@ export class VrrpSupervisor {
   reload(config: KeepalivedConfig): void {
     this.#log.write("notice", "Reloading");
     this.#config = config;
+    this.#flight.configure(config);
     this.#runner.setDefaultUser(config.globals.scriptUser);
     this.#notifier.configure(config.globals);
     this.#mailer.configure(config);
@@ -173,6 +181,7 @@ export class VrrpSupervisor {
     this.#detours.close();
     this.#links.close();
     this.#routes.close();
+    await this.#flight.close();
     const { shutdownScript, shutdownScriptTimeoutMs } = this.#config.globals;
     if (shutdownScript !== undefined) await this.#runToEnd(shutdownScript, shutdownScriptTimeoutMs);
   }
@@ -199,6 +208,24 @@ export class VrrpSupervisor {
       this.#reports.set(id, answer);
       child.send({ kind: "report", id });
     });
+  }
+
+  /** What has happened in the last minutes, here and at partners that are on the peer channel. */
+  async why(): Promise<FlightAnswer> {
+    const child = this.#child;
+    if (child?.pid === undefined || this.#config.globals.peer.key === undefined) return this.#flight.answer([]);
+    const id = ++this.#reportId;
+    const records = await new Promise<readonly PackedRecord[]>((resolve) => {
+      const timer = setTimeout(() => answer([]), PARTNERS_MS);
+      const answer = (records: readonly PackedRecord[]): void => {
+        clearTimeout(timer);
+        this.#flights.delete(id);
+        resolve(records);
+      };
+      this.#flights.set(id, answer);
+      child.send({ kind: "askPartners", id });
+    });
+    return this.#flight.answer(records);
   }
 
   async status(): Promise<VrrpStatus> {
@@ -283,6 +310,7 @@ export class VrrpSupervisor {
         onExit: (how, isDrained) => this.#exited(child, how, isDrained),
       },
       this.#options.isDaemon === true,
+      this.#flight.fd,
     );
     this.#child = child;
     this.#log.write("notice", `Starting VRRP child process, pid=${child.pid}`);
@@ -293,6 +321,7 @@ export class VrrpSupervisor {
       config: nodeConfig(this.#config, uptime() * 1000),
       process: this.#config.globals.process,
       beatMs: beatIntervalMs(boundMs),
+      hasFlightMemory: this.#flight.fd !== undefined,
     });
   }
 
@@ -314,6 +343,7 @@ export class VrrpSupervisor {
       case "notify":
         this.#notifier.notify(message.event);
         this.#mailer.notify(message.event);
+        if (message.event.type === "INSTANCE") this.#flight.told(message.event);
         break;
       case "report":
         this.#reports.get(message.id)?.(message.report);
@@ -323,6 +353,12 @@ export class VrrpSupervisor {
         break;
       case "draining":
         this.#options.onDraining?.(message.addresses);
+        break;
+      case "partnerRecords":
+        this.#flights.get(message.id)?.(message.records);
+        break;
+      case "recordWanted":
+        this.#child?.send({ kind: "ownRecord", id: message.id, bytes: this.#flight.packed() });
         break;
       case "beat":
         break;
@@ -339,10 +375,12 @@ export class VrrpSupervisor {
     }
     for (const answer of [...this.#reports.values()]) answer(undefined);
     for (const answer of [...this.#handovers.values()]) answer([]);
+    for (const answer of [...this.#flights.values()]) answer([]);
     this.#options.onDraining?.([]);
     const startUp = this.#startUp;
     this.#startUp = undefined;
     startUp?.reject(new Error("the VRRP process ended while it was starting"));
+    if (!this.#isStopping && startUp === undefined) this.#flight.died(how);
     if (this.#isStopping || startUp !== undefined || this.#options.dontRespawn === true) {
       this.#child = undefined;
       this.#onStopped?.();

@@ -149,7 +149,7 @@ export function exampleScript(changes: Partial<VrrpScript> = {}): VrrpScript {
 /** The ports of a node that has no partner. */
 export function alone(
   routing = new FakeRouting([]),
-): Pick<NodePorts, "peer" | "detours" | "virtualLinks" | "routes" | "draining"> {
+): Pick<NodePorts, "peer" | "detours" | "virtualLinks" | "routes" | "draining" | "record"> {
   const sockets = new FakePeerNetwork(
     () => [],
     () => {},
@@ -160,11 +160,13 @@ export function alone(
       seal: () => (bytes) => bytes,
       random: (sizeBytes) => new Uint8Array(sizeBytes),
       hostName: "alone",
+      ownRecord: () => {},
     },
     detours: new FakeDetours(),
     virtualLinks: new FakeVirtualLinks(routing),
     routes: new FakeRoutes(),
     draining: () => {},
+    record: () => {},
   };
 }
 

@@ -7,6 +7,7 @@ import { type IpAddress, printIp } from "../base/ip.ts";
 import type { Command, Notifies, SyncGroup, VrrpInstance } from "../conf/keepalived/config.ts";
 import type { Alarm } from "../io/reactor.ts";
 import type { Address, Link, RoutingWatch } from "../io/routing.ts";
+import { configChanges, printChanges } from "./config-changes.ts";
 import { faultsOfOthers, groupRole, type Member, mayTakeOver } from "./group.ts";
 import { LinkDelays } from "./link-delays.ts";
 import { type LinkView, linkFaults, linkNamed, sourceAddress, virtualLinksOf } from "./links.ts";
@@ -215,6 +216,7 @@ export class VrrpNode {
     const old = this.#config;
     this.#config = config;
     this.#delays.configure(config.linkDelays);
+    for (const text of printChanges(configChanges(old, config))) this.#ports.record({ kind: "config", text });
     for (const [name, router] of [...this.#routers]) {
       const next = config.instances.find((instance) => instance.name === name);
       if (next !== undefined && isSameRouter(router.settings, next)) continue;

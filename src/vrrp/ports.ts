@@ -12,6 +12,7 @@ import type { RouteRequest, Routes, RuleRequest } from "../io/routes.ts";
 import type { Address, Routing } from "../io/routing.ts";
 import type { AdvertSocketSettings, Segments } from "../io/segment.ts";
 import type { ArpSettings, VirtualLinks } from "../io/virtual-links.ts";
+import type { FlightEvent } from "../wire/flight/entry.ts";
 import type { Seal } from "../wire/peer/message.ts";
 
 /** What a node needs to know of a configuration. */
@@ -41,6 +42,8 @@ export interface PeerPorts {
   random(sizeBytes: number): Bytes;
   /** What partners call this node, when it has no router_id. */
   readonly hostName: string;
+  /** Makes this node's flight record for a partner; later, or not at all when there is none. */
+  ownRecord(settle: (bytes: Bytes) => void): void;
 }
 
 /** keepalived's words for what is told to notify scripts and pipes. */
@@ -110,6 +113,8 @@ export interface NodePorts {
    */
   guard(router: string, farewell: Farewell | undefined): void;
   notify(event: NotifyEvent): void;
+  /** For the flight recorder. */
+  record(event: FlightEvent): void;
   /** Something that `status` shows has changed. */
   changed(): void;
   /** Another node has these addresses now, while clients of them are still served here: they are to come anew when they can. */

@@ -25,6 +25,7 @@ import {
   type AnnounceCause,
   type Counter,
   initialState,
+  ROLE_NAMES,
   type RouterEffect,
   type RouterInput,
   type RouterState,
@@ -130,8 +131,9 @@ export class Router {
     const { state, effects } = step(this.#settings, before, input);
     this.#state = state;
     if (state.role !== before.role || input.kind === "reload") this.#planExtra(input.atMs);
-    this.#perform(effects, input.atMs);
     const role = effects.find((effect) => effect.kind === "role");
+    if (role?.kind === "role") this.#record(role);
+    this.#perform(effects, input.atMs);
     if (role?.kind !== "role") return;
     this.#ports.changed();
     if (role.from !== role.to) this.#hooks.roleChanged(this, role.from, role.to);
@@ -441,6 +443,12 @@ export class Router {
         : encodeUnsolicitedAdvert({ target: address, mac: link.mac, isRouter: false }, address);
     const result = socket.send(frame);
     if (result < 0) this.#complain(`cannot announce ${printIp(address)}: errno ${-result}`);
+  }
+
+  #record({ from, to, reason }: Extract<RouterEffect, { kind: "role" }>): void {
+    const { name: instance } = this.#settings;
+    const { priority } = this.#state;
+    this.#ports.record({ kind: "role", instance, from: ROLE_NAMES[from], to: ROLE_NAMES[to], reason, priority });
   }
 
   #count(counter: Counter | "advertsReceived"): void {

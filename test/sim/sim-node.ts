@@ -212,11 +212,13 @@ export class SimNode {
           seal: () => weakSeal,
           random: (sizeBytes) => Uint8Array.from({ length: sizeBytes }, () => 1 + Math.floor(255 * this.#random())),
           hostName: this.name,
+          ownRecord: () => {},
         },
         detours: this.#detours,
         virtualLinks: new FakeVirtualLinks(this.#routing),
         routes: this.#routes,
         draining: () => {},
+        record: () => {},
       },
       this.config,
     );

@@ -96,6 +96,7 @@ export interface Globals {
   readonly dumpFiles: DumpFiles;
   readonly mail: MailSettings;
   readonly peer: PeerSettings;
+  readonly flight: FlightSettings;
   readonly where: Where;
 }
 
@@ -106,6 +107,14 @@ export interface PeerSettings {
   readonly port: number;
   /** `handover_limit`: how long connections go on at the old owner. */
   readonly handoverLimitMs: number;
+}
+
+/** Where flight records are saved, an extension. */
+export interface FlightSettings {
+  /** `flight_recorder_dir`; undefined: the usual folder, if it exists. */
+  readonly folder: string | undefined;
+  /** `flight_recorder_files`. */
+  readonly files: number;
 }
 
 /** How the VRRP process is scheduled. */

@@ -67,6 +67,8 @@ export interface GlobalsDraft extends Draft {
   peerKey?: string;
   peerPort?: number;
   handoverLimitMs?: number;
+  flightFolder?: string;
+  flightFiles?: number;
   version?: number;
   multicastGroup4?: IpAddress;
   multicastGroup6?: IpAddress;
