@@ -12,11 +12,17 @@ import { monotonicClock } from "../os/timer.ts";
 import type { FlightMemory } from "../vrrp/flight-recorder.ts";
 import { MAX_PARTNER_RECORD_BYTES } from "../vrrp/partner-records.ts";
 import type { NotifyEvent, NotifyState } from "../vrrp/ports.ts";
-import type { RecordedAdvert } from "../wire/flight/entry.ts";
-import { type FlightRecord, printFlightRecord, readFlight, readFlightRecord } from "../wire/flight/record.ts";
+import type { FlightEntry, RecordedAdvert } from "../wire/flight/entry.ts";
+import {
+  type FlightRecord,
+  printFlightRecord,
+  RECORD_MS,
+  readFlight,
+  readFlightRecord,
+} from "../wire/flight/record.ts";
 import { readRing } from "../wire/flight/ring.ts";
 import { encodePcapHeader, encodePcapRecord } from "../wire/pcap.ts";
-import { MAX_RECORD_BYTES, saveFlight } from "./flight-files.ts";
+import { type FlightText, MAX_RECORD_BYTES, saveFlight } from "./flight-files.ts";
 import { createFlightMemory, mapFlightMemory } from "./flight-memory.ts";
 
 /** What follows a change of role belongs to its story. */
@@ -24,6 +30,7 @@ const AFTERMATH_MS = 3000;
 const TRANSITIONS: ReadonlySet<NotifyState> = new Set(["MASTER", "BACKUP", "FAULT", "STOP", "DELETED"]);
 /** One that is being written, and one that waits for it. */
 const MAX_UNSAVED = 2;
+const MAX_NOTES = 100;
 
 /** A partner's record as it came over the channel. */
 export interface PackedRecord {
@@ -61,6 +68,7 @@ export class FlightDesk {
   #saving: Promise<void> = Promise.resolve();
   /** Records that are being written or wait for it. */
   #unsaved = 0;
+  readonly #notes: FlightEntry[] = [];
   #hasComplained = false;
 
   constructor(log: Log, config: KeepalivedConfig) {
@@ -100,6 +108,17 @@ export class FlightDesk {
     this.#save(`VRRP-process-died-${how}`);
   }
 
+  /** Something that the supervisor knows itself. */
+  note(text: string): void {
+    this.#notes.push({ kind: "network", atMs: Date.now(), text });
+    if (this.#notes.length > MAX_NOTES) this.#notes.shift();
+  }
+
+  /** Writes a report beside the records. */
+  report(what: string, report: object): void {
+    this.#write(what, () => ({ json: `${JSON.stringify(report)}\n`, pcap: undefined }));
+  }
+
   #settle(): void {
     const pending = this.#pending;
     if (pending === undefined) return;
@@ -117,13 +136,20 @@ export class FlightDesk {
   }
 
   #save(what: string): void {
-    if (this.#memory === undefined || this.#config.globals.flight.files === 0) return;
+    if (this.#memory === undefined) return;
+    this.#write(what, () => {
+      const { record, adverts } = this.#read(what);
+      return { json: printFlightRecord(record, MAX_RECORD_BYTES), pcap: capture(adverts) };
+    });
+  }
+
+  #write(what: string, make: () => FlightText): void {
+    if (this.#config.globals.flight.files === 0) return;
     // A disk that hangs is not waited for: what happens meanwhile is in the next record, too.
     if (this.#unsaved >= MAX_UNSAVED) return;
     this.#unsaved++;
     const wallMs = Date.now();
-    const { record, adverts } = this.#read(what);
-    const text = { json: printFlightRecord(record, MAX_RECORD_BYTES), pcap: capture(adverts) };
+    const text = make();
     this.#saving = this.#saving.then(async () => {
       try {
         await saveFlight(this.#config.globals.flight, { what, wallMs }, text);
@@ -140,7 +166,9 @@ export class FlightDesk {
     const memory = this.#memory;
     const records = memory === undefined ? [] : [...readRing(memory.events), ...readRing(memory.adverts)];
     const wallMs = Date.now();
-    const { entries, adverts } = readFlight(records, this.#clock.now(), wallMs);
+    const { entries: read, adverts } = readFlight(records, this.#clock.now(), wallMs);
+    const notes = this.#notes.filter(({ atMs }) => wallMs - atMs <= RECORD_MS);
+    const entries = notes.length === 0 ? read : [...read, ...notes].sort((a, b) => a.atMs - b.atMs);
     const { globals, instances } = this.#config;
     const routers = instances.map(({ name, virtualRouterId: vrid, family, interface: link = "" }) => ({
       name,

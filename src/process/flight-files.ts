@@ -12,7 +12,8 @@ const NAME = /^flight-.*\.(json|pcap)$/;
 /** What is to be saved, in both forms. */
 export interface FlightText {
   readonly json: string;
-  readonly pcap: Uint8Array;
+  /** undefined: the text stands alone. */
+  readonly pcap: Uint8Array | undefined;
 }
 
 /** Writes the files of a record and removes the oldest ones; the path of the first, undefined when no folder is there for it. */
@@ -28,7 +29,7 @@ export async function saveFlight(
   const instant = new Date(wallMs).toISOString().replaceAll(":", "-");
   const name = `flight-${instant}-${what.replaceAll(/[^\w.-]+/g, "_").slice(0, 80)}`;
   const target = path.join(folder, `${name}.json`);
-  await writeWhole(path.join(folder, `${name}.pcap`), text.pcap);
+  if (text.pcap !== undefined) await writeWhole(path.join(folder, `${name}.pcap`), text.pcap);
   await writeWhole(target, text.json);
   await prune(folder, files);
   return target;

@@ -40,6 +40,8 @@ export type ToVrrpProcess =
       readonly mayLower: boolean;
     }
   | { readonly kind: "drain"; readonly isDrained: boolean }
+  /** The witness of an instance has answered: that counts until then, CLOCK_MONOTONIC. */
+  | { readonly kind: "witness"; readonly instance: string; readonly untilMs: number }
   /** For the flight records of all partners: `partnerRecords` answers. */
   | { readonly kind: "askPartners"; readonly id: number }
   /** This node's flight record, because `recordWanted` has asked for it. */
@@ -54,6 +56,8 @@ export type FromVrrpProcess =
   | { readonly kind: "notify"; readonly event: NotifyEvent }
   | { readonly kind: "handedOver"; readonly id: number; readonly results: readonly HandoverResult[] }
   | { readonly kind: "draining"; readonly addresses: readonly string[] }
+  /** The lease of an instance's witness. */
+  | { readonly kind: "want"; readonly instance: string; readonly isWanted: boolean }
   | { readonly kind: "partnerRecords"; readonly id: number; readonly records: readonly PackedRecord[] }
   | { readonly kind: "recordWanted"; readonly id: number }
   | { readonly kind: "report"; readonly id: number; readonly report: ProcessReport };

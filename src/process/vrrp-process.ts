@@ -9,6 +9,7 @@ import type { Level, Log } from "../base/log.ts";
 import { BfdSessions } from "../bfd/sessions.ts";
 import type { ProcessSettings } from "../conf/keepalived/config.ts";
 import { KernelDetours } from "../os/detours.ts";
+import { kernelNeighbours } from "../os/packet-capture.ts";
 import { KernelPeerSockets } from "../os/peer-sockets.ts";
 import { setProcessTitle } from "../os/process-title.ts";
 import { lockCode, setAffinity, setNiceness, setRoundRobin } from "../os/realtime.ts";
@@ -139,6 +140,9 @@ class VrrpProcess {
         this.#node?.partnership.handovers.drain(message.isDrained);
         this.#node?.partnership.settle();
         break;
+      case "witness":
+        this.#node?.witness(message.instance, message.untilMs);
+        break;
       case "askPartners":
         this.#askPartners(message.id);
         break;
@@ -194,6 +198,8 @@ class VrrpProcess {
       guard: (router, farewell) => this.#channel.send({ kind: "guard", router, farewell }),
       notify: (event) => this.#channel.send({ kind: "notify", event }),
       record: (event) => recorder?.record(event),
+      neighbours: kernelNeighbours,
+      want: (instance, isWanted) => this.#channel.send({ kind: "want", instance, isWanted }),
       changed: () => {},
       peer: {
         sockets: new KernelPeerSockets(),

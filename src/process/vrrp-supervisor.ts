@@ -20,6 +20,7 @@ import type { UpstreamHealth } from "../vrrp/track.ts";
 import { CrashGuard } from "./crash-guard.ts";
 import { FileTracker } from "./file-tracker.ts";
 import { type FlightAnswer, FlightDesk, type PackedRecord } from "./flight-desk.ts";
+import { Incidents } from "./incidents.ts";
 import { Mailer } from "./mailer.ts";
 import type { NodeAnswer, NodeOrder } from "./node-orders.ts";
 import { NodeSettings } from "./node-settings.ts";
@@ -32,6 +33,7 @@ import { VrrpChild } from "./vrrp-child.ts";
 import { type FromVrrpProcess, nodeConfig, type ProcessReport } from "./vrrp-messages.ts";
 import { vrrpStatus } from "./vrrp-status.ts";
 import { beatIntervalMs, hangBoundMs } from "./watchdog.ts";
+import { Witnesses } from "./witnesses.ts";
 
 /** A process that dies this soon after its start is started again only after a pause. */
 const SHORT_LIFE_MS = 5000;
@@ -81,6 +83,8 @@ export class VrrpSupervisor {
   readonly #mailer: Mailer;
   readonly #node: NodeSettings;
   readonly #flight: FlightDesk;
+  readonly #witnesses: Witnesses;
+  readonly #incidents: Incidents;
   readonly #routing = openRouting();
   readonly #detours = new KernelDetours();
   readonly #links = new KernelVirtualLinks();
@@ -104,6 +108,8 @@ export class VrrpSupervisor {
   readonly #handovers = new Map<number, (results: readonly HandoverResult[]) => void>();
   /** Whoever waits for the flight records of the partners. */
   readonly #flights = new Map<number, (records: readonly PackedRecord[]) => void>();
+  /** Addresses whose connections go on here although another node has them. */
+  #draining: readonly string[] = [];
   #isDrained = false;
 
   constructor(options: SupervisorOptions) {
@@ -117,6 +123,21 @@ export class VrrpSupervisor {
     this.#mailer = new Mailer(options.log);
     this.#node = new NodeSettings(options.log);
     this.#flight = new FlightDesk(options.log, options.config);
+    const supervisor = this;
+    this.#incidents = new Incidents(options.log, {
+      get config() {
+        return supervisor.config;
+      },
+      get kept() {
+        return supervisor.#draining;
+      },
+      why: () => this.why(),
+      save: (name, report) => this.#flight.report(name, report),
+      note: (text) => this.#flight.note(text),
+    });
+    this.#witnesses = new Witnesses(options.log, (instance, untilMs) =>
+      this.#child?.send({ kind: "witness", instance, untilMs }),
+    );
   }
 
   get config(): KeepalivedConfig {
@@ -141,6 +162,7 @@ export class VrrpSupervisor {
     this.#log.write("notice", "Reloading");
     this.#config = config;
     this.#flight.configure(config);
+    this.#witnesses.configure(config);
     this.#runner.setDefaultUser(config.globals.scriptUser);
     this.#notifier.configure(config.globals);
     this.#mailer.configure(config);
@@ -181,6 +203,8 @@ export class VrrpSupervisor {
     this.#detours.close();
     this.#links.close();
     this.#routes.close();
+    this.#witnesses.close();
+    this.#incidents.close();
     await this.#flight.close();
     const { shutdownScript, shutdownScriptTimeoutMs } = this.#config.globals;
     if (shutdownScript !== undefined) await this.#runToEnd(shutdownScript, shutdownScriptTimeoutMs);
@@ -330,6 +354,7 @@ export class VrrpSupervisor {
       case "ready":
         this.#log.write("notice", "Startup complete");
         if (this.#isDrained) this.drain(true);
+        this.#witnesses.configure(this.#config);
         this.#track();
         this.#startUp?.resolve();
         this.#startUp = undefined;
@@ -344,6 +369,7 @@ export class VrrpSupervisor {
         this.#notifier.notify(message.event);
         this.#mailer.notify(message.event);
         if (message.event.type === "INSTANCE") this.#flight.told(message.event);
+        this.#incidents.told(message.event);
         break;
       case "report":
         this.#reports.get(message.id)?.(message.report);
@@ -352,7 +378,11 @@ export class VrrpSupervisor {
         this.#handovers.get(message.id)?.(message.results);
         break;
       case "draining":
+        this.#draining = message.addresses;
         this.#options.onDraining?.(message.addresses);
+        break;
+      case "want":
+        this.#witnesses.want(message.instance, message.isWanted);
         break;
       case "partnerRecords":
         this.#flights.get(message.id)?.(message.records);
@@ -373,9 +403,11 @@ export class VrrpSupervisor {
       this.#options.onVrrpPid?.(undefined);
       return;
     }
+    this.#witnesses.wantNothing();
     for (const answer of [...this.#reports.values()]) answer(undefined);
     for (const answer of [...this.#handovers.values()]) answer([]);
     for (const answer of [...this.#flights.values()]) answer([]);
+    this.#draining = [];
     this.#options.onDraining?.([]);
     const startUp = this.#startUp;
     this.#startUp = undefined;

@@ -20,6 +20,8 @@ const partner = (fill: number): Partner => ({
   },
   session: new Uint8Array(8).fill(fill),
   clock: undefined,
+  heardMs: 0,
+  provenMs: 0,
 });
 const A = partner(1);
 const B = partner(2);

@@ -25,6 +25,8 @@ import { HELLO_MS, hearPeer, isPeerUp, newPeerLink, type PeerLinkState } from ".
 const MAX_PARTNERS = 8;
 /** A node that was not heard for so long is forgotten. */
 const FORGET_MS = 60_000;
+/** Hellos to a node whose echo is known again. */
+const SENT_HELLOS = 8;
 /** The same complaint is logged once in this time. */
 const COMPLAINT_PAUSE_MS = 60_000;
 
@@ -47,6 +49,9 @@ export interface Partner {
   readonly session: Bytes;
   /** undefined: not compared yet. */
   readonly clock: ClockSample | undefined;
+  readonly heardMs: number;
+  /** When that one of our hellos was sent which it has echoed: then it was there and heard us. Monotonic, as `heardMs`. */
+  readonly provenMs: number;
 }
 
 /** What the channel needs of the world. */
@@ -81,6 +86,9 @@ interface Known {
   readonly address: IpAddress;
   state: PeerLinkState;
   clock: PeerClock;
+  /** The last hellos to it, on both clocks. */
+  sent: readonly { readonly wallMs: number; readonly atMs: number }[];
+  provenMs: number;
   isUp: boolean;
 }
 
@@ -192,7 +200,12 @@ export class PeerChannel {
 
   #sendTo(known: Known, message: Message): void {
     const { session, challenge, echo } = known.state;
-    if (session !== undefined) this.#send(known.segment, known.address, session, challenge, echo, message, known.clock);
+    if (session === undefined) return;
+    if (message.kind === "hello") {
+      const now = { wallMs: this.#ports.wall(), atMs: this.#ports.now() };
+      known.sent = [now, ...known.sent].slice(0, SENT_HELLOS);
+    }
+    this.#send(known.segment, known.address, session, challenge, echo, message, known.clock);
   }
 
   #send(
@@ -232,6 +245,8 @@ export class PeerChannel {
         address: from,
         state: newPeerLink(this.#ports.random(NONCE_BYTES)),
         clock: NEW_CLOCK,
+        sent: [],
+        provenMs: Number.NEGATIVE_INFINITY,
         isUp: false,
       };
       segment.known.set(key, known);
@@ -249,7 +264,11 @@ export class PeerChannel {
       return;
     }
     if (verdict.isNew) known.clock = NEW_CLOCK;
-    if (message.kind === "hello") known.clock = hearTime(known.clock, message.time, atMs, this.#ports.wall());
+    if (message.kind === "hello") {
+      known.clock = hearTime(known.clock, message.time, atMs, this.#ports.wall());
+      const echoed = known.sent.findLast(({ wallMs }) => wallMs === message.time.echoMs);
+      known.provenMs = Math.max(known.provenMs, echoed?.atMs ?? Number.NEGATIVE_INFINITY);
+    }
     if (verdict.isNew) {
       if (before.session !== undefined) this.#lose(known, before.session);
       this.#sendTo(known, this.#hooks.hello(place.link.index));
@@ -304,13 +323,15 @@ function placeKey({ link, source, group, peers }: PeerPlace): string {
   return `${link.index} ${printIp(source)} ${group === undefined} ${to.map(printIp).join(" ")}`;
 }
 
-function partnerOf({ segment, address, state, clock }: Known): Partner {
-  const { hello, session } = state;
+function partnerOf({ segment, address, state, clock, provenMs }: Known): Partner {
+  const { hello, session, heardMs } = state;
   return {
     link: segment.place.link,
     address,
     hello: hello as Hello,
     session: session as Bytes,
     clock: clockOf(clock),
+    heardMs,
+    provenMs,
   };
 }

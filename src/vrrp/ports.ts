@@ -6,6 +6,7 @@ import type { IpAddress } from "../base/ip.ts";
 import type { Log } from "../base/log.ts";
 import type { Command, HmacKey, KeepalivedConfig } from "../conf/keepalived/config.ts";
 import type { Detours } from "../io/detour.ts";
+import type { Neighbours } from "../io/neighbours.ts";
 import type { PeerSockets } from "../io/peer-socket.ts";
 import type { Alarm } from "../io/reactor.ts";
 import type { RouteRequest, Routes, RuleRequest } from "../io/routes.ts";
@@ -113,6 +114,9 @@ export interface NodePorts {
    */
   guard(router: string, farewell: Farewell | undefined): void;
   notify(event: NotifyEvent): void;
+  readonly neighbours: Neighbours;
+  /** An instance wants the lease of its witness, or wants it no more; `VrrpNode.witness` tells what has become of it. */
+  want(instance: string, isWanted: boolean): void;
   /** For the flight recorder. */
   record(event: FlightEvent): void;
   /** Something that `status` shows has changed. */

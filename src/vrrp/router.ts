@@ -72,6 +72,8 @@ export class Router {
   #extraMs = Number.POSITIVE_INFINITY;
   /** When the last advert of a living active router was accepted. */
   advertMs = Number.NEGATIVE_INFINITY;
+  /** The same, or when this router began to listen, whatever BFD says about who sent it. */
+  heardMs = Number.NEGATIVE_INFINITY;
   readonly #complaints = new Map<string, number>();
   /** Counted since the start, for statistics. */
   readonly counters = new Map<Counter | "advertsReceived", number>();
@@ -288,7 +290,10 @@ export class Router {
     }
     this.#lastAccepted = packet.source.slice();
     const atMs = this.#ports.clock.now();
-    if (verdict.priority !== PRIORITY_STOP) this.advertMs = atMs;
+    if (verdict.priority !== PRIORITY_STOP) {
+      this.advertMs = atMs;
+      this.heardMs = atMs;
+    }
     this.feed({
       kind: "advert",
       atMs,

@@ -85,9 +85,9 @@ inPrivateNetwork(import.meta.url, () => {
       await until("all is saved", async () =>
         (await saved(a)).some((name) => name.includes("VRRP-process-died-signal_SIGKILL")),
       );
-      await sleep(3500);
-      const names = await saved(a);
-      assert.equal(names.filter((name) => name.endsWith(".json")).length, 3);
-      assert.equal(names.filter((name) => name.endsWith(".pcap")).length, 3);
+      await until("as many are kept as configured", async () => {
+        const names = await saved(a);
+        return [".json", ".pcap"].every((ending) => names.filter((name) => name.endsWith(ending)).length === 3);
+      });
     }));
 });

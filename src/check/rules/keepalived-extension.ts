@@ -3,6 +3,7 @@
 import { FLIGHT_KEYWORDS } from "../../conf/keepalived/flight.ts";
 import { MAIL_EXTENSIONS } from "../../conf/keepalived/mail.ts";
 import { PEER_KEYWORDS } from "../../conf/keepalived/peer.ts";
+import { SPLIT_BRAIN_KEYWORDS } from "../../conf/keepalived/split-brain.ts";
 import type { Found, Rule } from "../finding.ts";
 import { nodesOf, type Subject, trackedUpstreams } from "../subject.ts";
 
@@ -44,6 +45,16 @@ export const keepalivedExtension: Rule<Subject> = {
             places: written.flatMap((keyword) => where.get(keyword) ?? []),
           });
       }
+      const guarded = node.config.instances.flatMap((instance) =>
+        SPLIT_BRAIN_KEYWORDS.flatMap((keyword) => instance.where.get(keyword) ?? []),
+      );
+      if (guarded.length > 0)
+        found.push({
+          severity: "info",
+          title: "split_brain_…: extensions, keepalived does not know them",
+          why: "keepalived complains about the lines and runs without them: a node with keepalived becomes active in a partition, whatever its partner does.",
+          places: guarded,
+        });
       return found;
     }),
 };

@@ -8,6 +8,7 @@ import type { LinkDelay, ScriptUser, UnicastPeer } from "./config.ts";
 import type { Draft } from "./interpreter.ts";
 import type { ConfiguredRoute, ConfiguredRule } from "./route-types.ts";
 import { newRulePriorities, type RulePriorities } from "./rules.ts";
+import type { SplitBrainDraft } from "./split-brain.ts";
 import type { TrackGroupDraft } from "./statics.ts";
 import type { IpvlanDraft, VmacDraft } from "./virtual-links.ts";
 
@@ -244,6 +245,8 @@ export interface InstanceDraft extends BlockDraft, NotifyDraft {
   sendsFromBase?: boolean;
   extraGarp?: { readonly intervalMs: number; readonly isEverywhere: boolean };
   kernelReceiveBufferBytes?: number;
+  splitBrain?: SplitBrainDraft;
+  splitBrainTimeoutMs?: number;
 }
 
 /** Everything, in the order of the file. */
