@@ -54,6 +54,8 @@ LimitNOFILE=1048576
 LimitRTPRIO=99
 LimitMEMLOCK=infinity
 OOMScoreAdjust=-500
+# Where the flight recorder is saved.
+StateDirectory=tandem/flights
 
 [Install]
 WantedBy=multi-user.target

@@ -176,6 +176,7 @@ export class KeepalivedProgram {
     if (path === "") return undefined;
     const socket = new StatusSocket(path, {
       vrrp: () => supervisor.status(),
+      why: () => supervisor.why(),
       obey: (order) => supervisor.obey(order),
       ...(checkers === undefined ? {} : { servers: () => checkers.status() }),
     });

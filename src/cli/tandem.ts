@@ -38,6 +38,10 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
     summary: "how the node that runs on this machine is",
     load: async () => (await import("./status.ts")).runStatus,
   },
+  why: {
+    summary: "what happened, and why this node has the addresses or has not",
+    load: async () => (await import("./why.ts")).runWhy,
+  },
   handover: {
     summary: "give this node's addresses to its partner without breaking a connection",
     load: async () => (await import("./handover.ts")).runHandover,

@@ -163,7 +163,11 @@ export class UpProgram {
     const socket = new StatusSocket(this.#request.socket, {
       ...(supervisor === undefined
         ? {}
-        : { vrrp: () => supervisor.status(), obey: (order: NodeOrder) => supervisor.obey(order) }),
+        : {
+            vrrp: () => supervisor.status(),
+            why: () => supervisor.why(),
+            obey: (order: NodeOrder) => supervisor.obey(order),
+          }),
       ...(checkers === undefined ? {} : { servers: () => checkers.status() }),
       ...(nginx === undefined ? {} : { http: async () => httpStatus(await nginx.status()) }),
     });

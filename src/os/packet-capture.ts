@@ -1,5 +1,6 @@
 /** Listens to a link with AF_PACKET (packet(7)) and a filter in the kernel, so that only what is asked for wakes this process. */
 import type { Bytes } from "../base/bytes.ts";
+import type { Neighbours } from "../io/neighbours.ts";
 import { systemError } from "./errno.ts";
 import { close } from "./ffi/files.ts";
 import { errno, type FdWatch, native, watchReadable } from "./ffi/native.ts";
@@ -27,8 +28,9 @@ const JUMP_EQUAL = 0x15;
 const RETURN = 0x06;
 const ACCEPT = 12;
 const REJECT = 13;
+type Filter = readonly (readonly [opcode: number, k: number, yes?: number, no?: number])[];
 /** ARP, VRRP over IPv4 and IPv6, neighbour solicitations and advertisements: opcode, value, index if true, index if false. */
-const ANNOUNCEMENTS: readonly (readonly [opcode: number, k: number, yes?: number, no?: number])[] = [
+const ANNOUNCEMENTS: Filter = [
   [LOAD_HALF, 12],
   [JUMP_EQUAL, 0x0806, ACCEPT, 2],
   [JUMP_EQUAL, 0x0800, 4, 3],
@@ -45,18 +47,45 @@ const ANNOUNCEMENTS: readonly (readonly [opcode: number, k: number, yes?: number
   [RETURN, 0],
 ];
 
+/** ARP, and neighbour advertisements. */
+const CLAIMS: Filter = [
+  [LOAD_HALF, 12],
+  [JUMP_EQUAL, 0x0806, 7, 2],
+  [JUMP_EQUAL, 0x86dd, 3, 8],
+  [LOAD_BYTE, 20],
+  [JUMP_EQUAL, 58, 5, 8],
+  [LOAD_BYTE, 54],
+  [JUMP_EQUAL, 136, 7, 8],
+  [RETURN, FRAME_BYTES],
+  [RETURN, 0],
+];
+
+/** What comes to this host of ARP and neighbour advertisements, and leaves it. */
+export const kernelNeighbours: Neighbours = {
+  watch: (linkIndex, onFrame) => capture(linkIndex, CLAIMS, false, onFrame),
+};
+
 /**
  * Calls back with each VRRP, ARP and neighbour discovery frame that passes the link, until closed, and with the instant at
  * which the kernel has seen it: milliseconds since the epoch, with fractions. Throws a system error.
  */
 export function captureAnnouncements(linkIndex: number, onFrame: (frame: Bytes, wallMs: number) => void): FdWatch {
+  return capture(linkIndex, ANNOUNCEMENTS, true, onFrame);
+}
+
+function capture(
+  linkIndex: number,
+  filter: Filter,
+  isPromiscuous: boolean,
+  onFrame: (frame: Bytes, wallMs: number) => void,
+): FdWatch {
   const fd = socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) throw systemError("socket", errno(), "packet capture");
   const memory = allocateMemory(FRAME_BYTES);
   const view = new DataView(memory.bytes.buffer, memory.bytes.byteOffset);
   const failure =
-    attachFilter(fd, view, memory.address) ||
-    promiscuous(fd, view, memory.address, linkIndex) ||
+    attachFilter(fd, view, memory.address, filter) ||
+    (isPromiscuous ? promiscuous(fd, view, memory.address, linkIndex) : 0) ||
     bindTo(fd, view, memory.address, linkIndex);
   if (failure !== 0) {
     close(fd);
@@ -84,11 +113,11 @@ function timespecMs(view: DataView): number {
 }
 
 /** struct sock_fprog in front of its program. 0 or errno. */
-function attachFilter(fd: number, view: DataView, address: number): number {
+function attachFilter(fd: number, view: DataView, address: number, filter: Filter): number {
   const programAt = 16;
-  view.setUint16(0, ANNOUNCEMENTS.length, true);
+  view.setUint16(0, filter.length, true);
   view.setBigUint64(8, BigInt(address + programAt), true);
-  ANNOUNCEMENTS.forEach(([opcode, k, yes, no], i) => {
+  filter.forEach(([opcode, k, yes, no], i) => {
     const at = programAt + 8 * i;
     view.setUint16(at, opcode, true);
     view.setUint8(at + 2, yes === undefined ? 0 : yes - i - 1);

@@ -1,6 +1,6 @@
 /**
  * The unix socket on which a node answers: a line "status", or nothing at all for a moment, with the status document; a line that
- * is an order (node-orders.ts) with what has become of it. JSON either way, one answer for each connection.
+ * is an order (node-orders.ts) with what has become of it; a line "why" with flight records. JSON in each case, one answer for each connection.
  */
 import { chmodSync, lstatSync, mkdirSync, unlinkSync } from "node:fs";
 import { connect, createServer, type Server, type Socket } from "node:net";
@@ -8,6 +8,7 @@ import os from "node:os";
 import path from "node:path";
 import type { HttpStatus, ServersStatus, StatusDocument, VrrpStatus } from "../admin/status.ts";
 import { TANDEM_VERSION } from "../base/version.ts";
+import type { FlightAnswer } from "./flight-desk.ts";
 import { type NodeAnswer, type NodeOrder, readOrder } from "./node-orders.ts";
 
 /** Where `tandem status` asks unless it is told otherwise. */
@@ -24,6 +25,8 @@ const MAX_ORDER_BYTES = 64 << 10;
 export interface StatusSources {
   readonly vrrp?: () => Promise<VrrpStatus>;
   readonly http?: () => HttpStatus | Promise<HttpStatus>;
+  /** What has happened, and what is known of it elsewhere. */
+  readonly why?: () => Promise<FlightAnswer>;
   readonly obey?: (order: NodeOrder) => Promise<NodeAnswer>;
   readonly servers?: () => Promise<ServersStatus | null>;
 }
@@ -67,8 +70,12 @@ export class StatusSocket {
     client.on("close", () => clearTimeout(silence));
   }
 
-  async #answer(line: string): Promise<StatusDocument | NodeAnswer> {
+  async #answer(line: string): Promise<StatusDocument | NodeAnswer | FlightAnswer> {
     if (line === "status") return this.#document();
+    if (line === "why") {
+      if (this.#sources.why === undefined) throw new Error("no VRRP runs on this node");
+      return this.#sources.why();
+    }
     const order = readOrder(line);
     if (typeof order === "string") throw new Error(order);
     if (this.#sources.obey === undefined) throw new Error("no VRRP runs on this node");
@@ -131,6 +138,11 @@ function isAnswered(socketPath: string): Promise<boolean> {
 /** Asks a running node how it is. Rejects with a sentence for people. */
 export function askStatus(socketPath: string): Promise<StatusDocument> {
   return ask(socketPath, "status", ANSWER_MS) as Promise<StatusDocument>;
+}
+
+/** Asks a running node for its flight record and those of its partners. Rejects with a sentence for people. */
+export function askWhy(socketPath: string): Promise<FlightAnswer> {
+  return ask(socketPath, "why", ANSWER_MS + ANSWER_MS) as Promise<FlightAnswer>;
 }
 
 /** Tells a running node what to do, and waits until it is done. Rejects with a sentence for people. */

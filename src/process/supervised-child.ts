@@ -26,14 +26,15 @@ export class SupervisedChild<To, From extends { readonly kind: string }> {
 
   /**
    * `program` is the name of a file of dist/programs/. `isQuiet`: nothing may keep a terminal or pipe of the parent open; otherwise a crash
-   * shows its trace there.
+   * shows its trace there. `lentFd` is its first descriptor behind the channel to its parent.
    */
-  constructor(program: string, hooks: ChildHooks<From>, isQuiet: boolean) {
+  constructor(program: string, hooks: ChildHooks<From>, isQuiet: boolean, lentFd?: number) {
     this.#hooks = hooks;
+    const output = isQuiet ? "ignore" : "inherit";
     this.#process = fork(fileURLToPath(new URL(`../../programs/${program}`, import.meta.url)), [], {
       serialization: "advanced",
       execArgv: [],
-      stdio: isQuiet ? ["ignore", "ignore", "ignore", "ipc"] : ["ignore", "inherit", "inherit", "ipc"],
+      stdio: ["ignore", output, output, "ipc", ...(lentFd === undefined ? [] : [lentFd])],
     });
     this.#process.on("message", (message) => this.#receive(message as From));
     this.#process.on("error", () => {}); // a message that could not be sent: `exit` tells why

@@ -7,6 +7,10 @@ import type { HandoverResult } from "../vrrp/handovers.ts";
 import type { Farewell, NodeConfig, NotifyEvent } from "../vrrp/ports.ts";
 import type { NodeReport } from "../vrrp/report.ts";
 import type { UpstreamHealth } from "../vrrp/track.ts";
+import type { PackedRecord } from "./flight-desk.ts";
+
+/** Where a VRRP process finds the memory of its flight recorder, behind the IPC channel. */
+export const FLIGHT_FD = 4;
 
 export type ToVrrpProcess =
   | {
@@ -15,6 +19,8 @@ export type ToVrrpProcess =
       readonly process: ProcessSettings;
       /** How often the supervisor wants to hear that the loop turns. */
       readonly beatMs: number;
+      /** Its flight recorder's memory is the descriptor FLIGHT_FD. */
+      readonly hasFlightMemory: boolean;
     }
   | { readonly kind: "reload"; readonly config: NodeConfig; readonly beatMs: number }
   | { readonly kind: "script"; readonly name: string; readonly succeeded: boolean }
@@ -34,6 +40,12 @@ export type ToVrrpProcess =
       readonly mayLower: boolean;
     }
   | { readonly kind: "drain"; readonly isDrained: boolean }
+  /** The witness of an instance has answered: that counts until then, CLOCK_MONOTONIC. */
+  | { readonly kind: "witness"; readonly instance: string; readonly untilMs: number }
+  /** For the flight records of all partners: `partnerRecords` answers. */
+  | { readonly kind: "askPartners"; readonly id: number }
+  /** This node's flight record, because `recordWanted` has asked for it. */
+  | { readonly kind: "ownRecord"; readonly id: number; readonly bytes: Uint8Array }
   | { readonly kind: "stop" };
 
 export type FromVrrpProcess =
@@ -46,6 +58,10 @@ export type FromVrrpProcess =
   | { readonly kind: "draining"; readonly addresses: readonly string[] }
   /** For the checkers. */
   | { readonly kind: "session"; readonly name: string; readonly isUp: boolean }
+  /** The lease of an instance's witness. */
+  | { readonly kind: "want"; readonly instance: string; readonly isWanted: boolean }
+  | { readonly kind: "partnerRecords"; readonly id: number; readonly records: readonly PackedRecord[] }
+  | { readonly kind: "recordWanted"; readonly id: number }
   | { readonly kind: "report"; readonly id: number; readonly report: ProcessReport };
 
 /** What the process says about all that lives in it. */

@@ -9,6 +9,7 @@ import type { Level, Log } from "../base/log.ts";
 import { BfdSessions } from "../bfd/sessions.ts";
 import type { ProcessSettings } from "../conf/keepalived/config.ts";
 import { KernelDetours } from "../os/detours.ts";
+import { kernelNeighbours } from "../os/packet-capture.ts";
 import { KernelPeerSockets } from "../os/peer-sockets.ts";
 import { setProcessTitle } from "../os/process-title.ts";
 import { lockCode, setAffinity, setNiceness, setRoundRobin } from "../os/realtime.ts";
@@ -18,15 +19,22 @@ import { KernelSegments } from "../os/segments.ts";
 import { monotonicClock, TimerfdAlarm } from "../os/timer.ts";
 import { KernelUdp } from "../os/udp.ts";
 import { KernelVirtualLinks } from "../os/virtual-links.ts";
+import { FlightRecorder } from "../vrrp/flight-recorder.ts";
 import type { HandoverResult } from "../vrrp/handovers.ts";
 import { VrrpNode } from "../vrrp/node.ts";
+import type { NodePorts } from "../vrrp/ports.ts";
 import { reportNode } from "../vrrp/report.ts";
+import type { PackedRecord } from "./flight-desk.ts";
+import { mapFlightMemory } from "./flight-memory.ts";
 import { IpcChannel } from "./ipc-channel.ts";
 import { peerSeal } from "./peer-seal.ts";
-import type { FromVrrpProcess, ToVrrpProcess } from "./vrrp-messages.ts";
+import { FLIGHT_FD, type FromVrrpProcess, type ToVrrpProcess } from "./vrrp-messages.ts";
 
 /** SCHED_RR priority without vrrp_rt_priority: above every normal process, below the kernel's own threads. */
 const DEFAULT_REALTIME_PRIORITY = 20;
+
+/** Partners that wait for this node's flight record. */
+const MAX_RECORD_READERS = 16;
 
 /** Does what the configuration and the kernel allow; returns what was refused. */
 function becomeRealtime(settings: ProcessSettings): string[] {
@@ -55,13 +63,17 @@ function randomNumbers(): () => number {
 class VrrpProcess {
   readonly #channel = new IpcChannel<FromVrrpProcess>();
   readonly #clock = monotonicClock();
-  readonly #log: Log = {
+  #log: Log = {
     enabled: (level: Level) => level !== "debug",
     write: (level, text) => this.#channel.sendIfIdle({ kind: "log", level, text }),
   };
   #node: VrrpNode | undefined;
   #bfd: BfdSessions | undefined;
   #beats: NodeJS.Timeout | undefined;
+  #recorder: FlightRecorder | undefined;
+  /** Partners that want this node's record, until the supervisor has made it. */
+  readonly #readers = new Map<number, (bytes: Uint8Array) => void>();
+  #readerId = 0;
 
   receive(message: ToVrrpProcess): void {
     switch (message.kind) {
@@ -69,17 +81,24 @@ class VrrpProcess {
         this.#start(message);
         break;
       case "reload":
+        this.#recorder?.forgetChecks();
         this.#node?.reload(message.config);
         this.#bfd?.reload(message.config.bfds);
         this.#beatEvery(message.beatMs);
         break;
       case "script":
+        this.#recorder?.check(`script ${message.name}`, message.succeeded ? "succeeded" : "failed");
         this.#node?.scriptResult(message.name, message.succeeded);
         break;
       case "processes":
+        this.#recorder?.check(`process ${message.name}`, `${message.running} running`);
         this.#node?.processCount(message.name, message.running);
         break;
       case "file":
+        this.#recorder?.check(
+          `file ${message.name}`,
+          message.value === undefined ? "unreadable" : `holds ${message.value}`,
+        );
         this.#node?.fileValue(message.name, message.value);
         break;
       case "upstream":
@@ -98,6 +117,16 @@ class VrrpProcess {
         this.#node?.partnership.handovers.drain(message.isDrained);
         this.#node?.partnership.settle();
         break;
+      case "witness":
+        this.#node?.witness(message.instance, message.untilMs);
+        break;
+      case "askPartners":
+        this.#askPartners(message.id);
+        break;
+      case "ownRecord":
+        this.#readers.get(message.id)?.(message.bytes);
+        this.#readers.delete(message.id);
+        break;
       case "stop":
         this.stop();
         break;
@@ -107,31 +136,10 @@ class VrrpProcess {
   #start(message: Extract<ToVrrpProcess, { kind: "start" }>): void {
     const { config, process: settings, beatMs } = message;
     setProcessTitle("keepalived: vrrp process", settings.vrrpName ?? "keepalived");
+    if (message.hasFlightMemory) this.#startRecorder();
     for (const refused of becomeRealtime(settings))
       this.#log.write("notice", `real time: not permitted here: ${refused}`);
-    const node = new VrrpNode(
-      {
-        clock: this.#clock,
-        log: this.#log,
-        routing: openRouting(),
-        segments: new KernelSegments(),
-        alarm: (ring) => new TimerfdAlarm(ring),
-        guard: (router, farewell) => this.#channel.send({ kind: "guard", router, farewell }),
-        notify: (event) => this.#channel.send({ kind: "notify", event }),
-        changed: () => {},
-        peer: {
-          sockets: new KernelPeerSockets(),
-          seal: peerSeal,
-          random: (sizeBytes) => new Uint8Array(randomBytes(sizeBytes)),
-          hostName: hostname(),
-        },
-        detours: new KernelDetours(),
-        virtualLinks: new KernelVirtualLinks(),
-        routes: new KernelRoutes(),
-        draining: (addresses) => this.#channel.send({ kind: "draining", addresses }),
-      },
-      config,
-    );
+    const node = new VrrpNode(this.#ports(), config);
     this.#node = node;
     const bfd = new BfdSessions(
       {
@@ -141,6 +149,7 @@ class VrrpProcess {
         alarm: (ring) => new TimerfdAlarm(ring),
         random: randomNumbers(),
         event: (event) => {
+          this.#recorder?.check(`BFD session ${event.name}`, event.isUp ? "up" : event.expired ? "expired" : "down");
           node.bfdEvent(event);
           this.#channel.send({ kind: "session", name: event.name, isUp: event.isUp });
         },
@@ -152,6 +161,73 @@ class VrrpProcess {
     bfd.start();
     this.#channel.send({ kind: "ready" });
     this.#beatEvery(beatMs);
+  }
+
+  #ports(): NodePorts {
+    const recorder = this.#recorder;
+    const segments = new KernelSegments();
+    const open = (ring: () => void): TimerfdAlarm => new TimerfdAlarm(ring);
+    return {
+      clock: this.#clock,
+      log: this.#log,
+      routing: openRouting(),
+      segments: recorder?.segments(segments) ?? segments,
+      alarm: (ring) => recorder?.alarm(open, ring) ?? open(ring),
+      guard: (router, farewell) => this.#channel.send({ kind: "guard", router, farewell }),
+      notify: (event) => this.#channel.send({ kind: "notify", event }),
+      record: (event) => recorder?.record(event),
+      neighbours: kernelNeighbours,
+      want: (instance, isWanted) => this.#channel.send({ kind: "want", instance, isWanted }),
+      changed: () => {},
+      peer: {
+        sockets: new KernelPeerSockets(),
+        seal: peerSeal,
+        random: (sizeBytes) => new Uint8Array(randomBytes(sizeBytes)),
+        hostName: hostname(),
+        ownRecord: (settle) => this.#wantRecord(settle),
+      },
+      detours: new KernelDetours(),
+      virtualLinks: new KernelVirtualLinks(),
+      routes: new KernelRoutes(),
+      draining: (addresses) => this.#channel.send({ kind: "draining", addresses }),
+    };
+  }
+
+  /** From now on everything is written down. Without its memory the process does all the same what it is for. */
+  #startRecorder(): void {
+    try {
+      const recorder = new FlightRecorder(mapFlightMemory(FLIGHT_FD), this.#clock);
+      recorder.watch(openRouting());
+      this.#log = recorder.log(this.#log);
+      this.#recorder = recorder;
+    } catch (error) {
+      this.#log.write("warn", `flight recorder: nothing is recorded: ${(error as Error).message}`);
+    }
+  }
+
+  /** The supervisor makes it: this process has adverts to send. */
+  #wantRecord(settle: (bytes: Uint8Array) => void): void {
+    const id = ++this.#readerId;
+    this.#readers.delete(id - MAX_RECORD_READERS);
+    this.#readers.set(id, settle);
+    this.#channel.sendIfIdle({ kind: "recordWanted", id });
+  }
+
+  #askPartners(id: number): void {
+    const answer = (records: readonly PackedRecord[]): void =>
+      this.#channel.send({ kind: "partnerRecords", id, records });
+    if (this.#node === undefined) answer([]);
+    else
+      this.#node.partnership.askRecords((records) =>
+        answer(
+          records.map(({ partner: { hello, clock }, bytes }) => ({
+            name: hello.name,
+            offsetMs: clock?.offsetMs,
+            roundTripMs: clock?.roundTripMs,
+            bytes,
+          })),
+        ),
+      );
   }
 
   #beatEvery(beatMs: number): void {

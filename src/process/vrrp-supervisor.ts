@@ -19,6 +19,8 @@ import type { HandoverResult } from "../vrrp/handovers.ts";
 import type { UpstreamHealth } from "../vrrp/track.ts";
 import { CrashGuard } from "./crash-guard.ts";
 import { FileTracker } from "./file-tracker.ts";
+import { type FlightAnswer, FlightDesk, type PackedRecord } from "./flight-desk.ts";
+import { Incidents } from "./incidents.ts";
 import { Mailer } from "./mailer.ts";
 import type { NodeAnswer, NodeOrder } from "./node-orders.ts";
 import { NodeSettings } from "./node-settings.ts";
@@ -31,6 +33,7 @@ import { trackedUpstreams, upstreamHealth } from "./upstream-health.ts";
 import { type FromVrrpProcess, nodeConfig, type ProcessReport, type ToVrrpProcess } from "./vrrp-messages.ts";
 import { vrrpStatus } from "./vrrp-status.ts";
 import { beatIntervalMs, hangBoundMs } from "./watchdog.ts";
+import { Witnesses } from "./witnesses.ts";
 
 /** A process that dies this soon after its start is started again only after a pause. */
 const SHORT_LIFE_MS = 5000;
@@ -39,6 +42,8 @@ const RESTART_PAUSE_MS = 1000;
 const REPORT_MS = 2000;
 /** A hand-over to a router without peer channel takes up to five adverts, of at most 255 s each. */
 const HANDOVER_MS = 1_300_000;
+/** A little more than the VRRP process waits for its partners. */
+const PARTNERS_MS = 4500;
 /** What a stop waits for a partner to take over, before it leaves without. */
 const STOP_HANDOVER_MS = 1500;
 
@@ -81,6 +86,9 @@ export class VrrpSupervisor {
   readonly #notifier: Notifier;
   readonly #mailer: Mailer;
   readonly #node: NodeSettings;
+  readonly #flight: FlightDesk;
+  readonly #witnesses: Witnesses;
+  readonly #incidents: Incidents;
   readonly #routing = openRouting();
   readonly #detours = new KernelDetours();
   readonly #links = new KernelVirtualLinks();
@@ -102,6 +110,10 @@ export class VrrpSupervisor {
   readonly #reports = new Map<number, (report: ProcessReport | undefined) => void>();
   /** Whoever waits for the end of a hand-over. */
   readonly #handovers = new Map<number, (results: readonly HandoverResult[]) => void>();
+  /** Whoever waits for the flight records of the partners. */
+  readonly #flights = new Map<number, (records: readonly PackedRecord[]) => void>();
+  /** Addresses whose connections go on here although another node has them. */
+  #draining: readonly string[] = [];
   #isDrained = false;
 
   constructor(options: SupervisorOptions) {
@@ -114,6 +126,22 @@ export class VrrpSupervisor {
     this.#notifier = new Notifier(this.#runner, options.log);
     this.#mailer = new Mailer(options.log);
     this.#node = new NodeSettings(options.log);
+    this.#flight = new FlightDesk(options.log, options.config);
+    const supervisor = this;
+    this.#incidents = new Incidents(options.log, {
+      get config() {
+        return supervisor.config;
+      },
+      get kept() {
+        return supervisor.#draining;
+      },
+      why: () => this.why(),
+      save: (name, report) => this.#flight.report(name, report),
+      note: (text) => this.#flight.note(text),
+    });
+    this.#witnesses = new Witnesses(options.log, (instance, untilMs) =>
+      this.#child?.send({ kind: "witness", instance, untilMs }),
+    );
   }
 
   get config(): KeepalivedConfig {
@@ -137,6 +165,8 @@ export class VrrpSupervisor {
   reload(config: KeepalivedConfig): void {
     this.#log.write("notice", "Reloading");
     this.#config = config;
+    this.#flight.configure(config);
+    this.#witnesses.configure(config);
     this.#runner.setDefaultUser(config.globals.scriptUser);
     this.#notifier.configure(config.globals);
     this.#mailer.configure(config);
@@ -177,6 +207,9 @@ export class VrrpSupervisor {
     this.#detours.close();
     this.#links.close();
     this.#routes.close();
+    this.#witnesses.close();
+    this.#incidents.close();
+    await this.#flight.close();
     const { shutdownScript, shutdownScriptTimeoutMs } = this.#config.globals;
     if (shutdownScript !== undefined) await runToEnd(this.#runner, this.#log, shutdownScript, shutdownScriptTimeoutMs);
   }
@@ -203,6 +236,24 @@ export class VrrpSupervisor {
       this.#reports.set(id, answer);
       child.send({ kind: "report", id });
     });
+  }
+
+  /** What has happened in the last minutes, here and at partners that are on the peer channel. */
+  async why(): Promise<FlightAnswer> {
+    const child = this.#child;
+    if (child?.pid === undefined || this.#config.globals.peer.key === undefined) return this.#flight.answer([]);
+    const id = ++this.#reportId;
+    const records = await new Promise<readonly PackedRecord[]>((resolve) => {
+      const timer = setTimeout(() => answer([]), PARTNERS_MS);
+      const answer = (records: readonly PackedRecord[]): void => {
+        clearTimeout(timer);
+        this.#flights.delete(id);
+        resolve(records);
+      };
+      this.#flights.set(id, answer);
+      child.send({ kind: "askPartners", id });
+    });
+    return this.#flight.answer(records);
   }
 
   async status(): Promise<VrrpStatus> {
@@ -288,6 +339,7 @@ export class VrrpSupervisor {
         onExit: (how, isDrained) => this.#exited(child, how, isDrained),
       },
       this.#options.isDaemon === true,
+      this.#flight.fd,
     );
     this.#child = child;
     this.#log.write("notice", `Starting VRRP child process, pid=${child.pid}`);
@@ -298,6 +350,7 @@ export class VrrpSupervisor {
       config: nodeConfig(this.#config, uptime() * 1000),
       process: this.#config.globals.process,
       beatMs: beatIntervalMs(boundMs),
+      hasFlightMemory: this.#flight.fd !== undefined,
     });
   }
 
@@ -306,6 +359,7 @@ export class VrrpSupervisor {
       case "ready":
         this.#log.write("notice", "Startup complete");
         if (this.#isDrained) this.drain(true);
+        this.#witnesses.configure(this.#config);
         this.#track();
         this.#startUp?.resolve();
         this.#startUp = undefined;
@@ -319,6 +373,8 @@ export class VrrpSupervisor {
       case "notify":
         this.#notifier.notify(message.event);
         this.#mailer.notify(message.event);
+        if (message.event.type === "INSTANCE") this.#flight.told(message.event);
+        this.#incidents.told(message.event);
         break;
       case "session":
         this.#options.onSession?.(message.name, message.isUp);
@@ -330,7 +386,17 @@ export class VrrpSupervisor {
         this.#handovers.get(message.id)?.(message.results);
         break;
       case "draining":
+        this.#draining = message.addresses;
         this.#options.onDraining?.(message.addresses);
+        break;
+      case "want":
+        this.#witnesses.want(message.instance, message.isWanted);
+        break;
+      case "partnerRecords":
+        this.#flights.get(message.id)?.(message.records);
+        break;
+      case "recordWanted":
+        this.#child?.send({ kind: "ownRecord", id: message.id, bytes: this.#flight.packed() });
         break;
     }
   }
@@ -343,12 +409,16 @@ export class VrrpSupervisor {
       this.#options.onVrrpPid?.(undefined);
       return;
     }
+    this.#witnesses.wantNothing();
     for (const answer of [...this.#reports.values()]) answer(undefined);
     for (const answer of [...this.#handovers.values()]) answer([]);
+    for (const answer of [...this.#flights.values()]) answer([]);
+    this.#draining = [];
     this.#options.onDraining?.([]);
     const startUp = this.#startUp;
     this.#startUp = undefined;
     startUp?.reject(new Error("the VRRP process ended while it was starting"));
+    if (!this.#isStopping && startUp === undefined) this.#flight.died(how);
     if (this.#isStopping || startUp !== undefined || this.#options.dontRespawn === true) {
       this.#child = undefined;
       this.#onStopped?.();

@@ -6,6 +6,7 @@ import type { IpAddress } from "../base/ip.ts";
 import { parseIp } from "../base/ip.ts";
 import type { VirtualAddress, VrrpInstance, VrrpScript } from "../conf/keepalived/config.ts";
 import { FakeDetours } from "../io/detour-fake.ts";
+import { NO_NEIGHBOURS } from "../io/neighbours.ts";
 import { FakePeerNetwork } from "../io/peer-socket-fake.ts";
 import { FakeRoutes } from "../io/routes-fake.ts";
 import { FakeRouting } from "../io/routing-fake.ts";
@@ -121,6 +122,7 @@ export function exampleInstance(changes: Partial<VrrpInstance> = {}): VrrpInstan
     },
     smtpAlert: false,
     notifyPriorityChanges: false,
+    splitBrain: undefined,
     syncGroup: undefined,
     at,
     where,
@@ -149,7 +151,7 @@ export function exampleScript(changes: Partial<VrrpScript> = {}): VrrpScript {
 /** The ports of a node that has no partner. */
 export function alone(
   routing = new FakeRouting([]),
-): Pick<NodePorts, "peer" | "detours" | "virtualLinks" | "routes" | "draining"> {
+): Pick<NodePorts, "peer" | "detours" | "virtualLinks" | "routes" | "draining" | "record" | "neighbours" | "want"> {
   const sockets = new FakePeerNetwork(
     () => [],
     () => {},
@@ -160,11 +162,15 @@ export function alone(
       seal: () => (bytes) => bytes,
       random: (sizeBytes) => new Uint8Array(sizeBytes),
       hostName: "alone",
+      ownRecord: () => {},
     },
     detours: new FakeDetours(),
     virtualLinks: new FakeVirtualLinks(routing),
     routes: new FakeRoutes(),
     draining: () => {},
+    record: () => {},
+    neighbours: NO_NEIGHBOURS,
+    want: () => {},
   };
 }
 

@@ -7,6 +7,7 @@ import { type IpAddress, printIp } from "../base/ip.ts";
 import type { Command, Notifies, SyncGroup, VrrpInstance } from "../conf/keepalived/config.ts";
 import type { Alarm } from "../io/reactor.ts";
 import type { Address, Link, RoutingWatch } from "../io/routing.ts";
+import { configChanges, printChanges } from "./config-changes.ts";
 import { faultsOfOthers, groupRole, type Member, mayTakeOver } from "./group.ts";
 import { LinkDelays } from "./link-delays.ts";
 import { type LinkView, linkFaults, linkNamed, sourceAddress, virtualLinksOf } from "./links.ts";
@@ -16,6 +17,7 @@ import { Partnership } from "./partnership.ts";
 import type { BfdEvent, NodeConfig, NodePorts, NotifyState } from "./ports.ts";
 import { Router, type RouterHooks } from "./router.ts";
 import { SegmentPool } from "./segment-pool.ts";
+import { SplitBrain } from "./split-brain.ts";
 import { ROLE_NAMES, type Role } from "./state.ts";
 import {
   type Assessment,
@@ -41,6 +43,7 @@ export class VrrpNode {
   readonly #links: NodeLinks;
   readonly #delays = new LinkDelays();
   readonly #routes: NodeRoutes;
+  readonly #splitBrain: SplitBrain;
   #watch: RoutingWatch | undefined;
   readonly #routers = new Map<string, Router>();
   /** Instances that wait for the first result of something they track. */
@@ -88,6 +91,22 @@ export class VrrpNode {
       reassess: () => node.#tellAll(),
       rearm: () => node.#rearm(),
     });
+    this.#splitBrain = new SplitBrain(ports, {
+      view: this.#view,
+      get routers() {
+        return node.routers;
+      },
+      get partners() {
+        return node.partnership.partners;
+      },
+      reassess: () => node.#tellAll(),
+    });
+  }
+
+  /** What the witness of an instance has said counts until then. */
+  witness(instance: string, untilMs: number): void {
+    this.#splitBrain.witness(instance, untilMs);
+    this.#rearm();
   }
 
   /** The routers, for status and dumps. */
@@ -138,6 +157,7 @@ export class VrrpNode {
     this.#routes.stop();
     this.#links.stop();
     this.partnership.stop();
+    this.#splitBrain.close();
     for (const group of this.#config.syncGroups) this.#notifyGroup(group, "STOP", group.notifies.stop);
     this.#alarm.disarm();
     this.#watch?.close();
@@ -215,6 +235,7 @@ export class VrrpNode {
     const old = this.#config;
     this.#config = config;
     this.#delays.configure(config.linkDelays);
+    for (const text of printChanges(configChanges(old, config))) this.#ports.record({ kind: "config", text });
     for (const [name, router] of [...this.#routers]) {
       const next = config.instances.find((instance) => instance.name === name);
       if (next !== undefined && isSameRouter(router.settings, next)) continue;
@@ -265,7 +286,7 @@ export class VrrpNode {
         this.partnership.handovers.releasing(router);
       },
       mayWait: (router, nowMs) =>
-        router.settings.syncGroup === undefined ? this.partnership.handovers.pull([router], nowMs) : undefined,
+        router.settings.syncGroup === undefined ? this.#mayWait([router], nowMs) : undefined,
     };
     const router = new Router(instance, this.#ports, this.#view, this.#pool, hooks);
     this.#routes.clean(instance);
@@ -280,6 +301,7 @@ export class VrrpNode {
     this.#pool.drain();
     const nowMs = this.#ports.clock.now();
     if (this.#delays.nextMs <= nowMs) this.#reassess();
+    this.#splitBrain.ring(nowMs);
     for (const router of [...this.#routers.values()]) router.ring(nowMs);
     this.#routes.ring(nowMs);
     this.partnership.ring(nowMs);
@@ -288,7 +310,7 @@ export class VrrpNode {
 
   /** To be called after everything that may have moved a deadline. */
   #rearm(): void {
-    let next = Math.min(this.partnership.nextMs, this.#routes.nextMs, this.#delays.nextMs);
+    let next = Math.min(this.partnership.nextMs, this.#routes.nextMs, this.#delays.nextMs, this.#splitBrain.nextMs);
     for (const router of this.#routers.values()) next = Math.min(next, router.nextMs ?? Number.POSITIVE_INFINITY);
     if (Number.isFinite(next) && !this.#stopped) this.#alarm.arm(next);
     else this.#alarm.disarm();
@@ -356,6 +378,7 @@ export class VrrpNode {
       this.#assessments.set(name, assess(router.settings, this.#groupOf(router), this.#config, seen, faults));
     }
     this.partnership.place();
+    this.#splitBrain.configure();
     this.#tellAll();
     this.#rearm();
   }
@@ -371,7 +394,7 @@ export class VrrpNode {
     const atMs = this.#ports.clock.now();
     const group = this.#groupOf(router);
     const others = group === undefined ? [] : faultsOfOthers(this.#members(group), name, group.name);
-    const faults = [...assessment.faults, ...others];
+    const faults = [...assessment.faults, ...this.#splitBrain.faultsOf(router), ...others];
     const { state } = router;
     const priority = Math.min(assessment.priority, this.partnership.handovers.capOf(router));
     if (state.priority !== priority || !sameList(state.faults, faults))
@@ -396,7 +419,14 @@ export class VrrpNode {
       const router = this.#routers.get(name);
       if (router === undefined) return [];
       const { role, isAsking } = router.state;
-      return [{ name, role, isAsking, faults: this.#assessments.get(name)?.faults ?? [] }];
+      return [
+        {
+          name,
+          role,
+          isAsking,
+          faults: [...(this.#assessments.get(name)?.faults ?? []), ...this.#splitBrain.faultsOf(router)],
+        },
+      ];
     });
   }
 
@@ -409,7 +439,7 @@ export class VrrpNode {
       return;
     }
     if (!mayTakeOver(this.#members(group))) return;
-    const untilMs = this.partnership.handovers.pull(this.#unitOf(router), atMs);
+    const untilMs = this.#mayWait(this.#unitOf(router), atMs);
     if (untilMs !== undefined) {
       for (const member of this.#unitOf(router)) member.feed({ kind: "wait", atMs, untilMs });
       return;
@@ -419,9 +449,15 @@ export class VrrpNode {
       this.#routers.get(name)?.feed({ kind: "group", atMs, to: "active", group: group.name });
   }
 
+  /** A backup that could take over asks the partner first, when that is active, and the guard in any case. */
+  #mayWait(unit: readonly Router[], nowMs: number): number | undefined {
+    return this.partnership.handovers.pull(unit, nowMs) ?? this.#splitBrain.mayWait(unit, nowMs);
+  }
+
   #roleChanged(router: Router, from: Role, to: Role): void {
     if (this.#stopped) return;
     this.partnership.handovers.roleChanged(router);
+    this.#splitBrain.roleChanged(router, from, to);
     const { master, backup, fault } = router.settings.notifies;
     if (to === "active") this.#notifyInstance(router, "MASTER", master);
     else if (to === "backup") this.#notifyInstance(router, "BACKUP", backup);

@@ -7,6 +7,7 @@ import type { Hello } from "../wire/peer/message.ts";
 import { type HandoverResult, Handovers, type Unit } from "./handovers.ts";
 import { KeptAddresses } from "./kept-addresses.ts";
 import { isLinkLocal, type LinkView, linkNamed, SCOPE_LINK } from "./links.ts";
+import { type PartnerRecord, PartnerRecords } from "./partner-records.ts";
 import { type Partner, PeerChannel, type PeerPlace } from "./peer-channel.ts";
 import type { NodeConfig, NodePorts } from "./ports.ts";
 import type { Router } from "./router.ts";
@@ -28,6 +29,7 @@ export class Partnership {
   readonly #host: PartnershipHost;
   readonly #kept: KeptAddresses;
   readonly handovers: Handovers;
+  readonly records: PartnerRecords;
   #channel: PeerChannel | undefined;
   #key: string | undefined;
   #port = 0;
@@ -44,13 +46,13 @@ export class Partnership {
       {
         log: ports.log,
         now: () => ports.clock.now(),
-        randomId: () => new DataView(ports.peer.random(4).slice().buffer).getUint32(0) || 1,
+        randomId: () => this.#randomId(),
         unitOf: (router) => host.unitOf(router),
         get routers() {
           return host.routers;
         },
         partners: () => this.partners,
-        order: (partner, order) => this.#channel?.order(partner, order),
+        order: (partner, order) => this.#channel?.send(partner, order),
         assessedPriority: (router) => host.assessedPriority(router),
         linkIndexOf: (router) => linkNamed(host.view, router.settings.interface)?.index,
         reassess: () => host.reassess(),
@@ -58,6 +60,20 @@ export class Partnership {
       },
       this.#kept,
     );
+    const partnership = this;
+    this.records = new PartnerRecords({
+      get partners() {
+        return partnership.partners;
+      },
+      now: () => ports.clock.now(),
+      randomId: () => this.#randomId(),
+      send: (partner, message) => this.#channel?.send(partner, message),
+      own: (settle) => ports.peer.ownRecord(settle),
+    });
+  }
+
+  #randomId(): number {
+    return new DataView(this.#ports.peer.random(4).slice().buffer).getUint32(0) || 1;
   }
 
   get partners(): readonly Partner[] {
@@ -86,13 +102,17 @@ export class Partnership {
       this.#supported = this.#ports.detours.supports();
     }
     const { sockets, seal, random } = this.#ports.peer;
+    const { clock } = this.#ports;
+    const clocks = { now: () => clock.now(), wall: () => clock.wall() };
     const host = this.#host;
     this.#channel = new PeerChannel(
-      { sockets, seal: seal(key), port, log: this.#ports.log, now: () => this.#ports.clock.now(), random },
+      { sockets, seal: seal(key), port, log: this.#ports.log, ...clocks, random },
       {
         hello: (linkIndex) => this.#hello(linkIndex),
         onOrder: (partner, order) => this.handovers.order(partner, order),
         onHello: (partner) => this.handovers.hello(partner),
+        onAsk: (partner, ask) => this.records.onAsk(partner, ask),
+        onPart: (partner, part) => this.records.onPart(partner, part),
         onDelivered: () => {
           this.settle();
           host.rearm();
@@ -127,12 +147,13 @@ export class Partnership {
   }
 
   get nextMs(): number {
-    return Math.min(this.handovers.nextMs, this.#channel?.nextMs ?? Number.POSITIVE_INFINITY);
+    return Math.min(this.handovers.nextMs, this.records.nextMs, this.#channel?.nextMs ?? Number.POSITIVE_INFINITY);
   }
 
   ring(atMs: number): void {
     this.#channel?.ring(atMs);
     if (this.handovers.nextMs <= atMs) this.handovers.ring(atMs);
+    this.records.ring(atMs);
     this.settle();
   }
 
@@ -196,7 +217,13 @@ export class Partnership {
     this.#channel = undefined;
   }
 
-  #hello(linkIndex: number): Hello {
+  /** Asks the partners for their flight records. */
+  askRecords(settle: (records: readonly PartnerRecord[]) => void): void {
+    this.records.ask(settle);
+    this.#host.rearm();
+  }
+
+  #hello(linkIndex: number): Omit<Hello, "time"> {
     const routers = this.#host.routers.filter(
       ({ settings }) => linkNamed(this.#host.view, settings.interface)?.index === linkIndex,
     );

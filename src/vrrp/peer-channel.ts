@@ -7,21 +7,26 @@ import { type IpAddress, printIp } from "../base/ip.ts";
 import type { Log } from "../base/log.ts";
 import type { PeerSocket, PeerSockets } from "../io/peer-socket.ts";
 import {
+  type Ask,
   decodePeer,
   encodePeer,
   type Hello,
   NOBODY,
   NONCE_BYTES,
   type Order,
+  type Part,
   type PeerMessage,
   type Seal,
 } from "../wire/peer/message.ts";
+import { type ClockSample, clockOf, hearTime, NEW_CLOCK, type PeerClock, tellTime } from "./peer-clock.ts";
 import { HELLO_MS, hearPeer, isPeerUp, newPeerLink, type PeerLinkState } from "./peer-link.ts";
 
 /** Nodes that are remembered on one segment; others with the key are not answered. */
 const MAX_PARTNERS = 8;
 /** A node that was not heard for so long is forgotten. */
 const FORGET_MS = 60_000;
+/** Hellos to a node whose echo is known again. */
+const SENT_HELLOS = 8;
 /** The same complaint is logged once in this time. */
 const COMPLAINT_PAUSE_MS = 60_000;
 
@@ -42,6 +47,11 @@ export interface Partner {
   readonly hello: Hello;
   /** The same on all links of a node, another one after its restart. */
   readonly session: Bytes;
+  /** undefined: not compared yet. */
+  readonly clock: ClockSample | undefined;
+  readonly heardMs: number;
+  /** When that one of our hellos was sent which it has echoed: then it was there and heard us. Monotonic, as `heardMs`. */
+  readonly provenMs: number;
 }
 
 /** What the channel needs of the world. */
@@ -51,13 +61,17 @@ export interface PeerChannelPorts {
   readonly port: number;
   readonly log: Log;
   now(): number;
+  /** The time of day, in milliseconds since the epoch. */
+  wall(): number;
   random(sizeBytes: number): Bytes;
 }
 
 export interface PeerChannelHooks {
   /** What this node says about itself on a link. */
-  hello(linkIndex: number): Hello;
+  hello(linkIndex: number): Omit<Hello, "time">;
   onOrder(partner: Partner, order: Order): void;
+  onAsk(partner: Partner, ask: Ask): void;
+  onPart(partner: Partner, part: Part): void;
   onHello(partner: Partner): void;
   /** Behind every message: deadlines may have moved. */
   onDelivered(): void;
@@ -71,8 +85,15 @@ interface Known {
   readonly segment: Segment;
   readonly address: IpAddress;
   state: PeerLinkState;
+  clock: PeerClock;
+  /** The last hellos to it, on both clocks. */
+  sent: readonly { readonly wallMs: number; readonly atMs: number }[];
+  provenMs: number;
   isUp: boolean;
 }
+
+/** A hello gets its time when it is sent. */
+type Message = Omit<Hello, "time"> | Exclude<PeerMessage, Hello>;
 
 interface Segment {
   readonly place: PeerPlace;
@@ -150,7 +171,7 @@ export class PeerChannel {
       const { group, peers } = segment.place;
       for (const destination of group === undefined ? peers : [group, ...peers])
         if (segment.known.get(printIp(destination))?.isUp !== true)
-          this.#send(segment, destination, NOBODY, NOBODY, NOBODY, message);
+          this.#send(segment, destination, NOBODY, NOBODY, NOBODY, message, NEW_CLOCK);
       for (const known of segment.known.values()) this.#sendTo(known, message);
     }
   }
@@ -165,27 +186,42 @@ export class PeerChannel {
     if (atMs >= this.nextMs) this.sayHello(atMs);
   }
 
-  /** Sends an order; a partner that is not there any more does not get it. */
-  order(partner: Partner, order: Order): void {
+  /** Sends a message; a partner that is not there any more does not get it. */
+  send(partner: Partner, message: Exclude<PeerMessage, Hello>): void {
     for (const { place, known } of this.#segments.values()) {
       if (place.link.index !== partner.link.index) continue;
       const found = known.get(printIp(partner.address));
       if (found?.state.session !== undefined && equalBytes(found.state.session, partner.session)) {
-        this.#sendTo(found, order);
+        this.#sendTo(found, message);
         return;
       }
     }
   }
 
-  #sendTo(known: Known, message: PeerMessage): void {
+  #sendTo(known: Known, message: Message): void {
     const { session, challenge, echo } = known.state;
-    if (session !== undefined) this.#send(known.segment, known.address, session, challenge, echo, message);
+    if (session === undefined) return;
+    if (message.kind === "hello") {
+      const now = { wallMs: this.#ports.wall(), atMs: this.#ports.now() };
+      known.sent = [now, ...known.sent].slice(0, SENT_HELLOS);
+    }
+    this.#send(known.segment, known.address, session, challenge, echo, message, known.clock);
   }
 
-  #send(segment: Segment, to: IpAddress, session: Bytes, challenge: Bytes, echo: Bytes, message: PeerMessage): void {
+  #send(
+    segment: Segment,
+    to: IpAddress,
+    session: Bytes,
+    challenge: Bytes,
+    echo: Bytes,
+    message: Message,
+    clock: PeerClock,
+  ): void {
     this.#sequence++;
     const envelope = { session: this.#session, sequence: this.#sequence, to: session, challenge, echo };
-    segment.socket.send(encodePeer(envelope, message, this.#ports.seal), to);
+    const { seal, now, wall } = this.#ports;
+    const timed = message.kind === "hello" ? { ...message, time: tellTime(clock, now(), wall()) } : message;
+    segment.socket.send(encodePeer(envelope, timed, seal), to);
   }
 
   #receive(segment: Segment, bytes: Bytes, source: IpAddress, isOnLink: boolean): void {
@@ -204,7 +240,15 @@ export class PeerChannel {
     let known = segment.known.get(key);
     if (known === undefined) {
       if (segment.known.size >= MAX_PARTNERS) return;
-      known = { segment, address: from, state: newPeerLink(this.#ports.random(NONCE_BYTES)), isUp: false };
+      known = {
+        segment,
+        address: from,
+        state: newPeerLink(this.#ports.random(NONCE_BYTES)),
+        clock: NEW_CLOCK,
+        sent: [],
+        provenMs: Number.NEGATIVE_INFINITY,
+        isUp: false,
+      };
       segment.known.set(key, known);
     }
     const before = known.state;
@@ -216,8 +260,14 @@ export class PeerChannel {
     if (verdict.kind === "stranger") {
       if (!verdict.isAnswered) return;
       const hello = this.#hooks.hello(place.link.index);
-      this.#send(segment, from, envelope.session, state.challenge, state.echo, hello);
+      this.#send(segment, from, envelope.session, state.challenge, state.echo, hello, NEW_CLOCK);
       return;
+    }
+    if (verdict.isNew) known.clock = NEW_CLOCK;
+    if (message.kind === "hello") {
+      known.clock = hearTime(known.clock, message.time, atMs, this.#ports.wall());
+      const echoed = known.sent.findLast(({ wallMs }) => wallMs === message.time.echoMs);
+      known.provenMs = Math.max(known.provenMs, echoed?.atMs ?? Number.NEGATIVE_INFINITY);
     }
     if (verdict.isNew) {
       if (before.session !== undefined) this.#lose(known, before.session);
@@ -225,8 +275,14 @@ export class PeerChannel {
     }
     if (!known.isUp && isPeerUp(state, atMs)) this.#greet(known);
     if (!known.isUp) return;
-    if (message.kind === "order") this.#hooks.onOrder(partnerOf(known), message);
-    else this.#hooks.onHello(partnerOf(known));
+    this.#deliver(partnerOf(known), message);
+  }
+
+  #deliver(partner: Partner, message: PeerMessage): void {
+    if (message.kind === "order") this.#hooks.onOrder(partner, message);
+    else if (message.kind === "ask") this.#hooks.onAsk(partner, message);
+    else if (message.kind === "part") this.#hooks.onPart(partner, message);
+    else this.#hooks.onHello(partner);
   }
 
   #greet(known: Known): void {
@@ -267,6 +323,15 @@ function placeKey({ link, source, group, peers }: PeerPlace): string {
   return `${link.index} ${printIp(source)} ${group === undefined} ${to.map(printIp).join(" ")}`;
 }
 
-function partnerOf({ segment, address, state }: Known): Partner {
-  return { link: segment.place.link, address, hello: state.hello as Hello, session: state.session as Bytes };
+function partnerOf({ segment, address, state, clock, provenMs }: Known): Partner {
+  const { hello, session, heardMs } = state;
+  return {
+    link: segment.place.link,
+    address,
+    hello: hello as Hello,
+    session: session as Bytes,
+    clock: clockOf(clock),
+    heardMs,
+    provenMs,
+  };
 }

@@ -16,6 +16,7 @@ const hello: Hello = {
   isDrained: false,
   addresses: [],
   routers: [],
+  time: { sentMs: 0, echoMs: 0, heldMs: 0 },
 };
 const order: Order = { kind: "order", step: "take", id: 1, vrid: 33, family: 4, value: 0, reason: "" };
 const envelope = (changes: Partial<Envelope> = {}): Envelope => ({

@@ -7,12 +7,14 @@ import type { Log } from "../base/log.ts";
 import type { Command, HmacKey, KeepalivedConfig } from "../conf/keepalived/config.ts";
 import type { ServiceMatch } from "../conf/keepalived/lvs/config.ts";
 import type { Detours } from "../io/detour.ts";
+import type { Neighbours } from "../io/neighbours.ts";
 import type { PeerSockets } from "../io/peer-socket.ts";
 import type { Alarm } from "../io/reactor.ts";
 import type { RouteRequest, Routes, RuleRequest } from "../io/routes.ts";
 import type { Address, Routing } from "../io/routing.ts";
 import type { AdvertSocketSettings, Segments } from "../io/segment.ts";
 import type { ArpSettings, VirtualLinks } from "../io/virtual-links.ts";
+import type { FlightEvent } from "../wire/flight/entry.ts";
 import type { Seal } from "../wire/peer/message.ts";
 
 /** What a node needs to know of a configuration. */
@@ -44,6 +46,8 @@ export interface PeerPorts {
   random(sizeBytes: number): Bytes;
   /** What partners call this node, when it has no router_id. */
   readonly hostName: string;
+  /** Makes this node's flight record for a partner; later, or not at all when there is none. */
+  ownRecord(settle: (bytes: Bytes) => void): void;
 }
 
 /** keepalived's words for what is told to notify scripts and pipes. */
@@ -113,6 +117,11 @@ export interface NodePorts {
    */
   guard(router: string, farewell: Farewell | undefined): void;
   notify(event: NotifyEvent): void;
+  readonly neighbours: Neighbours;
+  /** An instance wants the lease of its witness, or wants it no more; `VrrpNode.witness` tells what has become of it. */
+  want(instance: string, isWanted: boolean): void;
+  /** For the flight recorder. */
+  record(event: FlightEvent): void;
   /** Something that `status` shows has changed. */
   changed(): void;
   /** Another node has these addresses now, while clients of them are still served here: they are to come anew when they can. */

@@ -25,6 +25,7 @@ import {
   type AnnounceCause,
   type Counter,
   initialState,
+  ROLE_NAMES,
   type RouterEffect,
   type RouterInput,
   type RouterState,
@@ -71,6 +72,8 @@ export class Router {
   #extraMs = Number.POSITIVE_INFINITY;
   /** When the last advert of a living active router was accepted. */
   advertMs = Number.NEGATIVE_INFINITY;
+  /** The same, or when this router began to listen, whatever BFD says about who sent it. */
+  heardMs = Number.NEGATIVE_INFINITY;
   readonly #complaints = new Map<string, number>();
   /** Counted since the start, for statistics. */
   readonly counters = new Map<Counter | "advertsReceived", number>();
@@ -130,8 +133,9 @@ export class Router {
     const { state, effects } = step(this.#settings, before, input);
     this.#state = state;
     if (state.role !== before.role || input.kind === "reload") this.#planExtra(input.atMs);
-    this.#perform(effects, input.atMs);
     const role = effects.find((effect) => effect.kind === "role");
+    if (role?.kind === "role") this.#record(role);
+    this.#perform(effects, input.atMs);
     if (role?.kind !== "role") return;
     this.#ports.changed();
     if (role.from !== role.to) this.#hooks.roleChanged(this, role.from, role.to);
@@ -286,7 +290,10 @@ export class Router {
     }
     this.#lastAccepted = packet.source.slice();
     const atMs = this.#ports.clock.now();
-    if (verdict.priority !== PRIORITY_STOP) this.advertMs = atMs;
+    if (verdict.priority !== PRIORITY_STOP) {
+      this.advertMs = atMs;
+      this.heardMs = atMs;
+    }
     this.feed({
       kind: "advert",
       atMs,
@@ -441,6 +448,12 @@ export class Router {
         : encodeUnsolicitedAdvert({ target: address, mac: link.mac, isRouter: false }, address);
     const result = socket.send(frame);
     if (result < 0) this.#complain(`cannot announce ${printIp(address)}: errno ${-result}`);
+  }
+
+  #record({ from, to, reason }: Extract<RouterEffect, { kind: "role" }>): void {
+    const { name: instance } = this.#settings;
+    const { priority } = this.#state;
+    this.#ports.record({ kind: "role", instance, from: ROLE_NAMES[from], to: ROLE_NAMES[to], reason, priority });
   }
 
   #count(counter: Counter | "advertsReceived"): void {

@@ -3,16 +3,12 @@
  * is left in the kernel afterwards and after kill -9.
  */
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
-import path from "node:path";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { PartnerStatus, StatusDocument } from "../../src/admin/status.ts";
 import { equalBytes } from "../../src/base/bytes.ts";
 import { printIp } from "../../src/base/ip.ts";
 import type { AgentHandle } from "../../src/lab/agent-handle.ts";
-import { CHECKOUT } from "../../src/lab/flavours.ts";
-import type { StagedFile } from "../../src/lab/protocol.ts";
 import { BACK_END_PORT, STREAM_PORT } from "../../src/lab/streams.ts";
 import { Topology } from "../../src/lab/topology.ts";
 import { captureAnnouncements } from "../../src/os/packet-capture.ts";
@@ -22,6 +18,7 @@ import { decodeArpFrame } from "../../src/wire/arp.ts";
 import { addWords, foldChecksum, pseudoHeaderSum } from "../../src/wire/checksum.ts";
 import { encodeIpv4 } from "../../src/wire/ipv4.ts";
 import { decodeNeighborAdvertFrame } from "../../src/wire/ndp.ts";
+import { Node, staged, until } from "./lab-node.ts";
 
 const V4 = "192.168.50.130";
 const OTHER_V4 = "192.168.50.131";
@@ -40,91 +37,6 @@ function keepalivedConf(node: "a" | "b", more: string): string {
   return `global_defs {\nrouter_id ${node}\npeer_key a-secret-of-this-test\n}
 ${instance("VI_1", 33, node === "a", [V4, OTHER_V4])}${instance("VI_6", 36, node === "a", ["fe80::50:130", V6])}
 ${instance("VI_2", 34, node === "b", [CROSSING_V4])}`;
-}
-
-function staged(file: string, text: string): StagedFile {
-  return { path: file, mode: 0o600, base64: Buffer.from(text).toString("base64") };
-}
-
-/** A node's agent with what it has said. */
-class Node {
-  readonly agent: AgentHandle;
-  readonly name: "a" | "b";
-  readonly lines: string[] = [];
-  readonly held = new Set<string>();
-  readonly #ended = new Map<string, (status: string) => void>();
-  #orders = 0;
-
-  constructor(name: "a" | "b", agent: AgentHandle) {
-    this.name = name;
-    this.agent = agent;
-    agent.onEvent((event) => {
-      if (event.event === "output") this.lines.push(`${event.name}: ${event.line}`);
-      else if (event.event === "exit") this.#ended.get(event.name)?.(event.status);
-      else if (event.event === "address") {
-        const key = `${event.ip} ${event.link}`;
-        if (event.held) this.held.add(key);
-        else this.held.delete(key);
-      }
-    });
-  }
-
-  async start(): Promise<void> {
-    const up = ["up", "--nginx", "/etc/nginx/nginx.conf", "--keepalived", "/etc/keepalived/keepalived.conf"];
-    await this.#spawn("tandem", [path.join(CHECKOUT, "bin/tandem"), ...up, "--prefix", "/etc/nginx", "-e", "stderr"]);
-  }
-
-  async startBackEnd(): Promise<void> {
-    await this.#spawn("back-end", [path.join(CHECKOUT, "dist/src/lab/stream-back-end.js")]);
-  }
-
-  async #spawn(name: string, args: readonly string[]): Promise<void> {
-    const env = { PATH: process.env["PATH"] ?? "", TMPDIR: "/run/tmp" };
-    await this.agent.call("spawn", { name, argv: [process.execPath, ...args], env });
-  }
-
-  /** How a program will end. */
-  untilEnd(name: string): Promise<string> {
-    return new Promise((resolve) => this.#ended.set(name, resolve));
-  }
-
-  /** Runs a program to its end; what it has printed. */
-  async run(argv: readonly string[]): Promise<string> {
-    const name = `order ${++this.#orders}`;
-    const ended = this.untilEnd(name);
-    await this.agent.call("spawn", { name, argv, env: { PATH: process.env["PATH"] ?? "" } });
-    await ended;
-    await sleep(20); // its last lines are read
-    return this.lines
-      .filter((line) => line.startsWith(`${name}: `))
-      .map((line) => line.slice(name.length + 2))
-      .join("\n");
-  }
-
-  tandem(...args: readonly string[]): Promise<string> {
-    return this.run([process.execPath, path.join(CHECKOUT, "bin/tandem"), ...args]);
-  }
-
-  holds(ip: string, link = "eth0"): boolean {
-    return this.held.has(`${ip} ${link}`);
-  }
-
-  /** Everything that a hand-over can leave behind. */
-  async leftovers(): Promise<readonly string[]> {
-    const kept = [...this.held].filter((key) => key.endsWith(" lo") && !/^(127\.0\.0\.1|::1) /.test(key));
-    const tables = hasNft ? await this.run(["nft", "list", "tables"]) : "";
-    return [...kept, ...tables.split("\n").filter((line) => line.includes("tandem_handover"))];
-  }
-}
-
-const hasNft = spawnSync("nft", ["--version"]).status === 0;
-
-async function until(what: string, condition: () => boolean | Promise<boolean>, timeoutMs = 15_000): Promise<void> {
-  const deadline = Date.now() + timeoutMs;
-  while (!(await condition())) {
-    if (Date.now() > deadline) assert.fail(`${what}: not within ${timeoutMs} ms`);
-    await sleep(10);
-  }
 }
 
 /** The link that an address belongs on. */

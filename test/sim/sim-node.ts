@@ -34,6 +34,9 @@ interface Life {
   readonly port: FakeSegments;
   readonly udp: FakeUdp;
   readonly peers: FakePeerSockets;
+  readonly ears: Set<(frame: Uint8Array) => void>;
+  /** It wants the lease of the witness. */
+  wants: boolean;
   isAlive: boolean;
   watch: RoutingWatch | undefined;
   /** Alarms that rang while the process was suspended. */
@@ -188,6 +191,8 @@ export class SimNode {
       port,
       udp,
       peers,
+      ears: new Set(),
+      wants: false,
       isAlive: true,
       watch: undefined,
       missed: [],
@@ -212,11 +217,20 @@ export class SimNode {
           seal: () => weakSeal,
           random: (sizeBytes) => Uint8Array.from({ length: sizeBytes }, () => 1 + Math.floor(255 * this.#random())),
           hostName: this.name,
+          ownRecord: () => {},
         },
         detours: this.#detours,
         virtualLinks: new FakeVirtualLinks(this.#routing),
         routes: this.#routes,
         draining: () => {},
+        record: () => {},
+        neighbours: {
+          watch: (_, onFrame) => {
+            alive.ears.add(onFrame);
+            return { close: () => alive.ears.delete(onFrame) };
+          },
+        },
+        want: (_, isWanted) => this.#want(alive, isWanted),
       },
       this.config,
     );
@@ -227,10 +241,48 @@ export class SimNode {
     this.healthySinceMs = timeline.nowMs;
     alive.node.start();
     alive.bfd.start();
+    this.#askWitness(alive);
     // The supervisor runs the check as soon as the process is ready.
     timeline.after(SCRIPT_MS, () => {
       if (alive.isAlive) alive.node.scriptResult("chk", this.#isCheckOk);
     });
+  }
+
+  /** Set by the world. */
+  askWitness: (wantsLease: boolean, answer: () => void) => void = () => {};
+  giveBack: () => void = () => {};
+
+  get mac(): Uint8Array {
+    return Uint8Array.of(2, 0, 0, 0, 0, this.index + 1);
+  }
+
+  /** A frame of ARP comes. */
+  hear(frame: Uint8Array): void {
+    if (this.isRunning) for (const ear of this.#life?.ears ?? []) ear(frame);
+  }
+
+  /** The supervisor asks three times within the time for which an answer counts. */
+  #askWitness(life: Life): void {
+    const [instance] = this.config.instances;
+    const validMs = instance?.splitBrain?.validMs;
+    if (instance === undefined || validMs === undefined || !life.isAlive) return;
+    this.#askOnce(life, instance.name, validMs);
+    this.#timeline.after(validMs / 3, () => this.#askWitness(life));
+  }
+
+  #askOnce(life: Life, name: string, validMs: number): void {
+    const askedMs = this.#timeline.nowMs;
+    const { wants } = life;
+    this.askWitness(wants, () => {
+      if (life.isAlive && !this.isPaused && life.wants === wants) life.node.witness(name, askedMs + validMs);
+    });
+  }
+
+  #want(life: Life, isWanted: boolean): void {
+    life.wants = isWanted;
+    const [instance] = this.config.instances;
+    if (!isWanted) this.giveBack();
+    else if (instance?.splitBrain !== undefined) this.#askOnce(life, instance.name, instance.splitBrain.validMs);
   }
 
   #alarm(life: Life, ring: () => void): Alarm {
@@ -282,6 +334,7 @@ export class SimNode {
       if (!this.isPowered || this.#life !== undefined) return;
       this.#guardPort.sendFailure = this.isLinkUp ? 0 : -ENETDOWN;
       this.#guard.release();
+      this.giveBack();
     });
     this.#timeline.after(guardMs + restartMs, () => {
       if (this.isPowered && this.#life === undefined) this.#startProcess();

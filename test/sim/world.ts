@@ -1,12 +1,15 @@
 /** The simulated segment: three nodes, a switch with faults, a client with an ARP cache, and the checks after every event. */
+import { equalBytes } from "../../src/base/bytes.ts";
 import { printIp } from "../../src/base/ip.ts";
 import { exampleBfd } from "../../src/bfd/example.ts";
+import type { SplitBrainSettings } from "../../src/conf/keepalived/config.ts";
 import { FakePeerNetwork } from "../../src/io/peer-socket-fake.ts";
 import { FakeSwitch } from "../../src/io/segment-fake.ts";
 import { FakeUdpNetwork } from "../../src/io/udp-fake.ts";
-import { exampleInstance, exampleNode, examplePassword, exampleScript } from "../../src/vrrp/example.ts";
+import { exampleInstance, exampleNode, examplePassword, exampleScript, ip } from "../../src/vrrp/example.ts";
 import { downIntervalMs, skewMs } from "../../src/vrrp/timing.ts";
-import { decodeArpFrame } from "../../src/wire/arp.ts";
+import { ARP_REPLY, decodeArpFrame, encodeArp } from "../../src/wire/arp.ts";
+import { ETHERTYPE_ARP, encodeEthernet } from "../../src/wire/ethernet.ts";
 import { Random } from "./random.ts";
 import { SimNode, simAddress, VIRTUAL } from "./sim-node.ts";
 import { Timeline } from "./timeline.ts";
@@ -28,7 +31,18 @@ export interface WorldSettings {
   readonly withBfd?: boolean;
   /** All nodes share a peer_key, and connections go on for so long at the old owner; undefined: none does. */
   readonly handoverLimitMs?: number | undefined;
+  /** `split_brain_policy safe`, with this witness and, if it is said, a gateway. */
+  readonly splitBrain?: {
+    readonly witness: "none" | "reachable" | "exclusive";
+    readonly hasGateway: boolean;
+    readonly validMs: number;
+  };
 }
+
+/** What is no node: the gateway of the segment, and the witness somewhere behind it. */
+export type Elsewhere = "G" | "W";
+export const GATEWAY = ip("192.168.50.1");
+const GATEWAY_MAC = Uint8Array.of(2, 0, 0, 0, 0, 0xfe);
 
 /** Events of a story that are kept. */
 const STORY_LINES = 120;
@@ -45,6 +59,10 @@ export class World {
   maxDelayMs = 0.5;
   /** Asked for every packet. */
   loses: () => boolean = () => false;
+  /** Only adverts and the peer channel are cut where something is cut: a filter, not a broken wire. */
+  isFiltered = false;
+  /** Who has the lease of the witness. */
+  lease: { readonly holder: string; readonly untilMs: number } | undefined;
   /** Whom the client would send packets for the virtual address to. */
   clientSees: string | undefined;
   readonly #fabric: FakeSwitch;
@@ -77,7 +95,11 @@ export class World {
       (priority, index) =>
         new SimNode(index, this.#config(priority, index), this.timeline, this.#fabric, network, peerNetwork, draw),
     );
-    for (const node of this.nodes) node.onHandover = (text) => this.tell(text);
+    for (const node of this.nodes) {
+      node.onHandover = (text) => this.tell(text);
+      node.askWitness = (wantsLease, answer) => this.askWitness(node, wantsLease, answer);
+      node.giveBack = () => this.giveBack(node);
+    }
     for (const node of this.nodes) this.timeline.at(this.random.between(0, settings.intervalMs), () => node.boot());
   }
 
@@ -106,6 +128,7 @@ export class World {
       nopreempt,
       preemptDelayMs,
       authentication: version === 2 ? examplePassword("1111") : undefined,
+      splitBrain: this.#splitBrain(),
       // No refresh: what the client knows it must have been told for a reason.
       where: new Map([["garp_master_refresh", at]]),
       tracks: { scripts: [track], interfaces: [], processes: [], files: [], bfds: followed, upstreams: [] },
@@ -114,6 +137,18 @@ export class World {
     if (handoverLimitMs === undefined) return node;
     const peer = { key: "of the simulation", port: 61_112, handoverLimitMs };
     return { ...node, globals: { ...node.globals, peer } };
+  }
+
+  #splitBrain(): SplitBrainSettings | undefined {
+    const { splitBrain } = this.settings;
+    if (splitBrain === undefined) return undefined;
+    const { witness, hasGateway, validMs } = splitBrain;
+    const kind = witness === "exclusive" ? "etcd" : "tcp";
+    return {
+      validMs,
+      gateway: hasGateway ? GATEWAY : undefined,
+      witness: witness === "none" ? undefined : { kind, host: "w", port: 1, path: "k", text: "w" },
+    };
   }
 
   /** Adverts sent so far. */
@@ -130,6 +165,42 @@ export class World {
     if (this.#story.length > STORY_LINES) this.#story.shift();
   }
 
+  /** Something elsewhere and a node reach each other. */
+  reaches(node: SimNode, other: Elsewhere): boolean {
+    return node.isLinkUp && !this.#blocked.has(node.name + other) && !this.#blocked.has(other + node.name);
+  }
+
+  /** Cuts the segment in two. */
+  part(side: readonly string[], other: readonly string[]): void {
+    for (const a of side)
+      for (const b of other) {
+        this.block(a, b);
+        this.block(b, a);
+      }
+  }
+
+  /** A node asks the witness: the answer, or nothing. */
+  askWitness(node: SimNode, wantsLease: boolean, answer: () => void): void {
+    const { splitBrain } = this.settings;
+    if (splitBrain === undefined || !this.reaches(node, "W")) return;
+    this.timeline.after(this.random.between(0.1, 2), () => {
+      const now = this.timeline.nowMs;
+      if (splitBrain.witness === "exclusive") {
+        if (!wantsLease) return;
+        if (this.lease !== undefined && this.lease.holder !== node.name && this.lease.untilMs > now) return;
+        this.lease = { holder: node.name, untilMs: now + splitBrain.validMs + 1000 };
+      }
+      this.timeline.after(this.random.between(0.1, 2), () => {
+        if (this.reaches(node, "W")) answer();
+      });
+    });
+  }
+
+  /** A node gives its lease back, if it can. */
+  giveBack(node: SimNode): void {
+    if (this.reaches(node, "W") && this.lease?.holder === node.name) this.lease = undefined;
+  }
+
   block(from: string, to: string): void {
     this.#blocked.add(from + to);
   }
@@ -140,6 +211,7 @@ export class World {
     this.duplication = 0;
     this.maxDelayMs = 0.5;
     this.#rivals.clear();
+    this.isFiltered = false;
   }
 
   /** Packets from one running node reach the other. */
@@ -155,12 +227,33 @@ export class World {
 
   /** The client's way to every node is never disturbed: what is tested is whether it is told. */
   #frame(from: string, frame: Uint8Array): void {
+    this.#frameBetweenNodes(this.node(from), frame);
     const read = decodeArpFrame(frame);
     if (!read.ok || printIp(read.value.senderIp) !== printIp(VIRTUAL) || !this.node(from).isLinkUp) return;
     this.timeline.after(0.1, () => {
       if (this.clientSees !== from) this.tell(`the client hears that ${from} has the address`);
       this.clientSees = from;
     });
+  }
+
+  /** What the others hear of it, and say. */
+  #frameBetweenNodes(from: SimNode, frame: Uint8Array): void {
+    const read = decodeArpFrame(frame);
+    if (!read.ok || !from.isLinkUp) return;
+    const { senderIp, senderMac, targetIp } = read.value;
+    const isHeard = (to: SimNode): boolean =>
+      from !== to && to.isLinkUp && (this.isFiltered || this.canReach(from, to));
+    const answer = (ip: Uint8Array, mac: Uint8Array): void => {
+      const reply = { operation: ARP_REPLY, senderMac: mac, senderIp: ip, targetMac: senderMac, targetIp: senderIp };
+      this.timeline.after(0.2, () => from.hear(encodeEthernet(senderMac, mac, ETHERTYPE_ARP, encodeArp(reply))));
+    };
+    if (equalBytes(senderIp, targetIp)) {
+      for (const to of this.nodes.filter(isHeard)) this.timeline.after(0.1, () => to.hear(frame));
+      return;
+    }
+    if (equalBytes(targetIp, GATEWAY) && this.reaches(from, "G")) answer(GATEWAY, GATEWAY_MAC);
+    for (const to of this.nodes.filter(isHeard))
+      if (equalBytes(targetIp, VIRTUAL) && to.isPowered && to.holdsAddress) answer(VIRTUAL, to.mac);
   }
 
   /** The longest that a healthy node may wait for an active router: a full timer, one more listening after a stall. */
@@ -194,7 +287,8 @@ export class World {
       this.#checkHandovers(node);
     }
     this.#checkRivals();
-    for (const node of this.nodes) this.#checkService(node);
+    // Whoever must be sure may wait for as long as nobody tells.
+    if (this.settings.splitBrain === undefined) for (const node of this.nodes) this.#checkService(node);
   }
 
   /** What a hand-over has put into the kernel belongs to one that is going on. */

@@ -14,6 +14,20 @@ test("track_upstream is named as an extension, in both forms", () => {
   }
 });
 
+test("the keywords of the flight recorder and of the split-brain guard are named", () => {
+  const findings = found("keepalived-extension", {
+    a: (before) =>
+      `global_defs {\n\tflight_recorder_files 5\n}\n${before.replace("track_script", "split_brain_policy safe\n\tsplit_brain_gateway 192.0.2.1\n\ttrack_script")}`,
+  });
+  assert.deepEqual(
+    findings.map(({ title, places }) => [title, places.length]),
+    [
+      ["flight_recorder_files: an extension, keepalived does not know it", 1],
+      ["split_brain_…: extensions, keepalived does not know them", 2],
+    ],
+  );
+});
+
 test("the keywords of the peer channel are named, each with its line", () => {
   const [finding, ...others] = found("keepalived-extension", {
     a: (before) => `global_defs {\n\tpeer_key sixteen-characters\n\thandover_limit 5\n}\n${before}`,

@@ -1,8 +1,24 @@
 /** Keywords that Tandem has and keepalived has not. */
+
+import { FLIGHT_KEYWORDS } from "../../conf/keepalived/flight.ts";
 import { MAIL_EXTENSIONS } from "../../conf/keepalived/mail.ts";
 import { PEER_KEYWORDS } from "../../conf/keepalived/peer.ts";
+import { SPLIT_BRAIN_KEYWORDS } from "../../conf/keepalived/split-brain.ts";
 import type { Found, Rule } from "../finding.ts";
 import { nodesOf, type Subject, trackedUpstreams } from "../subject.ts";
+
+/** Keywords of `global_defs`, and what a node with keepalived goes without. */
+const GLOBAL_KEYWORDS = [
+  {
+    keywords: PEER_KEYWORDS,
+    loss: "with a node that runs keepalived no address is handed over without breaking connections",
+  },
+  {
+    keywords: MAIL_EXTENSIONS,
+    loss: "its mail goes out in clear and without a name, if the relay takes it at all",
+  },
+  { keywords: FLIGHT_KEYWORDS, loss: "keepalived keeps no record of what happened before a change of state" },
+] as const;
 
 export const keepalivedExtension: Rule<Subject> = {
   id: "keepalived-extension",
@@ -19,19 +35,26 @@ export const keepalivedExtension: Rule<Subject> = {
           places: tracked,
         });
       const { where } = node.config.globals;
-      const add = (keywords: readonly string[], why: string): void => {
+      for (const { keywords, loss } of GLOBAL_KEYWORDS) {
         const written = keywords.filter((keyword) => where.has(keyword));
-        if (written.length === 0) return;
-        const isOne = written.length === 1;
+        if (written.length > 0)
+          found.push({
+            severity: "info",
+            title: `${written.join(", ")}: ${written.length === 1 ? "an extension" : "extensions"}, keepalived does not know ${written.length === 1 ? "it" : "them"}`,
+            why: `keepalived complains about the line and runs without it: ${loss}.`,
+            places: written.flatMap((keyword) => where.get(keyword) ?? []),
+          });
+      }
+      const guarded = node.config.instances.flatMap((instance) =>
+        SPLIT_BRAIN_KEYWORDS.flatMap((keyword) => instance.where.get(keyword) ?? []),
+      );
+      if (guarded.length > 0)
         found.push({
           severity: "info",
-          title: `${written.join(", ")}: ${isOne ? "an extension" : "extensions"}, keepalived does not know ${isOne ? "it" : "them"}`,
-          why: `keepalived complains about the line and runs without it: ${why}`,
-          places: written.flatMap((keyword) => where.get(keyword) ?? []),
+          title: "split_brain_…: extensions, keepalived does not know them",
+          why: "keepalived complains about the lines and runs without them: a node with keepalived becomes active in a partition, whatever its partner does.",
+          places: guarded,
         });
-      };
-      add(PEER_KEYWORDS, "with a node that runs keepalived no address is handed over without breaking connections.");
-      add(MAIL_EXTENSIONS, "its mail goes out in clear and without a name, if the relay takes it at all.");
       return found;
     }),
 };

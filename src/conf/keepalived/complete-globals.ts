@@ -4,6 +4,7 @@ import type { CommandDraft } from "./commands.ts";
 import { freezeCommand } from "./commands.ts";
 import type { AnnounceSettings, Globals, NotifyFifo } from "./config.ts";
 import type { FifoDraft, GlobalsDraft, InstanceDraft } from "./drafts.ts";
+import { DEFAULT_FLIGHT_FILES } from "./flight.ts";
 import type { LvsGlobals } from "./lvs/config.ts";
 import type { SslDraft } from "./lvs/drafts.ts";
 import { completeMail } from "./mail.ts";
@@ -65,6 +66,7 @@ export function completeGlobals(draft: GlobalsDraft, ssl: SslDraft | undefined):
       port: draft.peerPort ?? DEFAULT_PEER_PORT,
       handoverLimitMs: draft.handoverLimitMs ?? DEFAULT_HANDOVER_LIMIT_MS,
     }),
+    flight: Object.freeze({ folder: draft.flightFolder, files: draft.flightFiles ?? DEFAULT_FLIGHT_FILES }),
     where: draft.where,
   });
 }

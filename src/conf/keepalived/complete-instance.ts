@@ -11,6 +11,7 @@ import { DEFAULT_PRIORITY, PASSWORD_BYTES } from "./instance.ts";
 import { alertOf } from "./mail.ts";
 import { completeNotifies } from "./notifies.ts";
 import type { Report } from "./report.ts";
+import { completeSplitBrain } from "./split-brain.ts";
 import { linksOfItems } from "./statics.ts";
 
 /** The priority that owns the addresses. */
@@ -113,6 +114,7 @@ export function completeInstance(
     notifies: completeNotifies(draft),
     smtpAlert: alertOf(draft, globals),
     notifyPriorityChanges: draft.notifyPriorityChanges ?? globals.notifyPriorityChanges ?? false,
+    splitBrain: completeSplitBrain(draft, priority, report),
     syncGroup: undefined,
     at: draft.at,
     where: draft.where,

@@ -100,6 +100,7 @@ export interface Globals {
   readonly dumpFiles: DumpFiles;
   readonly mail: MailSettings;
   readonly peer: PeerSettings;
+  readonly flight: FlightSettings;
   readonly where: Where;
 }
 
@@ -110,6 +111,14 @@ export interface PeerSettings {
   readonly port: number;
   /** `handover_limit`: how long connections go on at the old owner. */
   readonly handoverLimitMs: number;
+}
+
+/** Where flight records are saved, an extension. */
+export interface FlightSettings {
+  /** `flight_recorder_dir`; undefined: the usual folder, if it exists. */
+  readonly folder: string | undefined;
+  /** `flight_recorder_files`. */
+  readonly files: number;
 }
 
 /** How the processes are called and scheduled. */
@@ -390,6 +399,25 @@ export interface AnnounceSettings {
   readonly extraEverywhere: boolean;
 }
 
+/** Something elsewhere that tells whether the network is whole. */
+export interface Witness {
+  readonly kind: "tcp" | "http" | "dns" | "etcd";
+  readonly host: string;
+  readonly port: number;
+  /** http: the path; dns: the name to ask for; etcd: the key of the lease. */
+  readonly path: string;
+  /** As written. */
+  readonly text: string;
+}
+
+/** `split_brain_policy safe`, an extension: what has to answer while the instance is active. */
+export interface SplitBrainSettings {
+  readonly gateway: IpAddress | undefined;
+  readonly witness: Witness | undefined;
+  /** How long an answer counts. */
+  readonly validMs: number;
+}
+
 /** `vrrp_instance`. */
 export interface VrrpInstance {
   readonly name: string;
@@ -468,6 +496,8 @@ export interface VrrpInstance {
   /** Its changes of state are told by mail. */
   readonly smtpAlert: boolean;
   readonly notifyPriorityChanges: boolean;
+  /** undefined: `available`, nothing is asked. */
+  readonly splitBrain: SplitBrainSettings | undefined;
   /** Name of the group that it belongs to. */
   readonly syncGroup: string | undefined;
   readonly at: Position;

@@ -9,6 +9,7 @@ import type { Draft } from "./interpreter.ts";
 import type { ServerGroupDraft, SslDraft, VirtualServerDraft } from "./lvs/drafts.ts";
 import type { ConfiguredRoute, ConfiguredRule } from "./route-types.ts";
 import { newRulePriorities, type RulePriorities } from "./rules.ts";
+import type { SplitBrainDraft } from "./split-brain.ts";
 import type { TrackGroupDraft } from "./statics.ts";
 import type { IpvlanDraft, VmacDraft } from "./virtual-links.ts";
 
@@ -81,6 +82,8 @@ export interface GlobalsDraft extends Draft {
   peerKey?: string;
   peerPort?: number;
   handoverLimitMs?: number;
+  flightFolder?: string;
+  flightFiles?: number;
   version?: number;
   multicastGroup4?: IpAddress;
   multicastGroup6?: IpAddress;
@@ -256,6 +259,8 @@ export interface InstanceDraft extends BlockDraft, NotifyDraft {
   sendsFromBase?: boolean;
   extraGarp?: { readonly intervalMs: number; readonly isEverywhere: boolean };
   kernelReceiveBufferBytes?: number;
+  splitBrain?: SplitBrainDraft;
+  splitBrainTimeoutMs?: number;
 }
 
 /** Everything, in the order of the file. */

@@ -1,6 +1,7 @@
 /** Keywords of `global_defs`. keepalived: global_parser.c. */
 import { command, readUser } from "./commands.ts";
 import type { FifoDraft, GlobalsDraft } from "./drafts.ts";
+import { flightKeywords } from "./flight.ts";
 import { foreign } from "./foreign-globals.ts";
 import type { Interpreter, Keyword, Keywords, Line } from "./interpreter.ts";
 import { lvsGlobals } from "./lvs/globals.ts";
@@ -426,6 +427,7 @@ export function globalKeywords(machine: Machine | undefined): Keywords<GlobalsDr
     ...instanceDefaults,
     ...peerKeywords,
     ...lvsGlobals,
+    ...flightKeywords,
     ...foreign,
   };
 }

@@ -9,6 +9,7 @@ import { readDecimal, readInteger } from "./numbers.ts";
 import { readRoute } from "./routes.ts";
 import { readRule } from "./rules.ts";
 import { addressOf, allNotYet, allWithoutEffect, keyword, number, slotsOf } from "./slots.ts";
+import { splitBrainKeywords } from "./split-brain.ts";
 import { type TrackContext, trackKeywords } from "./tracks.ts";
 import { virtualLinkKeywords } from "./virtual-links.ts";
 
@@ -107,6 +108,7 @@ export function instanceKeywords(context: TrackContext): Keywords<InstanceDraft>
       doc: "Receive buffer of the socket in bytes.",
       invalid: (_text, { name }) => `(${name}) invalid kernel_rx_buf_size specified`,
     }),
+    ...splitBrainKeywords,
     ...refused,
   };
 }

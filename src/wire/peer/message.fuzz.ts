@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { decodePeer, encodePeer, type PeerMessage, ROLES } from "./message.ts";
+import { decodePeer, encodePeer, PART_BYTES, type PeerMessage, ROLES } from "./message.ts";
 
 /** No secret, so that a fuzzer's bytes can pass it. */
 const seal = (bytes: Uint8Array): Uint8Array => new Uint8Array(32).fill(bytes.length & 0xff);
@@ -15,6 +15,7 @@ const envelopes = record({
   echo: nonce,
 });
 const text = fc.string({ maxLength: 30 });
+const instant = fc.double({ noNaN: true, noDefaultInfinity: true });
 const family = fc.constantFrom(4 as const, 6 as const);
 const address = fc.oneof(
   fc.uint8Array({ minLength: 4, maxLength: 4 }),
@@ -40,6 +41,7 @@ const messages: fc.Arbitrary<PeerMessage> = fc.oneof(
       }),
       { maxLength: 100 },
     ),
+    time: record({ sentMs: instant, echoMs: instant, heldMs: instant }),
   }),
   record({
     kind: fc.constant("order" as const),
@@ -49,6 +51,14 @@ const messages: fc.Arbitrary<PeerMessage> = fc.oneof(
     family,
     value: fc.nat(),
     reason: text,
+  }),
+  record({ kind: fc.constant("ask" as const), id: fc.nat(), part: fc.nat(65_535) }),
+  record({
+    kind: fc.constant("part" as const),
+    id: fc.nat(),
+    part: fc.nat(65_535),
+    parts: fc.nat(65_535),
+    bytes: fc.uint8Array({ maxLength: PART_BYTES }),
   }),
 );
 

@@ -1,7 +1,18 @@
 import assert from "node:assert/strict";
 import { createHmac } from "node:crypto";
 import { test } from "node:test";
-import { decodePeer, encodePeer, type Hello, MAX_HELLO_ROUTERS, NOBODY, type Order, type Seal } from "./message.ts";
+import {
+  decodePeer,
+  encodePeer,
+  type Hello,
+  MAX_HELLO_ROUTERS,
+  MAX_PEER_BYTES,
+  NOBODY,
+  type Order,
+  PART_BYTES,
+  type Part,
+  type Seal,
+} from "./message.ts";
 
 const sealWith =
   (key: string): Seal =>
@@ -20,10 +31,13 @@ const hello: Hello = {
   isDrained: true,
   addresses: [Uint8Array.of(192, 168, 50, 133)],
   routers: [{ vrid: 33, family: 4, role: "active", priority: 100, keeps: true, left: 3 }],
+  time: { sentMs: 1_700_000_000_123.25, echoMs: 0, heldMs: 0 },
 };
 
-test("a hello and an order are read back as they were sent", () => {
-  for (const message of [hello, order])
+const part: Part = { kind: "part", id: 9, part: 2, parts: 3, bytes: new Uint8Array(PART_BYTES).fill(7) };
+
+test("every kind of message is read back as it was sent", () => {
+  for (const message of [hello, order, { kind: "ask", id: 2 ** 32 - 1, part: 65_535 } as const, part])
     assert.deepEqual(decodePeer(encodePeer(envelope, message, seal), seal), {
       ok: true,
       value: { envelope, message },
@@ -55,6 +69,20 @@ test("another key and a single flipped bit are refused, whatever the bit says", 
     copy[bit >> 3] = (copy[bit >> 3] as number) ^ (1 << (bit & 7));
     assert.equal(decodePeer(copy, seal).ok, false, `bit ${bit}`);
   }
+});
+
+test("a part that is longer than a part may be is refused", () => {
+  const long = encodePeer(envelope, { ...part, bytes: new Uint8Array(PART_BYTES + 1) }, seal);
+  assert.deepEqual(decodePeer(long, seal), { ok: false, reason: "malformed body of kind 11" });
+});
+
+test("the largest hello fits a datagram", () => {
+  const text = "x".repeat(500);
+  const addresses = Array.from({ length: 20 }, () => new Uint8Array(16));
+  const routers = Array.from({ length: 255 }, () => hello.routers[0] as Hello["routers"][0]);
+  assert.ok(
+    encodePeer(envelope, { ...hello, name: text, version: text, addresses, routers }, seal).length <= MAX_PEER_BYTES,
+  );
 });
 
 test("long texts are cut where a character begins, and routers beyond the bound are left out", () => {

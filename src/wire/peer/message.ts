@@ -60,6 +60,15 @@ export interface HelloRouter {
   readonly left: number;
 }
 
+/** The time of day at which a hello was sent, with what the receiver needs to compare clocks: milliseconds since the epoch, with fractions. */
+export interface HelloTime {
+  readonly sentMs: number;
+  /** `sentMs` of the last hello from the receiver; 0: none was heard. */
+  readonly echoMs: number;
+  /** How long ago that came. */
+  readonly heldMs: number;
+}
+
 /** What a node says about itself, again and again. */
 export interface Hello {
   readonly kind: "hello";
@@ -73,6 +82,7 @@ export interface Hello {
   /** Its own addresses on the link. */
   readonly addresses: readonly IpAddress[];
   readonly routers: readonly HelloRouter[];
+  readonly time: HelloTime;
 }
 
 /** The steps of a hand-over, in the order in which they are taken; the numbers are on the wire. */
@@ -82,6 +92,10 @@ const STEP_NAMES = new Map<number, OrderStep>(
   Object.entries(STEPS).map(([name, number]) => [number, name as OrderStep]),
 );
 const HELLO = 1;
+const ASK = 10;
+const PART = 11;
+/** Bytes of a record that one message carries. */
+export const PART_BYTES = 1200;
 
 /** One step of a hand-over. */
 export interface Order {
@@ -97,16 +111,34 @@ export interface Order {
   readonly reason: string;
 }
 
-export type PeerMessage = Hello | Order;
+/** For a part of the flight record of the other node. All parts with the same id are of the same record. */
+export interface Ask {
+  readonly kind: "ask";
+  readonly id: number;
+  /** 0 … 65534. */
+  readonly part: number;
+}
+
+export interface Part {
+  readonly kind: "part";
+  readonly id: number;
+  readonly part: number;
+  /** How many there are; 0: there is no record. */
+  readonly parts: number;
+  /** At most PART_BYTES. */
+  readonly bytes: Bytes;
+}
+
+export type PeerMessage = Hello | Order | Ask | Part;
 
 /** A datagram, sealed. */
 export function encodePeer(envelope: Envelope, message: PeerMessage, seal: Seal): Bytes {
-  const body = message.kind === "hello" ? encodeHello(message) : encodeOrder(message);
+  const { code, body } = encodeBody(message);
   const head = new Uint8Array(HEADER_BYTES);
   const view = viewOf(head);
   head.set(MAGIC);
   head[4] = VERSION;
-  head[5] = message.kind === "hello" ? HELLO : STEPS[message.step];
+  head[5] = code;
   view.setUint16(6, body.length);
   head.set(envelope.session, 8);
   view.setUint32(16, Math.floor(envelope.sequence / 2 ** 32));
@@ -118,6 +150,22 @@ export function encodePeer(envelope: Envelope, message: PeerMessage, seal: Seal)
   const sealed = concatBytes([covered, seal(covered)]);
   assert(sealed.length <= MAX_PEER_BYTES, "a message of the peer channel fits a datagram");
   return sealed;
+}
+
+function encodeBody(message: PeerMessage): { readonly code: number; readonly body: Bytes } {
+  switch (message.kind) {
+    case "hello":
+      return { code: HELLO, body: encodeHello(message) };
+    case "order":
+      return { code: STEPS[message.step], body: encodeOrder(message) };
+    case "ask":
+      return { code: ASK, body: encodePartNumbers(message.id, message.part) };
+    case "part":
+      return {
+        code: PART,
+        body: concatBytes([encodePartNumbers(message.id, message.part, message.parts), message.bytes]),
+      };
+  }
 }
 
 /** Reads a datagram; the seal is checked before anything inside is looked at. */
@@ -138,10 +186,21 @@ export function decodePeer(
   const envelope = { session: nonce(8), sequence, to: nonce(24), challenge: nonce(32), echo: nonce(40) };
   const reader = new Reader(datagram.subarray(HEADER_BYTES, end));
   const kind = datagram[5] as number;
-  const step = STEP_NAMES.get(kind);
-  const message = kind === HELLO ? readHello(reader) : step === undefined ? undefined : readOrder(reader, step);
+  const message = readBody(reader, kind);
   if (message === undefined || !reader.isDone) return malformed(`malformed body of kind ${kind}`);
   return decoded({ envelope, message });
+}
+
+function readBody(reader: Reader, kind: number): PeerMessage | undefined {
+  if (kind === HELLO) return readHello(reader);
+  if (kind === ASK) return { kind: "ask", id: reader.u32(), part: reader.u16() };
+  if (kind === PART) {
+    const numbers = { id: reader.u32(), part: reader.u16(), parts: reader.u16() };
+    const bytes = reader.rest();
+    return bytes.length > PART_BYTES ? undefined : { kind: "part", ...numbers, bytes };
+  }
+  const step = STEP_NAMES.get(kind);
+  return step === undefined ? undefined : readOrder(reader, step);
 }
 
 /** Takes as long for a wrong seal as for a right one. */
@@ -179,7 +238,26 @@ function encodeHello(hello: Hello): Bytes {
       viewOf(bytes).setUint32(5, left);
       return bytes;
     }),
+    encodeTime(hello.time),
   ]);
+}
+
+/** Doubles: instants with fractions fit them, to a quarter of a microsecond. */
+function encodeTime({ sentMs, echoMs, heldMs }: HelloTime): Bytes {
+  const bytes = new Uint8Array(24);
+  const view = viewOf(bytes);
+  view.setFloat64(0, sentMs);
+  view.setFloat64(8, echoMs);
+  view.setFloat64(16, heldMs);
+  return bytes;
+}
+
+function encodePartNumbers(id: number, ...numbers: readonly number[]): Bytes {
+  const bytes = new Uint8Array(4 + 2 * numbers.length);
+  const view = viewOf(bytes);
+  view.setUint32(0, id);
+  for (const [i, number] of numbers.entries()) view.setUint16(4 + 2 * i, number);
+  return bytes;
 }
 
 function encodeOrder({ id, vrid, family, value, reason }: Order): Bytes {
@@ -219,6 +297,18 @@ class Reader {
     return this.bytes(1)[0] as number;
   }
 
+  u16(): number {
+    return viewOf(this.bytes(2)).getUint16(0);
+  }
+
+  f64(): number {
+    return viewOf(this.bytes(8)).getFloat64(0);
+  }
+
+  rest(): Bytes {
+    return this.bytes(this.#bytes.length - this.#at);
+  }
+
   u32(): number {
     return viewOf(this.bytes(4)).getUint32(0);
   }
@@ -254,6 +344,8 @@ function readHello(reader: Reader): Hello | undefined {
     if (family === undefined || role === undefined) return undefined;
     routers.push({ vrid, family, role, priority, keeps, left });
   }
+  const time = { sentMs: reader.f64(), echoMs: reader.f64(), heldMs: reader.f64() };
+  if (!Object.values(time).every(Number.isFinite)) return undefined;
   if (addresses.length > MAX_HELLO_ADDRESSES || routers.length > MAX_HELLO_ROUTERS) return undefined;
   return {
     kind: "hello",
@@ -264,6 +356,7 @@ function readHello(reader: Reader): Hello | undefined {
     isDrained: (flags & 4) !== 0,
     addresses,
     routers,
+    time,
   };
 }
 
