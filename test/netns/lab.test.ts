@@ -64,13 +64,26 @@ test("a node that loses its back ends hands the address over without a script, a
   assert.deepEqual([lost.runs[0].before, lost.runs[0].after], ["a", "b"]);
 });
 
-test("ten hand-overs in a row break no connection and fail no request", { skip }, async () => {
-  const { status, output, live } = await startLab([pair, "--scenario", "handover"]).ended;
-  assert.equal(status, 0, live);
-  const [, handover] = JSON.parse(output).scenarios;
-  const [run] = handover.runs;
-  assert.deepEqual([run.before, run.after, run.failed], ["a", "a", 0]);
-  assert.match(run.note, /8 tunnels whole .*, 0 broken/);
+/**
+ * Clients give a request 200 ms. A machine that lets nobody run for nearly as long fails requests without any node's doing, and
+ * proves nothing; a hand-over that goes wrong fails some without such a gap.
+ */
+const STARVED_MS = 150;
+
+test("ten hand-overs in a row break no connection and fail no request", { skip }, async (t) => {
+  for (let attempt = 1; ; attempt++) {
+    const { status, output, live } = await startLab([pair, "--scenario", "handover"]).ended;
+    const [, handover] = JSON.parse(output).scenarios;
+    const [run] = handover.runs;
+    if (run.gapMs > STARVED_MS && attempt < 3) {
+      t.diagnostic(live);
+      continue;
+    }
+    assert.equal(status, 0, live);
+    assert.deepEqual([run.before, run.after, run.failed], ["a", "a", 0]);
+    assert.match(run.note, /8 tunnels whole .*, 0 broken/);
+    return;
+  }
 });
 
 test("an interrupted lab takes everything down", { skip }, async () => {
