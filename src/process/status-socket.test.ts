@@ -237,6 +237,17 @@ test("an order is obeyed, what is none is refused, and whoever says nothing gets
   none.close();
 });
 
+test("an order that was not heard in time is given again, and it is said when it never is", async () => {
+  const place = path.join(folder, "late.sock");
+  const answers = ['{"version":"x"}', '{"version":"x"}', '{"results":[]}'];
+  const server = net.createServer((client) => client.end(answers.shift() ?? '{"version":"x"}'));
+  await new Promise<void>((resolve) => server.listen(place, resolve));
+  const order: NodeOrder = { order: "handover", instances: undefined, limitMs: undefined, mayLower: true };
+  assert.deepEqual(await orderNode(place, order), { results: [] });
+  await assert.rejects(orderNode(place, order), /has not heard what was asked, so nothing has been done/);
+  server.close();
+});
+
 test("a socket that another program answers on is left alone; a dead one is replaced", async () => {
   const file = path.join(folder, "b.sock");
   const leave = `require("net").createServer().listen(${JSON.stringify(file)}, () => process.kill(process.pid, "SIGKILL"))`;

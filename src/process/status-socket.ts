@@ -18,6 +18,8 @@ const MAX_DOCUMENT_BYTES = 16 << 20;
 const ANSWER_MS = 5000;
 /** Whoever says nothing for so long wants the status. */
 const SILENCE_MS = 200;
+/** How often something is said that was not heard. */
+const ATTEMPTS = 5;
 /** An order is a line of a few names. */
 const MAX_ORDER_BYTES = 64 << 10;
 
@@ -142,15 +144,24 @@ export function askStatus(socketPath: string): Promise<StatusDocument> {
 
 /** Asks a running node for its flight record and those of its partners. Rejects with a sentence for people. */
 export function askWhy(socketPath: string): Promise<FlightAnswer> {
-  return ask(socketPath, "why", ANSWER_MS + ANSWER_MS) as Promise<FlightAnswer>;
+  return askFor("records", socketPath, "why", ANSWER_MS + ANSWER_MS) as Promise<FlightAnswer>;
 }
 
 /** Tells a running node what to do, and waits until it is done. Rejects with a sentence for people. */
 export function orderNode(socketPath: string, order: NodeOrder): Promise<NodeAnswer> {
-  return ask(socketPath, JSON.stringify(order), undefined) as Promise<NodeAnswer>;
+  return askFor("results", socketPath, JSON.stringify(order), undefined) as Promise<NodeAnswer>;
 }
 
-function ask(socketPath: string, line: string, timeoutMs: number | undefined): Promise<unknown> {
+/** A line that a busy machine delivers late is answered with the status, as silence is: then it was not heard, and is said again. */
+async function askFor(key: string, socketPath: string, line: string, timeoutMs: number | undefined): Promise<unknown> {
+  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    const answer = await ask(socketPath, line, timeoutMs);
+    if (key in answer) return answer;
+  }
+  throw new Error("the node has not heard what was asked, so nothing has been done: is this machine too busy?");
+}
+
+function ask(socketPath: string, line: string, timeoutMs: number | undefined): Promise<object> {
   return new Promise((resolve, reject) => {
     const client = connect(socketPath);
     let text = "";
