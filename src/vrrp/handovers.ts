@@ -47,6 +47,8 @@ export interface HandoverHost {
   /** What tracking makes of the router, whatever caps it. */
   assessedPriority(router: Router): number;
   linkIndexOf(router: Router): number | undefined;
+  /** Why these routers must not become active, whoever hands over to them; undefined: they may. */
+  doubt(unit: Unit): string | undefined;
   /** Caps have changed. */
   reassess(): void;
   /** Something that hellos tell has changed. */
@@ -344,6 +346,8 @@ export class Handovers {
     if (this.isDrained) return "the partner is drained";
     const idle = unit.find(({ state }) => state.role !== "backup");
     if (idle !== undefined) return `the partner's ${idle.settings.name} is ${idle.state.role}: ${idle.state.reason}`;
+    const doubt = this.#host.doubt(unit);
+    if (doubt !== undefined) return `to the partner ${doubt}`;
     if (this.#isMoving(unit)) return "the partner is in the middle of another hand-over";
     const sick = unit.find((router) => this.#isSick(router));
     if (sick === undefined) return undefined;

@@ -88,6 +88,7 @@ export class VrrpNode {
       },
       unitOf: (router) => node.#unitOf(router),
       assessedPriority: ({ settings: { name, priority } }) => node.#assessments.get(name)?.priority ?? priority,
+      doubt: (unit) => node.#splitBrain.doubt(unit, ports.clock.now()),
       reassess: () => node.#tellAll(),
       rearm: () => node.#rearm(),
     });
@@ -451,7 +452,9 @@ export class VrrpNode {
 
   /** A backup that could take over asks the partner first, when that is active, and the guard in any case. */
   #mayWait(unit: readonly Router[], nowMs: number): number | undefined {
-    return this.partnership.handovers.pull(unit, nowMs) ?? this.#splitBrain.mayWait(unit, nowMs);
+    const isUnsure = this.#splitBrain.doubt(unit, nowMs) !== undefined;
+    const pulledMs = isUnsure ? undefined : this.partnership.handovers.pull(unit, nowMs);
+    return pulledMs ?? this.#splitBrain.mayWait(unit, nowMs);
   }
 
   #roleChanged(router: Router, from: Role, to: Role): void {

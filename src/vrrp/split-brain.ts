@@ -21,6 +21,7 @@ import {
   PROBE_MS,
   rightUntilMs,
   type TakeFacts,
+  whyDoubt,
   whyNot,
 } from "./split-guard.ts";
 import type { Role } from "./state.ts";
@@ -250,6 +251,16 @@ export class SplitBrain {
       if (wait !== undefined) untilMs = Math.max(untilMs ?? wait, wait);
     }
     return untilMs;
+  }
+
+  /** Why these routers must not become active, whoever hands over to them. */
+  doubt(unit: readonly Router[], nowMs: number): string | undefined {
+    for (const { settings } of unit) {
+      const guarded = this.#guarded.get(settings.name);
+      const why = guarded === undefined ? undefined : whyDoubt(guarded.rules, guarded.state, nowMs);
+      if (why !== undefined) return why;
+    }
+    return undefined;
   }
 
   #wait(guarded: Guarded, nowMs: number): number | undefined {

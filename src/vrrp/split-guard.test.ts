@@ -8,6 +8,7 @@ import {
   PROBE_MS,
   rightUntilMs,
   type TakeFacts,
+  whyDoubt,
   whyNot,
 } from "./split-guard.ts";
 
@@ -62,8 +63,19 @@ test("it waits for a partner that says it is active, for an answer about its add
 
 test("a better router that hears the active one takes over as ever; with a lease it has to be handed", () => {
   const preempting = { ...facts, isPreempting: true };
-  assert.equal(mayTake(rules, NEW_GUARD, preempting).kind, "take");
+  assert.equal(mayTake(rules, sure, preempting).kind, "take");
+  assert.equal(
+    mayTake(rules, { ...NEW_GUARD, partnerMs: 99_000 }, preempting).kind,
+    "wait",
+    "partners make nobody active",
+  );
   assert.equal(mayTake(lease, { ...NEW_GUARD, witnessMs: 99_000 }, preempting).kind, "wait");
+});
+
+test("nobody takes what is handed over without a right of its own; a lease will follow", () => {
+  assert.equal(whyDoubt(rules, sure, 20_000), undefined);
+  assert.match(whyDoubt(rules, { ...sure, witnessMs: 20_000 }, 20_000) ?? "", /nothing says/);
+  assert.equal(whyDoubt(lease, NEW_GUARD, 20_000), undefined);
 });
 
 test("an active router is told what does not answer", () => {

@@ -7,7 +7,8 @@
  *
  *     a backup's timer has run out, and …                                   | then
  *     ----------------------------------------------------------------------+----------------------------------------------
- *     it hears the active router, which ranks lower                         | takes over; with a lease: waits to be handed it
+ *     it hears the active router, which ranks lower                         | takes over if it has the right itself; with a
+ *                                                                           | lease: waits to be handed it
  *     the last advert is younger than its down time and validMs together    | waits, unless that advert was priority 0
  *     a partner says over the peer channel that it is active                | waits
  *     nothing gives it the right                                            | waits
@@ -21,6 +22,7 @@
 export const PROBE_MS = 150;
 /** A backup that waits for a right looks again so soon: the answer comes as an event of its own. */
 const LOOK_MS = 100;
+const UNSURE = "nothing says that the network is whole";
 
 export interface GuardRules {
   readonly validMs: number;
@@ -61,6 +63,11 @@ export function rightUntilMs(rules: GuardRules, state: GuardState): number {
   return Math.max(graceMs, rules.witness === "exclusive" ? ownMs : Math.max(ownMs, partnerMs));
 }
 
+/** Why a router must not become active, whoever hands over to it; undefined: it may. A lease is asked for when it is needed. */
+export function whyDoubt(rules: GuardRules, state: GuardState, nowMs: number): string | undefined {
+  return rules.witness === "exclusive" || signsUntilMs(rules, state) > nowMs ? undefined : UNSURE;
+}
+
 /** Until when everything that is configured has answered. */
 function signsUntilMs(rules: GuardRules, { gatewayMs, witnessMs }: GuardState): number {
   let askedMs = Number.POSITIVE_INFINITY;
@@ -97,14 +104,14 @@ export function mayTake(rules: GuardRules, state: GuardState, facts: TakeFacts):
   const wait = (untilMs: number, why: string): Verdict => ({ kind: "wait", untilMs, why });
   if (isPreempting) {
     if (isExclusive) return wait(nowMs + rules.validMs, "the active router holds the lease and has to hand over");
-    return { kind: "take" };
+    return signsUntilMs(rules, state) > nowMs ? { kind: "take" } : wait(nowMs + LOOK_MS, UNSURE);
   }
   const silentUntilMs = heardMs + downMs + rules.validMs;
   if (!hasLeft && nowMs < silentUntilMs) return wait(silentUntilMs, "whoever was active may still be, unheard");
   if (!hasLeft && nowMs < activePartnerMs) return wait(activePartnerMs, "the partner says that it is active");
   if (state.conflict !== undefined && nowMs < state.conflict.untilMs)
     return wait(state.conflict.untilMs, state.conflict.text);
-  if (signsUntilMs(rules, state) <= nowMs) return wait(nowMs + LOOK_MS, "nothing says that the network is whole");
+  if (signsUntilMs(rules, state) <= nowMs) return wait(nowMs + LOOK_MS, UNSURE);
   if (state.probedMs === undefined || nowMs > state.probedMs + 2 * PROBE_MS)
     return { kind: "probe", untilMs: nowMs + PROBE_MS };
   const answeredMs = state.probedMs + PROBE_MS;
@@ -125,5 +132,5 @@ export function whyNot(rules: GuardRules, state: GuardState, nowMs: number): str
   if (rules.hasGateway && state.gatewayMs <= nowMs) missing.push("the gateway does not answer");
   if (rules.witness === "reachable" && state.witnessMs <= nowMs) missing.push("the witness does not answer");
   if (rules.witness === "exclusive" && state.witnessMs <= nowMs) missing.push("the lease is not held");
-  return `nothing says that the network is whole: ${missing.join(", ")}`;
+  return `${UNSURE}: ${missing.join(", ")}`;
 }
