@@ -1,6 +1,8 @@
 /** Routes and rules without a kernel: those that are there, as text. */
+
 import { printIp } from "../base/ip.ts";
-import { EEXIST, type NetworkRequest, type RouteRequest, type Routes, type RuleRequest } from "./routes.ts";
+import type { IpNetwork, IpRule } from "../base/ip-route.ts";
+import { EEXIST, type RouteRequest, type Routes } from "./routes.ts";
 import type { RoutingFailure } from "./routing.ts";
 
 const ESRCH = 3;
@@ -18,11 +20,11 @@ export class FakeRoutes implements Routes {
     return this.#remove(routeName(route));
   }
 
-  addRule(rule: RuleRequest): RoutingFailure | undefined {
+  addRule(rule: IpRule): RoutingFailure | undefined {
     return this.#add(ruleName(rule));
   }
 
-  removeRule(rule: RuleRequest): RoutingFailure | undefined {
+  removeRule(rule: IpRule): RoutingFailure | undefined {
     return this.#remove(ruleName(rule));
   }
 
@@ -38,7 +40,7 @@ export class FakeRoutes implements Routes {
   }
 }
 
-function networkName({ address, prefixLength }: NetworkRequest): string {
+function networkName({ address, prefixLength }: IpNetwork): string {
   return address === undefined ? "default" : `${printIp(address)}/${prefixLength}`;
 }
 
@@ -46,6 +48,6 @@ function routeName({ destination, linkIndex, table, metric }: RouteRequest): str
   return `route ${networkName(destination)} link ${linkIndex} table ${table}${metric === undefined ? "" : ` ${metric}`}`;
 }
 
-function ruleName({ source, table, priority }: RuleRequest): string {
+function ruleName({ source, table, priority }: IpRule): string {
   return `rule ${source === undefined ? "all" : networkName(source)} table ${table} at ${priority}`;
 }

@@ -1,5 +1,6 @@
 /** The routes port on rtnetlink. */
-import type { RouteRequest, Routes, RuleRequest } from "../io/routes.ts";
+import type { IpRule } from "../base/ip-route.ts";
+import type { RouteRequest, Routes } from "../io/routes.ts";
 import type { RoutingFailure } from "../io/routing.ts";
 import { NLM_F_CREATE, NLM_F_EXCL } from "../wire/netlink/message.ts";
 import { RTM_DELROUTE, RTM_NEWROUTE } from "../wire/netlink/route.ts";
@@ -22,11 +23,11 @@ export class KernelRoutes implements Routes {
     return failureOf("remove route", this.#socket.change(RTM_DELROUTE, 0, encodeRouteRequest(route, "remove")));
   }
 
-  addRule(rule: RuleRequest): RoutingFailure | undefined {
+  addRule(rule: IpRule): RoutingFailure | undefined {
     return failureOf("add rule", this.#socket.change(RTM_NEWRULE, NLM_F_CREATE | NLM_F_EXCL, encodeRule(rule)));
   }
 
-  removeRule(rule: RuleRequest): RoutingFailure | undefined {
+  removeRule(rule: IpRule): RoutingFailure | undefined {
     return failureOf("remove rule", this.#socket.change(RTM_DELRULE, 0, encodeRule(rule)));
   }
 

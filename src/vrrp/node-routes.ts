@@ -3,9 +3,10 @@
  * twice a second, which changes nothing unless somebody or a link that went down has taken it away; the kernel's own notifications would
  * bring a router with a full table more than it can read. keepalived's counterparts: vrrp_iproute.c, vrrp_iprule.c, vrrp_static_track.c.
  */
+import type { IpRule } from "../base/ip-route.ts";
 import type { Statics, VirtualAddress } from "../conf/keepalived/config.ts";
 import type { ConfiguredRoute, ConfiguredRule } from "../conf/keepalived/route-types.ts";
-import { EEXIST, NOT_THERE, type RouteRequest, type RuleRequest } from "../io/routes.ts";
+import { EEXIST, NOT_THERE, type RouteRequest } from "../io/routes.ts";
 import type { RoutingFailure } from "../io/routing.ts";
 import { claimAddress, releaseAddress } from "./addresses.ts";
 import { type LinkView, linkNamed } from "./links.ts";
@@ -17,7 +18,7 @@ export const REPAIR_MS = 500;
 interface Item {
   readonly text: string;
   readonly route?: RouteRequest;
-  readonly rule?: RuleRequest;
+  readonly rule?: IpRule;
 }
 
 /** What one owner, a router or the node, has set. */
@@ -149,7 +150,7 @@ export class NodeRoutes {
 
   #add(owner: string, set: Map<string, Item>, key: string, item: Item): void {
     const { routes } = this.#ports;
-    const failure = item.route === undefined ? routes.addRule(item.rule as RuleRequest) : routes.addRoute(item.route);
+    const failure = item.route === undefined ? routes.addRule(item.rule as IpRule) : routes.addRoute(item.route);
     const isThere = failure?.errno === EEXIST;
     if (failure === undefined && set.has(key)) this.#log(owner, `Restoring deleted ${kindOf(item)} ${item.text}`);
     if (failure === undefined || isThere) set.set(key, item);
@@ -170,7 +171,7 @@ export class NodeRoutes {
 
   #removeOne({ route, rule }: Item): RoutingFailure | undefined {
     const { routes } = this.#ports;
-    return route === undefined ? routes.removeRule(rule as RuleRequest) : routes.removeRoute(route);
+    return route === undefined ? routes.removeRule(rule as IpRule) : routes.removeRoute(route);
   }
 
   /** Told before anything is set. What is static stays when the process dies. */
@@ -199,7 +200,7 @@ export class NodeRoutes {
 /** No instance can be called so: names are words. */
 const STATIC = "static items of the node";
 
-function bare({ noTrack: _, trackGroup: __, text: ___, at: ____, ...rule }: ConfiguredRule): RuleRequest {
+function bare({ noTrack: _, trackGroup: __, text: ___, at: ____, ...rule }: ConfiguredRule): IpRule {
   return rule;
 }
 
@@ -216,7 +217,7 @@ function guardKey(owner: string): string {
 }
 
 /** If this process dies, its parent takes them away. */
-function farewell(router: string, routes: readonly RouteRequest[], rules: readonly RuleRequest[]): Farewell {
+function farewell(router: string, routes: readonly RouteRequest[], rules: readonly IpRule[]): Farewell {
   const nothing = { socket: undefined, packets: [], renewal: undefined, addresses: [], hasDetours: false };
   return { ...nothing, router, items: { routes, rules } };
 }

@@ -3,6 +3,7 @@
 import type { Bytes } from "../base/bytes.ts";
 import type { Clock } from "../base/clock.ts";
 import type { IpAddress } from "../base/ip.ts";
+import type { IpRule } from "../base/ip-route.ts";
 import type { Log } from "../base/log.ts";
 import type { Command, HmacKey, KeepalivedConfig } from "../conf/keepalived/config.ts";
 import type { ServiceMatch } from "../conf/keepalived/lvs/config.ts";
@@ -10,7 +11,7 @@ import type { Detours } from "../io/detour.ts";
 import type { Neighbours } from "../io/neighbours.ts";
 import type { PeerSockets } from "../io/peer-socket.ts";
 import type { Alarm } from "../io/reactor.ts";
-import type { RouteRequest, Routes, RuleRequest } from "../io/routes.ts";
+import type { RouteRequest, Routes } from "../io/routes.ts";
 import type { Address, Routing } from "../io/routing.ts";
 import type { AdvertSocketSettings, Segments } from "../io/segment.ts";
 import type { ArpSettings, VirtualLinks } from "../io/virtual-links.ts";
@@ -93,7 +94,7 @@ export interface Farewell {
   /** The kernel has detours or silences that have to go, too. */
   readonly hasDetours: boolean;
   /** Go in front of all addresses. */
-  readonly items?: { readonly routes: readonly RouteRequest[]; readonly rules: readonly RuleRequest[] };
+  readonly items?: { readonly routes: readonly RouteRequest[]; readonly rules: readonly IpRule[] };
   /** Links that have to go behind all addresses, and what their bases were before them. */
   readonly links?: {
     readonly made: readonly { readonly index: number; readonly name: string }[];

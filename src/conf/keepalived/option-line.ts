@@ -1,9 +1,9 @@
 /** A line of options, read from left to right, with keepalived's words for what is wrong. For routes and rules. */
 import { type IpAddress, parseIp } from "../../base/ip.ts";
+import type { IpNetwork } from "../../base/ip-route.ts";
 import type { Interpreter, Line } from "./interpreter.ts";
 import type { IprouteNames, NameFile } from "./iproute-names.ts";
 import { readInteger } from "./numbers.ts";
-import type { Network } from "./route-types.ts";
 import type { TrackContext } from "./tracks.ts";
 
 const MAX_U32 = 0xffff_ffff;
@@ -98,7 +98,7 @@ export class OptionLine {
   }
 
   /** `default`, `any`, `all`, or an address with a prefix. */
-  network(text: string, invalid: (text: string) => string): Network & { readonly family: 4 | 6 | undefined } {
+  network(text: string, invalid: (text: string) => string): IpNetwork & { readonly family: 4 | 6 | undefined } {
     if (text === "default" || text === "any" || text === "all")
       return { address: undefined, prefixLength: 0, family: undefined };
     if (text === "default6") return { address: undefined, prefixLength: 0, family: 6 };

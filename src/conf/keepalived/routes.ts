@@ -1,9 +1,10 @@
 /** Lines of `virtual_routes` and `static_routes`: `ip route` in keepalived's spelling. keepalived: vrrp_iproute.c. */
 import type { IpAddress } from "../../base/ip.ts";
+import type { IpNetwork } from "../../base/ip-route.ts";
 import type { Interpreter, Line } from "./interpreter.ts";
 import { IprouteNames } from "./iproute-names.ts";
 import { BadLine, OptionLine } from "./option-line.ts";
-import type { ConfiguredRoute, Network, NextHop } from "./route-types.ts";
+import type { ConfiguredRoute, NamedNextHop } from "./route-types.ts";
 import type { TrackContext } from "./tracks.ts";
 
 /** RTPROT_KEEPALIVED: what is tracked bears it. */
@@ -55,7 +56,7 @@ const MIXED = "Cannot mix IPv4 and IPv6 addresses for route";
 
 type Draft = { -readonly [K in keyof ConfiguredRoute]?: ConfiguredRoute[K] } & {
   metrics: (readonly [number, number])[];
-  nextHops: NextHop[];
+  nextHops: NamedNextHop[];
   locks: number;
 };
 
@@ -176,7 +177,7 @@ function readOr(options: OptionLine, draft: Draft): void {
   draft.gateway = undefined;
 }
 
-function readSource(options: OptionLine): Network {
+function readSource(options: OptionLine): IpNetwork {
   const text = options.next();
   const { family, ...network } = options.network(text, (bad) => `invalid route from address ${bad}`);
   if (family !== 6) options.fail(`route from address only supported with IPv6 (${text})`);
@@ -317,8 +318,8 @@ function readNextHops(options: OptionLine, draft: Draft): void {
   if (!options.isAtEnd) options.fail(`Route has trailing nonsense after nexthops - ${options.peeked}`);
 }
 
-function readNextHop(options: OptionLine): NextHop {
-  const hop: { -readonly [K in keyof NextHop]: NextHop[K] } = {
+function readNextHop(options: OptionLine): NamedNextHop {
+  const hop: { -readonly [K in keyof NamedNextHop]: NamedNextHop[K] } = {
     gateway: undefined,
     interface: undefined,
     weight: 1,

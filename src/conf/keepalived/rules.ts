@@ -1,9 +1,11 @@
 /** Lines of `virtual_rules` and `static_rules`: `ip rule` in keepalived's spelling. keepalived: vrrp_iprule.c. */
+
+import type { IpNetwork } from "../../base/ip-route.ts";
 import type { Interpreter, Line } from "./interpreter.ts";
 import { IprouteNames, parseNumber } from "./iproute-names.ts";
 import { readInteger } from "./numbers.ts";
 import { BadLine, OptionLine } from "./option-line.ts";
-import type { ConfiguredRule, Network } from "./route-types.ts";
+import type { ConfiguredRule } from "./route-types.ts";
 import { PROTOCOL_KEEPALIVED, ROUTE_TYPES, readTrackGroup } from "./routes.ts";
 import type { TrackContext } from "./tracks.ts";
 
@@ -114,7 +116,7 @@ function readSelector(options: OptionLine, draft: Draft, word: string): boolean 
   }
 }
 
-function readNetwork(options: OptionLine, which: "from" | "to"): Network {
+function readNetwork(options: OptionLine, which: "from" | "to"): IpNetwork {
   const { family, ...network } = options.network(options.next(), (bad) => `Invalid rule ${which} address ${bad}`);
   options.settle(family, MIXED);
   return network;

@@ -1,6 +1,7 @@
 /** Requests about routes with everything that `ip route` can say: metrics, several next hops, lifetimes (linux/rtnetlink.h). */
 import { type Bytes, concatBytes, fromUtf8 } from "../../base/bytes.ts";
 import type { IpAddress } from "../../base/ip.ts";
+import type { IpRoute, NextHop } from "../../base/ip-route.ts";
 import { AF_INET, AF_INET6 } from "./address.ts";
 import { attribute, attributeU8, attributeU32 } from "./attributes.ts";
 import { HOST_LITTLE_ENDIAN, viewOf } from "./message.ts";
@@ -25,46 +26,8 @@ const RT_SCOPE_UNIVERSE = 0;
 const RT_SCOPE_NOWHERE = 255;
 const NEXT_HOP_BYTES = 8;
 
-interface NetworkFields {
-  readonly address: IpAddress | undefined;
-  readonly prefixLength: number;
-}
-
-interface NextHopFields {
-  readonly gateway: IpAddress | undefined;
-  readonly linkIndex: number | undefined;
-  readonly weight: number;
-  readonly onlink: boolean;
-  readonly realms: number;
-}
-
-/** Everything of a route; `remove` leaves out what the kernel would not compare. */
-export interface RouteFields {
-  readonly family: 4 | 6;
-  readonly type: number;
-  readonly destination: NetworkFields;
-  readonly source: NetworkFields | undefined;
-  readonly preferredSource: IpAddress | undefined;
-  readonly gateway: IpAddress | undefined;
-  readonly linkIndex: number | undefined;
-  readonly table: number;
-  readonly protocol: number;
-  readonly scope: number | undefined;
-  readonly metric: number | undefined;
-  readonly typeOfService: number;
-  readonly onlink: boolean;
-  readonly realms: number;
-  readonly expiresS: number | undefined;
-  readonly preference: number | undefined;
-  readonly ttlPropagate: number | undefined;
-  readonly metrics: readonly (readonly [type: number, value: number])[];
-  readonly locks: number;
-  readonly congestionControl: string | undefined;
-  readonly nextHops: readonly NextHopFields[];
-}
-
-/** The body of RTM_NEWROUTE, or of RTM_DELROUTE. */
-export function encodeRouteRequest(route: RouteFields, purpose: "add" | "remove"): Bytes {
+/** The body of RTM_NEWROUTE, or of RTM_DELROUTE, which leaves out what the kernel would not compare. */
+export function encodeRouteRequest(route: IpRoute, purpose: "add" | "remove"): Bytes {
   const { destination, source, table } = route;
   const header = Uint8Array.of(
     route.family === 4 ? AF_INET : AF_INET6,
@@ -102,7 +65,7 @@ export function encodeRouteRequest(route: RouteFields, purpose: "add" | "remove"
   return concatBytes(parts);
 }
 
-function encodeMetrics({ metrics, locks, congestionControl }: RouteFields): Bytes {
+function encodeMetrics({ metrics, locks, congestionControl }: IpRoute): Bytes {
   const parts = metrics.map(([type, value]) => attributeU32(type, value));
   if (congestionControl !== undefined) parts.push(attribute(RTAX_CC_ALGO, fromUtf8(congestionControl)));
   if (parts.length > 0 && locks !== 0) parts.push(attributeU32(RTAX_LOCK, locks));
@@ -110,7 +73,7 @@ function encodeMetrics({ metrics, locks, congestionControl }: RouteFields): Byte
 }
 
 /** `struct rtnexthop` with its attributes. */
-function encodeNextHop({ gateway, linkIndex = 0, weight, onlink, realms }: NextHopFields): Bytes {
+function encodeNextHop({ gateway, linkIndex = 0, weight, onlink, realms }: NextHop): Bytes {
   const attributes = [
     ...(gateway === undefined ? [] : [attribute(RTA_GATEWAY, gateway)]),
     ...(realms === 0 ? [] : [attributeU32(RTA_FLOW, realms)]),

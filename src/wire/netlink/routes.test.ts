@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import type { IpRoute, IpRule } from "../../base/ip-route.ts";
 import { decodeAttributes } from "./attributes.ts";
 import { HOST_LITTLE_ENDIAN, viewOf } from "./message.ts";
 import { decodeRoute } from "./route.ts";
-import { encodeRouteRequest, type RouteFields } from "./route-request.ts";
-import { encodeRule, type RuleFields } from "./rule.ts";
+import { encodeRouteRequest } from "./route-request.ts";
+import { encodeRule } from "./rule.ts";
 
 const u8 = fc.integer({ min: 0, max: 255 });
 const u32 = fc.integer({ min: 0, max: 0xffffffff });
@@ -18,7 +19,7 @@ const hop = fc.record({
   onlink: fc.boolean(),
   realms: u32,
 });
-const route: fc.Arbitrary<RouteFields> = fc.record({
+const route: fc.Arbitrary<IpRoute> = fc.record({
   family: fc.constant(4 as const),
   type: u8,
   destination: fc.record({ address: v4, prefixLength: u8 }),
@@ -93,7 +94,7 @@ test("next hops stand one behind the other, each with its length", () => {
 });
 
 const pair = fc.tuple(fc.integer({ min: 0, max: 65535 }), fc.integer({ min: 0, max: 65535 }));
-const rule: fc.Arbitrary<RuleFields> = fc.record({
+const rule: fc.Arbitrary<IpRule> = fc.record({
   family: fc.constantFrom(4 as const, 6 as const),
   isInverted: fc.boolean(),
   source: maybe(fc.record({ address: maybe(v4), prefixLength: u8 })),

@@ -1,6 +1,6 @@
 /** Rules of policy routing in rtnetlink: struct fib_rule_hdr and its FRA_* attributes (linux/fib_rules.h). */
 import { type Bytes, concatBytes } from "../../base/bytes.ts";
-import type { IpAddress } from "../../base/ip.ts";
+import type { IpRule } from "../../base/ip-route.ts";
 import { AF_INET, AF_INET6 } from "./address.ts";
 import { attribute, attributeText, attributeU8, attributeU32 } from "./attributes.ts";
 import { HOST_LITTLE_ENDIAN, viewOf } from "./message.ts";
@@ -30,42 +30,10 @@ const FRA_DPORT_RANGE = 24;
 const FIB_RULE_INVERT = 2;
 const ACTION_TABLE = 1;
 
-interface NetworkFields {
-  readonly address: IpAddress | undefined;
-  readonly prefixLength: number;
-}
-
 type Range = readonly [first: number, last: number];
 
-export interface RuleFields {
-  readonly family: 4 | 6;
-  readonly isInverted: boolean;
-  readonly source: NetworkFields | undefined;
-  readonly destination: NetworkFields | undefined;
-  readonly typeOfService: number;
-  readonly inputInterface: string | undefined;
-  readonly outputInterface: string | undefined;
-  /** FR_ACT_*. */
-  readonly action: number;
-  readonly table: number;
-  readonly target: number | undefined;
-  readonly priority: number;
-  readonly mark: number | undefined;
-  readonly markMask: number | undefined;
-  readonly realms: number;
-  readonly suppressPrefixLength: number | undefined;
-  readonly suppressGroup: number | undefined;
-  readonly tunnelId: number | undefined;
-  readonly users: Range | undefined;
-  readonly isL3mdev: boolean;
-  readonly protocol: number | undefined;
-  readonly ipProtocol: number | undefined;
-  readonly sourcePorts: Range | undefined;
-  readonly destinationPorts: Range | undefined;
-}
-
 /** The body of RTM_NEWRULE or RTM_DELRULE. */
-export function encodeRule(rule: RuleFields): Bytes {
+export function encodeRule(rule: IpRule): Bytes {
   const table = rule.action === ACTION_TABLE && !rule.isL3mdev ? rule.table : 0;
   const header = Uint8Array.of(
     rule.family === 4 ? AF_INET : AF_INET6,
