@@ -53,7 +53,17 @@ describe("two workers", { timeout: 60_000 }, () => {
   const hold = async (one: KeepAliveClient, target: string): Promise<void> => {
     const marker = `&slow=${++holds}.`;
     one.send(target + marker);
-    await until(() => back.seen.some(({ text }) => text.includes(marker)), "the request is under way");
+    await until(() => one.hasReceived || back.seen.some(({ text }) => text.includes(marker)), "the request is under way");
+    assert.ok(!one.hasReceived, "the request is under way, not answered at once");
+  };
+  /** The same as soon as it is let through: what has been given back by clients that went may be seen a little later. */
+  const holdWhenFree = async (one: KeepAliveClient, target: string): Promise<void> => {
+    const marker = `&slow=${++holds}.`;
+    await until(async () => {
+      one.send(target + marker);
+      await until(() => one.hasReceived || back.seen.some(({ text }) => text.includes(marker)), "it is answered or held");
+      return !one.hasReceived || (await one.receive()).status !== 503;
+    }, `${target} is let through`);
   };
   const pidOf = async (one: KeepAliveClient): Promise<string> => (await one.get("/pid")).body;
   /** A client of each worker. */
@@ -169,7 +179,7 @@ describe("two workers", { timeout: 60_000 }, () => {
     for (const one of [await client({ pid }), await client({ not: pid })]) {
       // All of the connections of the upstream and of the key are to be had.
       const held = await Promise.all(Array.from({ length: 8 }, () => client()));
-      for (const other of held) await hold(other, "/all?k=1");
+      for (const other of held) await holdWhenFree(other, "/all?k=1");
       assert.equal((await one.get("/all?k=1")).status, 503, "the key has its eight");
       assert.equal((await one.get("/all?k=2")).status, 200);
       for (const other of held) other.close();

@@ -3,17 +3,23 @@
  * state is never half there and whatever a killed predecessor has left goes with the first write. No sysctl is touched.
  *
  *     table ip|ip6 tandem_handover, prerouting, for each detour:
+ *         a packet to the address without hops left → ours
  *         TCP to the address at a port, or anything with a mark, that a virtual server has → ours
  *         TCP to the address that is no first packet of a connection, and
- *             only a listener without address is there for it → a copy to the other node, dropped here
- *             any other socket is there for it                → ours
- *             no socket at all                                → a copy to the other node, dropped here
- *         ICMP errors about packets from the address          → a copy to the other node, and ours
+ *             a connection or a listener by name is there for it → ours
+ *             only a listener without address is there for it    → a copy to the other node, dropped here
+ *             any other socket is there for it                   → ours
+ *             no socket at all                                   → a copy to the other node, dropped here
+ *         ICMP errors about packets from the address             → a copy to the other node, and ours
  *     table arp tandem_handover, for each silence:
  *         a question or answer about the address that comes in → dropped
  *         what goes out in its name                            → goes out in the name of the node's own address
  *
- * `socket` finds sockets of every state; `wildcard` is true of listeners alone, because a connection always has an address.
+ * `socket` finds sockets of every state; `wildcard` ends the rule for those that are not whole (handshakes, TIME_WAIT), and is true of
+ * listeners alone, because a connection always has an address.
+ *
+ * While an address moves back, each node may have a detour to the other one. A copy has few hops left, and `dup` takes one of them, so
+ * that a packet nobody knows does not go to and fro; it may still go along a chain of nodes.
  */
 
 import type { Bytes } from "../base/bytes.ts";
@@ -37,6 +43,7 @@ import {
   hostU32,
   isAtMost,
   isEqual,
+  isGreater,
   isNotEqual,
   keepBits,
   leaveChain,
@@ -59,6 +66,8 @@ import {
   DESTINATION_PORT,
   ICMP_TYPE,
   IP_DESTINATION,
+  IP_HOPS_LEFT,
+  IPV4_CHECKSUM_OFFSET,
   SYN,
   SYN_ACK,
   TCP_FLAGS,
@@ -81,6 +90,9 @@ const TABLE = "tandem_handover";
  */
 const PRIORITY_DETOUR = -148;
 const PRIORITY_FILTER = 0;
+
+/** Hops left of a copy. */
+const MOST_HOPS = 8;
 
 /** Ended connections that one hand-over has the kernel forget: some 30 ms. */
 const MOST_FORGOTTEN = 16_384;
@@ -125,6 +137,13 @@ function detourRules(detour: Detour): readonly (readonly Expression[])[] {
     ...forwarded.ports.map((port) => [...toAddress, ...protocolIs(TCP), ...portIs(port)]),
   ];
   const established = [...toAddress, ...protocolIs(TCP), ...flags];
+  const hops = IP_HOPS_LEFT[family];
+  const limitHops = [
+    loadField(REGISTER_1, hops),
+    isGreater(REGISTER_1, Uint8Array.of(MOST_HOPS)),
+    setRegister(REGISTER_1, Uint8Array.of(MOST_HOPS)),
+    writeField(REGISTER_1, hops, family === "ip" ? IPV4_CHECKSUM_OFFSET : undefined),
+  ];
   const copy = [
     setRegister(REGISTER_1, to),
     setRegister(REGISTER_2, hostU32(linkIndex)),
@@ -138,11 +157,20 @@ function detourRules(detour: Detour): readonly (readonly Expression[])[] {
           loadField(REGISTER_1, ICMP_TYPE),
           isAtMost(REGISTER_1, Uint8Array.of(ICMPV6_LAST_ERROR)),
         ];
+  const one = Uint8Array.of(1);
+  const isWildcard = (value: number): Expression[] => [
+    loadSocketWildcard(REGISTER_1),
+    isEqual(REGISTER_1, Uint8Array.of(value)),
+  ];
   return [
+    [...toAddress, loadField(REGISTER_1, hops), isAtMost(REGISTER_1, one), leaveChain()],
     ...ours.map((rule) => [...rule, leaveChain()]),
-    [...established, loadSocketWildcard(REGISTER_1), isEqual(REGISTER_1, Uint8Array.of(1)), ...copy, drop()],
-    [...established, loadSocketTransparent(REGISTER_1), isAtMost(REGISTER_1, Uint8Array.of(1)), leaveChain()],
+    [...established, ...isWildcard(0), leaveChain()],
+    [...established, ...limitHops],
+    [...established, ...isWildcard(1), ...copy, drop()],
+    [...established, loadSocketTransparent(REGISTER_1), isAtMost(REGISTER_1, one), leaveChain()],
     [...established, ...copy, drop()],
+    [...toAddress, ...isError, ...limitHops],
     [...toAddress, ...isError, ...copy],
   ];
 }

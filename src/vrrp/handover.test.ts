@@ -119,9 +119,9 @@ test("without a limit nothing is waited for", () => {
   assert.equal(closing.state?.phase, "closing");
 });
 
-test("an old owner that becomes active again lets go of the loopback, and tells the other one", () => {
+test("an old owner that becomes active again lets go of the loopback; the other one's detour is not ended for that", () => {
   const again = stepHandover(draining, { kind: "active", atMs: 5 });
-  assert.deepEqual(words(again), ["letGo", "send done"]);
+  assert.deepEqual(words(again), ["letGo"]);
   assert.equal(again.state, undefined);
 });
 
@@ -130,12 +130,14 @@ test("a detour outlives the address by a moment for what is under way, unless a 
   assert.equal(left.deadlineMs, 1000 + STRAY_MS);
   assert.deepEqual(words(stepHandover(left, { kind: "alarm", atMs: 1000 + STRAY_MS })), ["endDetour"]);
   assert.equal(after(detouring, { kind: "left", atMs: 1000, toAnother: true }).deadlineMs, detouring.deadlineMs);
+  // The old owner, which has it again, says at once that it keeps nothing.
+  const unkept = after(detouring, { kind: "notKept", atMs: 9000 }, { kind: "left", atMs: 9100, toAnother: false });
+  assert.equal(unkept.deadlineMs, 9000 + STRAY_MS);
 });
 
-test("a detour ends without an order when its giver is gone, keeps nothing, or is long over its limit", () => {
+test("a detour ends without an order when its giver is gone or it is long over its limit", () => {
   for (const input of [
     { kind: "lost", atMs: 1000 },
-    { kind: "notKept", atMs: 9000 },
     { kind: "alarm", atMs: detouring.deadlineMs },
     { kind: "stop", atMs: 1000 },
   ] as const) {

@@ -17,8 +17,8 @@
  * - Until `take` nothing has happened that a clock does not undo on either side.
  * - Behind `take` the giver stays active until it hears that the other one is; it ranks below the other one from then
  *   on, so that VRRP alone would end the hand-over in the same way if the channel broke.
- * - A detour ends with `done`, with the giver's silence on the channel, or a moment after its limit; an address on the loopback with
- *   the last connection, the limit, or when the giver becomes active again.
+ * - A detour ends with `done`, with the giver's silence on the channel, or a moment after its limit or after the address has left the
+ *   taker; an address on the loopback with the last connection, the limit, or when the giver becomes active again.
  */
 import type { OrderStep } from "../wire/peer/message.ts";
 
@@ -282,8 +282,9 @@ function draining(state: HandoverState, input: HandoverInput): HandoverStep {
       if (!isDue(state, atMs)) return same(state);
       return { state: { ...state, againMs: atMs + COUNT_MS }, effects: [{ kind: "count" }] };
     case "active":
-      // Ours again, by another hand-over or because the other one has died: what goes on here goes on without a detour.
-      return over({ kind: "letGo" }, send("done"));
+      // Ours again, by another hand-over or because the other one has died. No `done`: packets that are under way to the
+      // other one when it leaves still need its detour.
+      return over({ kind: "letGo" });
     case "stop":
       return over({ kind: "letGo" }, send("done"));
     default:
@@ -353,11 +354,10 @@ function detouring(state: HandoverState, input: HandoverInput): HandoverStep {
       if (input.step === "done") return over({ kind: "endDetour" }, send("closed"));
       return same(state);
     case "notKept":
-      // Its `done` was lost, or it had no time to say so.
-      return atMs - state.sinceMs > HELLO_AGE_MS ? over({ kind: "endDetour" }) : same(state);
+      // It is active itself again, or its `done` was lost.
+      return atMs - state.sinceMs > HELLO_AGE_MS ? endSoon(state, atMs) : same(state);
     case "left":
-      if (input.toAnother) return same(state);
-      return same({ ...state, deadlineMs: Math.min(state.deadlineMs, atMs + STRAY_MS) });
+      return input.toAnother ? same(state) : endSoon(state, atMs);
     case "alarm":
       return atMs >= state.deadlineMs ? over({ kind: "endDetour" }) : same(state);
     case "lost":
@@ -366,6 +366,10 @@ function detouring(state: HandoverState, input: HandoverInput): HandoverStep {
     default:
       return same(state);
   }
+}
+
+function endSoon(state: HandoverState, atMs: number): HandoverStep {
+  return same({ ...state, deadlineMs: Math.min(state.deadlineMs, atMs + STRAY_MS) });
 }
 
 /** When `stepHandover` wants its next alarm. */

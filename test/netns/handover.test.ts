@@ -145,10 +145,10 @@ inPrivateNetwork(import.meta.url, () => {
         }
         const load = await clients[0]?.call("stopKeepAlive");
         assert.deepEqual(load?.failures, {});
-        // Whoever comes back before it has heard of the new owner is sent away once more.
+        // Whoever comes back before it has heard of the new owner is sent away once more; not at every request.
         const connections = load?.connections ?? 0;
         assert.ok(connections >= 3 * keepAlive.connections, "each client was sent away politely, twice");
-        assert.ok(connections <= 4 * keepAlive.connections, `${connections} connections`);
+        assert.ok(connections <= 10 * keepAlive.connections, `${connections} connections`);
         for (const node of [a, b])
           await until(`nothing is left on ${node.name}`, async () => (await node.leftovers()).length === 0);
         assert.match(

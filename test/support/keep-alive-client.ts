@@ -55,6 +55,11 @@ export class KeepAliveClient {
     this.socket.write(`GET ${target} HTTP/1.1\r\nHost: localhost\r\n\r\n`);
   }
 
+  /** Something that was not asked for by `receive` yet has come. */
+  get hasReceived(): boolean {
+    return this.text !== "";
+  }
+
   /** The next answer, which must have a Content-Length. */
   async receive(): Promise<Answer> {
     const deadline = Date.now() + DEADLINE_MS;

@@ -13,6 +13,14 @@ export const IP_DESTINATION: ByFamily = {
   ip6: { base: "network", offset: 24, length: 16 },
 };
 
+/** TTL, hop limit. */
+export const IP_HOPS_LEFT: ByFamily = {
+  ip: { base: "network", offset: 8, length: 1 },
+  ip6: { base: "network", offset: 7, length: 1 },
+};
+/** Where the checksum of an IPv4 header is. */
+export const IPV4_CHECKSUM_OFFSET = 10;
+
 /** Ports of TCP, UDP and SCTP. */
 export const SOURCE_PORT: PacketField = { base: "transport", offset: 0, length: 2 };
 export const DESTINATION_PORT: PacketField = { base: "transport", offset: 2, length: 2 };

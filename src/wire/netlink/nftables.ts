@@ -70,9 +70,11 @@ const META_OUTPUT_NAME = 7;
 const META_L4PROTO = 16;
 const SOCKET_TRANSPARENT = 0;
 const SOCKET_WILDCARD = 2;
+const CHECKSUM_INTERNET = 1;
 const CMP_EQUAL = 0;
 const CMP_NOT_EQUAL = 1;
 const CMP_AT_MOST = 3;
+const CMP_GREATER = 4;
 const CMP_AT_LEAST = 5;
 const NUMGEN_INCREMENTAL = 0;
 const HASH_JENKINS = 0;
@@ -249,9 +251,15 @@ export function loadFields(
   return { expressions, length };
 }
 
-/** Writes a register into a header; no checksum is mended. */
-export function writeField(register: number, field: PacketField): Expression {
-  return expression("payload", [u32(5, register), ...fieldAttributes(field), u32(6, 0), u32(7, 0), u32(8, 0)]);
+/** Writes a register into a header. `checksumOffset`: where the header has an internet checksum that covers the field, to be mended. */
+export function writeField(register: number, field: PacketField, checksumOffset?: number): Expression {
+  return expression("payload", [
+    u32(5, register),
+    ...fieldAttributes(field),
+    u32(6, checksumOffset === undefined ? 0 : CHECKSUM_INTERNET),
+    u32(7, checksumOffset ?? 0),
+    u32(8, 0),
+  ]);
 }
 
 /** Loads the name of the link that the packet leaves by: 16 bytes, filled with zeros. */
@@ -330,6 +338,11 @@ export function isNotEqual(register: number, bytes: Bytes): Expression {
 /** The rule goes on when a register is not above these bytes. */
 export function isAtMost(register: number, bytes: Bytes): Expression {
   return compare(register, CMP_AT_MOST, bytes);
+}
+
+/** The rule goes on when a register holds more than this. */
+export function isGreater(register: number, bytes: Bytes): Expression {
+  return compare(register, CMP_GREATER, bytes);
 }
 
 /** The rule goes on when a register holds something from `first` to `last`. */
