@@ -53,7 +53,10 @@ describe("two workers", { timeout: 60_000 }, () => {
   const hold = async (one: KeepAliveClient, target: string): Promise<void> => {
     const marker = `&slow=${++holds}.`;
     one.send(target + marker);
-    await until(() => one.hasReceived || back.seen.some(({ text }) => text.includes(marker)), "the request is under way");
+    await until(
+      () => one.hasReceived || back.seen.some(({ text }) => text.includes(marker)),
+      "the request is under way",
+    );
     assert.ok(!one.hasReceived, "the request is under way, not answered at once");
   };
   /** The same as soon as it is let through: what has been given back by clients that went may be seen a little later. */
@@ -61,7 +64,10 @@ describe("two workers", { timeout: 60_000 }, () => {
     const marker = `&slow=${++holds}.`;
     await until(async () => {
       one.send(target + marker);
-      await until(() => one.hasReceived || back.seen.some(({ text }) => text.includes(marker)), "it is answered or held");
+      await until(
+        () => one.hasReceived || back.seen.some(({ text }) => text.includes(marker)),
+        "it is answered or held",
+      );
       return !one.hasReceived || (await one.receive()).status !== 503;
     }, `${target} is let through`);
   };
