@@ -11,6 +11,8 @@ export class FakeVirtualLinks implements VirtualLinks {
   readonly #made = new Map<number, VirtualLinkSettings>();
   readonly #arp = new Map<number, ArpSettings>();
   quiet: readonly QuietLink[] = [];
+  /** Links whose neighbours were forgotten, in order. */
+  readonly forgotten: number[] = [];
   /** What every change answers. */
   failure: RoutingFailure | undefined;
 
@@ -78,6 +80,11 @@ export class FakeVirtualLinks implements VirtualLinks {
   }
 
   announceLink(): RoutingFailure | undefined {
+    return undefined;
+  }
+
+  forgetNeighbours(index: number): RoutingFailure | undefined {
+    this.forgotten.push(index);
     return undefined;
   }
 

@@ -60,6 +60,11 @@ export interface VirtualLinks {
   setArpSettings(index: number, settings: ArpSettings): RoutingFailure | undefined;
   /** Says the group of a link again, so that everybody who listens hears of the link. */
   announceLink(index: number): RoutingFailure | undefined;
+  /**
+   * Forgets whom the kernel has talked to by this link. It would ask them again after a while whether they are still there, and
+   * teach switches that the link's MAC address is here, on a backup.
+   */
+  forgetNeighbours(index: number): RoutingFailure | undefined;
   /** From now on these links are quiet, and no others: in one step, or not at all. */
   quieten(links: readonly QuietLink[]): RoutingFailure | undefined;
 }

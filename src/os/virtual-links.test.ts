@@ -2,7 +2,18 @@ import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
+import { parseIp, printIp } from "../base/ip.ts";
+import { NLM_F_CREATE } from "../wire/netlink/message.ts";
+import {
+  decodeNeighbour,
+  encodeNeighbour,
+  encodeNeighbourRequest,
+  NUD_STALE,
+  RTM_GETNEIGH,
+  RTM_NEWNEIGH,
+} from "../wire/netlink/neighbour.ts";
 import { openLinkBuilder } from "./link-builder.ts";
+import { NETLINK_ROUTE, NetlinkSocket } from "./netlink-socket.ts";
 import { inPrivateNetwork } from "./private-network.cases.ts";
 import { openRouting } from "./routing.ts";
 import { KernelVirtualLinks } from "./virtual-links.ts";
@@ -65,6 +76,30 @@ inPrivateNetwork(import.meta.url, () => {
     assert.equal(sysctl("ipv4/conf/eth0/arp_ignore") + sysctl("ipv4/conf/eth0/arp_filter"), "11");
     assert.deepEqual(links.arpSettings(index("eth0")), { arpIgnore: 1, arpFilter: 1 });
     assert.equal(links.arpSettings(9999), undefined);
+  });
+
+  test("neighbours of one link are forgotten, those of others are not", () => {
+    const settings = { ...common, name: "vrrp6.51", baseIndex: index("eth0"), family: 6 } as const;
+    assert.equal(links.create(settings), undefined);
+    assert.equal(links.prepare(index("vrrp6.51"), settings), undefined);
+    const socket = new NetlinkSocket(NETLINK_ROUTE);
+    const add = (name: string, text: string): void => {
+      const neighbour = { linkIndex: index(name), ip: parseIp(text) ?? assert.fail(text), mac, flags: 0, type: 0 };
+      const body = encodeNeighbour({ ...neighbour, state: NUD_STALE });
+      assert.ok(socket.change(RTM_NEWNEIGH, NLM_F_CREATE, body).errno === 0, text);
+    };
+    const left = (): string[] =>
+      socket.dump(RTM_GETNEIGH, RTM_NEWNEIGH, encodeNeighbourRequest()).flatMap((body) => {
+        const found = decodeNeighbour(body);
+        return found.ok && found.value.state === NUD_STALE ? [printIp(found.value.ip)] : [];
+      });
+    for (const text of ["2001:db8::2", "192.0.2.2"]) add("vrrp6.51", text);
+    add("eth0", "2001:db8::3");
+    assert.deepEqual(left().sort(), ["192.0.2.2", "2001:db8::2", "2001:db8::3"]);
+    assert.equal(links.forgetNeighbours(index("vrrp6.51")), undefined);
+    assert.deepEqual(left(), ["2001:db8::3"]);
+    socket.close();
+    assert.equal(links.remove(index("vrrp6.51")), undefined);
   });
 
   const nft = (): string => spawnSync("nft", ["list", "ruleset"], { encoding: "utf8" }).stdout ?? "";

@@ -25,6 +25,15 @@ import {
 } from "../wire/netlink/link.ts";
 import { NLM_F_CREATE, NLM_F_EXCL } from "../wire/netlink/message.ts";
 import {
+  decodeNeighbour,
+  encodeNeighbour,
+  encodeNeighbourRequest,
+  NUD_NOARP,
+  RTM_DELNEIGH,
+  RTM_GETNEIGH,
+  RTM_NEWNEIGH,
+} from "../wire/netlink/neighbour.ts";
+import {
   addBaseChain,
   addTable,
   appendRule,
@@ -58,6 +67,7 @@ import {
   type VirtualLinkMessage,
   virtualLinkInfo,
 } from "../wire/netlink/virtual-link.ts";
+import { ENOENT } from "./errno.ts";
 import { failureOf, NETLINK_ROUTE, NetlinkError, NetlinkSocket } from "./netlink-socket.ts";
 
 const TABLE = "tandem_vmac";
@@ -189,6 +199,17 @@ export class KernelVirtualLinks implements VirtualLinks {
 
   announceLink(index: number): RoutingFailure | undefined {
     return this.#set("announce link", encodeLinkGroup(index, this.#groupOf(index) ?? 0));
+  }
+
+  forgetNeighbours(index: number): RoutingFailure | undefined {
+    let failure: RoutingFailure | undefined;
+    for (const body of this.#socket.dump(RTM_GETNEIGH, RTM_NEWNEIGH, encodeNeighbourRequest())) {
+      const neighbour = decodeNeighbour(body);
+      if (!neighbour.ok || neighbour.value.linkIndex !== index || neighbour.value.state === NUD_NOARP) continue;
+      const ack = this.#socket.change(RTM_DELNEIGH, 0, encodeNeighbour(neighbour.value));
+      if (ack.errno !== ENOENT) failure ??= failureOf("forget neighbour", ack);
+    }
+    return failure;
   }
 
   quieten(links: readonly QuietLink[]): RoutingFailure | undefined {

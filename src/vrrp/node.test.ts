@@ -1,9 +1,10 @@
 /** A node with real routers on a switch and links without a kernel: sync groups, tracking, reload, faults of links. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { SyncGroup, VrrpInstance } from "../conf/keepalived/config.ts";
+import type { SyncGroup, VirtualLink, VrrpInstance } from "../conf/keepalived/config.ts";
 import { FakeRouting } from "../io/routing-fake.ts";
 import { FakeSwitch } from "../io/segment-fake.ts";
+import { FakeVirtualLinks } from "../io/virtual-links-fake.ts";
 import { alone, exampleAddress, exampleInstance, exampleNode, exampleScript, ip } from "./example.ts";
 import { VrrpNode } from "./node.ts";
 import type { NodeConfig } from "./ports.ts";
@@ -22,6 +23,7 @@ function world(config: NodeConfig) {
   const told: string[] = [];
   const logs: string[] = [];
   const guarded = new Set<string>();
+  const virtualLinks = new FakeVirtualLinks(routing);
   const fabric = new FakeSwitch({ travel: () => [0], schedule: (_, task) => task() });
   const node = new VrrpNode(
     {
@@ -44,6 +46,7 @@ function world(config: NodeConfig) {
       notify: ({ type, name, state, priority }) => told.push(`${type} ${name} ${state} ${priority}`),
       changed: () => {},
       ...alone(routing),
+      virtualLinks,
     },
     config,
   );
@@ -53,6 +56,7 @@ function world(config: NodeConfig) {
     told,
     logs,
     guarded,
+    virtualLinks,
     run(untilMs: number): void {
       while (next !== undefined && next.atMs <= untilMs) {
         now = next.atMs;
@@ -113,6 +117,34 @@ test("a sync group takes over together, when its last member has heard nobody", 
     "INSTANCE B MASTER 50",
     "GROUP G MASTER 0",
   ]);
+});
+
+test("a link with a virtual MAC address forgets its neighbours when its addresses have gone", () => {
+  const virtualLink: VirtualLink = {
+    name: "vrrp.33",
+    kind: "macvlan",
+    base: "eth0",
+    family: 4,
+    mac: Uint8Array.of(0, 0, 0x5e, 0, 1, 33),
+    ipvlanType: "bridge",
+    address: undefined,
+    carriesAdverts: true,
+    group: undefined,
+    forcesNotification: false,
+  };
+  const addresses = [{ ...exampleAddress("192.168.50.1"), interface: virtualLink.name }];
+  const A = exampleInstance({ name: "A", virtualLink, advertInterface: virtualLink.name, addresses });
+  const { node, run, held, routing, virtualLinks } = world(exampleNode({ instances: [A] }));
+  node.start();
+  routing.deliver();
+  run(8000);
+  assert.deepEqual(held(), ["192.168.50.1"]);
+  const atTheStart = virtualLinks.forgotten.splice(0).length;
+  routing.setCarrier(1, false);
+  routing.deliver();
+  assert.deepEqual(held(), []);
+  assert.deepEqual(virtualLinks.forgotten, [routing.link("vrrp.33")?.index]);
+  assert.ok(atTheStart <= 1, "what a predecessor has left");
 });
 
 test("a fault of one member is a fault of its group, at once and until it is gone", () => {

@@ -17,7 +17,7 @@ import { type AdvertPacket, advertPackets } from "./advert-packets.ts";
 import { Announcer, QUIET_REFRESH_MS } from "./announce.ts";
 import { extraAnnouncements } from "./extra-garp.ts";
 import { step } from "./instance.ts";
-import { baseOf, type LinkView, linkNamed } from "./links.ts";
+import { baseOf, type LinkView, linkNamed, virtualLinksOf } from "./links.ts";
 import type { Farewell, NodePorts, Renewal } from "./ports.ts";
 import { AdvertSecurity } from "./security.ts";
 import type { Place, SegmentPool } from "./segment-pool.ts";
@@ -324,6 +324,7 @@ export class Router {
         this.#announcer.cancel();
         this.#hooks.releasing(this);
         for (const address of this.addresses) this.#change(releaseAddress, address);
+        this.#quietLinks();
         break;
       case "announce":
         this.#plan(effect.cause, nowMs);
@@ -389,6 +390,15 @@ export class Router {
     if (link === undefined) return;
     const failure = change(this.#ports.routing, address, link.index);
     if (failure !== undefined) this.#log("error", failure);
+  }
+
+  /** The links with virtual MAC addresses have nothing more to ask. */
+  #quietLinks(): void {
+    for (const { name } of virtualLinksOf(this.#settings)) {
+      const link = linkNamed(this.#view, name);
+      const failure = link === undefined ? undefined : this.#ports.virtualLinks.forgetNeighbours(link.index);
+      if (failure !== undefined) this.#log("warn", `${name}: ${failure.message}`);
+    }
   }
 
   #plan(cause: AnnounceCause, nowMs: number): void {

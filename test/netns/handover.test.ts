@@ -3,6 +3,7 @@
  * is left in the kernel afterwards and after kill -9.
  */
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { PartnerStatus, StatusDocument } from "../../src/admin/status.ts";
@@ -102,7 +103,7 @@ async function isBackupOf(a: Node, b: Node): Promise<boolean> {
 
 /** The sender of `strayFrame`. */
 const STRANGER = "192.168.50.222";
-const kinds = { downloads: 3, uploads: 2, tunnels: 3, lastsMs: 2500 };
+const kinds = { downloads: 3, uploads: 2, tunnels: 3, lastsMs: 4000 };
 
 inPrivateNetwork(import.meta.url, () => {
   for (const [where, linkOf] of [
@@ -159,7 +160,7 @@ inPrivateNetwork(import.meta.url, () => {
 
   test("the old owner keeps the address in silence: it neither answers for it nor asks in its name", () =>
     withPair(async (a, b, clients, topology) => {
-      await clients[0]?.call("startStreams", { ip: V4, ...kinds, lastsMs: 4000 });
+      await clients[0]?.call("startStreams", { ip: V4, ...kinds });
       await sleep(500);
       await a.tandem("handover", "VI_1", "VI_6");
       assert.ok(a.holds(V4, "lo") && a.holds(V6, "lo") && b.holds(V4));
@@ -186,6 +187,25 @@ inPrivateNetwork(import.meta.url, () => {
       assert.deepEqual(aloud, []);
     }));
 
+  test("a packet that nobody knows is refused, and does not go to and fro, while an address moves back", () =>
+    withPair(async (a, b, clients, topology) => {
+      // Connections that last keep the first detour where it is.
+      await clients[0]?.call("startStreams", { ip: V4, ...kinds });
+      await sleep(500);
+      await a.tandem("handover", "VI_1");
+      await b.tandem("handover", "VI_1");
+      assert.ok(a.holds(V4) && b.holds(V4, "lo"));
+      assert.deepEqual((await Promise.all([a, b].map((node) => node.leftovers()))).map(hasDetour), [true, true]);
+      const frames = new KernelSegments().openFrames(topology.switchIndex);
+      const before = packetsReceived();
+      for (let i = 0; i < 20; i++) assert.equal(frames.send(strayFrame(topology.station("a").mac)), 0);
+      await sleep(300);
+      const packets = packetsReceived() - before;
+      frames.close();
+      assert.ok(packets < 20 * 8 * 2 + 500, `${packets} packets for 20 that nobody knows`);
+      assert.deepEqual((await clients[0]?.call("stopStreams"))?.broken, {});
+    }));
+
   test("a graceful end hands over first, serves its connections to their end, and a drained node takes nothing", () =>
     withPair(async (a, b, clients) => {
       const printed = await a.tandem("drain");
@@ -194,8 +214,8 @@ inPrivateNetwork(import.meta.url, () => {
       assert.match(await a.tandem("status"), /^drained: this node wants no address/m);
       await a.tandem("drain", "--undo");
       await until("what is its own comes back", async () => a.holds(V4) && a.holds(V6) && (await isBackupOf(a, b)));
-      await clients[0]?.call("startStreams", { ip: V4, ...kinds, lastsMs: 4000 });
-      await clients[1]?.call("startStreams", { ip: V6, ...kinds, lastsMs: 4000 });
+      await clients[0]?.call("startStreams", { ip: V4, ...kinds });
+      await clients[1]?.call("startStreams", { ip: V6, ...kinds });
       await sleep(800);
       const ended = a.untilEnd("tandem");
       await a.agent.call("signal", { name: "tandem", signal: "SIGQUIT" });
@@ -242,6 +262,27 @@ inPrivateNetwork(import.meta.url, () => {
       await until("the next start does", async () => (await a.leftovers()).length === 0);
     }));
 });
+
+/** The tables in the kernel have a detour. */
+function hasDetour(leftovers: readonly string[]): boolean {
+  return leftovers.some((line) => line.includes("table ip "));
+}
+
+/** By all links of the switch. */
+function packetsReceived(): number {
+  const lines = readFileSync("/proc/self/net/dev", "latin1").trim().split("\n").slice(2);
+  return lines.reduce(
+    (sum, line) =>
+      sum +
+      Number(
+        line
+          .slice(line.indexOf(":") + 1)
+          .trim()
+          .split(/\s+/)[1],
+      ),
+    0,
+  );
+}
 
 /** What an ARP frame or a neighbour advertisement says, in words. */
 function whatIsSaid(frame: Uint8Array): string {

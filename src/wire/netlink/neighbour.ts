@@ -36,6 +36,11 @@ export interface NeighbourMessage {
   readonly type: number;
 }
 
+/** The body of RTM_GETNEIGH that asks for the neighbours of all families and links. */
+export function encodeNeighbourRequest(): Bytes {
+  return new Uint8Array(NEIGHBOUR_HEADER_BYTES);
+}
+
 /** The body of RTM_NEWNEIGH or RTM_DELNEIGH. */
 export function encodeNeighbour(neighbour: NeighbourMessage): Bytes {
   const header = new Uint8Array(NEIGHBOUR_HEADER_BYTES);
