@@ -1,11 +1,12 @@
 /**
- * CPU time per request of a server's whole process tree: same configuration, same run, in turn.
- * A ratio within one run means something on a shared machine, an absolute does not: the table shows the ratio's median.
+ * CPU time per request of a server's whole process tree. All programs run at the same time, each is asked for a second (a slice) in turn,
+ * and a slice is compared with the other programs' slices next to it: what else this machine does comes and goes, and meets all of them
+ * alike. What a program spends while the others are asked (collecting garbage, timers) is counted to its own slice before.
  */
 import { freePort } from "../test/support/server-process.ts";
 import type { EchoResult } from "./load/echo-clients.ts";
 import { loadProgram, runLoadProgram } from "./load-program.ts";
-import { treeCpuMs } from "./process-tree.ts";
+import { treeCpuUs } from "./process-tree.ts";
 import { type Effort, LOAD_CPU, type Programs, SERVER_CPU } from "./programs.ts";
 import {
   makeFolder,
@@ -15,14 +16,21 @@ import {
   startLoadProgram,
   startServer,
 } from "./server.ts";
-import { median, type Report } from "./table.ts";
+import { median, quantile, type Report } from "./table.ts";
 import { backEndConfiguration } from "./works/proxy.ts";
-import type { Work } from "./works/work.ts";
+import type { EchoLoad, Work } from "./works/work.ts";
 import { type Loaded, runWrk } from "./wrk.ts";
 
-interface Sample extends Loaded {
+/** One slice of one program. */
+interface Slice extends Loaded {
   readonly cpuUsPerRequest: number;
 }
+
+const WRK_SLICE_SECONDS = 1;
+/** Thousands of connections are made in each slice. */
+const ECHO_SLICE_SECONDS = 4;
+/** Until the code is compiled and the buffers are there. */
+const WARM_UP_SECONDS = 3;
 
 /** Prints one row for each work; a work that a program refuses is told with the reason. */
 export async function compareCosts(
@@ -35,7 +43,7 @@ export async function compareCosts(
   const others = haproxy === undefined ? [] : [haproxy.name];
   const costs = [nginx.name, tandem.name, ...others].map((name) => `${name} µs CPU/request`);
   const rates = [nginx.name, tandem.name, ...others].map((name) => `${name} req/s`);
-  const head = ["work", ...costs, "Tandem to nginx (min … max)", "goal", ...rates, "failed"];
+  const head = ["work", ...costs, "Tandem to nginx (quartiles)", "goal", ...rates, "failed"];
   report.row(...head);
   report.row("---", ...head.slice(1).map(() => "--:"));
   for (const work of works) {
@@ -45,28 +53,22 @@ export async function compareCosts(
       continue;
     }
     const runs = [nginx, tandem, ...(haproxy === undefined ? [] : [haproxy])];
-    const samples = runs.map((): Sample[] => []);
-    for (let round = 0; round < effort.rounds; round++)
-      for (const [i, program] of runs.entries()) {
-        const sample = await measure(program, work, programs, effort);
-        if (sample !== undefined) samples[i]?.push(sample);
-      }
-    report.row(work.name, ...cells(samples, work.goal));
+    report.row(work.name, ...cells(await measure(runs, work, programs, effort), work.goal));
   }
 }
 
-function cells(samples: readonly (readonly Sample[])[], goal: number): string[] {
-  const [theirs = [], ours = []] = samples;
+function cells(slices: readonly (readonly Slice[])[], goal: number): string[] {
+  const [theirs = [], ours = []] = slices;
   const ratios = ours.map((our, i) => our.cpuUsPerRequest / (theirs[i]?.cpuUsPerRequest ?? Number.NaN));
-  const range = `(${Math.min(...ratios).toFixed(2)} … ${Math.max(...ratios).toFixed(2)})`;
-  const cell = (of: (sample: Sample) => number, digits: number) => (list: readonly Sample[]) =>
+  const range = `(${quantile(ratios, 0.25).toFixed(2)} … ${quantile(ratios, 0.75).toFixed(2)})`;
+  const cell = (of: (slice: Slice) => number, digits: number) => (list: readonly Slice[]) =>
     list.length === 0 ? "–" : median(list.map(of)).toFixed(digits);
   return [
-    ...samples.map(cell(({ cpuUsPerRequest }) => cpuUsPerRequest, 2)),
+    ...slices.map(cell(({ cpuUsPerRequest }) => cpuUsPerRequest, 2)),
     `**${median(ratios).toFixed(2)}** ${range}`,
     `≤ ${goal}`,
-    ...samples.map(cell(({ perSecond }) => perSecond, 0)),
-    samples.map((list) => list.reduce((sum, { failed }) => sum + failed, 0)).join(" / "),
+    ...slices.map(cell(({ perSecond }) => perSecond, 0)),
+    slices.map((list) => list.reduce((sum, { failed }) => sum + failed, 0)).join(" / "),
   ];
 }
 
@@ -87,63 +89,94 @@ async function refusedBy(work: Work, programs: readonly ServerProgram[], effort:
 
 const eventsOf = ({ name }: ServerProgram, { tandemEvents }: Effort): string => (name === "Tandem" ? tandemEvents : "");
 
+/** A program at work. */
+interface Runner {
+  readonly port: number;
+  readonly folder: string;
+  readonly pid: number;
+}
+
+/** The slices of each program, in the order of the programs; none for one that can't do this work. */
 async function measure(
-  program: ServerProgram,
+  runs: readonly ServerProgram[],
   work: Work,
   { nginx }: Programs,
   effort: Effort,
-): Promise<Sample | undefined> {
-  const place = { port: await freePort(), backEndPort: await freePort(), events: eventsOf(program, effort) };
-  const write = program.kind === "nginx" ? work.nginx : work.haproxy;
-  if (write === undefined) return undefined;
-  const { folder, remove } = makeFolder();
-  const behind = makeFolder();
+): Promise<readonly (readonly Slice[])[]> {
+  const backEndPort = await freePort();
+  const folders: { remove(): void }[] = [];
   const running: RunningServer[] = [];
+  const newFolder = (): string => {
+    const made = makeFolder();
+    folders.push(made);
+    return made.folder;
+  };
   try {
-    const backEnd = { folder: behind.folder, port: place.backEndPort, cpu: LOAD_CPU };
-    if (work.backEnd === "nginx")
-      running.push(await startServer(nginx, { ...backEnd, configuration: backEndConfiguration(place.backEndPort) }));
+    if (work.backEnd === "nginx") {
+      const configuration = backEndConfiguration(backEndPort);
+      running.push(await startServer(nginx, { folder: newFolder(), port: backEndPort, cpu: LOAD_CPU, configuration }));
+    }
     if (work.backEnd === "echo")
-      running.push(await startLoadProgram(loadProgram("echo-back-end"), place.backEndPort, LOAD_CPU));
-    const server = await startServer(program, {
-      folder,
-      configuration: write(place),
-      port: place.port,
-      cpu: SERVER_CPU,
-    });
-    running.push(server);
-    return await loadAndMeasure(work, place.port, effort.seconds, server.pid, folder);
+      running.push(await startLoadProgram(loadProgram("echo-back-end"), backEndPort, LOAD_CPU));
+    const runners: (Runner | undefined)[] = [];
+    for (const program of runs) {
+      const write = program.kind === "nginx" ? work.nginx : work.haproxy;
+      if (write === undefined) {
+        runners.push(undefined);
+        continue;
+      }
+      const folder = newFolder();
+      const port = await freePort();
+      const configuration = write({ port, backEndPort, events: eventsOf(program, effort) });
+      const server = await startServer(program, { folder, configuration, port, cpu: SERVER_CPU });
+      running.push(server);
+      runners.push({ port, folder, pid: server.pid });
+    }
+    return await takeSlices(work, runners, effort.seconds * effort.rounds);
   } finally {
     for (const server of running.reverse()) await server.stop();
-    remove();
-    behind.remove();
+    for (const folder of folders) folder.remove();
   }
 }
 
-/** A warm-up of the same kind, then the load that counts. */
-async function loadAndMeasure(
+/** `seconds`: for each program, behind a warm-up. */
+async function takeSlices(
   { load }: Work,
+  runners: readonly (Runner | undefined)[],
+  seconds: number,
+): Promise<readonly (readonly Slice[])[]> {
+  const sliceSeconds = load.kind === "wrk" ? WRK_SLICE_SECONDS : ECHO_SLICE_SECONDS;
+  const ask = ({ port, folder }: Runner, lasts: number): Promise<Loaded> =>
+    load.kind === "wrk" ? runWrk(load, port, lasts, folder) : runEcho(load, port, lasts);
+  for (const runner of runners) if (runner !== undefined) await ask(runner, WARM_UP_SECONDS);
+  const loads = runners.map((): Loaded[] => []);
+  /** CPU time of each program at the begin of each of its slices, and at the end of all. */
+  const spent = runners.map((): number[] => []);
+  const turns = [...runners.entries()];
+  for (let begun = 0; begun < seconds; begun += sliceSeconds) {
+    for (const [i, runner] of turns) {
+      if (runner === undefined) continue;
+      spent[i]?.push(treeCpuUs(runner.pid));
+      loads[i]?.push(await ask(runner, sliceSeconds));
+    }
+    // Nobody always comes first.
+    turns.reverse();
+  }
+  for (const [i, runner] of turns) if (runner !== undefined) spent[i]?.push(treeCpuUs(runner.pid));
+  return loads.map((list, i) =>
+    list.map((loaded, n) => {
+      const [before = 0, after = 0] = spent[i]?.slice(n) ?? [];
+      return { ...loaded, cpuUsPerRequest: (after - before) / loaded.requests };
+    }),
+  );
+}
+
+async function runEcho(
+  { connections, inFlight, messageBytes }: EchoLoad,
   port: number,
   seconds: number,
-  pid: number,
-  folder: string,
-): Promise<Sample> {
-  let before = 0;
-  let after = 0;
-  let loaded: Loaded;
-  if (load.kind === "wrk") {
-    await runWrk(load, port, Math.max(1, Math.round(seconds / 3)), folder);
-    before = treeCpuMs(pid);
-    loaded = await runWrk(load, port, seconds, folder);
-    after = treeCpuMs(pid);
-  } else {
-    const args = [port, load.connections, load.inFlight, load.messageBytes, seconds];
-    const line = await runLoadProgram("echo-clients", args, (word) => {
-      if (word === "begin") before = treeCpuMs(pid);
-      if (word === "end") after = treeCpuMs(pid);
-    });
-    const { messages, failed, perSecond } = JSON.parse(line) as EchoResult;
-    loaded = { requests: messages, failed, perSecond };
-  }
-  return { ...loaded, cpuUsPerRequest: ((after - before) * 1000) / loaded.requests };
+): Promise<Loaded> {
+  const line = await runLoadProgram("echo-clients", [port, connections, inFlight, messageBytes, seconds]);
+  const { messages, failed, perSecond } = JSON.parse(line) as EchoResult;
+  return { requests: messages, failed, perSecond };
 }

@@ -1,20 +1,10 @@
 /** What a tree of processes has cost so far: CPU time and resident memory, from /proc. */
 import { readdirSync, readFileSync } from "node:fs";
 
-/** Kernel ticks of utime and stime are hundredths of a second on every Linux that Node supports. */
-const TICKS_PER_SECOND = 100;
-
-interface ProcessStat {
-  readonly parent: number;
-  readonly cpuMs: number;
-}
-
-function readStat(pid: number): ProcessStat | undefined {
+function parentOf(pid: number): number | undefined {
   try {
     const text = readFileSync(`/proc/${pid}/stat`, "utf8");
-    const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
-    const ticks = Number(fields[11]) + Number(fields[12]);
-    return { parent: Number(fields[1]), cpuMs: (ticks * 1000) / TICKS_PER_SECOND };
+    return Number(text.slice(text.lastIndexOf(")") + 2).split(" ")[1]);
   } catch {
     return undefined;
   }
@@ -26,10 +16,10 @@ export function processTree(root: number): number[] {
   for (const name of readdirSync("/proc")) {
     const pid = Number(name);
     if (!Number.isInteger(pid)) continue;
-    const stat = readStat(pid);
-    if (stat === undefined) continue;
-    const siblings = children.get(stat.parent);
-    if (siblings === undefined) children.set(stat.parent, [pid]);
+    const parent = parentOf(pid);
+    if (parent === undefined) continue;
+    const siblings = children.get(parent);
+    if (siblings === undefined) children.set(parent, [pid]);
     else siblings.push(pid);
   }
   const tree = [root];
@@ -37,9 +27,22 @@ export function processTree(root: number): number[] {
   return tree;
 }
 
-/** User and system time of all processes of the tree, milliseconds. */
-export function treeCpuMs(root: number): number {
-  return processTree(root).reduce((sum, pid) => sum + (readStat(pid)?.cpuMs ?? 0), 0);
+/** Time on processors of all threads of all processes of the tree, microseconds: as the scheduler counts it, finer than ticks. */
+export function treeCpuUs(root: number): number {
+  return processTree(root).reduce((sum, pid) => sum + cpuUs(pid), 0);
+}
+
+function cpuUs(pid: number): number {
+  try {
+    const threads = readdirSync(`/proc/${pid}/task`);
+    const ns = threads.map((thread) =>
+      Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, "utf8").split(" ")[0]),
+    );
+    return ns.reduce((sum, one) => sum + one, 0) / 1000;
+  } catch {
+    // The process has ended meanwhile.
+    return 0;
+  }
 }
 
 /** Resident memory of all processes of the tree that is theirs alone or their share of it (Pss), KiB. */

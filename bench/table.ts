@@ -17,10 +17,14 @@ export class Report {
   }
 }
 
-/** The middle value; of an even count, the mean of the two in the middle. NaN of none. */
-export function median(values: readonly number[]): number {
+/** The value below which this part of them lies, between two values where it falls there. NaN of none. */
+export function quantile(values: readonly number[], part: number): number {
   const sorted = [...values].sort((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  const upper = sorted[middle] ?? Number.NaN;
-  return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? Number.NaN) + upper) / 2;
+  const at = part * (sorted.length - 1);
+  const below = sorted[Math.floor(at)] ?? Number.NaN;
+  const above = sorted[Math.ceil(at)] ?? Number.NaN;
+  return below + (above - below) * (at - Math.floor(at));
 }
+
+/** The middle value; of an even count, the mean of the two in the middle. NaN of none. */
+export const median = (values: readonly number[]): number => quantile(values, 0.5);
