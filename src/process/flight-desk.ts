@@ -108,9 +108,21 @@ export class FlightDesk {
     this.#save(`VRRP-process-died-${how}`);
   }
 
+  /** These routers were left in place of the dead process, which could not say so itself. */
+  left(routers: readonly string[]): void {
+    const reason = "its process has died";
+    for (const { name } of this.#config.instances)
+      if (routers.includes(name))
+        this.#add({ kind: "role", atMs: Date.now(), instance: name, from: "MASTER", to: "INIT", reason, priority: 0 });
+  }
+
   /** Something that the supervisor knows itself. */
   note(text: string): void {
-    this.#notes.push({ kind: "network", atMs: Date.now(), text });
+    this.#add({ kind: "network", atMs: Date.now(), text });
+  }
+
+  #add(entry: FlightEntry): void {
+    this.#notes.push(entry);
     if (this.#notes.length > MAX_NOTES) this.#notes.shift();
   }
 

@@ -403,6 +403,7 @@ export class VrrpSupervisor {
 
   /** First of all the addresses go; everything else can wait. */
   #exited(child: VrrpChild, how: string, isDrained: boolean): void {
+    this.#flight.left(this.#guard.held);
     this.#guard.release();
     if (this.#child !== child) return;
     if (!isDrained) {

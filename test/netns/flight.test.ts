@@ -82,6 +82,9 @@ inPrivateNetwork(import.meta.url, () => {
       const why = await a.tandem("why", "--all");
       assert.match(why, /sends the last of \d+ adverts, priority 100/);
       assert.match(why, / a {2}INIT → BACKUP, priority 100: start/);
+      assert.match(why, / a {2}MASTER → INIT, priority 0: its process has died/);
+      const reported = [a, b].flatMap(({ lines }) => lines.filter((line) => line.includes("had two owners")));
+      assert.deepEqual(reported, [], "who has died owns nothing any more");
       await until("all is saved", async () =>
         (await saved(a)).some((name) => name.includes("VRRP-process-died-signal_SIGKILL")),
       );
