@@ -12,6 +12,7 @@ import { AnswerHeads } from "./answer-head.ts";
 import { PIECE_BYTES } from "./body.ts";
 import { BodyMemory } from "./body-memory.ts";
 import type { Connection } from "./connection.ts";
+import type { ConnectionInput } from "./connection-input.ts";
 import type { ConnectionOutput } from "./connection-output.ts";
 import { Connections } from "./connections.ts";
 import { Dates } from "./dates.ts";
@@ -44,7 +45,7 @@ export class Worker {
   outputOwner: ConnectionOutput | undefined = undefined;
   /** What the current call has received, and the connection that is reading it. */
   readonly input = new Input();
-  reading: Connection | undefined = undefined;
+  reading: ConnectionInput | undefined = undefined;
   /** Whose head is being parsed. */
   parsing: Request | undefined = undefined;
   /** Memory for bytes on their way to a file or to an upstream; belongs to nobody between calls. */
