@@ -12,6 +12,7 @@
  * | draining   | the last answer is on its way, then the connection ends       | send_timeout                |
  * | lingering  | our side is shut, what the client still sends is thrown away   | lingering_timeout           |
  *
+ * Long because one machine with one set of private states; its input and output, heads and bodies have files of their own.
  * Memory: an idle connection owns no buffer. What a socket does not take is kept in `queue`, and nothing more is read until it has gone.
  */
 
