@@ -45,12 +45,21 @@ function routerLines(router: RouterStatus, now: number): string[] {
     ...(router.standsBackAt === null
       ? []
       : [`  stands back since a hand-over: at most priority ${router.standsBackAt}`]),
+    ...dampingLines(router),
     `  addresses held: ${router.heldAddresses.join(", ") || "none"} (of ${router.addresses.join(", ")})`,
   ];
   const dropped = Object.entries(router.dropped);
   if (dropped.length > 0)
     lines.push(`  adverts dropped: ${dropped.map(([reason, count]) => `${reason} ${count}`).join(", ")}`);
   return lines;
+}
+
+function dampingLines({ flapDamping }: RouterStatus): string[] {
+  if (flapDamping === null || flapDamping.heldPriority === null) return [];
+  const { heldPriority, penalty, endsInMs } = flapDamping;
+  return [
+    `  damped, its health flaps (penalty ${penalty}): at most priority ${heldPriority} for ${printDuration(endsInMs ?? 0)}`,
+  ];
 }
 
 function checkLine(check: CheckStatus): string {

@@ -17,6 +17,14 @@ export interface RouterStatus {
   readonly effectivePriority: number;
   /** Since it was handed over it ranks no higher than this; null: as configured. */
   readonly standsBackAt: number | null;
+  /** Flap damping: what its health has done lately. null: nothing of it is damped. */
+  readonly flapDamping: {
+    /** 1000 for each fall, halved every half-life. */
+    readonly penalty: number;
+    /** It ranks no higher than this; null: it is not damped now. */
+    readonly heldPriority: number | null;
+    readonly endsInMs: number | null;
+  } | null;
   /** Who is active: this node, another one as last heard, or nobody known. */
   readonly activeRouter: { readonly self: boolean; readonly address: string; readonly priority: number } | null;
   readonly addresses: readonly string[];

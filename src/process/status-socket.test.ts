@@ -47,6 +47,7 @@ const report: ProcessReport = {
       deadlineInMs: 3000,
       faults: [],
       standsBackAt: undefined,
+      flaps: undefined,
       counters: { advertsReceived: 5 },
       drops: { authFailure: 2 },
     },

@@ -38,6 +38,14 @@ function routerStatus(instance: VrrpInstance, report: RouterReport): RouterStatu
     priority: instance.priority,
     effectivePriority: report.effectivePriority,
     standsBackAt: report.standsBackAt ?? null,
+    flapDamping:
+      report.flaps === undefined
+        ? null
+        : {
+            penalty: report.flaps.penalty,
+            heldPriority: report.flaps.heldPriority ?? null,
+            endsInMs: report.flaps.endsInMs ?? null,
+          },
     activeRouter: activeRouter === undefined ? null : { self: isActive, ...activeRouter },
     addresses,
     heldAddresses: isActive ? addresses : [],

@@ -123,6 +123,7 @@ export function exampleInstance(changes: Partial<VrrpInstance> = {}): VrrpInstan
     smtpAlert: false,
     notifyPriorityChanges: false,
     splitBrain: undefined,
+    flapDamping: undefined,
     syncGroup: undefined,
     at,
     where,

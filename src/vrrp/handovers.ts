@@ -46,6 +46,8 @@ export interface HandoverHost {
   order(partner: Partner, order: Order): void;
   /** What tracking makes of the router, whatever caps it. */
   assessedPriority(router: Router): number;
+  /** The same, less what flap damping holds back: what it will rank at. */
+  dampedPriority(router: Router): number;
   linkIndexOf(router: Router): number | undefined;
   /** Why these routers must not become active, whoever hands over to them; undefined: they may. */
   doubt(unit: Unit): string | undefined;
@@ -336,7 +338,7 @@ export class Handovers {
       this.#host.order(partner, { ...order, step: "refuse", value: 0, reason: obstacle ?? "" });
       return;
     }
-    const priority = this.#host.assessedPriority(head);
+    const priority = this.#host.dampedPriority(head);
     const { state, effects } = accept(order, priority, this.#kept.warning(addresses), this.#host.now());
     this.#begin({ unit, head, partner, settle: () => {} }, state, effects);
   }
@@ -405,7 +407,7 @@ export class Handovers {
 
   #request(router: Router, partner: Partner): void {
     const { virtualRouterId: vrid, family } = router.settings;
-    const value = this.#host.assessedPriority(router);
+    const value = this.#host.dampedPriority(router);
     const reason = `it has priority ${value}`;
     this.#host.order(partner, { kind: "order", step: "request", id: 0, vrid, family, value, reason });
   }

@@ -1,7 +1,7 @@
 /** A node with real routers on a switch and links without a kernel: sync groups, tracking, reload, faults of links. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { SyncGroup, VirtualLink, VrrpInstance } from "../conf/keepalived/config.ts";
+import type { FlapDamping, SyncGroup, VirtualLink, VrrpInstance } from "../conf/keepalived/config.ts";
 import { FakeRouting } from "../io/routing-fake.ts";
 import { FakeSwitch } from "../io/segment-fake.ts";
 import { FakeVirtualLinks } from "../io/virtual-links-fake.ts";
@@ -262,4 +262,134 @@ test("a stop leaves nothing behind", () => {
   assert.deepEqual(told, ["INSTANCE A STOP 100", "INSTANCE B STOP 50", "GROUP G STOP 0"]);
   run(99_000);
   assert.deepEqual(held(), []);
+});
+
+const DAMPING: FlapDamping = { scope: "all", halfLifeMs: 60_000, suppress: 2000, reuse: 750, maxSuppressMs: 240_000 };
+const upstream = { name: "app", weight: -30, weightReverse: false, at };
+
+test("what health takes again and again is given back when it has been quiet, and both are said", () => {
+  const chk = exampleScript({ name: "chk", weight: -30, rise: 1, fall: 1 });
+  const track = { name: "chk", weight: -30, weightReverse: false, at };
+  const flapDamping = DAMPING;
+  const { node, logs, run } = world(
+    exampleNode({
+      scripts: [chk],
+      instances: [instance("VI_1", "eth0", 1, "10.9.0.1", { tracks: { ...none, scripts: [track] }, flapDamping })],
+    }),
+  );
+  node.start();
+  const priority = () => node.routers[0]?.state.priority;
+  for (let i = 0; i <= 6; i++) {
+    run(10_000 * i);
+    node.scriptResult("chk", i % 2 === 0);
+    if (i % 2 === 1) assert.equal(priority(), 70, "a fall counts at once");
+  }
+  assert.equal(priority(), 70);
+  const [router] = node.routers;
+  assert.ok(router !== undefined);
+  const report = node.flapsOf(router);
+  assert.equal(report?.heldPriority, 70);
+  const endsMs = 60_000 + (report?.endsInMs ?? 0);
+  run(endsMs - 1);
+  assert.equal(priority(), 70);
+  run(endsMs + 1);
+  assert.equal(priority(), 100);
+  assert.equal(node.flapsOf(router)?.penalty, 750);
+  assert.deepEqual(
+    logs.filter((text) => text.includes("Flap damping")),
+    [
+      "(VI_1) Flap damping: its health flaps (penalty 2424), ranks at 70 at most for 102 s",
+      "(VI_1) Flap damping: quiet since then, ranks as its health allows again",
+    ],
+  );
+});
+
+test("unless it is asked for, only what track_upstream takes is damped", () => {
+  const chk = exampleScript({ name: "chk", weight: -10, rise: 1, fall: 1 });
+  const track = { name: "chk", weight: -10, weightReverse: false, at };
+  const tracks = { ...none, scripts: [track], upstreams: [upstream] };
+  const flapDamping = { ...DAMPING, scope: "upstreams" } as const;
+  const { node, run } = world(
+    exampleNode({ scripts: [chk], instances: [instance("VI_1", "eth0", 1, "10.9.0.1", { tracks, flapDamping })] }),
+  );
+  node.start();
+  const priority = () => node.routers[0]?.state.priority;
+  for (let i = 0; i <= 10; i++) {
+    run(1000 * i);
+    node.upstreamHealth("app", { healthy: 4, total: 4 });
+    node.scriptResult("chk", i % 2 === 0);
+    assert.equal(priority(), i % 2 === 0 ? 100 : 90);
+  }
+  for (let i = 0; i <= 6; i++) {
+    run(20_000 + 1000 * i);
+    node.upstreamHealth("app", { healthy: i % 2 === 0 ? 4 : 2, total: 4 });
+  }
+  assert.equal(priority(), 85);
+  node.scriptResult("chk", false);
+  assert.equal(priority(), 75);
+});
+
+test("what a reload takes and gives is no flap, and a reload does not end the damping", () => {
+  const flapDamping = { ...DAMPING, scope: "upstreams" } as const;
+  const config = (weight: number, priority = 100, more: Partial<VrrpInstance> = {}) =>
+    exampleNode({
+      instances: [
+        instance("VI_1", "eth0", 1, "10.9.0.1", {
+          priority,
+          tracks: { ...none, upstreams: [{ ...upstream, weight }] },
+          flapDamping,
+          ...more,
+        }),
+      ],
+    });
+  const { node, run } = world(config(-30));
+  node.start();
+  const priority = () => node.routers[0]?.state.priority;
+  node.upstreamHealth("app", { healthy: 0, total: 4 });
+  for (let i = 0; i < 8; i++) node.reload(config(i % 2 === 0 ? 0 : -30, 120 + i));
+  node.upstreamHealth("app", { healthy: 4, total: 4 });
+  assert.equal(priority(), 127);
+  for (let i = 0; i <= 6; i++) {
+    run(1000 * i);
+    node.upstreamHealth("app", { healthy: i % 2 === 0 ? 4 : 0, total: 4 });
+  }
+  assert.equal(priority(), 97);
+  node.reload(config(-30, 150));
+  assert.equal(priority(), 120);
+  node.reload(config(-30, 150, { flapDamping: undefined }));
+  assert.equal(priority(), 150);
+});
+
+test("a fault of one member damps the whole group", () => {
+  const chk = exampleScript({ name: "chk", weight: 0, rise: 1, fall: 1 });
+  const track = { name: "chk", weight: 0, weightReverse: false, at };
+  const members = { syncGroup: "G", flapDamping: DAMPING };
+  const tracks = { ...none, scripts: [track] };
+  const { node, run } = world(
+    exampleNode({
+      scripts: [chk],
+      syncGroups: [group],
+      instances: [
+        instance("A", "eth0", 1, "10.9.0.1", { ...members, tracks }),
+        instance("B", "eth1", 2, "10.9.0.2", members),
+      ],
+    }),
+  );
+  node.start();
+  for (let i = 0; i <= 6; i++) {
+    run(1000 * i);
+    node.scriptResult("chk", i % 2 === 0);
+  }
+  assert.deepEqual(
+    node.routers.map(({ state }) => [state.priority, state.role]),
+    [
+      [1, "backup"],
+      [1, "backup"],
+    ],
+  );
+  run(30_000);
+  assert.ok(
+    node.routers.every(({ state }) => state.role === "active"),
+    "nobody else is there",
+  );
 });

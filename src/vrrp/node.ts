@@ -8,6 +8,7 @@ import type { Command, Notifies, SyncGroup, VrrpInstance } from "../conf/keepali
 import type { Alarm } from "../io/reactor.ts";
 import type { Address, Link, RoutingWatch } from "../io/routing.ts";
 import { configChanges, printChanges } from "./config-changes.ts";
+import { dampedTracks, FlapDampers, type FlapReport } from "./flap-dampers.ts";
 import { faultsOfOthers, groupRole, type Member, mayTakeOver } from "./group.ts";
 import { LinkDelays } from "./link-delays.ts";
 import { type LinkView, linkFaults, linkNamed, sourceAddress, virtualLinksOf } from "./links.ts";
@@ -44,11 +45,14 @@ export class VrrpNode {
   readonly #delays = new LinkDelays();
   readonly #routes: NodeRoutes;
   readonly #splitBrain: SplitBrain;
+  readonly #dampers: FlapDampers;
   #watch: RoutingWatch | undefined;
   readonly #routers = new Map<string, Router>();
   /** Instances that wait for the first result of something they track. */
   readonly #waiting = new Set<string>();
   readonly #assessments = new Map<string, Assessment>();
+  /** Priorities of the assessments, less what flap damping holds back. */
+  readonly #dampedPriorities = new Map<string, number>();
   readonly #groupRoles = new Map<string, Role>();
   readonly #scripts = new Map<string, ScriptState>();
   readonly #processCounts = new Map<string, number>();
@@ -62,6 +66,7 @@ export class VrrpNode {
     this.#ports = ports;
     this.#config = config;
     this.#links = new NodeLinks(ports);
+    this.#dampers = new FlapDampers(ports.log);
     this.#alarm = ports.alarm(() => this.#ring());
     this.#pool = new SegmentPool(
       ports.segments,
@@ -88,6 +93,7 @@ export class VrrpNode {
       },
       unitOf: (router) => node.#unitOf(router),
       assessedPriority: ({ settings: { name, priority } }) => node.#assessments.get(name)?.priority ?? priority,
+      dampedPriority: ({ settings: { name, priority } }) => node.#dampedPriorities.get(name) ?? priority,
       doubt: (unit) => node.#splitBrain.doubt(unit, ports.clock.now()),
       reassess: () => node.#tellAll(),
       rearm: () => node.#rearm(),
@@ -121,6 +127,11 @@ export class VrrpNode {
 
   get config(): NodeConfig {
     return this.#config;
+  }
+
+  /** What flap damping knows of a router. */
+  flapsOf(router: Router): FlapReport | undefined {
+    return this.#dampers.report(router.settings, this.#ports.clock.now());
   }
 
   groupRole(name: string): Role {
@@ -243,6 +254,7 @@ export class VrrpNode {
       this.#routers.delete(name);
       this.#waiting.delete(name);
       this.#assessments.delete(name);
+      this.#dampers.forget(name);
       router.feed({ kind: "stop", atMs });
       this.partnership.handovers.forget(router);
       const { deleted, fault } = router.settings.notifies;
@@ -271,6 +283,7 @@ export class VrrpNode {
       else router.reload(instance, atMs);
     }
     this.partnership.configure();
+    this.#dampers.reload(config.instances);
     this.#routes.setStatics(config.statics, atMs);
     this.#reassess();
     this.#rearm();
@@ -301,7 +314,7 @@ export class VrrpNode {
     if (this.#stopped) return;
     this.#pool.drain();
     const nowMs = this.#ports.clock.now();
-    if (this.#delays.nextMs <= nowMs) this.#reassess();
+    if (Math.min(this.#delays.nextMs, this.#dampers.nextMs) <= nowMs) this.#reassess();
     this.#splitBrain.ring(nowMs);
     for (const router of [...this.#routers.values()]) router.ring(nowMs);
     this.#routes.ring(nowMs);
@@ -311,7 +324,9 @@ export class VrrpNode {
 
   /** To be called after everything that may have moved a deadline. */
   #rearm(): void {
-    let next = Math.min(this.partnership.nextMs, this.#routes.nextMs, this.#delays.nextMs, this.#splitBrain.nextMs);
+    const { partnership } = this;
+    let next = Math.min(partnership.nextMs, this.#routes.nextMs, this.#delays.nextMs, this.#splitBrain.nextMs);
+    next = Math.min(next, this.#dampers.nextMs);
     for (const router of this.#routers.values()) next = Math.min(next, router.nextMs ?? Number.POSITIVE_INFINITY);
     if (Number.isFinite(next) && !this.#stopped) this.#alarm.arm(next);
     else this.#alarm.disarm();
@@ -378,10 +393,27 @@ export class VrrpNode {
       if (faults.length === 0 && !router.isAttached) faults.push("the advert socket cannot be opened");
       this.#assessments.set(name, assess(router.settings, this.#groupOf(router), this.#config, seen, faults));
     }
+    for (const router of this.#routers.values()) this.#damp(router, seen);
     this.partnership.place();
     this.#splitBrain.configure();
     this.#tellAll();
     this.#rearm();
+  }
+
+  /** Behind all assessments: a fault of one member of a group is one of all. */
+  #damp(router: Router, seen: Observations): void {
+    const instance = router.settings;
+    const { name, flapDamping: rules } = instance;
+    const assessment = this.#assessments.get(name) as Assessment;
+    const group = this.#groupOf(router);
+    const atMs = this.#ports.clock.now();
+    let damped: Assessment | undefined = assessment;
+    if (rules?.scope === "upstreams")
+      damped = assess(dampedTracks(instance, rules), group && dampedTracks(group, rules), this.#config, seen, []);
+    else if (group?.members.some((member) => (this.#assessments.get(member)?.faults.length ?? 0) > 0) === true)
+      damped = { ...assessment, faults: ["of the group"] };
+    if (damped.isPending) damped = undefined;
+    this.#dampedPriorities.set(name, this.#dampers.priorityOf({ instance, assessment, damped, atMs }));
   }
 
   #tellAll(): void {
@@ -397,7 +429,8 @@ export class VrrpNode {
     const others = group === undefined ? [] : faultsOfOthers(this.#members(group), name, group.name);
     const faults = [...assessment.faults, ...this.#splitBrain.faultsOf(router), ...others];
     const { state } = router;
-    const priority = Math.min(assessment.priority, this.partnership.handovers.capOf(router));
+    const damped = this.#dampedPriorities.get(name) ?? assessment.priority;
+    const priority = Math.min(damped, this.partnership.handovers.capOf(router));
     if (state.priority !== priority || !sameList(state.faults, faults))
       router.feed({ kind: "tracking", atMs, priority, faults });
     if (!this.#waiting.has(name) || assessment.isPending) return;

@@ -19,6 +19,7 @@ export interface PartnershipHost {
   readonly config: NodeConfig;
   unitOf(router: Router): Unit;
   assessedPriority(router: Router): number;
+  dampedPriority(router: Router): number;
   doubt(unit: Unit): string | undefined;
   reassess(): void;
   /** Deadlines may have moved. */
@@ -55,6 +56,7 @@ export class Partnership {
         partners: () => this.partners,
         order: (partner, order) => this.#channel?.send(partner, order),
         assessedPriority: (router) => host.assessedPriority(router),
+        dampedPriority: (router) => host.dampedPriority(router),
         linkIndexOf: (router) => linkNamed(host.view, router.settings.interface)?.index,
         doubt: (unit) => host.doubt(unit),
         reassess: () => host.reassess(),

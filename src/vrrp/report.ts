@@ -1,6 +1,7 @@
 /** What a node says about itself when it is asked: for status, dumps and statistics. Plain data, fit for a message. */
 import { printIp } from "../base/ip.ts";
 import type { DropReason } from "./accept.ts";
+import type { FlapReport } from "./flap-dampers.ts";
 import type { Phase } from "./handover.ts";
 import type { VrrpNode } from "./node.ts";
 import type { Partner } from "./peer-channel.ts";
@@ -24,6 +25,8 @@ export interface RouterReport {
   readonly faults: readonly string[];
   /** It ranks no higher than this since it was handed over; undefined: it ranks as configured. */
   readonly standsBackAt: number | undefined;
+  /** undefined: nothing of it is damped, or nothing has been seen. */
+  readonly flaps: FlapReport | undefined;
   readonly counters: Readonly<Partial<Record<Counter | "advertsReceived", number>>>;
   readonly drops: Readonly<Partial<Record<DropReason, number>>>;
 }
@@ -83,7 +86,10 @@ export function reportNode(node: VrrpNode, nowMs: number, wallMs: number): NodeR
       endsInMs: state.deadlineMs - nowMs,
     })),
     isDrained: handovers.isDrained,
-    routers: node.routers.map((router) => reportRouter(router, handovers.capOf(router), nowMs, wallMs)),
+    routers: node.routers.map((router) => ({
+      ...reportRouter(router, handovers.capOf(router), nowMs, wallMs),
+      flaps: node.flapsOf(router),
+    })),
     groups: node.config.syncGroups.map(({ name, members }) => ({ name, role: node.groupRole(name), members })),
     scripts: [...node.scripts].map(([name, { health }]) => ({ name, health })),
   };
@@ -109,7 +115,7 @@ function reportPartner({ hello, address, link }: Partner): PartnerReport {
   };
 }
 
-function reportRouter(router: Router, cap: number, nowMs: number, wallMs: number): RouterReport {
+function reportRouter(router: Router, cap: number, nowMs: number, wallMs: number): Omit<RouterReport, "flaps"> {
   const { state, source, settings } = router;
   const heard = state.activeRouter;
   const self = state.role === "active" && source !== undefined;

@@ -1,4 +1,5 @@
 /** One seed: routers, a sequence of faults, and the peace afterwards in which everything must come to rest. */
+import type { FlapDamping } from "../../src/conf/keepalived/config.ts";
 import { Random } from "./random.ts";
 import type { SimNode } from "./sim-node.ts";
 import { World, type WorldSettings } from "./world.ts";
@@ -26,7 +27,15 @@ function chooseSettings(random: Random): WorldSettings {
   const weight = random.pick([-20, -50, 0, 10]);
   const withBfd = random.chance(0.3);
   const handoverLimitMs = random.chance(0.7) ? random.pick([0, 500, 3000, 20_000]) : undefined;
-  return { version, intervalMs, priorities, nopreempt, preemptDelayMs, weight, withBfd, handoverLimitMs };
+  const flapDamping = chooseDamping(random, intervalMs);
+  return { version, intervalMs, priorities, nopreempt, preemptDelayMs, weight, withBfd, handoverLimitMs, flapDamping };
+}
+
+/** In every fourth story, with times that fit its length; the second fall damps. */
+function chooseDamping(random: Random, intervalMs: number): FlapDamping | undefined {
+  if (!random.chance(0.25)) return undefined;
+  const halfLifeMs = random.integer(2, 10) * intervalMs;
+  return { scope: "all", halfLifeMs, suppress: 1400, reuse: 700, maxSuppressMs: 4 * halfLifeMs };
 }
 
 type Fault = (world: World, node: SimNode, untilMs: number) => void;
@@ -99,6 +108,16 @@ const FAULTS: Readonly<Record<string, Fault>> = {
     node.check(false);
     later(world, until, `${node.name} check succeeds`, () => node.check(true));
   },
+  "check flaps": (world, node, until) => {
+    const everyMs = world.random.between(0.2, 1.5) * world.settings.intervalMs;
+    let isOk = true;
+    for (let atMs = world.timeline.nowMs; atMs < until; atMs += everyMs) {
+      isOk = !isOk;
+      const succeeds = isOk;
+      later(world, atMs, `${node.name} check ${succeeds ? "succeeds" : "fails"}`, () => node.check(succeeds));
+    }
+    later(world, until, `${node.name} check succeeds`, () => node.check(true));
+  },
 };
 
 /** Tells the story of a seed. */
@@ -126,7 +145,8 @@ export function runSeed(seed: number): Outcome {
     world.run(turmoilMs);
     makePeace(world);
     const partedMs = world.settings.handoverLimitMs === undefined ? 0 : 10_000;
-    const peaceMs = 2 * world.silenceBoundMs + preemptDelayMs + 6 * intervalMs + 2000 + partedMs;
+    const dampedMs = world.settings.flapDamping?.maxSuppressMs ?? 0;
+    const peaceMs = 2 * world.silenceBoundMs + preemptDelayMs + 6 * intervalMs + 2000 + partedMs + dampedMs;
     world.run(turmoilMs + peaceMs);
     checkPeace(world);
     return { seed, virtualMs: world.timeline.nowMs, packets: world.packets, faults, violation: undefined };

@@ -2,7 +2,7 @@
 import { equalBytes } from "../../src/base/bytes.ts";
 import { printIp } from "../../src/base/ip.ts";
 import { exampleBfd } from "../../src/bfd/example.ts";
-import type { SplitBrainSettings } from "../../src/conf/keepalived/config.ts";
+import type { FlapDamping, SplitBrainSettings } from "../../src/conf/keepalived/config.ts";
 import { FakePeerNetwork } from "../../src/io/peer-socket-fake.ts";
 import { FakeSwitch } from "../../src/io/segment-fake.ts";
 import { FakeUdpNetwork } from "../../src/io/udp-fake.ts";
@@ -31,6 +31,8 @@ export interface WorldSettings {
   readonly withBfd?: boolean;
   /** All nodes share a peer_key, and connections go on for so long at the old owner; undefined: none does. */
   readonly handoverLimitMs?: number | undefined;
+  /** `flap_damping` of all nodes. */
+  readonly flapDamping?: FlapDamping | undefined;
   /** `split_brain_policy safe`, with this witness and, if it is said, a gateway. */
   readonly splitBrain?: {
     readonly witness: "none" | "reachable" | "exclusive";
@@ -129,6 +131,7 @@ export class World {
       preemptDelayMs,
       authentication: version === 2 ? examplePassword("1111") : undefined,
       splitBrain: this.#splitBrain(),
+      flapDamping: priority === 255 ? undefined : this.settings.flapDamping,
       // No refresh: what the client knows it must have been told for a reason.
       where: new Map([["garp_master_refresh", at]]),
       tracks: { scripts: [track], interfaces: [], processes: [], files: [], bfds: followed, upstreams: [] },
@@ -259,7 +262,10 @@ export class World {
   /** The longest that a healthy node may wait for an active router: a full timer, one more listening after a stall. */
   get silenceBoundMs(): number {
     const { version, intervalMs, priorities } = this.settings;
-    const lowest = Math.min(...priorities, Math.max(1, Math.min(...priorities) + Math.min(0, this.settings.weight)));
+    // Who was in fault and is damped ranks lowest of all.
+    const damped = this.settings.flapDamping === undefined ? 255 : 1;
+    const failed = Math.max(1, Math.min(...priorities) + Math.min(0, this.settings.weight));
+    const lowest = Math.min(...priorities, failed, damped);
     const timer = downIntervalMs({ version, downTimerAdverts: 3 }, lowest, intervalMs);
     return timer + intervalMs + skewMs(version, lowest, intervalMs) + 2 * this.maxDelayMs + 1;
   }

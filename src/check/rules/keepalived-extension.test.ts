@@ -39,3 +39,13 @@ test("the keywords of the peer channel are named, each with its line", () => {
     [2, 3],
   );
 });
+
+test("flap_damping is named, where it stands for all instances and for one", () => {
+  const [finding, ...others] = found("keepalived-extension", {
+    a: (before) =>
+      `global_defs {\n\tflap_damping\n}\n${before.replace("track_script", "flap_damping off\n\ttrack_script")}`,
+  });
+  assert.deepEqual(others, []);
+  assert.equal(finding?.title, "flap_damping: an extension, keepalived does not know it");
+  assert.equal(finding?.places.length, 2);
+});

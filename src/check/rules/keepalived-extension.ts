@@ -1,11 +1,14 @@
 /** Keywords that Tandem has and keepalived has not. */
 
+import { FLAP_DAMPING_KEYWORDS } from "../../conf/keepalived/flap-damping.ts";
 import { FLIGHT_KEYWORDS } from "../../conf/keepalived/flight.ts";
 import { MAIL_EXTENSIONS } from "../../conf/keepalived/mail.ts";
 import { PEER_KEYWORDS } from "../../conf/keepalived/peer.ts";
 import { SPLIT_BRAIN_KEYWORDS } from "../../conf/keepalived/split-brain.ts";
 import type { Found, Rule } from "../finding.ts";
 import { nodesOf, type Subject, trackedUpstreams } from "../subject.ts";
+
+const FLAPPING = "a node with keepalived takes the address back as often as its health comes back";
 
 /** Keywords of `global_defs`, and what a node with keepalived goes without. */
 const GLOBAL_KEYWORDS = [
@@ -17,6 +20,7 @@ const GLOBAL_KEYWORDS = [
     keywords: MAIL_EXTENSIONS,
     loss: "its mail goes out in clear and without a name, if the relay takes it at all",
   },
+  { keywords: FLAP_DAMPING_KEYWORDS, loss: FLAPPING },
   { keywords: FLIGHT_KEYWORDS, loss: "keepalived keeps no record of what happened before a change of state" },
 ] as const;
 
@@ -54,6 +58,14 @@ export const keepalivedExtension: Rule<Subject> = {
           title: "split_brain_…: extensions, keepalived does not know them",
           why: "keepalived complains about the lines and runs without them: a node with keepalived becomes active in a partition, whatever its partner does.",
           places: guarded,
+        });
+      const damped = node.config.instances.flatMap(({ where: own }) => own.get("flap_damping") ?? []);
+      if (damped.length > 0)
+        found.push({
+          severity: "info",
+          title: "flap_damping: an extension, keepalived does not know it",
+          why: `keepalived complains about the line and runs without it: ${FLAPPING}.`,
+          places: damped,
         });
       return found;
     }),

@@ -4,6 +4,7 @@ import { type CheckedScript, trackedScripts } from "../subject.ts";
 import { standingOf } from "./assess.ts";
 import { type Event, type Play, play, settled } from "./engine.ts";
 import { type Fault, faultsOf, isPossible, printFault } from "./faults.ts";
+import { type Damping, dampingsOf } from "./flap-damping.ts";
 import { freshWorld, isUseful, type Unit, type UnitNode, type World } from "./world.ts";
 
 /** What follows from one fault, or from a second one when everything has come to rest behind the first. */
@@ -35,6 +36,8 @@ export interface Explanation {
   readonly doubles: readonly Outcome[];
   /** Traps that only the computation can see; sentences without full stops. */
   readonly traps: readonly string[];
+  /** What is held back when health comes and goes. */
+  readonly dampings: readonly Damping[];
 }
 
 /** The faults of one unit. */
@@ -62,6 +65,7 @@ export function explainUnit(unit: Unit): Explanation {
     singles,
     doubles,
     traps: trapsOf(unit, start),
+    dampings: dampingsOf(unit),
   };
 }
 

@@ -3,6 +3,7 @@ import { printIp } from "../../base/ip.ts";
 import { printSpan } from "../failover.ts";
 import type { Finding } from "../finding.ts";
 import type { Explanation, Outcome } from "./explain.ts";
+import { printDamping } from "./flap-damping.ts";
 
 /** How much to print. */
 export interface Style {
@@ -36,7 +37,7 @@ export function printExplanations(
 }
 
 function printUnit(explanation: Explanation, width: number, isWhole: boolean): readonly string[] {
-  const { unit, singles, doubles, nodes, holders } = explanation;
+  const { unit, singles, doubles, nodes, holders, dampings } = explanation;
   const addresses =
     unit.nodes[0]?.instances.flatMap((instance) => instance.addresses.map(({ address }) => printIp(address))) ?? [];
   const shown = `${addresses.slice(0, 3).join(", ")}${addresses.length > 3 ? " …" : ""}`;
@@ -51,6 +52,8 @@ function printUnit(explanation: Explanation, width: number, isWhole: boolean): r
   const told = isWhole ? doubles : doubles.filter(({ isTrap }) => isTrap);
   lines.push("", ...wrap(summaryOf(doubles, isWhole), "", width));
   for (const outcome of told) lines.push(...printOutcome(outcome, width));
+  if (dampings.length > 0) lines.push("", "Flap damping");
+  for (const damping of dampings) lines.push(...wrap(`· ${printDamping(damping)}.`, "  ", width));
   return ["", ...lines];
 }
 
@@ -115,7 +118,7 @@ export function explanationsJson(explanations: readonly Explanation[], findings:
   });
   const document = {
     version: 1,
-    units: explanations.map(({ unit, holders, nodes, singles, doubles, traps }) => ({
+    units: explanations.map(({ unit, holders, nodes, singles, doubles, traps, dampings }) => ({
       name: unit.name,
       program: unit.program,
       instances: unit.nodes[0]?.instances.map(({ name }) => name) ?? [],
@@ -124,6 +127,7 @@ export function explanationsJson(explanations: readonly Explanation[], findings:
       singles: singles.map(outcomeOf),
       doubles: doubles.map(outcomeOf),
       traps,
+      flapDamping: dampings,
     })),
     findings,
   };

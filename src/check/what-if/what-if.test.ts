@@ -262,3 +262,34 @@ test("text and document say the same", () => {
   );
   assert.deepEqual([dead.holders, dead.clientsWait, dead.isTrap], [["a"], null, true]);
 });
+
+test("flap damping is told for each node that has it, with what it costs when the partner dies meanwhile", () => {
+  const damped = explain({ a: (text) => text.replace("track_script", "flap_damping half_life 30\n\ttrack_script") });
+  const [only, ...others] = damped.dampings;
+  assert.deepEqual(others, []);
+  assert.deepEqual(only, {
+    node: "a",
+    scope: "all",
+    fall: 3,
+    holdsMs: 60_000,
+    maxMs: 120_000,
+    priority: 1,
+    takesMs: 3996.09375,
+  });
+  const text = printExplanations([damped], [], { columns: 120, isWhole: false });
+  assert.match(text, /Flap damping\n {2}· a: what fall number 3 of its health in quick succession/);
+  assert.match(explanationsJson([damped], []), /"flapDamping": \[\n\s+\{\n\s+"node": "a"/);
+  const change = { a: (file: string) => file.replace("track_script", "flap_damping\n\ttrack_script") };
+  assert.deepEqual(explain(change, "keepalived").dampings, []);
+});
+
+test("without the keyword only a node with track_upstream is damped, and keeps what others take", () => {
+  assert.deepEqual(explain({}).dampings, []);
+  const { dampings } = explain({
+    b: (text) => text.replace("track_script", "track_upstream app weight -30\n\ttrack_script"),
+  });
+  assert.deepEqual(
+    dampings.map(({ node, scope, priority }) => [node, scope, priority]),
+    [["b", "upstreams", 60]],
+  );
+});

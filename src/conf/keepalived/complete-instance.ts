@@ -7,6 +7,7 @@ import { announceSettings, multicastGroupOf } from "./complete-globals.ts";
 import type { AssignedLinks, LinkAssignment } from "./complete-virtual-links.ts";
 import type { AnnounceSettings, Authentication, Track, Tracks, VirtualAddress, VrrpInstance } from "./config.ts";
 import type { ConfigDraft, GlobalsDraft, InstanceDraft, TrackDraft, TracksDraft } from "./drafts.ts";
+import { completeFlapDamping } from "./flap-damping.ts";
 import { DEFAULT_PRIORITY, PASSWORD_BYTES } from "./instance.ts";
 import { alertOf } from "./mail.ts";
 import { completeNotifies } from "./notifies.ts";
@@ -115,6 +116,7 @@ export function completeInstance(
     smtpAlert: alertOf(draft, globals),
     notifyPriorityChanges: draft.notifyPriorityChanges ?? globals.notifyPriorityChanges ?? false,
     splitBrain: completeSplitBrain(draft, priority, report),
+    flapDamping: completeFlapDamping(draft.flapDamping, globals.flapDamping, { name: draft.name, priority }, report),
     syncGroup: undefined,
     at: draft.at,
     where: draft.where,

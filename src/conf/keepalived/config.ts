@@ -418,6 +418,19 @@ export interface SplitBrainSettings {
   readonly validMs: number;
 }
 
+/** `flap_damping`, an extension: how priority that health keeps taking is given back. Penalties are thousandths of falls. */
+export interface FlapDamping {
+  /** upstreams: only what `track_upstream` takes, because nobody has asked for more. */
+  readonly scope: "all" | "upstreams";
+  /** In this time half of the penalty is forgotten. */
+  readonly halfLifeMs: number;
+  /** From this penalty on nothing is given back, until it has sunk to `reuse`. */
+  readonly suppress: number;
+  readonly reuse: number;
+  /** Nothing is held back for longer behind the last fall. */
+  readonly maxSuppressMs: number;
+}
+
 /** `vrrp_instance`. */
 export interface VrrpInstance {
   readonly name: string;
@@ -498,6 +511,8 @@ export interface VrrpInstance {
   readonly notifyPriorityChanges: boolean;
   /** undefined: `available`, nothing is asked. */
   readonly splitBrain: SplitBrainSettings | undefined;
+  /** undefined: nothing is damped. */
+  readonly flapDamping: FlapDamping | undefined;
   /** Name of the group that it belongs to. */
   readonly syncGroup: string | undefined;
   readonly at: Position;

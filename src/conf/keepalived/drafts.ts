@@ -5,6 +5,7 @@ import type { AddressDraft } from "./addresses.ts";
 import type { HmacDraft } from "./auth-hmac.ts";
 import type { CommandDraft } from "./commands.ts";
 import type { LinkDelay, ScriptUser, UnicastPeer } from "./config.ts";
+import type { FlapDampingDraft } from "./flap-damping.ts";
 import type { Draft } from "./interpreter.ts";
 import type { ServerGroupDraft, SslDraft, VirtualServerDraft } from "./lvs/drafts.ts";
 import type { ConfiguredRoute, ConfiguredRule } from "./route-types.ts";
@@ -84,6 +85,7 @@ export interface GlobalsDraft extends Draft {
   handoverLimitMs?: number;
   flightFolder?: string;
   flightFiles?: number;
+  flapDamping?: FlapDampingDraft;
   version?: number;
   multicastGroup4?: IpAddress;
   multicastGroup6?: IpAddress;
@@ -261,6 +263,7 @@ export interface InstanceDraft extends BlockDraft, NotifyDraft {
   kernelReceiveBufferBytes?: number;
   splitBrain?: SplitBrainDraft;
   splitBrainTimeoutMs?: number;
+  flapDamping?: FlapDampingDraft;
 }
 
 /** Everything, in the order of the file. */

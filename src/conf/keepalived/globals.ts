@@ -1,6 +1,7 @@
 /** Keywords of `global_defs`. keepalived: global_parser.c. */
 import { command, readUser } from "./commands.ts";
 import type { FifoDraft, GlobalsDraft } from "./drafts.ts";
+import { flapDampingKeyword } from "./flap-damping.ts";
 import { flightKeywords } from "./flight.ts";
 import { foreign } from "./foreign-globals.ts";
 import type { Interpreter, Keyword, Keywords, Line } from "./interpreter.ts";
@@ -428,6 +429,7 @@ export function globalKeywords(machine: Machine | undefined): Keywords<GlobalsDr
     ...peerKeywords,
     ...lvsGlobals,
     ...flightKeywords,
+    flap_damping: flapDampingKeyword<GlobalsDraft>(),
     ...foreign,
   };
 }

@@ -3,6 +3,7 @@ import { type IpAddress, parseIp } from "../../base/ip.ts";
 import { readAddress } from "./addresses.ts";
 import { hmacKeywords, hmacOf } from "./auth-hmac.ts";
 import type { InstanceDraft } from "./drafts.ts";
+import { flapDampingKeyword } from "./flap-damping.ts";
 import type { Draft, Interpreter, Keyword, Keywords, Line } from "./interpreter.ts";
 import { instanceNotifyKeywords, notifyKeywords } from "./notifies.ts";
 import { readDecimal, readInteger } from "./numbers.ts";
@@ -109,6 +110,7 @@ export function instanceKeywords(context: TrackContext): Keywords<InstanceDraft>
       invalid: (_text, { name }) => `(${name}) invalid kernel_rx_buf_size specified`,
     }),
     ...splitBrainKeywords,
+    flap_damping: flapDampingKeyword<InstanceDraft>(),
     ...refused,
   };
 }
