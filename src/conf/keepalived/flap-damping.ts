@@ -96,7 +96,10 @@ export function completeFlapDamping(
   const maxSuppressS = draft?.maxSuppressS ?? Math.min(MAX_SECONDS, DEFAULT_MAX_HALF_LIVES * halfLifeS);
   if (reuse >= suppress) report("error", `(${name}) flap_damping: reuse ${reuse} is not below suppress ${suppress}`);
   else if (reuse * 2 ** (maxSuppressS / halfLifeS) < suppress)
-    report("error", `(${name}) flap_damping: with max_suppress ${maxSuppressS} no penalty reaches suppress ${suppress}`);
+    report(
+      "error",
+      `(${name}) flap_damping: with max_suppress ${maxSuppressS} no penalty reaches suppress ${suppress}`,
+    );
   return Object.freeze({
     scope: draft === undefined ? "upstreams" : "all",
     halfLifeMs: halfLifeS * 1000,
