@@ -8,9 +8,10 @@ import { dup2 } from "../os/ffi/files.ts";
 import { setProcessTitle } from "../os/process-title.ts";
 import { onSignalNumber } from "../os/signals.ts";
 import { CheckerHalf, serverFaults } from "../process/checker-half.ts";
-import { loadKeepalivedConfiguration } from "../process/keepalived-configuration.ts";
+import { type LoadedFromDisk, loadKeepalivedConfiguration } from "../process/keepalived-configuration.ts";
 import { KeepalivedLog } from "../process/keepalived-log.ts";
 import { kernelVersion } from "../process/local-machine.ts";
+import type { RunningConfiguration } from "../process/node-files.ts";
 import { deletePidFile, readPidFile, writePidFile } from "../process/pid-file.ts";
 import { DEFAULT_STATUS_SOCKET, StatusSocket } from "../process/status-socket.ts";
 import { upstreamFaults } from "../process/upstream-health.ts";
@@ -22,6 +23,8 @@ import { type KeepalivedOptions, SIGNAL_NUMBERS } from "./keepalived-options.ts"
 export class KeepalivedProgram {
   readonly #options: KeepalivedOptions;
   readonly #log: KeepalivedLog;
+  /** What the configuration in force was read from. */
+  #source: RunningConfiguration["keepalived"] | undefined;
 
   constructor(options: KeepalivedOptions) {
     this.#options = options;
@@ -57,7 +60,7 @@ export class KeepalivedProgram {
     }
   }
 
-  #load(): LoadedKeepalived {
+  #load(): LoadedFromDisk {
     const { file, configId, includeMustExist, withoutBfd, runsCheckers } = this.#options;
     const found = loadKeepalivedConfiguration({ file, configId, includeMustExist });
     const loaded = withoutBfd ? { ...found, config: { ...found.config, bfds: [] } } : found;
@@ -106,7 +109,8 @@ export class KeepalivedProgram {
     return failure === undefined;
   }
 
-  async #serve(loaded: LoadedKeepalived): Promise<number> {
+  async #serve(loaded: LoadedFromDisk): Promise<number> {
+    this.#source = loaded.source;
     let end: (status: number) => void = () => {};
     const ended = new Promise<number>((resolve) => {
       end = resolve;
@@ -146,7 +150,7 @@ export class KeepalivedProgram {
 
   /** The processes of both halves; `-C` leaves the routers out, `-P` the checkers. */
   #supervisors(
-    { config }: LoadedKeepalived,
+    { config, source }: LoadedFromDisk,
     onGone: () => void,
   ): { readonly supervisor: VrrpSupervisor; readonly checkers: CheckerHalf | undefined } {
     const { dontRespawn, vrrpPidFile, checkersPidFile, runsVrrp, runsCheckers } = this.#options;
@@ -156,6 +160,7 @@ export class KeepalivedProgram {
     const supervisor = new VrrpSupervisor({
       ...common,
       config: this.#routersOf(config),
+      configuration: () => ({ keepalived: this.#source ?? source, nginx: undefined }),
       onVrrpPid: (pid) => notePid(vrrpPidFile, pid),
       onSession: (name, isUp) => checkers?.session(name, isUp),
     });
@@ -177,6 +182,7 @@ export class KeepalivedProgram {
     const socket = new StatusSocket(path, {
       vrrp: () => supervisor.status(),
       why: () => supervisor.why(),
+      peers: () => supervisor.peers(),
       obey: (order) => supervisor.obey(order),
       ...(checkers === undefined ? {} : { servers: () => checkers.status() }),
     });
@@ -193,6 +199,7 @@ export class KeepalivedProgram {
     const loaded = this.#load();
     this.#complain(loaded);
     if (loaded.isUsable) {
+      this.#source = loaded.source;
       supervisor.reload(this.#routersOf(loaded.config));
       checkers?.reload(loaded.config);
     } else this.#log.write("error", "Reload refused: the configuration cannot be used, the old one stays");

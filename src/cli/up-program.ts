@@ -9,12 +9,17 @@ import { printKeepalivedDiagnostic } from "../conf/keepalived/report.ts";
 import type { PeerState, UpstreamState } from "../io/service.ts";
 import { hasTerminal, setProcessTitle } from "../os/process-title.ts";
 import { CheckerHalf, serverFaults } from "../process/checker-half.ts";
-import { type KeepalivedRequest, loadKeepalivedConfiguration } from "../process/keepalived-configuration.ts";
+import {
+  type KeepalivedRequest,
+  type LoadedFromDisk,
+  loadKeepalivedConfiguration,
+} from "../process/keepalived-configuration.ts";
 import { KeepalivedLog } from "../process/keepalived-log.ts";
 import type { MasterStatus } from "../process/master.ts";
 import type { ConfigurationRequest, NginxConfiguration } from "../process/nginx-configuration.ts";
 import { nginxKinds } from "../process/nginx-kinds.ts";
 import { NginxServer } from "../process/nginx-server.ts";
+import type { RunningConfiguration } from "../process/node-files.ts";
 import type { NodeOrder } from "../process/node-orders.ts";
 import type { SpareWorkers } from "../process/spare-workers.ts";
 import { StatusSocket } from "../process/status-socket.ts";
@@ -41,6 +46,8 @@ export class UpProgram {
   #nginx: NginxServer | undefined;
   #supervisor: VrrpSupervisor | undefined;
   #checkers: CheckerHalf | undefined;
+  /** What the supervisor's configuration was read from. */
+  #keepalivedSource: RunningConfiguration["keepalived"] | undefined;
   /** As the workers have told last. */
   #upstreams: readonly UpstreamState[] = [];
   #isEnding = false;
@@ -77,7 +84,7 @@ export class UpProgram {
     return status;
   }
 
-  #loadKeepalived(): LoadedKeepalived | undefined {
+  #loadKeepalived(): LoadedFromDisk | undefined {
     if (this.#request.keepalived === undefined) return undefined;
     const loaded = loadKeepalivedConfiguration(this.#request.keepalived);
     const faults = loaded.isUsable ? serverFaults(loaded.config) : [];
@@ -133,7 +140,8 @@ export class UpProgram {
     return true;
   }
 
-  async #startVrrp(loaded: LoadedKeepalived): Promise<boolean> {
+  async #startVrrp(loaded: LoadedFromDisk): Promise<boolean> {
+    this.#keepalivedSource = loaded.source;
     const checkers = new CheckerHalf({ log: this.#log });
     this.#checkers = checkers;
     const onSession = (name: string, isUp: boolean): void => checkers.session(name, isUp);
@@ -142,6 +150,10 @@ export class UpProgram {
       config: loaded.config,
       onSession,
       onDraining: (addresses) => this.#nginx?.drain(addresses),
+      configuration: () => ({
+        keepalived: this.#keepalivedSource ?? loaded.source,
+        nginx: this.#nginx?.runningFiles,
+      }),
     });
     this.#supervisor = supervisor;
     supervisor.observeUpstreams(this.#upstreams);
@@ -166,6 +178,7 @@ export class UpProgram {
         : {
             vrrp: () => supervisor.status(),
             why: () => supervisor.why(),
+            peers: () => supervisor.peers(),
             obey: (order: NodeOrder) => supervisor.obey(order),
           }),
       ...(checkers === undefined ? {} : { servers: () => checkers.status() }),
@@ -198,6 +211,7 @@ export class UpProgram {
     const loaded = this.#loadKeepalived();
     if (loaded === undefined) return;
     if (loaded.isUsable) {
+      this.#keepalivedSource = loaded.source;
       this.#supervisor?.reload(loaded.config);
       this.#checkers?.reload(loaded.config);
     } else this.#log.write("error", "Reload refused: the configuration cannot be used, the old one stays");

@@ -10,7 +10,7 @@ import type { KeepalivedConfig } from "../conf/keepalived/config.ts";
 import { close } from "../os/ffi/files.ts";
 import { monotonicClock } from "../os/timer.ts";
 import type { FlightMemory } from "../vrrp/flight-recorder.ts";
-import { MAX_PARTNER_RECORD_BYTES } from "../vrrp/partner-records.ts";
+import { MAX_RECORD_BYTES as MAX_SENT_BYTES } from "../vrrp/partner-records.ts";
 import type { NotifyEvent, NotifyState } from "../vrrp/ports.ts";
 import type { FlightEntry, RecordedAdvert } from "../wire/flight/entry.ts";
 import {
@@ -35,6 +35,9 @@ const MAX_NOTES = 100;
 /** A partner's record as it came over the channel. */
 export interface PackedRecord {
   readonly name: string;
+  readonly version: string;
+  readonly address: string;
+  readonly interface: string;
   /** The partner's clock less ours; undefined: not compared yet. */
   readonly offsetMs: number | undefined;
   readonly roundTripMs: number | undefined;
@@ -197,7 +200,7 @@ export class FlightDesk {
     const { record } = this.#read("a partner has asked");
     for (let maxBytes = MAX_RECORD_BYTES; maxBytes > 0; maxBytes >>= 1) {
       const packed = gzipSync(printFlightRecord(record, maxBytes));
-      if (packed.length <= MAX_PARTNER_RECORD_BYTES) return packed;
+      if (packed.length <= MAX_SENT_BYTES.flight) return packed;
     }
     return new Uint8Array(0);
   }

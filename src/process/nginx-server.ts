@@ -26,6 +26,7 @@ import {
   loadNginxConfiguration,
   type NginxConfiguration,
 } from "./nginx-configuration.ts";
+import type { RunningFiles } from "./node-files.ts";
 import { RecordingReader } from "./recorded-files.ts";
 import type { ServiceKind } from "./service-kind.ts";
 import type { MasterSignal } from "./signals.ts";
@@ -66,6 +67,8 @@ export class NginxServer {
   private master: Master | undefined = undefined;
   private configured: NginxConfiguration | undefined = undefined;
   private files: RunnableConfiguration["files"] | undefined = undefined;
+  /** Of the configuration that is in force. */
+  private filesInForce: RunningFiles | undefined = undefined;
   private startupFd = -1;
 
   constructor(options: NginxServerOptions) {
@@ -93,6 +96,11 @@ export class NginxServer {
       const { errno = 0 } = error as { readonly errno?: number };
       this.log.write("crit", `open() "${file}" failed`, { errno: -errno });
     }
+  }
+
+  /** What runs was read from these; undefined: nothing runs yet. */
+  get runningFiles(): RunningFiles | undefined {
+    return this.filesInForce;
   }
 
   /** Logs findings, in nginx's form. */
@@ -189,6 +197,7 @@ export class NginxServer {
     const log = this.logging.openLog(configuration.logTargets);
     if (isFirst) logSystem(log, configuration.events.use);
     this.configured = configuration;
+    this.filesInForce = { file: configuration.file, recorded: this.files as RunnableConfiguration["files"] };
     const kept = configuration.logTargets.flatMap((target) => (target.kind === "file" ? [target.path] : []));
     this.logFiles.keepOnly(new Set(kept));
     this.log.destination = isFirst && !hasStandardError(configuration) ? this.lastWords(log) : log;

@@ -1,6 +1,6 @@
 /**
  * The unix socket on which a node answers: a line "status", or nothing at all for a moment, with the status document; a line that
- * is an order (node-orders.ts) with what has become of it; a line "why" with flight records. JSON in each case, one answer for each connection.
+ * is an order (node-orders.ts) with what has become of it; a line "why" with flight records, "peers" with configurations. JSON in each case, one answer for each connection.
  */
 import { chmodSync, lstatSync, mkdirSync, unlinkSync } from "node:fs";
 import { connect, createServer, type Server, type Socket } from "node:net";
@@ -10,6 +10,7 @@ import type { HttpStatus, ServersStatus, StatusDocument, VrrpStatus } from "../a
 import { TANDEM_VERSION } from "../base/version.ts";
 import type { FlightAnswer } from "./flight-desk.ts";
 import { type NodeAnswer, type NodeOrder, readOrder } from "./node-orders.ts";
+import type { PeersAnswer } from "./peers-answer.ts";
 
 /** Where `tandem status` asks unless it is told otherwise. */
 export const DEFAULT_STATUS_SOCKET = "/run/tandem.sock";
@@ -29,6 +30,8 @@ export interface StatusSources {
   readonly http?: () => HttpStatus | Promise<HttpStatus>;
   /** What has happened, and what is known of it elsewhere. */
   readonly why?: () => Promise<FlightAnswer>;
+  /** What this node and its partners run. */
+  readonly peers?: () => Promise<PeersAnswer>;
   readonly obey?: (order: NodeOrder) => Promise<NodeAnswer>;
   readonly servers?: () => Promise<ServersStatus | null>;
 }
@@ -72,11 +75,15 @@ export class StatusSocket {
     client.on("close", () => clearTimeout(silence));
   }
 
-  async #answer(line: string): Promise<StatusDocument | NodeAnswer | FlightAnswer> {
+  async #answer(line: string): Promise<StatusDocument | NodeAnswer | FlightAnswer | PeersAnswer> {
     if (line === "status") return this.#document();
     if (line === "why") {
       if (this.#sources.why === undefined) throw new Error("no VRRP runs on this node");
       return this.#sources.why();
+    }
+    if (line === "peers") {
+      if (this.#sources.peers === undefined) throw new Error("no VRRP runs on this node");
+      return this.#sources.peers();
     }
     const order = readOrder(line);
     if (typeof order === "string") throw new Error(order);
@@ -145,6 +152,11 @@ export function askStatus(socketPath: string): Promise<StatusDocument> {
 /** Asks a running node for its flight record and those of its partners. Rejects with a sentence for people. */
 export function askWhy(socketPath: string): Promise<FlightAnswer> {
   return askFor("records", socketPath, "why", ANSWER_MS + ANSWER_MS) as Promise<FlightAnswer>;
+}
+
+/** Asks a running node for its configuration and those of its partners. Rejects with a sentence for people. */
+export function askPeers(socketPath: string): Promise<PeersAnswer> {
+  return askFor("partners", socketPath, "peers", ANSWER_MS + ANSWER_MS) as Promise<PeersAnswer>;
 }
 
 /** Tells a running node what to do, and waits until it is done. Rejects with a sentence for people. */

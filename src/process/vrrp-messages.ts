@@ -4,6 +4,7 @@ import type { Level } from "../base/log.ts";
 import type { BfdReport } from "../bfd/report.ts";
 import type { KeepalivedConfig, ProcessSettings } from "../conf/keepalived/config.ts";
 import type { HandoverResult } from "../vrrp/handovers.ts";
+import type { RecordKind } from "../vrrp/partner-records.ts";
 import type { Farewell, NodeConfig, NotifyEvent } from "../vrrp/ports.ts";
 import type { NodeReport } from "../vrrp/report.ts";
 import type { UpstreamHealth } from "../vrrp/track.ts";
@@ -42,9 +43,9 @@ export type ToVrrpProcess =
   | { readonly kind: "drain"; readonly isDrained: boolean }
   /** The witness of an instance has answered: that counts until then, CLOCK_MONOTONIC. */
   | { readonly kind: "witness"; readonly instance: string; readonly untilMs: number }
-  /** For the flight records of all partners: `partnerRecords` answers. */
-  | { readonly kind: "askPartners"; readonly id: number }
-  /** This node's flight record, because `recordWanted` has asked for it. */
+  /** For such records of all partners: `partnerRecords` answers. */
+  | { readonly kind: "askPartners"; readonly id: number; readonly what: RecordKind }
+  /** This node's record, because `recordWanted` has asked for it. */
   | { readonly kind: "ownRecord"; readonly id: number; readonly bytes: Uint8Array }
   | { readonly kind: "stop" };
 
@@ -61,7 +62,7 @@ export type FromVrrpProcess =
   /** The lease of an instance's witness. */
   | { readonly kind: "want"; readonly instance: string; readonly isWanted: boolean }
   | { readonly kind: "partnerRecords"; readonly id: number; readonly records: readonly PackedRecord[] }
-  | { readonly kind: "recordWanted"; readonly id: number }
+  | { readonly kind: "recordWanted"; readonly id: number; readonly what: RecordKind }
   | { readonly kind: "report"; readonly id: number; readonly report: ProcessReport };
 
 /** What the process says about all that lives in it. */

@@ -5,6 +5,7 @@
  */
 import { randomBytes, randomFillSync } from "node:crypto";
 import { hostname } from "node:os";
+import { printIp } from "../base/ip.ts";
 import type { Level, Log } from "../base/log.ts";
 import { BfdSessions } from "../bfd/sessions.ts";
 import type { ProcessSettings } from "../conf/keepalived/config.ts";
@@ -22,6 +23,7 @@ import { KernelVirtualLinks } from "../os/virtual-links.ts";
 import { FlightRecorder } from "../vrrp/flight-recorder.ts";
 import type { HandoverResult } from "../vrrp/handovers.ts";
 import { VrrpNode } from "../vrrp/node.ts";
+import type { RecordKind } from "../vrrp/partner-records.ts";
 import type { NodePorts } from "../vrrp/ports.ts";
 import { reportNode } from "../vrrp/report.ts";
 import type { PackedRecord } from "./flight-desk.ts";
@@ -33,7 +35,7 @@ import { FLIGHT_FD, type FromVrrpProcess, type ToVrrpProcess } from "./vrrp-mess
 /** SCHED_RR priority without vrrp_rt_priority: above every normal process, below the kernel's own threads. */
 const DEFAULT_REALTIME_PRIORITY = 20;
 
-/** Partners that wait for this node's flight record. */
+/** Partners that wait for a record of this node. */
 const MAX_RECORD_READERS = 16;
 
 /** Does what the configuration and the kernel allow; returns what was refused. */
@@ -71,7 +73,7 @@ class VrrpProcess {
   #bfd: BfdSessions | undefined;
   #beats: NodeJS.Timeout | undefined;
   #recorder: FlightRecorder | undefined;
-  /** Partners that want this node's record, until the supervisor has made it. */
+  /** Partners that want a record of this node, until the supervisor has made it. */
   readonly #readers = new Map<number, (bytes: Uint8Array) => void>();
   #readerId = 0;
 
@@ -121,7 +123,7 @@ class VrrpProcess {
         this.#node?.witness(message.instance, message.untilMs);
         break;
       case "askPartners":
-        this.#askPartners(message.id);
+        this.#askPartners(message);
         break;
       case "ownRecord":
         this.#readers.get(message.id)?.(message.bytes);
@@ -184,7 +186,7 @@ class VrrpProcess {
         seal: peerSeal,
         random: (sizeBytes) => new Uint8Array(randomBytes(sizeBytes)),
         hostName: hostname(),
-        ownRecord: (settle) => this.#wantRecord(settle),
+        ownRecord: (what, settle) => this.#wantRecord(what, settle),
       },
       detours: new KernelDetours(),
       virtualLinks: new KernelVirtualLinks(),
@@ -206,22 +208,25 @@ class VrrpProcess {
   }
 
   /** The supervisor makes it: this process has adverts to send. */
-  #wantRecord(settle: (bytes: Uint8Array) => void): void {
+  #wantRecord(what: RecordKind, settle: (bytes: Uint8Array) => void): void {
     const id = ++this.#readerId;
     this.#readers.delete(id - MAX_RECORD_READERS);
     this.#readers.set(id, settle);
-    this.#channel.sendIfIdle({ kind: "recordWanted", id });
+    this.#channel.sendIfIdle({ kind: "recordWanted", id, what });
   }
 
-  #askPartners(id: number): void {
+  #askPartners({ id, what }: Extract<ToVrrpProcess, { kind: "askPartners" }>): void {
     const answer = (records: readonly PackedRecord[]): void =>
       this.#channel.send({ kind: "partnerRecords", id, records });
     if (this.#node === undefined) answer([]);
     else
-      this.#node.partnership.askRecords((records) =>
+      this.#node.partnership.askRecords(what, (records) =>
         answer(
-          records.map(({ partner: { hello, clock }, bytes }) => ({
+          records.map(({ partner: { hello, clock, address, link }, bytes }) => ({
             name: hello.name,
+            version: hello.version,
+            address: printIp(address),
+            interface: link.name,
             offsetMs: clock?.offsetMs,
             roundTripMs: clock?.roundTripMs,
             bytes,

@@ -16,15 +16,18 @@ import { openRouting } from "../os/routing.ts";
 import { KernelSegments } from "../os/segments.ts";
 import { KernelVirtualLinks } from "../os/virtual-links.ts";
 import type { HandoverResult } from "../vrrp/handovers.ts";
+import type { RecordKind } from "../vrrp/partner-records.ts";
 import type { UpstreamHealth } from "../vrrp/track.ts";
 import { CrashGuard } from "./crash-guard.ts";
 import { FileTracker } from "./file-tracker.ts";
 import { type FlightAnswer, FlightDesk, type PackedRecord } from "./flight-desk.ts";
 import { Incidents } from "./incidents.ts";
 import { Mailer } from "./mailer.ts";
+import { nodeFiles, packNodeFiles, type RunningConfiguration } from "./node-files.ts";
 import type { NodeAnswer, NodeOrder } from "./node-orders.ts";
 import { NodeSettings } from "./node-settings.ts";
 import { Notifier } from "./notifier.ts";
+import { type PeersAnswer, partnerFiles } from "./peers-answer.ts";
 import { ProcessTracker } from "./process-tracker.ts";
 import { CommandRunner, runToEnd } from "./run-command.ts";
 import { ScriptChecker } from "./script.ts";
@@ -71,6 +74,8 @@ export interface SupervisorOptions {
   readonly onDraining?: (addresses: readonly string[]) => void;
   /** Told the process id of every VRRP process that is started, for its pid file; undefined when it has ended. */
   readonly onVrrpPid?: (pid: number | undefined) => void;
+  /** What the node runs, for a partner that compares it with its own; undefined: it is not told. */
+  readonly configuration?: () => RunningConfiguration;
   /** Told whenever a BFD session comes up or goes down. */
   readonly onSession?: (name: string, isUp: boolean) => void;
 }
@@ -110,8 +115,8 @@ export class VrrpSupervisor {
   readonly #reports = new Map<number, (report: ProcessReport | undefined) => void>();
   /** Whoever waits for the end of a hand-over. */
   readonly #handovers = new Map<number, (results: readonly HandoverResult[]) => void>();
-  /** Whoever waits for the flight records of the partners. */
-  readonly #flights = new Map<number, (records: readonly PackedRecord[]) => void>();
+  /** Whoever waits for records of the partners. */
+  readonly #partnerRecords = new Map<number, (records: readonly PackedRecord[]) => void>();
   /** Addresses whose connections go on here although another node has them. */
   #draining: readonly string[] = [];
   #isDrained = false;
@@ -240,20 +245,42 @@ export class VrrpSupervisor {
 
   /** What has happened in the last minutes, here and at partners that are on the peer channel. */
   async why(): Promise<FlightAnswer> {
+    return this.#flight.answer(await this.#askPartners("flight"));
+  }
+
+  /** The configuration of this node and those of its partners. Rejects with a sentence when it has no peer channel. */
+  async peers(): Promise<PeersAnswer> {
+    const { key } = this.#config.globals.peer;
+    if (key === undefined)
+      throw new Error("this node has no peer channel: no peer_key is configured (docs/peer-channel.md)");
+    const running = this.#options.configuration?.();
+    if (running === undefined) throw new Error("this node does not tell its configuration");
+    const own = nodeFiles(running, this.#config);
+    const records = await this.#askPartners("configuration");
+    return { own, partners: records.map((record) => partnerFiles(record, key)) };
+  }
+
+  #ownRecord(what: RecordKind): Uint8Array {
+    if (what === "flight") return this.#flight.packed();
+    const { key } = this.#config.globals.peer;
+    const running = this.#options.configuration?.();
+    return key === undefined || running === undefined ? new Uint8Array(0) : packNodeFiles(running, this.#config, key);
+  }
+
+  #askPartners(what: RecordKind): Promise<readonly PackedRecord[]> {
     const child = this.#child;
-    if (child?.pid === undefined || this.#config.globals.peer.key === undefined) return this.#flight.answer([]);
+    if (child?.pid === undefined || this.#config.globals.peer.key === undefined) return Promise.resolve([]);
     const id = ++this.#reportId;
-    const records = await new Promise<readonly PackedRecord[]>((resolve) => {
+    return new Promise<readonly PackedRecord[]>((resolve) => {
       const timer = setTimeout(() => answer([]), PARTNERS_MS);
       const answer = (records: readonly PackedRecord[]): void => {
         clearTimeout(timer);
-        this.#flights.delete(id);
+        this.#partnerRecords.delete(id);
         resolve(records);
       };
-      this.#flights.set(id, answer);
-      child.send({ kind: "askPartners", id });
+      this.#partnerRecords.set(id, answer);
+      child.send({ kind: "askPartners", id, what });
     });
-    return this.#flight.answer(records);
   }
 
   async status(): Promise<VrrpStatus> {
@@ -393,10 +420,10 @@ export class VrrpSupervisor {
         this.#witnesses.want(message.instance, message.isWanted);
         break;
       case "partnerRecords":
-        this.#flights.get(message.id)?.(message.records);
+        this.#partnerRecords.get(message.id)?.(message.records);
         break;
       case "recordWanted":
-        this.#child?.send({ kind: "ownRecord", id: message.id, bytes: this.#flight.packed() });
+        this.#child?.send({ kind: "ownRecord", id: message.id, bytes: this.#ownRecord(message.what) });
         break;
     }
   }
@@ -413,7 +440,7 @@ export class VrrpSupervisor {
     this.#witnesses.wantNothing();
     for (const answer of [...this.#reports.values()]) answer(undefined);
     for (const answer of [...this.#handovers.values()]) answer([]);
-    for (const answer of [...this.#flights.values()]) answer([]);
+    for (const answer of [...this.#partnerRecords.values()]) answer([]);
     this.#draining = [];
     this.#options.onDraining?.([]);
     const startUp = this.#startUp;

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Ask, Part } from "../wire/peer/message.ts";
-import { MAX_PARTNER_RECORD_BYTES, type PartnerRecord, PartnerRecords } from "./partner-records.ts";
+import { MAX_RECORD_BYTES, type PartnerRecord, PartnerRecords, type RecordKind } from "./partner-records.ts";
 import type { Partner } from "./peer-channel.ts";
 
 const partner = (fill: number): Partner => ({
@@ -27,7 +27,11 @@ const A = partner(1);
 const B = partner(2);
 
 /** Two nodes, a asks b; every message takes a millisecond, unless `loses` says that it is lost. */
-function pair(record: Uint8Array | undefined, loses: (message: Ask | Part, i: number) => boolean = () => false) {
+function pair(
+  record: Uint8Array | undefined,
+  loses: (message: Ask | Part, i: number) => boolean = () => false,
+  what: RecordKind = "flight",
+) {
   let nowMs = 0;
   let sent = 0;
   let ids = 0;
@@ -49,13 +53,14 @@ function pair(record: Uint8Array | undefined, loses: (message: Ask | Part, i: nu
     ...ports,
     partners: [],
     send: deliver(() => a, B),
-    own: (settle) => {
+    own: (asked, settle) => {
+      assert.equal(asked, what);
       made++;
       if (record !== undefined) queue.push({ atMs: nowMs + 5, run: () => settle(record) });
     },
   });
   let answer: readonly PartnerRecord[] | undefined;
-  a.ask((records) => {
+  a.ask(what, (records) => {
     answer = records;
   });
   for (; nowMs < 6000 && answer === undefined; nowMs++) {
@@ -71,12 +76,18 @@ function pair(record: Uint8Array | undefined, loses: (message: Ask | Part, i: nu
 const bytes = (length: number): Uint8Array => Uint8Array.from({ length }, (_, i) => i * 7);
 
 test("a record of one part and of many comes whole, from each node once", () => {
-  for (const length of [1, 1200, 1201, 40_000, MAX_PARTNER_RECORD_BYTES]) {
+  for (const length of [1, 1200, 1201, 40_000, MAX_RECORD_BYTES.flight]) {
     const { answer, made } = pair(bytes(length));
     assert.equal(answer?.length, 1);
     assert.deepEqual(answer?.[0]?.bytes, bytes(length));
     assert.equal(made, 1, "the record is made once for all its parts");
   }
+});
+
+test("a configuration may be longer than a flight record", () => {
+  const length = MAX_RECORD_BYTES.configuration;
+  assert.deepEqual(pair(bytes(length), () => false, "configuration").answer?.[0]?.bytes, bytes(length));
+  assert.equal(pair(bytes(length + 1), () => false, "configuration").answer?.[0]?.bytes, undefined);
 });
 
 test("lost messages are asked for again", () => {
@@ -90,7 +101,7 @@ test("a node that does not answer, has no record or one that is too long is left
   const silent = pair(bytes(10), () => true);
   assert.deepEqual([silent.answer?.[0]?.bytes, silent.nowMs], [undefined, 4001]);
   assert.equal(pair(undefined).answer?.[0]?.bytes, undefined);
-  for (const length of [0, MAX_PARTNER_RECORD_BYTES + 1]) {
+  for (const length of [0, MAX_RECORD_BYTES.flight + 1]) {
     const { answer, nowMs } = pair(bytes(length));
     assert.equal(answer?.[0]?.bytes, undefined);
     assert.ok(nowMs < 100);
@@ -105,6 +116,7 @@ test("without loss no part is sent twice", () => {
 test("whoever has no partner is answered at once", () => {
   let answer: readonly PartnerRecord[] | undefined;
   new PartnerRecords({ partners: [], now: () => 0, randomId: () => 1, send: () => {}, own: () => {} }).ask(
+    "flight",
     (records) => {
       answer = records;
     },

@@ -1,14 +1,15 @@
 /**
- * Flight records on the peer channel: a node asks its partners for theirs, a part at a time, and answers when it is asked. What a
- * record is made of is not known here. Every question is repeated until it is answered, for a few seconds.
+ * Records on the peer channel (flight records, configurations): a node asks its partners for theirs, a part at a time, and answers when it is
+ * asked. What a record is made of is not known here. Every question is repeated until it is answered, for a few seconds.
  */
 import { type Bytes, concatBytes, equalBytes } from "../base/bytes.ts";
 import { type Ask, PART_BYTES, type Part } from "../wire/peer/message.ts";
 import type { Partner } from "./peer-channel.ts";
 
+export type RecordKind = Ask["what"];
+
 /** A record that is longer is not sent and not taken. */
-export const MAX_PARTNER_RECORD_BYTES = 64 << 10;
-const MAX_PARTS = Math.ceil(MAX_PARTNER_RECORD_BYTES / PART_BYTES);
+export const MAX_RECORD_BYTES: Readonly<Record<RecordKind, number>> = { flight: 64 << 10, configuration: 512 << 10 };
 /** Parts that are asked for at the same time. */
 const WINDOW = 8;
 const REPEAT_MS = 200;
@@ -31,15 +32,18 @@ export interface PartnerRecordsPorts {
   randomId(): number;
   send(partner: Partner, message: Ask | Part): void;
   /** Makes this node's own record; `settle` is called once, later or not at all. */
-  own(settle: (bytes: Bytes) => void): void;
+  own(what: RecordKind, settle: (bytes: Bytes) => void): void;
 }
 
 interface Question {
   readonly partner: Partner;
+  readonly what: RecordKind;
   readonly id: number;
   readonly endMs: number;
   readonly settle: (record: PartnerRecord) => void;
   parts: (Bytes | undefined)[];
+  /** Parts that have come. */
+  come: number;
   /** undefined: no part has come yet. */
   count: number | undefined;
   repeatMs: number;
@@ -70,7 +74,7 @@ export class PartnerRecords {
   }
 
   /** Asks all partners, each once however many links it is heard on; `settle` is called with what has come. */
-  ask(settle: (records: readonly PartnerRecord[]) => void): void {
+  ask(what: RecordKind, settle: (records: readonly PartnerRecord[]) => void): void {
     const partners = this.#ports.partners.filter(
       ({ session }, i, all) => all.findIndex((other) => equalBytes(other.session, session)) === i,
     );
@@ -80,6 +84,7 @@ export class PartnerRecords {
     for (const partner of partners) {
       const question: Question = {
         partner,
+        what,
         id: this.#ports.randomId(),
         endMs: nowMs + PATIENCE_MS,
         settle: (record) => {
@@ -87,6 +92,7 @@ export class PartnerRecords {
           if (records.length === partners.length) settle(records);
         },
         parts: [],
+        come: 0,
         count: undefined,
         repeatMs: nowMs,
       };
@@ -108,7 +114,7 @@ export class PartnerRecords {
     for (let part = 0; part < (question.count ?? 1) && asked < WINDOW; part++) {
       if (question.parts[part] !== undefined) continue;
       asked++;
-      this.#ports.send(question.partner, { kind: "ask", id: question.id, part });
+      this.#ports.send(question.partner, { kind: "ask", what: question.what, id: question.id, part });
     }
   }
 
@@ -122,16 +128,17 @@ export class PartnerRecords {
       (candidate) => candidate.id === id && equalBytes(candidate.partner.session, partner.session),
     );
     if (question === undefined) return;
-    if (parts === 0 || parts > MAX_PARTS || (question.count ?? parts) !== parts || part >= parts) {
+    const maxParts = Math.ceil(MAX_RECORD_BYTES[question.what] / PART_BYTES);
+    if (parts === 0 || parts > maxParts || (question.count ?? parts) !== parts || part >= parts) {
       this.#end(question, undefined);
       return;
     }
     question.count = parts;
     if (question.parts[part] !== undefined) return;
     question.parts[part] = bytes;
-    const come = question.parts.filter((one) => one !== undefined);
-    if (come.length === parts) this.#end(question, concatBytes(come));
-    else if (come.length % WINDOW === 1) this.#askMissing(question, this.#ports.now());
+    question.come++;
+    if (question.come === parts) this.#end(question, concatBytes(question.parts.flatMap((one) => one ?? [])));
+    else if (question.come % WINDOW === 1) this.#askMissing(question, this.#ports.now());
   }
 
   onAsk(partner: Partner, ask: Ask): void {
@@ -145,14 +152,14 @@ export class PartnerRecords {
     if (this.#held.length >= MAX_READERS) return;
     const fresh: Held = { session: partner.session, id: ask.id, untilMs: nowMs + KEEP_MS, bytes: undefined };
     this.#held.push(fresh);
-    this.#ports.own((bytes) => {
+    this.#ports.own(ask.what, (bytes) => {
       fresh.bytes = bytes;
       this.#answer(partner, ask, bytes);
     });
   }
 
-  #answer(partner: Partner, { id, part }: Ask, record: Bytes): void {
-    const isTooLong = record.length > MAX_PARTNER_RECORD_BYTES;
+  #answer(partner: Partner, { what, id, part }: Ask, record: Bytes): void {
+    const isTooLong = record.length > MAX_RECORD_BYTES[what];
     const parts = isTooLong ? 0 : Math.ceil(record.length / PART_BYTES);
     const bytes = isTooLong ? new Uint8Array(0) : record.slice(part * PART_BYTES, (part + 1) * PART_BYTES);
     if (parts === 0 || part < parts) this.#ports.send(partner, { kind: "part", id, part, parts, bytes });

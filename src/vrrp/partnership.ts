@@ -7,7 +7,7 @@ import type { Hello } from "../wire/peer/message.ts";
 import { type HandoverResult, Handovers, type Unit } from "./handovers.ts";
 import { KeptAddresses } from "./kept-addresses.ts";
 import { isLinkLocal, type LinkView, linkNamed, SCOPE_LINK } from "./links.ts";
-import { type PartnerRecord, PartnerRecords } from "./partner-records.ts";
+import { type PartnerRecord, PartnerRecords, type RecordKind } from "./partner-records.ts";
 import { type Partner, PeerChannel, type PeerPlace } from "./peer-channel.ts";
 import type { NodeConfig, NodePorts } from "./ports.ts";
 import type { Router } from "./router.ts";
@@ -72,7 +72,7 @@ export class Partnership {
       now: () => ports.clock.now(),
       randomId: () => this.#randomId(),
       send: (partner, message) => this.#channel?.send(partner, message),
-      own: (settle) => ports.peer.ownRecord(settle),
+      own: (what, settle) => ports.peer.ownRecord(what, settle),
     });
   }
 
@@ -221,9 +221,9 @@ export class Partnership {
     this.#channel = undefined;
   }
 
-  /** Asks the partners for their flight records. */
-  askRecords(settle: (records: readonly PartnerRecord[]) => void): void {
-    this.records.ask(settle);
+  /** Asks the partners for records of this kind. */
+  askRecords(what: RecordKind, settle: (records: readonly PartnerRecord[]) => void): void {
+    this.records.ask(what, settle);
     this.#host.rearm();
   }
 

@@ -17,6 +17,7 @@ import type { AdvertSocketSettings, Segments } from "../io/segment.ts";
 import type { ArpSettings, VirtualLinks } from "../io/virtual-links.ts";
 import type { FlightEvent } from "../wire/flight/entry.ts";
 import type { Seal } from "../wire/peer/message.ts";
+import type { RecordKind } from "./partner-records.ts";
 
 /** What a node needs to know of a configuration. */
 export type NodeConfig = Pick<
@@ -47,8 +48,8 @@ export interface PeerPorts {
   random(sizeBytes: number): Bytes;
   /** What partners call this node, when it has no router_id. */
   readonly hostName: string;
-  /** Makes this node's flight record for a partner; later, or not at all when there is none. */
-  ownRecord(settle: (bytes: Bytes) => void): void;
+  /** Makes this node's record for a partner; later, or not at all when there is none. */
+  ownRecord(what: RecordKind, settle: (bytes: Bytes) => void): void;
 }
 
 /** keepalived's words for what is told to notify scripts and pipes. */

@@ -52,7 +52,12 @@ const messages: fc.Arbitrary<PeerMessage> = fc.oneof(
     value: fc.nat(),
     reason: text,
   }),
-  record({ kind: fc.constant("ask" as const), id: fc.nat(), part: fc.nat(65_535) }),
+  record({
+    kind: fc.constant("ask" as const),
+    what: fc.constantFrom("flight" as const, "configuration" as const),
+    id: fc.nat(),
+    part: fc.nat(65_535),
+  }),
   record({
     kind: fc.constant("part" as const),
     id: fc.nat(),

@@ -37,7 +37,7 @@ const hello: Hello = {
 const part: Part = { kind: "part", id: 9, part: 2, parts: 3, bytes: new Uint8Array(PART_BYTES).fill(7) };
 
 test("every kind of message is read back as it was sent", () => {
-  for (const message of [hello, order, { kind: "ask", id: 2 ** 32 - 1, part: 65_535 } as const, part])
+  for (const message of [hello, order, { kind: "ask", what: "flight", id: 2 ** 32 - 1, part: 65_535 } as const, part])
     assert.deepEqual(decodePeer(encodePeer(envelope, message, seal), seal), {
       ok: true,
       value: { envelope, message },

@@ -94,6 +94,7 @@ const STEP_NAMES = new Map<number, OrderStep>(
 const HELLO = 1;
 const ASK = 10;
 const PART = 11;
+const ASK_CONFIGURATION = 12;
 /** Bytes of a record that one message carries. */
 export const PART_BYTES = 1200;
 
@@ -111,9 +112,11 @@ export interface Order {
   readonly reason: string;
 }
 
-/** For a part of the flight record of the other node. All parts with the same id are of the same record. */
+/** For a part of a record of the other node. All parts with the same id are of the same record. */
 export interface Ask {
   readonly kind: "ask";
+  /** Its flight record, or the files of its configuration. */
+  readonly what: "flight" | "configuration";
   readonly id: number;
   /** 0 … 65534. */
   readonly part: number;
@@ -159,7 +162,10 @@ function encodeBody(message: PeerMessage): { readonly code: number; readonly bod
     case "order":
       return { code: STEPS[message.step], body: encodeOrder(message) };
     case "ask":
-      return { code: ASK, body: encodePartNumbers(message.id, message.part) };
+      return {
+        code: message.what === "flight" ? ASK : ASK_CONFIGURATION,
+        body: encodePartNumbers(message.id, message.part),
+      };
     case "part":
       return {
         code: PART,
@@ -193,7 +199,8 @@ export function decodePeer(
 
 function readBody(reader: Reader, kind: number): PeerMessage | undefined {
   if (kind === HELLO) return readHello(reader);
-  if (kind === ASK) return { kind: "ask", id: reader.u32(), part: reader.u16() };
+  if (kind === ASK || kind === ASK_CONFIGURATION)
+    return { kind: "ask", what: kind === ASK ? "flight" : "configuration", id: reader.u32(), part: reader.u16() };
   if (kind === PART) {
     const numbers = { id: reader.u32(), part: reader.u16(), parts: reader.u16() };
     const bytes = reader.rest();
