@@ -8,6 +8,7 @@ import { folderOf } from "../conf/nginx/load.ts";
 import type { Scope } from "../conf/scope.ts";
 import { nginxCatalog } from "../process/nginx-configuration.ts";
 import { nginxKinds } from "../process/nginx-kinds.ts";
+import { withoutLabel } from "./running-node.ts";
 
 /** What binding has made, and what was wrong. */
 export interface BoundNginx {
@@ -22,13 +23,13 @@ export const anyHost: HostLookup = () => [Uint8Array.of(192, 0, 2, 1)];
 const CATALOG = nginxCatalog(nginxKinds);
 
 /** Binds a loaded file. Relative paths begin at its folder; nothing of that is opened. */
-export function bindNginx(source: Source, lookUp: HostLookup): BoundNginx {
-  const folder = folderOf(source.file);
+export function bindNginx(source: Source, lookUp: HostLookup, host = hostname()): BoundNginx {
+  const folder = withoutLabel(folderOf(source.file));
   const { main, diagnostics } = bind([source], CATALOG, {
     prefix: folder,
     confPrefix: folder,
     lookUp,
-    hostName: hostname().toLowerCase(),
+    hostName: host.toLowerCase(),
     isVariable: (name) => nginxKinds.some((kind) => kind.isVariable?.(name) ?? false),
     isConstant: (name) => nginxKinds.some((kind) => kind.isConstant?.(name) ?? false),
     lackOf: (need) => nginxKinds.map((kind) => kind.lackOf?.(need)).find((lack) => lack !== undefined),

@@ -8,7 +8,15 @@ import type { BoundNginx } from "./bind-nginx.ts";
 import type { NodeFacts } from "./facts.ts";
 import { type NginxView, viewNginx } from "./nginx-view.ts";
 import { parseShell } from "./shell.ts";
-import { type CheckedNode, type CheckedScript, pairInstances, type Subject, scriptRuns, serviceOf } from "./subject.ts";
+import {
+  type CheckedNode,
+  type CheckedScript,
+  type Live,
+  pairInstances,
+  type Subject,
+  scriptRuns,
+  serviceOf,
+} from "./subject.ts";
 
 /** The files of a check. */
 export interface CheckRequest {
@@ -18,6 +26,12 @@ export interface CheckRequest {
   readonly peerKeepalived: string | undefined;
   readonly peerNginx: string | undefined;
   readonly configId: string;
+  /** undefined: the same. */
+  readonly peerConfigId?: string;
+  /** What the nodes are called; undefined: as their files say. */
+  readonly labels?: { readonly node: string; readonly peer: string };
+  /** Both run; the machine is `node`. */
+  readonly live?: Live;
 }
 
 /** What is needed to read them. */
@@ -27,22 +41,38 @@ export interface CheckPorts {
   readonly facts: NodeFacts | undefined;
   /** What the directives of an nginx.conf amount to; undefined: they are not looked at. */
   readonly bindNginx?: (source: Source) => BoundNginx;
+  /** For the files of the peer; undefined: the same. */
+  readonly peer?: Pick<CheckPorts, "reader" | "bindNginx">;
 }
 
 /** Loads everything. Never throws on what is in the files. */
 export function buildSubject(request: CheckRequest, ports: CheckPorts): Subject {
   const { reader, facts } = ports;
+  const peerPorts = { ...ports, ...ports.peer };
+  const { live, labels: names } = request;
   const texts = new Map<string, string>();
   const nginx = request.nginx === undefined ? undefined : loadNginx(request.nginx, ports, texts);
-  const peerNginx = request.peerNginx === undefined ? nginx : loadNginx(request.peerNginx, ports, texts);
+  const peerNginx =
+    request.peerNginx === undefined
+      ? live === undefined
+        ? nginx
+        : undefined
+      : loadNginx(request.peerNginx, peerPorts, texts);
   const node =
     request.keepalived === undefined
       ? webServer(nginx)
-      : loadNode(request.keepalived, request.configId, nginx, reader, texts);
+      : loadNode(request.keepalived, request.configId, nginx, reader, texts, names?.node);
   const peer =
     request.peerKeepalived === undefined
       ? undefined
-      : loadNode(request.peerKeepalived, request.configId, peerNginx, reader, texts);
+      : loadNode(
+          request.peerKeepalived,
+          request.peerConfigId ?? request.configId,
+          peerNginx,
+          peerPorts.reader,
+          texts,
+          names?.peer,
+        );
   const labels = peer !== undefined && peer.label === node.label;
   const [first, second] = labels
     ? [
@@ -56,7 +86,8 @@ export function buildSubject(request: CheckRequest, ports: CheckPorts): Subject 
     pairs: second === undefined ? [] : pairInstances(first, second),
     texts,
     facts,
-    isHere: facts !== undefined && isThisMachine(first, facts),
+    live,
+    isHere: facts !== undefined && (live !== undefined || isThisMachine(first, facts)),
   };
 }
 
@@ -79,6 +110,7 @@ function loadNode(
   nginx: NginxView | undefined,
   reader: ConfigReader,
   texts: Map<string, string>,
+  label: string | undefined,
 ): CheckedNode {
   const loaded = loadKeepalived(file, { reader, configId });
   for (const path of loaded.files) {
@@ -89,7 +121,7 @@ function loadNode(
   const scripts = loaded.config.scripts.map((script) => loadScript(script, near, reader));
   for (const { source, text } of scripts) if (source !== undefined && text !== undefined) texts.set(source, text);
   return {
-    label: loaded.config.globals.routerId ?? file.slice(file.lastIndexOf("/") + 1),
+    label: label ?? loaded.config.globals.routerId ?? file.slice(file.lastIndexOf("/") + 1),
     file,
     config: loaded.config,
     diagnostics: loaded.diagnostics,
@@ -103,8 +135,9 @@ function loadNode(
 function loadScript(script: CheckedScript["script"], near: readonly string[], reader: ConfigReader): CheckedScript {
   const path = shellArgument(script.command.argv) ?? (script.command.argv[0] as string);
   const name = path.slice(path.lastIndexOf("/") + 1);
-  for (const source of [path, ...near.map((folder) => folder + name)]) {
-    if (!source.includes("/") && source === path) continue;
+  const located = reader.locate?.(path) ?? path;
+  for (const source of [located, ...near.map((folder) => folder + name)]) {
+    if (!source.includes("/") && source === located) continue;
     const text = readText(source, reader);
     // A compiled program is no text.
     if (text === undefined || text.includes("\0")) continue;

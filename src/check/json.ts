@@ -4,14 +4,24 @@ import type { Finding } from "./finding.ts";
 import { nodesOf, type Subject } from "./subject.ts";
 import type { Verdict } from "./verdict.ts";
 
-/** The document as text, with an end of line. Times are milliseconds. */
+/** The document as text, with an end of line. */
 export function printJson(
   subject: Subject,
   findings: readonly Finding[],
   verdict: Verdict,
   exitStatus: number,
 ): string {
-  const document = {
+  return `${JSON.stringify(checkDocument(subject, findings, verdict, exitStatus), null, 2)}\n`;
+}
+
+/** Times are milliseconds. */
+export function checkDocument(
+  subject: Subject,
+  findings: readonly Finding[],
+  verdict: Verdict,
+  exitStatus: number,
+): object {
+  return {
     version: 1,
     verdict,
     exitStatus,
@@ -35,5 +45,4 @@ export function printJson(
     }),
     findings,
   };
-  return `${JSON.stringify(document, null, 2)}\n`;
 }

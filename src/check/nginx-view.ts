@@ -5,6 +5,7 @@ import type { BoundNginx } from "./bind-nginx.ts";
 import type { Place } from "./finding.ts";
 import { type Site, siteOf } from "./nginx/site.ts";
 import { type ProxyView, proxiesOf, type UpstreamView, upstreamsOf } from "./nginx-proxies.ts";
+import { withoutLabel } from "./running-node.ts";
 
 /** A `listen` of some server. */
 export interface ListenView {
@@ -64,7 +65,8 @@ export function viewNginx(source: Source, bound?: BoundNginx): NginxView {
 
 /** An installation keeps its file in `PREFIX/conf`; `/etc/nginx` is a prefix by itself. */
 function prefixOf(file: string): string | undefined {
-  const match = /^(\/.*)\/conf\/[^/]+$/.exec(file) ?? /^(\/etc\/nginx)\/[^/]+$/.exec(file);
+  const path = withoutLabel(file);
+  const match = /^(\/.*)\/conf\/[^/]+$/.exec(path) ?? /^(\/etc\/nginx)\/[^/]+$/.exec(path);
   return match?.[1];
 }
 

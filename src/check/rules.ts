@@ -5,12 +5,15 @@ import { addressesDiffer } from "./rules/addresses-differ.ts";
 import { advertIntervalDiffers } from "./rules/advert-interval-differs.ts";
 import { authenticationClear } from "./rules/authentication-clear.ts";
 import { authenticationDiffers } from "./rules/authentication-differs.ts";
+import { clockSkew } from "./rules/clock-skew.ts";
 import { configurationMessages } from "./rules/configuration-messages.ts";
+import { configurationStale } from "./rules/configuration-stale.ts";
 import { firewall } from "./rules/firewall.ts";
 import { instanceUnpaired } from "./rules/instance-unpaired.ts";
 import { interfaceMissing } from "./rules/interface-missing.ts";
 import { interfaceNames } from "./rules/interface-names.ts";
 import { keepalivedExtension } from "./rules/keepalived-extension.ts";
+import { listensDiffer } from "./rules/listens-differ.ts";
 import { nginxAccessOrder } from "./rules/nginx-access-order.ts";
 import { nginxAccessOvertaken } from "./rules/nginx-access-overtaken.ts";
 import { nginxAliasRegex } from "./rules/nginx-alias-regex.ts";
@@ -91,6 +94,7 @@ import { nginxWebsocketHalf } from "./rules/nginx-websocket-half.ts";
 import { nginxWorkerConnections } from "./rules/nginx-worker-connections.ts";
 import { nopreemptBlocks } from "./rules/nopreempt-blocks.ts";
 import { nopreemptVoid } from "./rules/nopreempt-void.ts";
+import { peerChannelDiffers } from "./rules/peer-channel-differs.ts";
 import { priorityEqual } from "./rules/priority-equal.ts";
 import { priorityOwner } from "./rules/priority-owner.ts";
 import { routerIdDiffers } from "./rules/router-id-differs.ts";
@@ -101,10 +105,12 @@ import { scriptNginxPath } from "./rules/script-nginx-path.ts";
 import { scriptRunnable } from "./rules/script-runnable.ts";
 import { scriptSecurity } from "./rules/script-security.ts";
 import { scriptTimeout } from "./rules/script-timeout.ts";
+import { serverNamesDiffer } from "./rules/server-names-differ.ts";
 import { serverUnchecked } from "./rules/server-unchecked.ts";
 import { serversDiffer } from "./rules/servers-differ.ts";
 import { sourceAddress } from "./rules/source-address.ts";
 import { stateBothMaster } from "./rules/state-both-master.ts";
+import { tandemVersionDiffers } from "./rules/tandem-version-differs.ts";
 import { unicastMismatch } from "./rules/unicast-mismatch.ts";
 import { upstreamUnknown } from "./rules/upstream-unknown.ts";
 import { upstreamUntied } from "./rules/upstream-untied.ts";
@@ -132,6 +138,12 @@ export const RULES: readonly Rule<Subject>[] = [
   firewall,
   interfaceMissing,
   serversDiffer,
+  listensDiffer,
+  serverNamesDiffer,
+  peerChannelDiffers,
+  clockSkew,
+  configurationStale,
+  tandemVersionDiffers,
   serverUnchecked,
   scriptNginxPath,
   scriptRunnable,

@@ -4,7 +4,7 @@ import { buildSubject, type CheckPorts } from "./build-subject.ts";
 import type { FileFact, FirewallFact, NodeFacts } from "./facts.ts";
 import type { Finding } from "./finding.ts";
 import { runRules } from "./rules.ts";
-import type { Subject } from "./subject.ts";
+import type { Live, Subject } from "./subject.ts";
 
 /** A quick check that only asks. */
 export const GOOD_SCRIPT = "#!/bin/sh\npidof nginx > /dev/null\n";
@@ -63,6 +63,10 @@ export interface Change {
   /** Empty: no nginx.conf is given. */
   readonly nginx?: string;
   readonly nginxPath?: string;
+  /** The other node's, when it is another one. */
+  readonly peerNginx?: string;
+  /** Both nodes run. */
+  readonly live?: Live;
   readonly facts?: NodeFacts;
   readonly isAlone?: boolean;
   readonly bindNginx?: NonNullable<CheckPorts["bindNginx"]>;
@@ -76,6 +80,8 @@ export function subjectOf({
   script = GOOD_SCRIPT,
   nginx = GOOD_NGINX,
   nginxPath = "/srv/nginx.conf",
+  peerNginx,
+  live,
   facts,
   isAlone,
   bindNginx,
@@ -86,19 +92,26 @@ export function subjectOf({
     "/b/keepalived.conf": (b ?? same)((both ?? same)(nodeText("b"))),
     [nginxPath]: nginx,
   };
+  if (peerNginx !== undefined) files["/b/nginx.conf"] = peerNginx;
   if (script !== "") files["/etc/keepalived/check.sh"] = script;
   const request = {
     keepalived: "/a/keepalived.conf",
     nginx: nginx === "" ? undefined : nginxPath,
     peerKeepalived: isAlone === true ? undefined : "/b/keepalived.conf",
-    peerNginx: undefined,
+    peerNginx: peerNginx === undefined ? undefined : "/b/nginx.conf",
     configId: "a",
+    ...(live === undefined ? {} : { live }),
   };
   return buildSubject(request, {
     reader: readerOf(files),
     facts,
     ...(bindNginx === undefined ? {} : { bindNginx }),
   });
+}
+
+/** Two nodes that run, without anything to say about it, with a change. */
+export function liveOf(change: Partial<Live>): Live {
+  return { version: "1.0.0", peerVersion: "1.0.0", clock: undefined, stale: [], peerStale: [], ...change };
 }
 
 /** Findings of one rule. */

@@ -63,6 +63,17 @@ export interface InstancePair {
   readonly nodeB: CheckedNode;
 }
 
+/** What only running nodes know, of themselves and of each other. */
+export interface Live {
+  readonly version: string;
+  readonly peerVersion: string;
+  /** The peer's clock less that of the node; undefined: not compared yet. */
+  readonly clock: { readonly offsetMs: number; readonly roundTripMs: number } | undefined;
+  /** Files that are on disk as they were read no longer. */
+  readonly stale: readonly string[];
+  readonly peerStale: readonly string[];
+}
+
 /** Everything that rules look at. */
 export interface Subject {
   readonly node: CheckedNode;
@@ -72,6 +83,8 @@ export interface Subject {
   readonly texts: ReadonlyMap<string, string>;
   /** The machine that the check runs on; undefined with `--offline`. */
   readonly facts: NodeFacts | undefined;
+  /** undefined: files are checked, whoever runs them. */
+  readonly live: Live | undefined;
   /** True when the machine is `node`: then what is missing here is missing for good. */
   readonly isHere: boolean;
 }

@@ -13,6 +13,7 @@ const SPLITTING: ReadonlySet<string> = new Set([
   "addresses-differ",
   "unicast-mismatch",
   "source-address",
+  "clock-skew",
 ]);
 
 /** One or two sentences, and how bad it is. */

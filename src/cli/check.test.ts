@@ -98,3 +98,12 @@ test("an nginx.conf alone ends with the status of its worst finding, and tells a
 test("--rules lists every rule", () => {
   assert.match(check("--rules").stdout, /^script-dash +A check script has a dash/);
 });
+
+test("--peers says that no node runs here, and takes no files", () => {
+  const { status, stderr, stdout } = check("--peers", "--socket", "/no/such/socket");
+  assert.deepEqual([status, stdout], [3, ""]);
+  assert.match(stderr, /^tandem check: no Tandem answers on \/no\/such\/socket: /);
+  const wrong = check("--peers", tutorial("nginx.conf"));
+  assert.equal(wrong.status, 3);
+  assert.match(wrong.stderr, /--peers checks what runs: it takes no files/);
+});

@@ -7,21 +7,23 @@ import { buildSubject } from "../check/build-subject.ts";
 import type { Finding } from "../check/finding.ts";
 import { printJson } from "../check/json.ts";
 import { nodeFacts } from "../check/node-facts.ts";
-import { printReport } from "../check/report.ts";
+import { printReport, type Style } from "../check/report.ts";
 import { keepalivedExtension } from "../check/rules/keepalived-extension.ts";
 import { RULES, runRules } from "../check/rules.ts";
 import { nodesOf } from "../check/subject.ts";
 import { judge } from "../check/verdict.ts";
 import type { ConfigReader } from "../conf/nginx/load.ts";
 import { RecordingReader } from "../process/recorded-files.ts";
+import { askPeers, DEFAULT_STATUS_SOCKET } from "../process/status-socket.ts";
+import { checkPeers, UNREADABLE } from "./check-peers.ts";
 
 /** Exit statuses. */
 const CLEAN = 0;
 const WARNINGS = 1;
 const ERRORS = 2;
-const UNREADABLE = 3;
 
 const USAGE = `usage: tandem check [nginx.conf] [keepalived.conf [--peer keepalived.conf]] [OPTIONS]
+       tandem check --peers [OPTIONS]
 
 Reads the files as nginx and keepalived would, works out what they will really do, and explains it
 with file and line: what happens when a node dies, when nginx dies, and why it may not happen.
@@ -29,6 +31,8 @@ An nginx.conf alone is checked as a web server that is no part of a pair.
 
   --peer FILE         the other node's keepalived.conf
   --peer-nginx FILE   the other node's nginx.conf, when it is not the same
+  --peers             what runs here and on the partners, asked for over the peer channel, with their clocks and versions
+  --socket PATH       with --peers: where the node answers (default ${DEFAULT_STATUS_SOCKET})
   --offline           look at the files only, not at this machine's interfaces, firewall and paths
   --strict            warnings count as errors, and so does what only Tandem understands
   --json              one JSON document instead of text
@@ -37,7 +41,8 @@ An nginx.conf alone is checked as a web server that is no part of a pair.
 
 Check scripts are read from their own path, or from a copy beside keepalived.conf.
 
-Exit status: 0 nothing but notes, 1 warnings, 2 errors that break the pair, 3 files that can't be read or wrong usage.
+Exit status: 0 nothing but notes, 1 warnings, 2 errors that break the pair, 3 files that can't be read or wrong usage;
+with --peers also when no node runs here, it has no peer channel, or a partner is silent.
 `;
 
 /** Runs the command and returns its exit status. */
@@ -55,6 +60,7 @@ export async function runCheck(args: readonly string[]): Promise<number> {
     for (const { id, doc } of RULES) process.stdout.write(`${id.padEnd(24)}  ${doc}\n`);
     return CLEAN;
   }
+  if (options.peers) return runPeers(options);
   const reader = new RecordingReader();
   const sorted = sortFiles(options.files, reader, options.peer !== undefined);
   if (typeof sorted === "string") {
@@ -80,14 +86,35 @@ export async function runCheck(args: readonly string[]): Promise<number> {
   const findings = options.strict ? found.map(strictly) : found;
   const verdict = judge(subject, findings);
   const status = exitStatus(findings, options.strict);
-  const style = {
+  process.stdout.write(
+    options.json ? printJson(subject, findings, verdict, status) : printReport(subject, findings, verdict, terminal()),
+  );
+  return status;
+}
+
+/** How the terminal wants its text. */
+function terminal(): Style {
+  return {
     columns: process.stdout.columns ?? 100,
     hasColour: process.stdout.isTTY && process.env["NO_COLOR"] === undefined,
   };
-  process.stdout.write(
-    options.json ? printJson(subject, findings, verdict, status) : printReport(subject, findings, verdict, style),
-  );
-  return status;
+}
+
+async function runPeers({ socket, json, strict, offline }: Options): Promise<number> {
+  try {
+    const severities = {
+      strictly: (finding: Finding) => (strict ? strictly(finding) : finding),
+      exitStatus: (findings: readonly Finding[]) => exitStatus(findings, strict),
+    };
+    const facts = offline ? undefined : nodeFacts();
+    const { out, error, status } = checkPeers(await askPeers(socket), facts, severities, json ? "json" : terminal());
+    process.stderr.write(error);
+    process.stdout.write(out);
+    return status;
+  } catch (error) {
+    process.stderr.write(`tandem check: ${(error as Error).message}\n`);
+    return UNREADABLE;
+  }
 }
 
 /** What keepalived would refuse is no matter of taste then. */
@@ -104,6 +131,9 @@ function exitStatus(findings: readonly Finding[], isStrict: boolean): number {
 interface Options {
   readonly files: readonly string[];
   readonly peer: string | undefined;
+  /** The partners of the running node. */
+  readonly peers: boolean;
+  readonly socket: string;
   readonly peerNginx: string | undefined;
   readonly configId: string | undefined;
   readonly offline: boolean;
@@ -121,6 +151,8 @@ function parse(args: readonly string[]): Options | string {
       allowPositionals: true,
       options: {
         peer: { type: "string" },
+        peers: { type: "boolean", default: false },
+        socket: { type: "string", default: DEFAULT_STATUS_SOCKET },
         "peer-nginx": { type: "string" },
         "config-id": { type: "string", short: "i" },
         offline: { type: "boolean", default: false },
@@ -130,8 +162,12 @@ function parse(args: readonly string[]): Options | string {
         help: { type: "boolean", short: "h", default: false },
       },
     });
+    if (values.peers && (positionals.length > 0 || values.peer !== undefined || values["peer-nginx"] !== undefined))
+      return "--peers checks what runs: it takes no files";
     return {
       files: positionals,
+      peers: values.peers,
+      socket: values.socket,
       peer: values.peer,
       peerNginx: values["peer-nginx"],
       configId: values["config-id"],

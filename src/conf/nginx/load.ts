@@ -11,6 +11,8 @@ export interface ConfigReader {
   read(path: string): Bytes | ReadError;
   /** Existing paths that match, sorted as glob(3) does; empty when none does. */
   glob(pattern: string): readonly string[];
+  /** Under which name an absolute path is read and spoken of; the path itself where this is missing. */
+  locate?(path: string): string;
   /** The binary base of a file that `geo` includes, undefined without one. Where this is missing nothing has a base. */
   readBase?(path: string): BaseFile | undefined;
 }
@@ -152,7 +154,9 @@ class Loader {
       if (depth.geo !== undefined && directive.name === "ranges") depth.geo.hasRanges = true;
       const [pattern, ...rest] = directive.args;
       if (pattern === undefined || rest.length > 0) return directive;
-      const full = pattern.text.startsWith("/") ? pattern.text : this.#prefix + pattern.text;
+      const full = pattern.text.startsWith("/")
+        ? (this.#reader.locate?.(pattern.text) ?? pattern.text)
+        : this.#prefix + pattern.text;
       if (directive.name === "state" && depth.isUpstream) return this.#withState(directive, full, depth);
       if (directive.name !== "include") return directive;
       const isPattern = /[*?[]/.test(full);
