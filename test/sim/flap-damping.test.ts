@@ -89,6 +89,25 @@ test("when every node is damped there is one owner, and it stays", () => {
   );
 });
 
+test("what is handed over to a damped node that is well stays there", () => {
+  for (const weight of [-50, 0]) {
+    const world = calm(5, { weight, flapDamping: DAMPING, handoverLimitMs: 500 });
+    flap(world, "A", 4, 1500);
+    assert.ok(world.node("B").isActive);
+    world.node("C").powerOff();
+    world.run(world.timeline.nowMs + 5000);
+    world.node("B").handOver();
+    world.run(world.timeline.nowMs + 3000);
+    assert.deepEqual(
+      world.nodes.filter(({ isActive }) => isActive).map(({ name }) => name),
+      ["A"],
+      `weight ${weight}`,
+    );
+    world.run(world.timeline.nowMs + DAMPING.maxSuppressMs);
+    assert.ok(world.node("A").isActive);
+  }
+});
+
 test("a node that is started anew has forgotten its flaps", () => {
   const world = calm(4, { flapDamping: DAMPING });
   flap(world, "A", 4, 1500);
