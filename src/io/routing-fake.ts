@@ -31,6 +31,7 @@ export class FakeRouting implements Routing {
   readonly #addresses = new Map<string, Address>();
   readonly #watches = new Set<RoutingState>();
   #failing: RoutingFailure | undefined;
+  #version: object = {};
 
   constructor(links: readonly FakeLinkSettings[]) {
     for (const link of links) this.createLink(link);
@@ -63,6 +64,7 @@ export class FakeRouting implements Routing {
   /** Pulls the link out of the machine, with its addresses. */
   destroyLink(linkIndex: number): void {
     for (const [key, address] of this.#addresses) if (address.linkIndex === linkIndex) this.#addresses.delete(key);
+    this.#version = {};
     this.#links.delete(linkIndex);
   }
 
@@ -82,12 +84,18 @@ export class FakeRouting implements Routing {
     for (const state of [...this.#watches]) state.replace(this.links(), this.addresses());
   }
 
+  /** Another one whenever an address has come or gone: for whoever looks again and again. */
+  get version(): object {
+    return this.#version;
+  }
+
   links(): readonly Link[] {
     return [...this.#links.values()];
   }
 
   link(name: string): Link | undefined {
-    return this.links().find((link) => link.name === name);
+    for (const link of this.#links.values()) if (link.name === name) return link;
+    return undefined;
   }
 
   addresses(linkIndex?: number): readonly Address[] {
@@ -121,12 +129,14 @@ export class FakeRouting implements Routing {
       preferredS: settings.preferredS ?? Number.POSITIVE_INFINITY,
     };
     this.#addresses.set(addressKey(address), address);
+    this.#version = {};
     return undefined;
   }
 
   removeAddress(address: AddressSettings): RoutingFailure | undefined {
     if (this.#failing !== undefined) return this.#failing;
     if (!this.#links.has(address.linkIndex)) return { errno: ENODEV, message: "remove address: ENODEV" };
+    this.#version = {};
     if (this.#addresses.delete(addressKey(address))) return undefined;
     return { errno: EADDRNOTAVAIL, message: "remove address: EADDRNOTAVAIL" };
   }
@@ -137,6 +147,7 @@ export class FakeRouting implements Routing {
     if (!this.#links.has(linkIndex)) return { errno: ENODEV, message: "set link: ENODEV" };
     this.#update(linkIndex, { isUp: up });
     if (up) return undefined;
+    this.#version = {};
     for (const [key, address] of this.#addresses)
       if (address.linkIndex === linkIndex && address.ip.length === 16) this.#addresses.delete(key);
     return undefined;

@@ -52,7 +52,7 @@ export class FakeUdpNetwork {
     if (!this.#hosts.has(from)) return;
     this.datagrams++;
     for (const to of this.#hosts) {
-      if (to === from || !to.addresses.some((own) => equalBytes(own, delivery.destination))) continue;
+      if (to === from || !to.has(delivery.destination)) continue;
       for (const delayMs of this.settings.travel(from.name, to.name))
         this.settings.schedule(delayMs, () => {
           if (this.#hosts.has(to)) to.arrive(bytes, port, delivery);
@@ -77,6 +77,11 @@ export class FakeUdp implements Udp {
     this.#network = network;
     this.name = name;
     this.addresses = addresses;
+  }
+
+  has(address: IpAddress): boolean {
+    for (const own of this.addresses) if (equalBytes(own, address)) return true;
+    return false;
   }
 
   receive(family: 4 | 6, port: number, onDatagram: OnUdp): UdpReceiver {
@@ -117,7 +122,8 @@ export class FakeUdp implements Udp {
     const family = delivery.destination.length === 4 ? 4 : 6;
     for (const inbox of this.#inboxes) {
       if (inbox.family !== family || inbox.port !== port || inbox.waiting.length >= INBOX_DATAGRAMS) continue;
-      inbox.waiting.push({ bytes, delivery });
+      if (this.isPaused || inbox.waiting.length > 0) inbox.waiting.push({ bytes, delivery });
+      else inbox.onDatagram(bytes, delivery);
       if (!this.isPaused) this.#deliver(inbox);
     }
   }
@@ -128,6 +134,7 @@ export class FakeUdp implements Udp {
   }
 
   #deliver(inbox: Inbox): void {
+    if (inbox.waiting.length === 0) return;
     for (const { bytes, delivery } of inbox.waiting.splice(0))
       if (this.#inboxes.has(inbox)) inbox.onDatagram(bytes, delivery);
   }

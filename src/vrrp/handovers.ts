@@ -57,6 +57,8 @@ export interface HandoverHost {
   changed(): void;
 }
 
+const NONE_RUNNING: readonly Running[] = [];
+
 interface Running {
   readonly unit: Unit;
   readonly head: Router;
@@ -114,7 +116,7 @@ export class Handovers {
 
   /** For status: what is going on. */
   get running(): readonly { readonly unit: Unit; readonly partner: Partner; readonly state: HandoverState }[] {
-    return [...this.#running];
+    return this.#running.size === 0 ? NONE_RUNNING : [...this.#running];
   }
 
   /** Addresses that another node has while connections to them go on here. */

@@ -48,6 +48,8 @@ export class VrrpNode {
   readonly #dampers: FlapDampers;
   #watch: RoutingWatch | undefined;
   readonly #routers = new Map<string, Router>();
+  /** The same in their order; another list whenever one comes or goes. */
+  #list: readonly Router[] = [];
   /** Instances that wait for the first result of something they track. */
   readonly #waiting = new Set<string>();
   readonly #assessments = new Map<string, Assessment>();
@@ -118,7 +120,7 @@ export class VrrpNode {
 
   /** The routers, for status and dumps. */
   get routers(): readonly Router[] {
-    return [...this.#routers.values()];
+    return this.#list;
   }
 
   get scripts(): ReadonlyMap<string, ScriptState> {
@@ -161,7 +163,7 @@ export class VrrpNode {
     if (this.#stopped) return;
     this.#stopped = true;
     const atMs = this.#ports.clock.now();
-    for (const router of this.#routers.values()) {
+    for (const router of this.#list) {
       router.feed({ kind: "stop", atMs });
       this.#notifyInstance(router, "STOP", router.settings.notifies.stop);
       router.detach();
@@ -209,7 +211,7 @@ export class VrrpNode {
     if (this.#stopped || this.#upSessions.has(name) === isUp) return;
     if (isUp) this.#upSessions.add(name);
     else this.#upSessions.delete(name);
-    const followers = [...this.#routers.values()].filter((router) => this.#tracksBfd(router, name));
+    const followers = this.#list.filter((router) => this.#tracksBfd(router, name));
     for (const { settings } of followers)
       this.#ports.log.write(
         "notice",
@@ -252,6 +254,7 @@ export class VrrpNode {
       const next = config.instances.find((instance) => instance.name === name);
       if (next !== undefined && isSameRouter(router.settings, next)) continue;
       this.#routers.delete(name);
+      this.#list = [...this.#routers.values()];
       this.#waiting.delete(name);
       this.#assessments.delete(name);
       this.#dampers.forget(name);
@@ -307,6 +310,7 @@ export class VrrpNode {
     router.clean();
     this.partnership.clean(router);
     this.#routers.set(instance.name, router);
+    this.#list = [...this.#routers.values()];
     this.#waiting.add(instance.name);
   }
 
@@ -316,7 +320,7 @@ export class VrrpNode {
     const nowMs = this.#ports.clock.now();
     if (Math.min(this.#delays.nextMs, this.#dampers.nextMs) <= nowMs) this.#reassess();
     this.#splitBrain.ring(nowMs);
-    for (const router of [...this.#routers.values()]) router.ring(nowMs);
+    for (const router of this.#list) router.ring(nowMs);
     this.#routes.ring(nowMs);
     this.partnership.ring(nowMs);
     this.#rearm();
@@ -327,7 +331,7 @@ export class VrrpNode {
     const { partnership } = this;
     let next = Math.min(partnership.nextMs, this.#routes.nextMs, this.#delays.nextMs, this.#splitBrain.nextMs);
     next = Math.min(next, this.#dampers.nextMs);
-    for (const router of this.#routers.values()) next = Math.min(next, router.nextMs ?? Number.POSITIVE_INFINITY);
+    for (const router of this.#list) next = Math.min(next, router.nextMs ?? Number.POSITIVE_INFINITY);
     if (Number.isFinite(next) && !this.#stopped) this.#alarm.arm(next);
     else this.#alarm.disarm();
   }
@@ -340,7 +344,7 @@ export class VrrpNode {
       this.#ports.log.write("notice", `Netlink reports ${link.name} ${isThere && link.isRunning ? "up" : "down"}`);
     this.#reassess();
     if (!isThere) return;
-    for (const router of this.#routers.values()) {
+    for (const router of this.#list) {
       const isOurs = virtualLinksOf(router.settings).some(({ name }) => name === link.name);
       if (isOurs) router.linkCame(link.name, this.#ports.clock.now());
     }
@@ -350,7 +354,7 @@ export class VrrpNode {
   #addressGone(address: Address): void {
     if (this.#stopped) return;
     this.#reassess();
-    for (const router of this.#routers.values()) {
+    for (const router of this.#list) {
       const lost = router.addresses.find((own) => equalBytes(own.address, address.ip));
       // On another link, such as the loopback, it is none of the router's.
       if (lost !== undefined && linkNamed(this.#view, lost.interface)?.index !== address.linkIndex) continue;
@@ -382,9 +386,7 @@ export class VrrpNode {
     if (this.#stopped) return;
     this.#links.ensure(this.#config.instances, this.#view.links);
     const seen = this.#observations();
-    const virtual: IpAddress[] = [...this.#routers.values()].flatMap((router) =>
-      router.addresses.map(({ address }) => address),
-    );
+    const virtual: IpAddress[] = this.#list.flatMap((router) => router.addresses.map(({ address }) => address));
     for (const [name, router] of this.#routers) {
       const source = sourceAddress(router.settings, this.#view, virtual);
       this.#links.giveSource(router.settings, source, this.#view);
@@ -417,7 +419,7 @@ export class VrrpNode {
   }
 
   #tellAll(): void {
-    for (const router of [...this.#routers.values()]) this.#tell(router);
+    for (const router of this.#list) this.#tell(router);
   }
 
   #tell(router: Router): void {

@@ -17,6 +17,7 @@ import { ip } from "../../src/vrrp/example.ts";
 import type { Phase } from "../../src/vrrp/handover.ts";
 import { VrrpNode } from "../../src/vrrp/node.ts";
 import type { NodeConfig } from "../../src/vrrp/ports.ts";
+import type { Router } from "../../src/vrrp/router.ts";
 import type { RouterState } from "../../src/vrrp/state.ts";
 import type { Timeline } from "./timeline.ts";
 
@@ -26,10 +27,13 @@ const LOOPBACK = 2;
 const ENETDOWN = 100;
 /** How long a check script takes. */
 const SCRIPT_MS = 3;
+const NO_PHASES: readonly Phase[] = [];
 
 /** One life of the VRRP process. */
 interface Life {
   readonly node: VrrpNode;
+  /** The only one of the node, once it has started. */
+  router: Router | undefined;
   readonly bfd: BfdSessions;
   readonly port: FakeSegments;
   readonly udp: FakeUdp;
@@ -114,7 +118,7 @@ export class SimNode {
   }
 
   get state(): RouterState | undefined {
-    return this.#life?.node.routers[0]?.state;
+    return this.#life?.router?.state;
   }
 
   /** The process exists and is not suspended. */
@@ -127,13 +131,28 @@ export class SimNode {
   }
 
   get holdsAddress(): boolean {
-    return this.#routing.addresses(LINK).some(({ ip: held }) => held[3] === VIRTUAL[3]);
+    this.#lookAtAddresses();
+    return this.#holdsAddress;
   }
 
   /** The address is on its loopback: connections of before a hand-over go on. */
   get keepsAddress(): boolean {
-    return this.#routing.addresses(LOOPBACK).some(({ ip: held }) => held[3] === VIRTUAL[3]);
+    this.#lookAtAddresses();
+    return this.#keepsAddress;
   }
+
+  /** Asked behind every event: the addresses are gone through only when some have changed. */
+  #lookAtAddresses(): void {
+    if (this.#seen === this.#routing.version) return;
+    this.#seen = this.#routing.version;
+    const isOn = (link: number): boolean => this.#routing.addresses(link).some(({ ip }) => ip[3] === VIRTUAL[3]);
+    this.#holdsAddress = isOn(LINK);
+    this.#keepsAddress = isOn(LOOPBACK);
+  }
+  /** Of the addresses, when they were looked at last. */
+  #seen: object | undefined;
+  #holdsAddress = false;
+  #keepsAddress = false;
 
   /** What its kernel has been asked to do with packets. */
   get detours(): DetourState {
@@ -142,7 +161,8 @@ export class SimNode {
 
   /** Phases of the hand-overs in which it takes part. */
   get phases(): readonly Phase[] {
-    return this.#life?.node.partnership.handovers.running.map(({ state }) => state.phase) ?? [];
+    const running = this.#life?.node.partnership.handovers.running;
+    return running === undefined || running.length === 0 ? NO_PHASES : running.map(({ state }) => state.phase);
   }
 
   /** `tandem handover`. */
@@ -215,7 +235,7 @@ export class SimNode {
         peer: {
           sockets: peers,
           seal: () => weakSeal,
-          random: (sizeBytes) => Uint8Array.from({ length: sizeBytes }, () => 1 + Math.floor(255 * this.#random())),
+          random: (sizeBytes) => this.#randomBytes(sizeBytes),
           hostName: this.name,
           ownRecord: () => {},
         },
@@ -240,12 +260,19 @@ export class SimNode {
     this.#life = alive;
     this.healthySinceMs = timeline.nowMs;
     alive.node.start();
+    alive.router = alive.node.routers[0];
     alive.bfd.start();
     this.#askWitness(alive);
     // The supervisor runs the check as soon as the process is ready.
     timeline.after(SCRIPT_MS, () => {
       if (alive.isAlive) alive.node.scriptResult("chk", this.#isCheckOk);
     });
+  }
+
+  #randomBytes(sizeBytes: number): Uint8Array {
+    const bytes = new Uint8Array(sizeBytes);
+    for (let i = 0; i < sizeBytes; i++) bytes[i] = 1 + Math.floor(255 * this.#random());
+    return bytes;
   }
 
   /** Set by the world. */
@@ -258,7 +285,7 @@ export class SimNode {
 
   /** A frame of ARP comes. */
   hear(frame: Uint8Array): void {
-    if (this.isRunning) for (const ear of this.#life?.ears ?? []) ear(frame);
+    if (this.isRunning && this.#life !== undefined) for (const ear of this.#life.ears) ear(frame);
   }
 
   /** The supervisor asks three times within the time for which an answer counts. */

@@ -18,7 +18,7 @@ export class Timeline {
     for (let i = heap.length - 1; i > 0; ) {
       const parent = (i - 1) >> 1;
       if (!isBefore(heap[i] as Task, heap[parent] as Task)) break;
-      [heap[i], heap[parent]] = [heap[parent] as Task, heap[i] as Task];
+      swap(heap, i, parent);
       i = parent;
     }
   }
@@ -44,14 +44,22 @@ export class Timeline {
     if (heap.length === 0) return;
     heap[0] = last;
     for (let i = 0; ; ) {
+      const left = 2 * i + 1;
+      const right = left + 1;
       let least = i;
-      for (const child of [2 * i + 1, 2 * i + 2])
-        if (child < heap.length && isBefore(heap[child] as Task, heap[least] as Task)) least = child;
+      if (left < heap.length && isBefore(heap[left] as Task, heap[least] as Task)) least = left;
+      if (right < heap.length && isBefore(heap[right] as Task, heap[least] as Task)) least = right;
       if (least === i) return;
-      [heap[i], heap[least]] = [heap[least] as Task, heap[i] as Task];
+      swap(heap, i, least);
       i = least;
     }
   }
+}
+
+function swap(heap: Task[], i: number, j: number): void {
+  const task = heap[i] as Task;
+  heap[i] = heap[j] as Task;
+  heap[j] = task;
 }
 
 function isBefore(a: Task, b: Task): boolean {
