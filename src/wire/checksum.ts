@@ -30,3 +30,22 @@ export function writeU16(bytes: Bytes, at: number, value: number): void {
   bytes[at] = value >>> 8;
   bytes[at + 1] = value & 0xff;
 }
+
+/** Reads a big-endian 32-bit number. */
+export function readU32(bytes: Bytes, at: number): number {
+  return (
+    (((bytes[at] as number) << 24) |
+      ((bytes[at + 1] as number) << 16) |
+      ((bytes[at + 2] as number) << 8) |
+      (bytes[at + 3] as number)) >>>
+    0
+  );
+}
+
+/** Writes a big-endian 32-bit number. */
+export function writeU32(bytes: Bytes, at: number, value: number): void {
+  bytes[at] = value >>> 24;
+  bytes[at + 1] = value >>> 16;
+  bytes[at + 2] = value >>> 8;
+  bytes[at + 3] = value;
+}

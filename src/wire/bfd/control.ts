@@ -12,6 +12,7 @@
  */
 import type { Bytes } from "../../base/bytes.ts";
 import { type Decoded, decoded, malformed } from "../../base/decoded.ts";
+import { readU32, writeU32 } from "../checksum.ts";
 
 /** UDP ports: one hop (RFC 5881 §4) and several (RFC 5883 §5). */
 export const BFD_PORT = 3784;
@@ -78,7 +79,6 @@ const MULTIPOINT = 0x01;
 /** A packet without authentication section. */
 export function encodeControl(packet: Omit<ControlPacket, "authenticated">): Bytes {
   const bytes = new Uint8Array(CONTROL_BYTES);
-  const view = new DataView(bytes.buffer);
   bytes[0] = (VERSION << 5) | packet.diagnostic;
   bytes[1] =
     (BFD_STATES.indexOf(packet.state) << 6) |
@@ -88,20 +88,19 @@ export function encodeControl(packet: Omit<ControlPacket, "authenticated">): Byt
     (packet.demand ? DEMAND : 0);
   bytes[2] = packet.multiplier;
   bytes[3] = CONTROL_BYTES;
-  view.setUint32(4, packet.myDiscriminator);
-  view.setUint32(8, packet.yourDiscriminator);
-  view.setUint32(12, packet.minTxUs);
-  view.setUint32(16, packet.minRxUs);
-  view.setUint32(20, packet.minEchoRxUs);
+  writeU32(bytes, 4, packet.myDiscriminator);
+  writeU32(bytes, 8, packet.yourDiscriminator);
+  writeU32(bytes, 12, packet.minTxUs);
+  writeU32(bytes, 16, packet.minRxUs);
+  writeU32(bytes, 20, packet.minEchoRxUs);
   return bytes;
 }
 
 /** Reads a datagram and makes the checks of RFC 5880 §6.8.6 that need no session, in its order; reasons are keepalived's. */
 export function decodeControl(bytes: Bytes): Decoded<ControlPacket> {
   if (bytes.length < CONTROL_BYTES) return malformed(`Packet is too small: ${bytes.length} bytes`);
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-  const first = view.getUint8(0);
-  const flags = view.getUint8(1);
+  const first = bytes[0] as number;
+  const flags = bytes[1] as number;
   const state = BFD_STATES[flags >> 6] as BfdState;
   const packet: ControlPacket = {
     diagnostic: first & 0x1f,
@@ -111,15 +110,15 @@ export function decodeControl(bytes: Bytes): Decoded<ControlPacket> {
     controlPlaneIndependent: (flags & INDEPENDENT) !== 0,
     authenticated: (flags & AUTHENTICATED) !== 0,
     demand: (flags & DEMAND) !== 0,
-    multiplier: view.getUint8(2),
-    myDiscriminator: view.getUint32(4),
-    yourDiscriminator: view.getUint32(8),
-    minTxUs: view.getUint32(12),
-    minRxUs: view.getUint32(16),
-    minEchoRxUs: view.getUint32(20),
+    multiplier: bytes[2] as number,
+    myDiscriminator: readU32(bytes, 4),
+    yourDiscriminator: readU32(bytes, 8),
+    minTxUs: readU32(bytes, 12),
+    minRxUs: readU32(bytes, 16),
+    minEchoRxUs: readU32(bytes, 20),
   };
   if (first >> 5 !== VERSION) return malformed(`Packet is of unsupported version: ${first >> 5}`);
-  const length = view.getUint8(3);
+  const length = bytes[3] as number;
   if (length < (packet.authenticated ? AUTHENTICATED_BYTES : CONTROL_BYTES) || length > bytes.length)
     return malformed(`Packet size mismatch: length field: ${length} bytes, buffer size: ${bytes.length} bytes`);
   if (packet.multiplier === 0) return malformed("Packet 'detection multiplier' field is zero");

@@ -3,7 +3,8 @@
  * only reckoned with here: what it would hold decides what is called truncated or too large.
  */
 import type { Bytes } from "../../base/bytes.ts";
-import { HEAD_BYTES, LARGE_HEAD_BYTES, readU32, readU64 } from "./atoms.ts";
+import { readU32 } from "../checksum.ts";
+import { HEAD_BYTES, LARGE_HEAD_BYTES, readU64 } from "./atoms.ts";
 import type { Mp4Source } from "./source.ts";
 
 // What reading an atom comes to.

@@ -1,5 +1,6 @@
 /** Atoms (boxes) of mp4 files, ISO/IEC 14496-12: their heads, their names, and numbers in them, big-endian. */
 import type { Bytes } from "../../base/bytes.ts";
+import { readU32, writeU32 } from "../checksum.ts";
 
 /** Size and name. */
 export const HEAD_BYTES = 8;
@@ -11,23 +12,6 @@ export function atomName(text: string): number {
   let name = 0;
   for (let i = 0; i < 4; i++) name = name * 256 + text.charCodeAt(i);
   return name;
-}
-
-export function readU32(bytes: Bytes, at: number): number {
-  return (
-    (((bytes[at] as number) << 24) |
-      ((bytes[at + 1] as number) << 16) |
-      ((bytes[at + 2] as number) << 8) |
-      (bytes[at + 3] as number)) >>>
-    0
-  );
-}
-
-export function writeU32(bytes: Bytes, at: number, value: number): void {
-  bytes[at] = value >>> 24;
-  bytes[at + 1] = value >>> 16;
-  bytes[at + 2] = value >>> 8;
-  bytes[at + 3] = value;
 }
 
 export function readU64(bytes: Bytes, at: number): bigint {

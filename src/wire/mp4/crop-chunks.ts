@@ -3,7 +3,8 @@
  * returns what is wrong, or undefined. Counterpart in nginx: ngx_http_mp4_update_stsc_atom and its kin.
  */
 import type { Bytes } from "../../base/bytes.ts";
-import { readU32, readU64, writeU32, writeU64 } from "./atoms.ts";
+import { readU32, writeU32 } from "../checksum.ts";
+import { readU64, writeU64 } from "./atoms.ts";
 import type { Mp4Cut } from "./source.ts";
 import { CO64, entriesOf, STCO, STSC, STSZ, type Table, type Track } from "./track.ts";
 

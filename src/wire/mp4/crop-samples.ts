@@ -3,7 +3,7 @@
  * bytes. A function returns what is wrong, or undefined. Counterpart in nginx: ngx_http_mp4_update_stts_atom and its kin.
  */
 import type { Bytes } from "../../base/bytes.ts";
-import { readU32, writeU32 } from "./atoms.ts";
+import { readU32, writeU32 } from "../checksum.ts";
 import { unitsOf } from "./movie-reader.ts";
 import type { Mp4Cut } from "./source.ts";
 import { CTTS, entriesOf, STSS, STTS, type Table, type Track } from "./track.ts";

@@ -1,7 +1,8 @@
 /** A part of an mp4 file as a file of its own. Counterpart in nginx: ngx_http_mp4_process. */
 import { type Bytes, concatBytes } from "../../base/bytes.ts";
+import { writeU32 } from "../checksum.ts";
 import { FAULT, SKIP } from "./atom-reader.ts";
-import { atomName, HEAD_BYTES, LARGE_HEAD_BYTES, writeHead, writeU32, writeU64 } from "./atoms.ts";
+import { atomName, HEAD_BYTES, LARGE_HEAD_BYTES, writeHead, writeU64 } from "./atoms.ts";
 import { cropChunkOffsets, cropChunks, cropSizes, moveChunks } from "./crop-chunks.ts";
 import { cropKeyFrames, cropOffsets, cropTimes } from "./crop-samples.ts";
 import { FileReader } from "./file-reader.ts";

@@ -3,8 +3,9 @@
  * that ends before the start is left out. Counterpart in nginx: the handlers of ngx_http_mp4_moov_atoms and below.
  */
 import type { Bytes } from "../../base/bytes.ts";
+import { readU32, writeU32 } from "../checksum.ts";
 import { type AtomReader, OK, SKIP, type Visit } from "./atom-reader.ts";
-import { atomName, HEAD_BYTES, readU32, readU64, writeHead, writeU32, writeU64 } from "./atoms.ts";
+import { atomName, HEAD_BYTES, readU64, writeHead, writeU64 } from "./atoms.ts";
 import type { Mp4Cut } from "./source.ts";
 import { CO64, CTTS, type Range, STCO, STSC, STSS, STSZ, STTS, Track } from "./track.ts";
 

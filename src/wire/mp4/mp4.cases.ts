@@ -1,6 +1,7 @@
 /** Small mp4 files, made byte by byte, for tests: the bytes of sample N are all N, so that a part tells which samples it has. */
 import { type Bytes, concatBytes } from "../../base/bytes.ts";
-import { atomName, HEAD_BYTES, readU32, writeHead, writeU32, writeU64 } from "./atoms.ts";
+import { readU32, writeU32 } from "../checksum.ts";
+import { atomName, HEAD_BYTES, writeHead, writeU64 } from "./atoms.ts";
 
 export function atom(name: string, ...parts: readonly Bytes[]): Bytes {
   const data = concatBytes(parts);

@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { type Bytes, concatBytes } from "../../base/bytes.ts";
-import { writeU32 } from "./atoms.ts";
+import { writeU32 } from "../checksum.ts";
 import { cutMp4 } from "./cut.ts";
 import { findAtoms, MOVIE, makeMp4, PICTURES, readSamples, SOUND, type TrackPlan } from "./mp4.cases.ts";
 import type { Mp4Answer, Mp4Cut, Mp4Source } from "./source.ts";

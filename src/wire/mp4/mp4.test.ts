@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { type Bytes, concatBytes, fromLatin1 } from "../../base/bytes.ts";
 import { md5Hex } from "../../base/hash-md5.ts";
-import { atomName, readU32, readU64, writeU32 } from "./atoms.ts";
+import { readU32, writeU32 } from "../checksum.ts";
+import { atomName, readU64 } from "./atoms.ts";
 import { cutMp4, parseSeconds } from "./cut.ts";
 import {
   atom,

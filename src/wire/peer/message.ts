@@ -12,13 +12,16 @@
  * Who may say what, and when it is believed, is in vrrp/peer-link.ts.
  */
 import { assert } from "../../base/assert.ts";
-import { type Bytes, concatBytes, equalBytes, fromUtf8, utf8 } from "../../base/bytes.ts";
+import { type Bytes, equalBytes, fromUtf8, utf8 } from "../../base/bytes.ts";
 import { type Decoded, decoded, malformed } from "../../base/decoded.ts";
 import type { IpAddress } from "../../base/ip.ts";
+import { readU16 } from "../checksum.ts";
 
 const MAGIC = fromUtf8("TNDM");
 const VERSION = 1;
 const HEADER_BYTES = 48;
+/** Where the length of the body is. */
+const LENGTH_AT = 6;
 const SEAL_BYTES = 32;
 /** Bytes of a session and of a challenge. */
 export const NONCE_BYTES = 8;
@@ -32,7 +35,6 @@ export const MAX_HELLO_ROUTERS = 100;
 export const MAX_TEXT_BYTES = 120;
 /** Own addresses that a hello can name. */
 const MAX_HELLO_ADDRESSES = 8;
-const ROUTER_BYTES = 9;
 
 /** HMAC-SHA-256 with the pair's key, 32 bytes. */
 export type Seal = (bytes: Bytes) => Bytes;
@@ -136,41 +138,55 @@ export type PeerMessage = Hello | Order | Ask | Part;
 
 /** A datagram, sealed. */
 export function encodePeer(envelope: Envelope, message: PeerMessage, seal: Seal): Bytes {
-  const { code, body } = encodeBody(message);
-  const head = new Uint8Array(HEADER_BYTES);
-  const view = viewOf(head);
-  head.set(MAGIC);
-  head[4] = VERSION;
-  head[5] = code;
-  view.setUint16(6, body.length);
-  head.set(envelope.session, 8);
-  view.setUint32(16, Math.floor(envelope.sequence / 2 ** 32));
-  view.setUint32(20, envelope.sequence >>> 0);
-  head.set(envelope.to, 24);
-  head.set(envelope.challenge, 32);
-  head.set(envelope.echo, 40);
-  const covered = concatBytes([head, body]);
-  const sealed = concatBytes([covered, seal(covered)]);
-  assert(sealed.length <= MAX_PEER_BYTES, "a message of the peer channel fits a datagram");
-  return sealed;
+  const writer = WRITER;
+  writer.length = 0;
+  writer.bytes(MAGIC);
+  writer.u8(VERSION);
+  writer.u8(codeOf(message));
+  writer.u16(0); // the body's length, when it is known
+  writer.bytes(envelope.session);
+  writer.u32(Math.floor(envelope.sequence / 2 ** 32));
+  writer.u32(envelope.sequence >>> 0);
+  writer.bytes(envelope.to);
+  writer.bytes(envelope.challenge);
+  writer.bytes(envelope.echo);
+  writeBody(writer, message);
+  writer.setU16(LENGTH_AT, writer.length - HEADER_BYTES);
+  writer.bytes(seal(writer.written));
+  return writer.take();
 }
 
-function encodeBody(message: PeerMessage): { readonly code: number; readonly body: Bytes } {
+function codeOf(message: PeerMessage): number {
   switch (message.kind) {
     case "hello":
-      return { code: HELLO, body: encodeHello(message) };
+      return HELLO;
     case "order":
-      return { code: STEPS[message.step], body: encodeOrder(message) };
+      return STEPS[message.step];
     case "ask":
-      return {
-        code: message.what === "flight" ? ASK : ASK_CONFIGURATION,
-        body: encodePartNumbers(message.id, message.part),
-      };
+      return message.what === "flight" ? ASK : ASK_CONFIGURATION;
     case "part":
-      return {
-        code: PART,
-        body: concatBytes([encodePartNumbers(message.id, message.part, message.parts), message.bytes]),
-      };
+      return PART;
+  }
+}
+
+function writeBody(writer: Writer, message: PeerMessage): void {
+  switch (message.kind) {
+    case "hello":
+      writeHello(writer, message);
+      break;
+    case "order":
+      writeOrder(writer, message);
+      break;
+    case "ask":
+      writer.u32(message.id);
+      writer.u16(message.part);
+      break;
+    case "part":
+      writer.u32(message.id);
+      writer.u16(message.part);
+      writer.u16(message.parts);
+      writer.bytes(message.bytes);
+      break;
   }
 }
 
@@ -180,17 +196,19 @@ export function decodePeer(
   seal: Seal,
 ): Decoded<{ readonly envelope: Envelope; readonly message: PeerMessage }> {
   if (datagram.length < HEADER_BYTES + SEAL_BYTES || datagram.length > MAX_PEER_BYTES) return malformed("wrong size");
-  if (!equalBytes(datagram.subarray(0, 4), MAGIC)) return malformed("not of the peer channel");
+  if (!equalBytes(datagram.subarray(0, MAGIC.length), MAGIC)) return malformed("not of the peer channel");
   if (datagram[4] !== VERSION) return malformed(`unknown version ${datagram[4]}`);
-  const view = viewOf(datagram);
   const end = datagram.length - SEAL_BYTES;
-  if (view.getUint16(6) !== end - HEADER_BYTES) return malformed("wrong length");
+  const reader = new Reader(datagram, end);
+  if (readU16(datagram, LENGTH_AT) !== end - HEADER_BYTES) return malformed("wrong length");
   if (!isSame(seal(datagram.subarray(0, end)), datagram.subarray(end))) return malformed("another key, or forged");
-  const sequence = view.getUint32(16) * 2 ** 32 + view.getUint32(20);
+  reader.skip(LENGTH_AT + 2);
+  const session = reader.bytes(NONCE_BYTES);
+  const sequence = reader.u32() * 2 ** 32 + reader.u32();
   if (!Number.isSafeInteger(sequence)) return malformed("sequence out of range");
-  const nonce = (at: number): Bytes => datagram.slice(at, at + NONCE_BYTES);
-  const envelope = { session: nonce(8), sequence, to: nonce(24), challenge: nonce(32), echo: nonce(40) };
-  const reader = new Reader(datagram.subarray(HEADER_BYTES, end));
+  const to = reader.bytes(NONCE_BYTES);
+  const challenge = reader.bytes(NONCE_BYTES);
+  const envelope = { session, sequence, to, challenge, echo: reader.bytes(NONCE_BYTES) };
   const kind = datagram[5] as number;
   const message = readBody(reader, kind);
   if (message === undefined || !reader.isDone) return malformed(`malformed body of kind ${kind}`);
@@ -221,107 +239,169 @@ function viewOf(bytes: Bytes): DataView {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
-/** A text behind its length; cut where a character begins. */
-function encodeText(text: string): Bytes {
-  let bytes = fromUtf8(text);
-  for (let end = text.length; bytes.length > MAX_TEXT_BYTES; ) bytes = fromUtf8(text.slice(0, --end));
-  return concatBytes([Uint8Array.of(bytes.length), bytes]);
+function writeHello(writer: Writer, hello: Hello): void {
+  writer.u8((hello.detours4 ? 1 : 0) | (hello.detours6 ? 2 : 0) | (hello.isDrained ? 4 : 0));
+  writer.text(hello.name);
+  writer.text(hello.version);
+  const addresses = Math.min(hello.addresses.length, MAX_HELLO_ADDRESSES);
+  writer.u8(addresses);
+  for (let i = 0; i < addresses; i++) {
+    const address = hello.addresses[i] as IpAddress;
+    writer.u8(address.length);
+    writer.bytes(address);
+  }
+  const routers = Math.min(hello.routers.length, MAX_HELLO_ROUTERS);
+  writer.u8(routers);
+  for (let i = 0; i < routers; i++) {
+    const { vrid, family, role, priority, keeps, left } = hello.routers[i] as HelloRouter;
+    writer.u8(vrid);
+    writer.u8(family);
+    writer.u8(ROLES.indexOf(role));
+    writer.u8(priority);
+    writer.u8(keeps ? 1 : 0);
+    writer.u32(left);
+  }
+  // Doubles: instants with fractions fit them, to a quarter of a microsecond.
+  writer.f64(hello.time.sentMs);
+  writer.f64(hello.time.echoMs);
+  writer.f64(hello.time.heldMs);
 }
 
-function encodeHello(hello: Hello): Bytes {
-  const flags = (hello.detours4 ? 1 : 0) | (hello.detours6 ? 2 : 0) | (hello.isDrained ? 4 : 0);
-  const addresses = hello.addresses.slice(0, MAX_HELLO_ADDRESSES);
-  const routers = hello.routers.slice(0, MAX_HELLO_ROUTERS);
-  return concatBytes([
-    Uint8Array.of(flags),
-    encodeText(hello.name),
-    encodeText(hello.version),
-    Uint8Array.of(addresses.length),
-    ...addresses.flatMap((address) => [Uint8Array.of(address.length), address]),
-    Uint8Array.of(routers.length),
-    ...routers.map(({ vrid, family, role, priority, keeps, left }) => {
-      const bytes = new Uint8Array(ROUTER_BYTES);
-      bytes.set([vrid, family, ROLES.indexOf(role), priority, keeps ? 1 : 0]);
-      viewOf(bytes).setUint32(5, left);
-      return bytes;
-    }),
-    encodeTime(hello.time),
-  ]);
+function writeOrder(writer: Writer, { id, vrid, family, value, reason }: Order): void {
+  writer.u32(id);
+  writer.u8(vrid);
+  writer.u8(family);
+  writer.u32(value);
+  writer.text(reason);
 }
 
-/** Doubles: instants with fractions fit them, to a quarter of a microsecond. */
-function encodeTime({ sentMs, echoMs, heldMs }: HelloTime): Bytes {
-  const bytes = new Uint8Array(24);
-  const view = viewOf(bytes);
-  view.setFloat64(0, sentMs);
-  view.setFloat64(8, echoMs);
-  view.setFloat64(16, heldMs);
-  return bytes;
+/** Puts values behind each other, up to the size of a datagram. */
+class Writer {
+  readonly #bytes = new Uint8Array(MAX_PEER_BYTES);
+  readonly #view = viewOf(this.#bytes);
+  length = 0;
+
+  #take(sizeBytes: number): number {
+    const at = this.length;
+    this.length += sizeBytes;
+    assert(this.length <= MAX_PEER_BYTES, "a message of the peer channel fits a datagram");
+    return at;
+  }
+
+  /** What is there so far; it is lent. */
+  get written(): Bytes {
+    return this.#bytes.subarray(0, this.length);
+  }
+
+  /** All of it, in memory of its own size. */
+  take(): Bytes {
+    return this.#bytes.slice(0, this.length);
+  }
+
+  bytes(bytes: Bytes): void {
+    this.#bytes.set(bytes, this.#take(bytes.length));
+  }
+
+  u8(value: number): void {
+    this.#bytes[this.#take(1)] = value;
+  }
+
+  u16(value: number): void {
+    this.#view.setUint16(this.#take(2), value);
+  }
+
+  setU16(at: number, value: number): void {
+    this.#view.setUint16(at, value);
+  }
+
+  u32(value: number): void {
+    this.#view.setUint32(this.#take(4), value);
+  }
+
+  f64(value: number): void {
+    this.#view.setFloat64(this.#take(8), value);
+  }
+
+  /** A text behind its length; cut where a character begins. */
+  text(text: string): void {
+    let bytes = fromUtf8(text);
+    for (let end = text.length; bytes.length > MAX_TEXT_BYTES; ) bytes = fromUtf8(text.slice(0, --end));
+    this.u8(bytes.length);
+    this.bytes(bytes);
+  }
 }
 
-function encodePartNumbers(id: number, ...numbers: readonly number[]): Bytes {
-  const bytes = new Uint8Array(4 + 2 * numbers.length);
-  const view = viewOf(bytes);
-  view.setUint32(0, id);
-  for (const [i, number] of numbers.entries()) view.setUint16(4 + 2 * i, number);
-  return bytes;
-}
+/** One message at a time is written, and copied when it is whole: hundreds a second need no memory of a datagram's size each. */
+const WRITER = new Writer();
 
-function encodeOrder({ id, vrid, family, value, reason }: Order): Bytes {
-  const fixed = new Uint8Array(10);
-  const view = viewOf(fixed);
-  view.setUint32(0, id);
-  fixed[4] = vrid;
-  fixed[5] = family;
-  view.setUint32(6, value);
-  return concatBytes([fixed, encodeText(reason)]);
-}
-
-/** Takes values from the front; undefined once it has run out, and from then on. */
+/** Takes values from the front; once it has run out, zeros, and it is never done. */
 class Reader {
   readonly #bytes: Bytes;
+  readonly #view: DataView;
+  readonly #end: number;
   #at = 0;
   #isShort = false;
 
-  constructor(bytes: Bytes) {
+  /** Reads no further than `end`. */
+  constructor(bytes: Bytes, end: number) {
     this.#bytes = bytes;
+    this.#view = viewOf(bytes);
+    this.#end = end;
   }
 
   /** Everything was there, and nothing is left. */
   get isDone(): boolean {
-    return !this.#isShort && this.#at === this.#bytes.length;
+    return !this.#isShort && this.#at === this.#end;
   }
 
-  bytes(length: number): Bytes {
-    const end = this.#at + length;
-    if (end > this.#bytes.length) this.#isShort = true;
-    const taken = this.#bytes.slice(this.#at, end);
-    this.#at = Math.min(end, this.#bytes.length);
-    return this.#isShort ? new Uint8Array(length) : taken;
+  /** Where the next value begins; undefined when there is not so much left. */
+  #take(sizeBytes: number): number | undefined {
+    const at = this.#at;
+    if (this.#isShort || at + sizeBytes > this.#end) {
+      this.#isShort = true;
+      return undefined;
+    }
+    this.#at = at + sizeBytes;
+    return at;
+  }
+
+  skip(sizeBytes: number): void {
+    this.#take(sizeBytes);
+  }
+
+  bytes(sizeBytes: number): Bytes {
+    const at = this.#take(sizeBytes);
+    return at === undefined ? new Uint8Array(sizeBytes) : this.#bytes.slice(at, at + sizeBytes);
   }
 
   u8(): number {
-    return this.bytes(1)[0] as number;
+    const at = this.#take(1);
+    return at === undefined ? 0 : (this.#bytes[at] as number);
   }
 
   u16(): number {
-    return viewOf(this.bytes(2)).getUint16(0);
-  }
-
-  f64(): number {
-    return viewOf(this.bytes(8)).getFloat64(0);
-  }
-
-  rest(): Bytes {
-    return this.bytes(this.#bytes.length - this.#at);
+    const at = this.#take(2);
+    return at === undefined ? 0 : this.#view.getUint16(at);
   }
 
   u32(): number {
-    return viewOf(this.bytes(4)).getUint32(0);
+    const at = this.#take(4);
+    return at === undefined ? 0 : this.#view.getUint32(at);
+  }
+
+  f64(): number {
+    const at = this.#take(8);
+    return at === undefined ? 0 : this.#view.getFloat64(at);
+  }
+
+  rest(): Bytes {
+    return this.bytes(this.#end - this.#at);
   }
 
   text(): string {
-    return utf8(this.bytes(this.u8()));
+    const sizeBytes = this.u8();
+    const at = this.#take(sizeBytes);
+    return at === undefined ? "" : utf8(this.#bytes, at, at + sizeBytes);
   }
 }
 
@@ -352,7 +432,7 @@ function readHello(reader: Reader): Hello | undefined {
     routers.push({ vrid, family, role, priority, keeps, left });
   }
   const time = { sentMs: reader.f64(), echoMs: reader.f64(), heldMs: reader.f64() };
-  if (!Object.values(time).every(Number.isFinite)) return undefined;
+  if (!Number.isFinite(time.sentMs) || !Number.isFinite(time.echoMs) || !Number.isFinite(time.heldMs)) return undefined;
   if (addresses.length > MAX_HELLO_ADDRESSES || routers.length > MAX_HELLO_ROUTERS) return undefined;
   return {
     kind: "hello",
