@@ -18,6 +18,7 @@
 import { type BfdState, type ControlPacket, DIAGNOSTIC, printDiagnostic } from "../wire/bfd/control.ts";
 import {
   detectionUs,
+  type Remote,
   type SessionEffect,
   type SessionInput,
   type SessionSettings,
@@ -28,6 +29,7 @@ import {
 } from "./state.ts";
 
 const US_PER_MS = 1000;
+const NO_EFFECTS: readonly SessionEffect[] = [];
 
 /** What happens next. The state that comes back is the only memory. */
 export function step(settings: SessionSettings, state: SessionState, input: SessionInput): SessionStep {
@@ -88,9 +90,12 @@ function nextSend(settings: SessionSettings, state: SessionState, atMs: number, 
 
 /** After a change of what the schedule depends on: begins, ends or comes sooner, and never later. */
 function reschedule(settings: SessionSettings, state: SessionState, atMs: number, random: number): SessionState {
+  return { ...state, sendAtMs: sooner(settings, state, atMs, random) };
+}
+
+function sooner(settings: SessionSettings, state: SessionState, atMs: number, random: number): number | undefined {
   const next = nextSend(settings, state, atMs, random);
-  if (next === undefined || state.sendAtMs === undefined) return { ...state, sendAtMs: next };
-  return { ...state, sendAtMs: Math.min(next, state.sendAtMs) };
+  return next === undefined || state.sendAtMs === undefined ? next : Math.min(next, state.sendAtMs);
 }
 
 /** RFC 5880 §6.8.6, from "set bfd.RemoteDiscr" on. */
@@ -99,23 +104,17 @@ function packetArrived(
   before: SessionState,
   { atMs, random, packet }: Extract<SessionInput, { kind: "packet" }>,
 ): SessionStep {
-  if (before.state === "adminDown") return { state: before, effects: [] };
-  const heard: SessionState = {
-    ...before,
-    heardMs: atMs,
-    remote: {
-      discriminator: packet.myDiscriminator,
-      state: packet.state,
-      diagnostic: packet.diagnostic,
-      multiplier: packet.multiplier,
-      minTxUs: packet.minTxUs,
-      minRxUs: packet.minRxUs,
-      demand: packet.demand,
-    },
-  };
+  if (before.state === "adminDown") return { state: before, effects: NO_EFFECTS };
+  const to = follow(before.state, packet.state);
+  // Nearly every packet says what the one before has said.
+  if (to === before.state && !packet.poll && !packet.final && isOldNews(before.remote, packet)) {
+    const expiresAtMs = atMs + detectionUs(before) / US_PER_MS;
+    const sendAtMs = sooner(settings, before, atMs, random);
+    return { state: { ...before, heardMs: atMs, expiresAtMs, sendAtMs }, effects: NO_EFFECTS };
+  }
+  const heard: SessionState = { ...before, heardMs: atMs, remote: remoteOf(packet) };
   const settled = packet.final && heard.isPolling ? pollAnswered(heard) : heard;
-  const to = follow(settled.state, packet.state);
-  const entered = to === settled.state ? { state: settled, effects: [] } : enter(settings, settled, to);
+  const entered = to === settled.state ? { state: settled, effects: NO_EFFECTS } : enter(settings, settled, to);
   const effects = [...entered.effects, ...timersChanged(settings, before, entered.state)];
   const expiresAtMs = atMs + detectionUs(entered.state) / US_PER_MS;
   const state = reschedule(settings, { ...entered.state, expiresAtMs }, atMs, random);
@@ -127,6 +126,30 @@ function packetArrived(
   if (to === before.state) return { state, effects };
   const told = transmit(settings, state, atMs, random);
   return { state: told.state, effects: [...effects, ...told.effects] };
+}
+
+function remoteOf(packet: ControlPacket): Remote {
+  return {
+    discriminator: packet.myDiscriminator,
+    state: packet.state,
+    diagnostic: packet.diagnostic,
+    multiplier: packet.multiplier,
+    minTxUs: packet.minTxUs,
+    minRxUs: packet.minRxUs,
+    demand: packet.demand,
+  };
+}
+
+function isOldNews(known: Remote, packet: ControlPacket): boolean {
+  return (
+    known.discriminator === packet.myDiscriminator &&
+    known.state === packet.state &&
+    known.diagnostic === packet.diagnostic &&
+    known.multiplier === packet.multiplier &&
+    known.minTxUs === packet.minTxUs &&
+    known.minRxUs === packet.minRxUs &&
+    known.demand === packet.demand
+  );
 }
 
 /** The state machine of RFC 5880 §6.2. */
@@ -191,17 +214,17 @@ function goDown(settings: SessionSettings, state: SessionState, diagnostic: numb
 
 function alarm(settings: SessionSettings, before: SessionState, atMs: number, random: number): SessionStep {
   let state = before;
-  const effects: SessionEffect[] = [];
+  let effects = NO_EFFECTS;
   if (state.expiresAtMs !== undefined && atMs >= state.expiresAtMs) {
     const gone = silent(settings, state, atMs);
     state = gone.state;
-    effects.push(...gone.effects);
+    effects = gone.effects;
     if (state.state !== before.state) state = { ...state, sendAtMs: atMs }; // the neighbour may hear us although we don't hear it
     if (nextSend(settings, state, atMs, random) === undefined) state = { ...state, sendAtMs: undefined };
   }
   if (state.sendAtMs === undefined || atMs < state.sendAtMs) return { state, effects };
   const sent = transmit(settings, state, atMs, random);
-  return { state: sent.state, effects: [...effects, ...sent.effects] };
+  return effects.length === 0 ? sent : { state: sent.state, effects: [...effects, ...sent.effects] };
 }
 
 /** The detection time has passed (RFC 5880 §6.8.4). Whoever speaks next is a new neighbour (§6.8.1, bfd.RemoteDiscr). */

@@ -201,7 +201,7 @@ export class BfdSessions {
   #ring(): void {
     if (this.#isStopped) return;
     // What has arrived is heard before a late timer decides.
-    for (const receiver of [...this.#receivers.values()]) receiver.drain();
+    for (const receiver of this.#receivers.values()) receiver.drain();
     const atMs = this.#ports.clock.now();
     if (atMs >= this.#retryAtMs) this.#open();
     for (const session of [...this.#sessions.values()])
