@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type Attempt, bothHeldMs, clientView } from "./observation.ts";
+import { type Attempt, bothHeldMs, clientView, joinViews } from "./observation.ts";
 
 function answered(...endsMs: number[]): Attempt[] {
   return endsMs.map((endMs) => ({ startMs: endMs - 1, endMs, node: "a" as const, failure: undefined }));
@@ -65,4 +65,18 @@ test("both nodes hold the address from the second claim to the first release", (
   assert.equal(bothHeldMs(events, 120, 250), 30);
   assert.equal(bothHeldMs(events, 50, 400), 150);
   assert.equal(bothHeldMs(events, 160, 290), 0);
+});
+
+test("of several clients the one that has waited longest counts, and the failures of all", () => {
+  const calm = clientView(asking(0, 1000), 0, 1000);
+  const cut = clientView(
+    [...asking(0, 300), failed(310, "TIMEOUT"), ...asking(600, 1000), failed(1010, "EOF")],
+    0,
+    1020,
+  );
+  const both = joinViews([calm, cut]);
+  assert.equal(both.gapMs, cut.gapMs);
+  assert.deepEqual(both.failures, { TIMEOUT: 1, EOF: 1 });
+  assert.equal(both.attempts, calm.attempts + cut.attempts);
+  assert.equal(joinViews([cut, calm]).open, cut.open);
 });

@@ -59,6 +59,20 @@ export function clientView(attempts: readonly Attempt[], fromMs: number, toMs: n
   return { gapMs: Math.max(gapMs, open ? openMs : 0), open, attempts: within.length, failures, failed };
 }
 
+/** What several clients have seen in the same span: the longest gap of any, and all that failed. */
+export function joinViews(views: readonly ClientView[]): ClientView {
+  const failures: Record<string, number> = {};
+  for (const view of views)
+    for (const [reason, count] of Object.entries(view.failures)) failures[reason] = (failures[reason] ?? 0) + count;
+  return {
+    gapMs: Math.max(0, ...views.map(({ gapMs }) => gapMs)),
+    open: views.some(({ open }) => open),
+    attempts: views.reduce((sum, { attempts }) => sum + attempts, 0),
+    failures,
+    failed: views.reduce((sum, { failed }) => sum + failed, 0),
+  };
+}
+
 interface Span {
   readonly fromMs: number;
   readonly toMs: number;

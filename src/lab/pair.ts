@@ -1,9 +1,10 @@
 /** A running pair: starts and stops its nodes, does harm to them, and knows what the client and the kernels have seen. */
 import type { AgentHandle } from "./agent-handle.ts";
+import { CALM_MS, Client } from "./client.ts";
 import type { Edit } from "./edit.ts";
 import { KEEPALIVED_CONF } from "./files.ts";
 import type { Flavour } from "./flavours.ts";
-import { type Attempt, attemptOf, type ClientView, clientView, type Holding } from "./observation.ts";
+import type { ClientView, Holding } from "./observation.ts";
 import { NODES, type NodeName, type PairPlan } from "./plan.ts";
 import type { AgentEvent, Part, ProbeSettings, StagedFile } from "./protocol.ts";
 import { nowMs, sleepMs } from "./time.ts";
@@ -15,12 +16,9 @@ const CLIENT = "client";
 const PROBE_EVERY_MS = 10;
 const PROBE_TIMEOUT_MS = 200;
 const POLL_MS = 10;
-const TAKE_RESULTS_EVERY_MS = 25;
 /** Programs start, read their files and open their sockets within this time, or something is wrong with them. */
 const START_TIMEOUT_MS = 10_000;
 const STOP_TIMEOUT_MS = 10_000;
-/** How long one node alone must have answered before a scenario begins. */
-const CALM_MS = 150;
 
 export interface PairOptions {
   readonly plan: PairPlan;
@@ -33,21 +31,21 @@ export class Pair {
   readonly topology: Topology;
   readonly #options: PairOptions;
   #plan: PairPlan;
-  readonly #attempts: Attempt[] = [];
+  readonly #client: Client;
+  readonly #farClient: Client;
   readonly #holdings: Holding[] = [];
   readonly #running = new Map<string, boolean>();
   readonly #pages = new Map<string, NodeName>();
   /** keepalived.conf of each node as it was staged. */
   readonly #routerFiles = new Map<NodeName, StagedFile>();
-  readonly #timer: NodeJS.Timeout;
-  #taking = false;
 
   private constructor(topology: Topology, options: PairOptions) {
     this.topology = topology;
     this.#options = options;
     this.#plan = options.plan;
     for (const node of NODES) this.agent(node).onEvent((event) => this.#hear(node, event));
-    this.#timer = setInterval(() => void this.#takeResults(), TAKE_RESULTS_EVERY_MS);
+    this.#client = new Client(this.agent(CLIENT));
+    this.#farClient = new Client(this.agent(options.plan.farClient.name));
   }
 
   /** Builds the network and lays out the nodes' files; nothing runs yet. */
@@ -57,7 +55,8 @@ export class Pair {
     files: Readonly<Record<NodeName, readonly StagedFile[]>>,
   ): Promise<Pair> {
     const { plan } = options;
-    const topology = await Topology.build(switchName, [...NODES.map((node) => plan.nodes[node].station), plan.client]);
+    const nodes = NODES.map((node) => plan.nodes[node].station);
+    const topology = await Topology.build(switchName, [...nodes, plan.client, plan.farClient]);
     const pair = new Pair(topology, options);
     for (const node of NODES) {
       await pair.agent(node).call("stage", files[node]);
@@ -69,10 +68,6 @@ export class Pair {
 
   get plan(): PairPlan {
     return this.#plan;
-  }
-
-  get attempts(): readonly Attempt[] {
-    return this.#attempts;
   }
 
   get holdings(): readonly Holding[] {
@@ -173,6 +168,23 @@ export class Pair {
     this.topology.replug(node);
   }
 
+  /** Two sides, each with a client, which do not see each other any more: the far one has the node. */
+  part(node: NodeName): void {
+    this.#say(`${node} and a client are on the far side`);
+    this.topology.part([node, this.plan.farClient.name]);
+  }
+
+  /** The two sides see each other again. */
+  join(): void {
+    this.#say("both sides see each other");
+    this.topology.join();
+  }
+
+  /** Behind `join`: all are on one switch, as they were. */
+  gather(node: NodeName): void {
+    for (const name of [node, this.plan.farClient.name]) this.topology.replug(name);
+  }
+
   /** Who holds the virtual address at this moment. */
   holders(): readonly NodeName[] {
     return NODES.filter((node) => this.#holdings.findLast((event) => event.node === node)?.held === true);
@@ -180,19 +192,18 @@ export class Pair {
 
   /** Who has answered last, within the last `withinMs`; undefined when nobody. */
   answering(withinMs: number): NodeName | undefined {
-    const since = nowMs() - withinMs;
-    const last = this.#attempts.findLast((attempt) => attempt.failure === undefined);
-    if (last === undefined || last.endMs < since) return undefined;
-    return last.node ?? this.holders()[0];
+    const last = this.#client.lastAnswer(nowMs() - withinMs);
+    return last === undefined ? undefined : (last.node ?? this.holders()[0]);
   }
 
-  /** True when the last `CALM_MS`, all of them after `sinceMs`, knew no failure and one answering node only. */
+  /** True when the client has been answered by this node alone for a while that has begun after `sinceMs`. */
   isCalm(node: NodeName, sinceMs = 0): boolean {
-    const since = nowMs() - CALM_MS;
-    if (since < sinceMs) return false;
-    const recent = this.#attempts.filter((attempt, i) => i >= this.#attempts.length - 100 && attempt.endMs >= since);
-    const isOnes = (attempt: Attempt): boolean => attempt.failure === undefined && (attempt.node ?? node) === node;
-    return recent.length >= 5 && recent.every(isOnes);
+    return this.#client.isCalm(node, sinceMs);
+  }
+
+  /** The same of the client that `part` takes to the far side. */
+  isFarCalm(node: NodeName, sinceMs = 0): boolean {
+    return this.#farClient.isCalm(node, sinceMs);
   }
 
   /** Resolves with true as soon as the condition holds, with false when it doesn't within the time. */
@@ -253,22 +264,33 @@ export class Pair {
     }
     this.#pages.clear();
     if (pages.get("a") !== pages.get("b")) for (const [node, page] of pages) this.#pages.set(page, node);
-    await client.call("startProbe", this.#probe(this.plan.virtualIp));
+    await this.#client.begin(this.#probe(this.plan.virtualIp), this.#pages);
   }
 
   async endProbing(): Promise<void> {
-    await this.agent(CLIENT).call("stopProbe");
+    await this.#client.end();
+    await this.#farClient.end();
+  }
+
+  /** The far client asks too, or ceases to. `beginProbing` comes first. */
+  async probeFar(isAsking: boolean): Promise<void> {
+    if (isAsking) await this.#farClient.begin(this.#probe(this.plan.virtualIp), this.#pages);
+    else await this.#farClient.end();
   }
 
   /** The client's view between two instants; the attempts of the last moments are waited for. */
-  async view(fromMs: number, toMs: number): Promise<ClientView> {
-    await sleepMs(Math.max(0, toMs + PROBE_TIMEOUT_MS + 2 * TAKE_RESULTS_EVERY_MS - nowMs()));
-    return clientView(this.#attempts, fromMs, toMs);
+  view(fromMs: number, toMs: number): Promise<ClientView> {
+    return this.#client.view(fromMs, toMs, PROBE_TIMEOUT_MS);
+  }
+
+  farView(fromMs: number, toMs: number): Promise<ClientView> {
+    return this.#farClient.view(fromMs, toMs, PROBE_TIMEOUT_MS);
   }
 
   /** Kills what still runs and takes the network down. */
   async close(): Promise<void> {
-    clearInterval(this.#timer);
+    this.#client.close();
+    this.#farClient.close();
     await this.topology.close();
   }
 
@@ -301,19 +323,6 @@ export class Pair {
 
   #probe(ip: string): ProbeSettings {
     return { ip, port: this.plan.port, everyMs: PROBE_EVERY_MS, timeoutMs: PROBE_TIMEOUT_MS };
-  }
-
-  async #takeResults(): Promise<void> {
-    if (this.#taking) return;
-    this.#taking = true;
-    try {
-      const results = await this.agent(CLIENT).call("takeProbeResults");
-      for (const result of results) this.#attempts.push(attemptOf(result, this.#pages));
-    } catch {
-      clearInterval(this.#timer); // the client's agent has ended: whoever waits for results is told by the call that failed
-    } finally {
-      this.#taking = false;
-    }
   }
 
   #hear(node: NodeName, event: AgentEvent): void {

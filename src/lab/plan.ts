@@ -21,6 +21,8 @@ export interface NodePlan {
 export interface PairPlan {
   readonly nodes: Readonly<Record<NodeName, NodePlan>>;
   readonly client: StationPlan;
+  /** Another one, for what two sides of a switch see. */
+  readonly farClient: StationPlan;
   /** The virtual address that the client asks. */
   readonly virtualIp: string;
   /** The port of the first server in nginx.conf. */
@@ -77,8 +79,9 @@ export function planPair(configs: Readonly<Record<NodeName, KeepalivedConfig>>, 
     };
   };
   const nodes = { a: node("a"), b: node("b") };
+  const farClient = station("client2", CLIENT_INTERFACE, undefined);
   const order = instances.b.priority - instances.a.priority || compareIp(nodes.b.address, nodes.a.address);
-  return { nodes, client, virtualIp: printIp(virtual), port, preferred: order > 0 ? "b" : "a" };
+  return { nodes, client, farClient, virtualIp: printIp(virtual), port, preferred: order > 0 ? "b" : "a" };
 }
 
 /** The first instance: the one whose address the client asks. */

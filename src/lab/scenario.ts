@@ -3,7 +3,7 @@
 import type { SwitchCapture } from "./capture-file.ts";
 import { setKeyword } from "./edit.ts";
 import type { Flavour } from "./flavours.ts";
-import { bothHeldMs, type ClientView } from "./observation.ts";
+import { bothHeldMs, type ClientView, joinViews } from "./observation.ts";
 import type { Pair } from "./pair.ts";
 import { NODES, type NodeName } from "./plan.ts";
 import { nowMs, sleepMs } from "./time.ts";
@@ -27,6 +27,8 @@ export interface Scenario {
   readonly variant: Variant;
   /** It begins with a new network on which nothing has run yet. */
   readonly startsCold?: boolean;
+  /** It keeps a processor busy, or measures what a busy one spoils: in a series nothing else is rehearsed beside it. */
+  readonly isAlone?: boolean;
   /** Why nodes of these flavours can't be rehearsed in it; undefined when they can. */
   unsuited?(flavours: Readonly<Record<NodeName, Flavour>>): string | undefined;
   run(stage: Stage): Promise<Measurement>;
@@ -72,6 +74,9 @@ export class Stage {
   readonly #stopped = new Set<NodeName>();
   readonly #linkDown = new Set<NodeName>();
   readonly #unplugged = new Set<NodeName>();
+  #parted: NodeName | undefined;
+  /** The far client asks, too. */
+  #hasFarClient = false;
   readonly #frozen = new Set<NodeName>();
   readonly #suppressed = new Set<NodeName>();
   readonly #cutOff = new Set<NodeName>();
@@ -150,8 +155,23 @@ export class Stage {
     this.pair.replug(node);
   }
 
-  isUnplugged(node: NodeName): boolean {
-    return this.#unplugged.has(node);
+  /** A second client asks, which `part` takes to the far side; it is answered by the active node when this resolves. */
+  async askFromBothSides(): Promise<void> {
+    this.#hasFarClient = true;
+    await this.pair.probeFar(true);
+    if (!(await this.pair.until(() => this.pair.isFarCalm(this.active), PATIENCE_MS)))
+      throw new Error(`the second client is not answered by ${this.active}`);
+  }
+
+  /** The switch falls into two: `node` is on the far one with the second client. */
+  part(node: NodeName): void {
+    this.#parted = node;
+    this.pair.part(node);
+  }
+
+  /** The two see each other again. */
+  join(): void {
+    this.pair.join();
   }
 
   isStopped(node: NodeName): boolean {
@@ -218,6 +238,10 @@ export class Stage {
   /** All harm but the nodes' own stops. */
   async #undo(): Promise<void> {
     for (const node of [...this.#unplugged]) this.replug(node);
+    if (this.#parted !== undefined) this.pair.gather(this.#parted);
+    this.#parted = undefined;
+    if (this.#hasFarClient) await this.pair.probeFar(false);
+    this.#hasFarClient = false;
     for (const node of [...this.#cutOff]) await this.loseBackEnds(node, false);
     for (const node of [...this.#linkDown]) await this.setLinkUp(node, true);
     for (const node of [...this.#frozen]) await this.freeze(node, false);
@@ -244,6 +268,15 @@ export class Stage {
     return answers;
   }
 
+  /** The same of both clients. */
+  async untilBothSidesAnswer(node: NodeName, timeoutMs: number): Promise<boolean> {
+    const sinceMs = nowMs();
+    const isCalm = (): boolean => this.pair.isCalm(node, sinceMs) && this.pair.isFarCalm(node, sinceMs);
+    const answers = await this.pair.until(isCalm, timeoutMs + PATIENCE_MS);
+    await sleepMs(AFTERMATH_MS);
+    return answers;
+  }
+
   /** The same, whichever node it is. */
   async untilAnyAnswers(timeoutMs: number): Promise<boolean> {
     const sinceMs = nowMs();
@@ -253,7 +286,7 @@ export class Stage {
     return answers;
   }
 
-  /** Ends the measurement: the client's view since the mark, held against what is allowed. */
+  /** Ends the measurement: the clients' view since the mark, held against what is allowed. */
   async end(
     mark: Mark,
     allowed: { readonly ms: number | undefined; readonly by: string },
@@ -261,7 +294,9 @@ export class Stage {
   ): Promise<Measurement> {
     const after = this.pair.answering(ANSWERING_MS);
     const endMs = nowMs();
-    const view = await this.pair.view(mark.atMs, endMs);
+    const near = await this.pair.view(mark.atMs, endMs);
+    const far = this.#hasFarClient ? await this.pair.farView(mark.atMs, endMs) : undefined;
+    const view = far === undefined ? near : joinViews([near, far]);
     const limitMs = allowed.ms === undefined ? undefined : allowed.ms + Math.max(SLACK_MS, this.#noiseMs);
     const within = limitMs === undefined ? [] : [gapExpectation(view, limitMs)];
     return {
@@ -276,6 +311,7 @@ export class Stage {
       allowedBy: allowed.by,
       bothHeldMs: bothHeldMs(this.pair.holdings, mark.atMs, endMs),
       expectations: [...within, ...expectations],
+      ...(far === undefined ? {} : { note: `gaps of ${Math.round(near.gapMs)} and ${Math.round(far.gapMs)} ms` }),
     };
   }
 

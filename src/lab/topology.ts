@@ -1,4 +1,4 @@
-/** The rehearsal's network: a switch (a bridge in the lab's own namespace) and stations with a cable each. */
+/** The rehearsal's network: a switch (a bridge in the lab's own namespace), stations with a cable each, and a second switch for partitions. */
 
 import type { Bytes } from "../base/bytes.ts";
 import type { RoutingFailure } from "../io/routing.ts";
@@ -36,6 +36,9 @@ export class Topology {
   readonly #switchName: string;
   readonly #agents: AgentHandle[] = [];
   #switchIndex = 0;
+  #farIndex = 0;
+  /** Index of the main switch's end of the cable between the two. */
+  #trunk = 0;
 
   private constructor(switchName: string) {
     this.#switchName = switchName;
@@ -73,6 +76,20 @@ export class Topology {
     ok(this.#builder.setMaster(this.station(name).port, this.#switchIndex));
   }
 
+  /** These stations are on a switch of their own from now on, with nothing between the two. All keep their carrier. */
+  part(names: readonly string[]): void {
+    ok(this.#routing.setLinkUp(this.#trunk, false));
+    for (const name of names) ok(this.#builder.setMaster(this.station(name).port, this.#farIndex));
+  }
+
+  /**
+   * There is a cable between the two switches. The stations stay where they are, until `replug` moves them: a port that changes its bridge
+   * belongs to none for as long as the kernel waits for readers of the old one, which on a busy machine is longer than what is measured.
+   */
+  join(): void {
+    ok(this.#routing.setLinkUp(this.#trunk, true));
+  }
+
   /** Ends every station and removes the switch. */
   async close(): Promise<void> {
     await Promise.all(this.#agents.map((agent) => agent.close()));
@@ -85,9 +102,9 @@ export class Topology {
   }
 
   async #build(plans: readonly StationPlan[]): Promise<void> {
-    ok(this.#builder.createBridge(this.#switchName));
-    this.#switchIndex = this.#index(this.#switchName);
-    ok(this.#routing.setLinkUp(this.#switchIndex, true));
+    this.#switchIndex = this.#createSwitch(this.#switchName);
+    this.#farIndex = this.#createSwitch(`${this.#switchName}-far`);
+    this.#trunk = this.#createTrunk(`${this.#switchName}-trunk`);
     await Promise.all(
       plans.map(async (plan, i) => {
         const agent = await AgentHandle.start(plan.name);
@@ -96,6 +113,23 @@ export class Topology {
       }),
     );
     await Promise.all([...this.stations.values()].map((station) => this.#configure(station)));
+  }
+
+  #createSwitch(name: string): number {
+    ok(this.#builder.createBridge(name));
+    const index = this.#index(name);
+    ok(this.#routing.setLinkUp(index, true));
+    return index;
+  }
+
+  /** It is down at its near end until it is needed. */
+  #createTrunk(near: string): number {
+    const far = `${near}.`;
+    ok(this.#builder.createVethPair(near, far));
+    ok(this.#builder.setMaster(this.#index(near), this.#switchIndex));
+    ok(this.#builder.setMaster(this.#index(far), this.#farIndex));
+    ok(this.#routing.setLinkUp(this.#index(far), true));
+    return this.#index(near);
   }
 
   /** A cable between a station and the switch. */

@@ -1,8 +1,14 @@
-/** The partition ends: both nodes are active, and one of them has to give way before clients talk to a node that has given way. */
+/**
+ * The partition ends: both nodes are active, each with a client on its side of the switch, and one of the nodes has to give way before its
+ * client talks to a node that has given way.
+ */
 import { QUIET_REFRESH_MS } from "../../vrrp/announce.ts";
 import { ANNOUNCE_MS, type Scenario } from "../scenario.ts";
 import { sleepMs } from "../time.ts";
 import { asWritten } from "../variants.ts";
+
+/** How long a client looks for a node that has given way in silence: Linux keeps a neighbour for up to 45 s, and asks for it again. */
+const BLACK_HOLE_MS = 60_000;
 
 export const heal: Scenario = {
   name: "heal",
@@ -10,24 +16,24 @@ export const heal: Scenario = {
   variant: asWritten,
   async run(stage) {
     const { active, standby, pair } = stage;
-    if (!stage.isUnplugged(active)) {
-      await stage.makeWell();
-      stage.unplug(active);
-      await stage.untilAnswers(standby, stage.activeDownMs(standby));
-    }
+    await stage.makeWell();
+    await stage.askFromBothSides();
+    stage.step(`the switch falls in two, ${active} with a client here, ${standby} with another one there`);
+    stage.part(active);
+    await stage.untilAnswers(standby, stage.activeDownMs(standby));
     // Which node is heard first depends on the moment: let several runs meet several of them.
-    await sleepMs(Math.random() * pair.plan.nodes[active].instance.advertIntervalMs);
-    stage.step(`the switch forwards for ${active} again`);
-    // A keepalived that gives way may say nothing at all: then the winner's regular announcement has to do.
     const { advertIntervalMs } = pair.plan.nodes[active].instance;
-    const silentMs = stage.isTandem(standby) ? 0 : QUIET_REFRESH_MS;
+    await sleepMs(Math.random() * advertIntervalMs);
+    stage.step("the switch is one again");
+    // A keepalived that gives way may say nothing at all: then the winner's regular announcement has to do, where there is one.
+    const silentMs = stage.isTandem(standby) ? 0 : stage.isTandem(active) ? QUIET_REFRESH_MS : BLACK_HOLE_MS;
     const mark = stage.begin();
-    stage.replug(active);
-    const back = await stage.untilAnswers(active, 2 * advertIntervalMs + silentMs);
+    stage.join();
+    const back = await stage.untilBothSidesAnswer(active, 2 * advertIntervalMs + silentMs);
     return stage.end(
       mark,
       {
-        ms: ANNOUNCE_MS + silentMs,
+        ms: silentMs === BLACK_HOLE_MS ? undefined : ANNOUNCE_MS + silentMs,
         by:
           silentMs === 0
             ? "no timer: the winner announces itself when the loser gives way"
