@@ -2,7 +2,7 @@
 
 import { spawn } from "node:child_process";
 import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { availableParallelism, tmpdir } from "node:os";
 import path from "node:path";
 import { parseArgs } from "node:util";
 import { type NodeFiles, readPairFiles } from "../lab/files.ts";
@@ -12,10 +12,12 @@ import { isInside, isUserNamespace, runInside, whyNot } from "../lab/namespaces.
 import { NODES, type NodeName, PlanError } from "../lab/plan.ts";
 import { allHold, Rehearsal } from "../lab/rehearsal.ts";
 import { printTable, toJson } from "../lab/report.ts";
-import type { Scenario } from "../lab/scenario.ts";
+import type { Measurement, Scenario } from "../lab/scenario.ts";
 import { SCENARIOS } from "../lab/scenarios/all.ts";
 import { BASELINE } from "../lab/scenarios/baseline.ts";
+import type { StreamedRun } from "../lab/series.ts";
 import { filesForUserNamespace, USER_NAMESPACE_NOTE } from "../lab/user-namespace.ts";
+import { measureSeries, type SeriesWishes } from "./lab-series.ts";
 
 const USAGE = `usage: tandem lab DIR [DIR] [OPTION]…       rehearse the pair of DIR/a and DIR/b, or of two directories
        tandem lab shell a|b|client          a shell in a lab that --keep left up
@@ -31,9 +33,18 @@ What lies in DIR itself belongs to both nodes.
   --peer both              both nodes do: how the originals behave
   --keep                   leaves the pair up until interrupted
   --json                   prints the results as JSON; the live lines go to standard error
+
+Many runs, for figures (p50, p99 and the greatest of the clients' gaps and failures):
+  --compare                the same with nginx and keepalived on both nodes, side by side
+  --record FILE            keeps every run in FILE; the same command goes on where it was ended
+  --parallel N             so many labs at once, by default one for every two processors; what needs a processor for itself runs alone
+  --table FILE             writes the table to FILE, in Markdown
+  --stream                 prints each run as a line of JSON; the live lines go to standard error
 `;
 /** Exit status of a rehearsal that was told to end, as shells have it for SIGINT. */
 const INTERRUPTED = 130;
+/** Labs at once: each is a dozen processes. */
+const MOST_LABS = 64;
 const STATE_PREFIX = "tandem-lab-state-";
 
 interface Options {
@@ -43,6 +54,9 @@ interface Options {
   readonly runs: number;
   readonly keep: boolean;
   readonly json: boolean;
+  readonly stream: boolean;
+  /** undefined: one lab, in this process. */
+  readonly series: SeriesWishes | undefined;
 }
 
 /** A mistake on the command line. */
@@ -58,6 +72,7 @@ export async function runLab(args: readonly string[]): Promise<number> {
     if (options === undefined) return 0;
     const missing = isInside() ? undefined : whyNot();
     if (missing !== undefined) return complain(missing);
+    if (options.series !== undefined) return await measureSeries({ ...options, ...options.series });
     if (!isInside()) return await runInside(process.argv[1] as string, ["lab", ...args]);
     return await rehearse(options);
   } catch (error) {
@@ -95,7 +110,24 @@ function readOptions(args: readonly string[]): Options | undefined {
     runs,
     keep: values.keep === true,
     json: values.json === true,
+    stream: values.stream === true,
+    series: chooseSeries(values),
   };
+}
+
+/** What makes a series of several runs. Throws `UsageError`. */
+function chooseSeries(values: ReturnType<typeof parse>["values"]): SeriesWishes | undefined {
+  const { compare, record, parallel, table, json, keep, stream } = values;
+  if (compare !== true && record === undefined && parallel === undefined && table === undefined) return undefined;
+  if (json === true || keep === true || stream === true)
+    throw new UsageError(
+      "--json, --keep and --stream are for one lab, not for --compare, --record, --parallel or --table",
+    );
+  const labs = Number(parallel ?? Math.max(1, Math.floor(availableParallelism() / 2)));
+  if (!Number.isInteger(labs) || labs < 1 || labs > MOST_LABS)
+    throw new UsageError(`--parallel ${parallel}: not a number from 1 to ${MOST_LABS}`);
+  const original = compare === true ? chooseFlavours("both") : undefined;
+  return { record, table, parallel: labs, original, peer: values.peer };
 }
 
 function parse(args: readonly string[]) {
@@ -109,6 +141,11 @@ function parse(args: readonly string[]) {
         peer: { type: "string" },
         keep: { type: "boolean" },
         json: { type: "boolean" },
+        stream: { type: "boolean" },
+        compare: { type: "boolean" },
+        record: { type: "string" },
+        parallel: { type: "string" },
+        table: { type: "string" },
         list: { type: "boolean" },
         help: { type: "boolean", short: "h" },
       },
@@ -150,7 +187,8 @@ function sharedFiles(): NodeFiles {
 
 /** The rehearsal itself, inside the lab's namespaces. */
 async function rehearse(options: Options): Promise<number> {
-  const print = (line: string): void => void (options.json ? process.stderr : process.stdout).write(`${line}\n`);
+  const isForPrograms = options.json || options.stream;
+  const print = (line: string): void => void (isForPrograms ? process.stderr : process.stdout).write(`${line}\n`);
   let files = readPairFiles(options.directories);
   if (isUserNamespace()) {
     print(USER_NAMESPACE_NOTE);
@@ -164,6 +202,8 @@ async function rehearse(options: Options): Promise<number> {
     runs: options.runs,
     plan: planOf,
     print,
+    repeatsLate: !options.stream,
+    ...(options.stream ? { onRun: streamRun } : {}),
   });
   let keepLogs = true;
   let status = 1;
@@ -178,7 +218,7 @@ async function rehearse(options: Options): Promise<number> {
       const end = await Promise.race([interrupted, keepUp(rehearsal)]);
       if (end !== INTERRUPTED) status = end;
     }
-    keepLogs = status === 1;
+    keepLogs = status === 1 && !options.stream;
     if (keepLogs) process.stderr.write(`Logs of the nodes and a capture of the switch: ${rehearsal.directory}\n`);
     return status;
   } finally {
@@ -189,12 +229,18 @@ async function rehearse(options: Options): Promise<number> {
   }
 }
 
+function streamRun({ name }: Scenario, run: Measurement | Error): void {
+  const told: StreamedRun =
+    run instanceof Error ? { scenario: name, error: run.message } : { scenario: name, measurement: run };
+  process.stdout.write(`${JSON.stringify(told)}\n`);
+}
+
 async function runAll(rehearsal: Rehearsal, options: Options): Promise<number> {
   const results = await rehearsal.run();
   if (options.json) {
     const nodes = { a: options.flavours.a.title, b: options.flavours.b.title };
     process.stdout.write(`${toJson(results, { nodes, runs: options.runs })}\n`);
-  } else process.stdout.write(`\n${printTable(results)}\n`);
+  } else if (!options.stream) process.stdout.write(`\n${printTable(results)}\n`);
   return allHold(results) ? 0 : 1;
 }
 

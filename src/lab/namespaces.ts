@@ -44,8 +44,13 @@ export function runInside(script: string, args: readonly string[]): Promise<numb
   };
   // The terminal tells the whole group; a signal to this process alone has to be passed on.
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, pass);
+  // A series that has died wants no figures any more.
+  if (process.connected) process.once("disconnect", () => pass("SIGTERM"));
   return new Promise((resolve, reject) => {
     inside.on("error", reject);
-    inside.on("exit", (status, signal) => resolve(signal === null ? (status ?? 1) : 128));
+    inside.on("exit", (status, signal) => {
+      if (process.connected) process.disconnect();
+      resolve(signal === null ? (status ?? 1) : 128);
+    });
   });
 }

@@ -26,6 +26,10 @@ export interface RehearsalOptions {
   readonly plan: (staged: Readonly<Record<NodeName, readonly StagedFile[]>>) => PairPlan;
   /** A live line. */
   readonly print: (line: string) => void;
+  /** A run that is only late is made again; not when the delays themselves are what is wanted. */
+  readonly repeatsLate: boolean;
+  /** A run has ended: what it has measured, or why it could not be finished. */
+  readonly onRun?: (scenario: Scenario, run: Measurement | Error) => void;
 }
 
 /** A pair that has not come up so often will not come up for the next scenario either. */
@@ -72,8 +76,10 @@ export class Rehearsal {
       for (let i = 0; i < this.#options.runs; i++) {
         this.#print(`${scenario.title}${this.#options.runs > 1 ? ` (run ${i + 1})` : ""}`);
         try {
-          for (let tries = this.#options.runs === 1 ? MAX_TRIES : 1; tries > 0; tries--) {
+          const { runs: wanted, repeatsLate } = this.#options;
+          for (let tries = wanted === 1 && repeatsLate ? MAX_TRIES : 1; tries > 0; tries--) {
             const measurement = await this.#runOnce(scenario);
+            this.#options.onRun?.(scenario, measurement);
             this.#failedInARow = 0;
             runs.push(measurement);
             this.#print(`  ${printRun(measurement)}`);
@@ -85,6 +91,7 @@ export class Rehearsal {
         } catch (error) {
           const message = error instanceof Error ? error.message : String(error);
           errors.push(message);
+          this.#options.onRun?.(scenario, new Error(message));
           this.#print(`  ✗ ${message}`);
           await this.#startOver();
           if (++this.#failedInARow >= MAX_FAILED_IN_A_ROW) {

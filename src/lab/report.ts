@@ -88,8 +88,11 @@ function notes(results: readonly Result[]): readonly string[] {
     const remark = REFERENCES[scenario]?.remark;
     return remark === undefined ? [] : [`  ${title}: ${remark}`];
   });
+  // Of several runs each has told its own when it ended.
   const also = results.flatMap(({ title, runs }) =>
-    runs.flatMap(({ note }) => (note === undefined || note === "" ? [] : [`  ${title}: ${note}`])),
+    (runs.length > 1 ? [] : runs).flatMap(({ note }) =>
+      note === undefined || note === "" ? [] : [`  ${title}: ${note}`],
+    ),
   );
   return [
     ...also,

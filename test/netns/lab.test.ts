@@ -54,6 +54,45 @@ test("a node that falls silent is replaced without waiting for adverts when BFD 
   }
 });
 
+test("a partition with a client on either side heals, and neither client is left with a node that has given way", {
+  skip,
+}, async () => {
+  const { result, live } = await rehearse([pair, "--scenario", "heal"]);
+  const [, heal] = result.scenarios;
+  assert.deepEqual(heal?.errors, [], live);
+  const run = heal?.runs[0];
+  assert.deepEqual([run?.before, run?.after], ["b", "a"]);
+  // Both clients are answered by the winner, which alone holds the address.
+  for (const { what, holds } of run?.expectations.slice(1) ?? []) assert.ok(holds, what);
+  assert.match(live, /gaps of \d+ and \d+ ms/);
+});
+
+test("a series of labs keeps its runs, goes on from them, and leaves nothing behind", { skip }, async (t) => {
+  const kept = mkdtempSync(path.join(tmpdir(), "tandem-series-"));
+  t.after(() => rmSync(kept, { recursive: true }));
+  const record = path.join(kept, "runs.jsonl");
+  const table = path.join(kept, "table.md");
+  const series = [pair, "--scenario", "graceful-stop", "--parallel", "2", "--record", record, "--table", table];
+  const runsIn = (): readonly string[] =>
+    readFileSync(record, "utf8")
+      .trim()
+      .split("\n")
+      .slice(1)
+      .map((line) => JSON.parse(line).scenario);
+  const first = startLab([...series, "--runs", "1"], temporary, []);
+  assert.equal((await first.ended).status, 0);
+  assert.deepEqual(runsIn().toSorted(), ["baseline", "graceful-stop"]);
+  const second = startLab([...series, "--runs", "3"], temporary, []);
+  const { status, output } = await second.ended;
+  assert.equal(status, 0, output);
+  assert.match(output, /^4 runs in \d labs, 2 at once/);
+  assert.deepEqual(runsIn().toSorted(), [...Array(3).fill("baseline"), ...Array(3).fill("graceful-stop")]);
+  assert.match(readFileSync(table, "utf8"), /^\| graceful stop of the active node \| 3 \| \d+ \/ \d+ \/ \d+ \|/m);
+  await assertNothingLeft(first.left);
+  await assertNothingLeft(second.left);
+  assert.deepEqual(readdirSync(temporary), []);
+});
+
 test("a node that loses its back ends hands the address over without a script, and no request fails", {
   skip,
 }, async () => {

@@ -49,10 +49,14 @@ export interface LabRun {
   left(): readonly number[];
 }
 
-/** Starts `tandem lab` with `--json`, as the leader of a process group: `-child.pid` is what a terminal's Ctrl-C reaches. */
-export function startLab(args: readonly string[], temporary = tmpdir()): LabRun {
+/** Starts `tandem lab` with `--json` (or other options about what it prints), as the leader of a process group: `-child.pid` is what a terminal's Ctrl-C reaches. */
+export function startLab(
+  args: readonly string[],
+  temporary = tmpdir(),
+  prints: readonly string[] = ["--json"],
+): LabRun {
   const mark = `${process.pid}-${performance.now()}`;
-  const child = spawn(process.execPath, [path.join(CHECKOUT, "bin", "tandem"), "lab", ...args, "--json"], {
+  const child = spawn(process.execPath, [path.join(CHECKOUT, "bin", "tandem"), "lab", ...args, ...prints], {
     stdio: ["ignore", "pipe", "pipe"],
     detached: true,
     env: { ...process.env, [MARK]: mark, TMPDIR: temporary },

@@ -13,6 +13,7 @@ export const advertJitter: Scenario = {
   name: "advert-jitter",
   title: "version 3, advert every 10 ms under full HTTP load",
   variant: every10Ms,
+  isAlone: true,
   async run(stage) {
     const { active, pair } = stage;
     await stage.makeWell();

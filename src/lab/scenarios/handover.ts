@@ -21,6 +21,7 @@ export const handover: Scenario = {
   name: "handover",
   title: `${HANDOVERS} planned hand-overs under load`,
   variant: peerChannel,
+  isAlone: true,
   async run(stage) {
     await stage.makeWell();
     await startBackEnds(stage);

@@ -12,6 +12,7 @@ export const reload: Scenario = {
   name: "reload",
   title: "reload of both halves under load",
   variant: asWritten,
+  isAlone: true,
   async run(stage) {
     const { active, pair } = stage;
     await stage.makeWell();

@@ -12,6 +12,7 @@ function scenario(name: string, title: string, harm: (stage: Stage) => Promise<v
     name: `bfd-${name}`,
     title: `BFD every ${BFD_INTERVAL_MS} ms: ${title}`,
     variant: trackBfd,
+    isAlone: true,
     unsuited: (flavours) =>
       Object.values(flavours).some((flavour) => flavour.name !== "tandem")
         ? "keepalived's routers wait for adverts, whatever BFD says"

@@ -10,6 +10,7 @@ function scenario(intervalMs: number, variant: Variant): Scenario {
     name: `v3-${intervalMs}ms`,
     title: `version 3, advert every ${intervalMs} ms: kill -9 of the active node`,
     variant,
+    isAlone: intervalMs < 100,
     async run(stage: Stage) {
       const { active, standby } = stage;
       await stage.makeWell();
