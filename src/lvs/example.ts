@@ -4,6 +4,7 @@ import { malformed } from "../base/decoded.ts";
 import type { KeepalivedConfig } from "../conf/keepalived/config.ts";
 import { readerOf } from "../conf/keepalived/example.ts";
 import { loadKeepalived } from "../conf/keepalived/load.ts";
+import type { MailText } from "../io/mail.ts";
 import { FakeVirtualServices } from "../io/virtual-services-fake.ts";
 import type { CommandResult, LvsPorts, Probe, ProbeOwner, ProbeTarget, ProbeTls } from "./ports.ts";
 
@@ -27,6 +28,8 @@ export class FakeWorld {
   nowMs = 1000;
   readonly logs: string[] = [];
   readonly events: string[] = [];
+  /** Subjects and bodies of mail. */
+  readonly mails: MailText[] = [];
   /** Commands of notifies that would have been run, by their first word. */
   readonly commands: string[] = [];
   readonly services = new FakeVirtualServices();
@@ -73,6 +76,7 @@ export class FakeWorld {
     },
     random: () => this.randomValue,
     compile: () => malformed("no patterns here"),
+    mail: (text) => void this.mails.push(text),
     notify: ({ line, command }) => {
       this.events.push(line);
       if (command !== undefined) this.commands.push(command.text);

@@ -150,8 +150,10 @@ export class LvsNode {
       return;
     }
     const hooks: PoolHooks = {
+      isWithoutCheckerMail: this.#config.globals.lvs.isWithoutCheckerMail,
       log: (message) => this.#ports.log.write("notice", message),
       notify: (event) => this.#ports.notify(event),
+      mail: (text) => this.#ports.mail(text),
       changed: () => {
         this.#dirty.add(pool);
         if (!this.#isSilent) this.#flush();

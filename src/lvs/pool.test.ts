@@ -7,20 +7,25 @@ interface Told {
   readonly pool: Pool;
   readonly logs: string[];
   readonly events: string[];
+  /** Subject and body, in a line. */
+  readonly mails: string[];
   server(index: number): RealServerState;
   destinations(): string;
 }
 
-function poolOf(service: string, servers: readonly string[] = ["", "", ""]): Told {
+function poolOf(service: string, servers: readonly string[] = ["", "", ""], isWithoutCheckerMail = false): Told {
   const reals = servers.map((body, i) => `real_server 10.0.0.${i + 1} 80 {\n${body}\n}`).join("\n");
   const { virtualServers } = configOf(
     `virtual_server 10.0.0.100 80 {\nlvs_sched wrr\nlvs_method NAT\nprotocol TCP\n${service}\n${reals}\n}`,
   );
   const logs: string[] = [];
   const events: string[] = [];
+  const mails: string[] = [];
   const [settings] = virtualServers;
   assert.ok(settings);
   const pool = new Pool(settings, {
+    isWithoutCheckerMail,
+    mail: ({ subject, body }) => mails.push(`${subject} ${body}`.replaceAll("[10.0.0.100]:tcp:80", "VS")),
     log: (message) => logs.push(message.replaceAll("[10.0.0.100]:tcp:80", "VS")),
     notify: ({ line, command }) =>
       events.push(`${line.replaceAll("[10.0.0.100]:tcp:80", "VS")} ${command?.text ?? ""}`.trim()),
@@ -30,6 +35,7 @@ function poolOf(service: string, servers: readonly string[] = ["", "", ""]): Tol
     pool,
     logs,
     events,
+    mails,
     server: (index) => pool.servers[index] as RealServerState,
     destinations: () =>
       pool
@@ -178,4 +184,54 @@ test("at the end notifies go out with omega alone", () => {
     assert.deepEqual(events, omega === "" ? [] : ["RS [10.0.0.1]:tcp:80 VS DOWN /bin/d", "VS VS DOWN /bin/q"]);
     assert.equal(logs.at(-1), "Shutting down service [10.0.0.1]:tcp:80 from VS VS");
   }
+});
+
+test("mail about quorum: in keepalived's words, at the start, lost, gained, and at the end with omega", () => {
+  const three = poolOf("smtp_alert\nquorum 2\nhysteresis 1\nomega", ["", "", "smtp_alert off"]);
+  three.pool.start(false);
+  for (const index of [0, 1, 2]) three.pool.checked(three.server(index), false);
+  for (const index of [0, 1, 2]) three.pool.checked(three.server(index), true);
+  three.pool.end(true);
+  assert.deepEqual(three.mails, [
+    "Virtualserver VS - UP => Starting with quorum up 2+1=3 <= 3 <=",
+    "Virtualserver VS - DOWN => Lost quorum 2+1=1 <= 0 <=",
+    "Virtualserver VS - UP => Gained quorum 2+1=3 <= 3 <=",
+    "Realserver [10.0.0.1]:tcp:80 of virtual server VS - DOWN => Shutting down <=",
+    "Realserver [10.0.0.2]:tcp:80 of virtual server VS - DOWN => Shutting down <=",
+    "Virtualserver VS - DOWN => Shutting down <=",
+  ]);
+});
+
+test("mail at the end and at a removal: none at a stop without omega, all when the virtual server goes", () => {
+  const stopped = poolOf("smtp_alert", [""]);
+  stopped.pool.start(false);
+  stopped.mails.length = 0;
+  stopped.pool.end(true);
+  assert.deepEqual(stopped.mails, []);
+  const removed = poolOf("smtp_alert", [""]);
+  removed.pool.start(false);
+  removed.mails.length = 0;
+  removed.pool.end(false);
+  assert.deepEqual(removed.mails, [
+    "Realserver [10.0.0.1]:tcp:80 of virtual server VS - DOWN => Removing <=",
+    "Virtualserver VS - DOWN => Lost quorum 1+0=1 <= 0 <=",
+  ]);
+});
+
+test("mail about checkers: each change of mind, or with no_checker_emails only what changes the server", () => {
+  const say = (isQuiet: boolean): string[] => {
+    const { pool, server, mails } = poolOf("", [""], isQuiet);
+    const judge = (verdict: boolean, wasUp: boolean, body: string, tellsFirst = false): void =>
+      pool.judge(server(0), verdict, { wasUp, hadRun: !tellsFirst, alpha: false }, { body, tellsFirst });
+    pool.start(false);
+    judge(true, true, "first", true);
+    judge(true, true, "nothing new");
+    judge(false, true, "one fails");
+    judge(false, true, "two fails");
+    judge(true, false, "one is back");
+    judge(true, false, "two is back");
+    return mails.map((mail) => mail.replace("Realserver [10.0.0.1]:tcp:80 of virtual server VS - ", ""));
+  };
+  assert.deepEqual(say(false), ["UP first", "DOWN one fails", "DOWN two fails", "DOWN one is back", "UP two is back"]);
+  assert.deepEqual(say(true), ["DOWN one fails", "UP two is back"]);
 });

@@ -14,7 +14,9 @@
 import { equalBytes } from "../base/bytes.ts";
 import type { Command } from "../conf/keepalived/config.ts";
 import type { RealServer, SorryServer, VirtualServer } from "../conf/keepalived/lvs/config.ts";
+import type { MailText } from "../io/mail.ts";
 import type { ServiceDestination, ServiceSettings } from "../io/virtual-services.ts";
+import { leavingText, type QuorumNews, quorumMail, serverMail, stoppingMail } from "./mail-text.ts";
 import type { LvsEvent } from "./ports.ts";
 
 /** The greatest weight that IPVS knows. */
@@ -31,8 +33,11 @@ export interface RealServerState {
 }
 
 export interface PoolHooks {
+  /** `no_checker_emails`. */
+  readonly isWithoutCheckerMail: boolean;
   log(message: string): void;
   notify(event: LvsEvent): void;
+  mail(text: MailText): void;
   /** `destinations` have changed. */
   changed(): void;
 }
@@ -47,6 +52,13 @@ export interface Before {
   readonly wasUp: boolean;
   readonly hadRun: boolean;
   readonly alpha: boolean;
+}
+
+/** What a checker writes when it has come to a verdict. */
+export interface CheckNews {
+  readonly body: string;
+  /** Its first verdict is written about even when it is what was thought before. */
+  readonly tellsFirst: boolean;
 }
 
 export class Pool {
@@ -117,9 +129,16 @@ export class Pool {
   }
 
   /** What a checker says of a server. A first result that changes nothing is told when it is bad, or was awaited. */
-  judge(server: RealServerState, verdict: boolean, before: Before): void {
+  judge(server: RealServerState, verdict: boolean, before: Before, news: CheckNews): void {
+    const wasAlive = server.isAlive;
     if (verdict !== before.wasUp) this.checked(server, verdict);
     else if (!before.hadRun && (before.alpha || !verdict)) this.#notifyServer(server);
+    const isChange = server.isAlive !== wasAlive || !this.#hooks.isWithoutCheckerMail;
+    if (isChange && (verdict !== before.wasUp || news.tellsFirst)) this.#mailServer(server, news.body);
+  }
+
+  #mailServer({ settings, isAlive }: RealServerState, body: string): void {
+    if (settings.smtpAlert) this.#hooks.mail(serverMail(this.settings.name, settings.name, isAlive, body));
   }
 
   /** A server's weight is another one. */
@@ -150,7 +169,9 @@ export class Pool {
     if (isSet || isStopping) this.#hooks.log(`${verb} ${inhibited}service ${name} from VS ${this.settings.name}`);
     if (!server.isAlive) return;
     server.isAlive = false;
-    if (this.settings.omega || !isStopping) this.#notifyServer(server);
+    if (!this.settings.omega && isStopping) return;
+    this.#notifyServer(server);
+    this.#mailServer(server, leavingText(isStopping));
   }
 
   /** Quorum counted again after servers were dropped: it may be gone, but nobody is sorry any more. */
@@ -159,8 +180,12 @@ export class Pool {
   }
 
   #loseForGood(isStopping: boolean): void {
+    const { name, quorum, hysteresis, omega, smtpAlert } = this.settings;
+    const news = { quorum, hysteresis, threshold: quorum - hysteresis, weight: this.liveWeight, isFirst: false };
     this.#hasQuorum = false;
-    if (!isStopping || this.settings.omega) this.#notifyService();
+    if (isStopping && !omega) return;
+    this.#notifyService();
+    if (smtpAlert) this.#hooks.mail(isStopping ? stoppingMail(name) : quorumMail(name, false, news));
   }
 
   /** Weight below which quorum is lost; never at all without any. */
@@ -192,7 +217,7 @@ export class Pool {
         this.#isSorry = false;
         this.#hooks.log(`Adding alive servers to the pool for VS ${name}`);
       }
-      this.#notifyService();
+      this.#tellQuorum({ quorum, hysteresis, threshold, weight, isFirst });
       return;
     }
     const isLost = this.#hasQuorum && (weight === 0 || weight < threshold);
@@ -207,7 +232,12 @@ export class Pool {
       this.#hooks.log(`Removing alive servers from the pool for VS ${name}`);
       this.#isSorry = true;
     }
+    this.#tellQuorum({ quorum, hysteresis, threshold, weight, isFirst });
+  }
+
+  #tellQuorum(news: QuorumNews): void {
     this.#notifyService();
+    if (this.settings.smtpAlert) this.#hooks.mail(quorumMail(this.settings.name, this.#hasQuorum, news));
   }
 
   #notifyServer({ settings, isAlive }: RealServerState): void {

@@ -5,6 +5,7 @@ import type { Decoded } from "../base/decoded.ts";
 import type { Log } from "../base/log.ts";
 import type { Command, KeepalivedConfig } from "../conf/keepalived/config.ts";
 import type { CheckedRegex, CheckerConnection, CheckerTls } from "../conf/keepalived/lvs/config.ts";
+import type { MailText } from "../io/mail.ts";
 import type { Alarm } from "../io/reactor.ts";
 import type { VirtualServices } from "../io/virtual-services.ts";
 
@@ -92,4 +93,5 @@ export interface LvsPorts {
   random(): number;
   compile(regex: CheckedRegex): Decoded<BodyPattern>;
   notify(event: LvsEvent): void;
+  mail(text: MailText): void;
 }

@@ -1,6 +1,7 @@
 /** Checkers that look at nothing themselves: others tell them, and they have neither timer nor retries. */
 import type { Log } from "../base/log.ts";
 import type { BfdChecker, FileChecker } from "../conf/keepalived/lvs/config.ts";
+import { checkText } from "./mail-text.ts";
 import type { Pool, RealServerState } from "./pool.ts";
 import type { Watch } from "./watch.ts";
 
@@ -105,7 +106,8 @@ export class BfdWatch implements Watch {
     const word = isUp ? "UP" : "DOWN";
     this.#log.write("notice", `BFD check of [${session}] RS(${this.server.settings.name}) is ${word}`);
     this.begin(isUp);
-    this.#pool.judge(this.server, isUp, { wasUp, hadRun, alpha });
+    const body = checkText(this.checker, isUp, { why: word });
+    this.#pool.judge(this.server, isUp, { wasUp, hadRun, alpha }, { body, tellsFirst: false });
   }
 
   distrust(always: boolean): void {

@@ -7,6 +7,7 @@ import type { BfdChecker, Checker, CheckerTls, FileChecker, MiscChecker } from "
 import { Timer, type Timers } from "../net/timers.ts";
 import { beginCheck } from "./check.ts";
 import { type CheckerNames, type CheckerState, initialState, type NetworkChecker, step } from "./checker.ts";
+import { checkText } from "./mail-text.ts";
 import { initialMisc, type MiscState, stepMisc } from "./misc-checker.ts";
 import type { Pool, RealServerState } from "./pool.ts";
 import type { BodyPattern, LvsPorts } from "./ports.ts";
@@ -23,6 +24,12 @@ export interface WatchContext {
   readonly ports: LvsPorts;
   readonly timers: Timers;
   readonly tls: CheckerTls;
+}
+
+/** What mail says of a verdict besides the verdict. */
+interface Found {
+  readonly why: string;
+  readonly isTimeout?: boolean;
 }
 
 /** One checker of one real server. */
@@ -96,8 +103,11 @@ abstract class TimedWatch {
   }
 
   /** `wasUp`, `hadRun`: before the verdict. */
-  protected tell(verdict: boolean | undefined, wasUp: boolean, hadRun: boolean): void {
-    if (verdict !== undefined) this.pool.judge(this.server, verdict, { wasUp, hadRun, alpha: this.checker.alpha });
+  protected tell(verdict: boolean | undefined, wasUp: boolean, hadRun: boolean, found: Found): void {
+    if (verdict === undefined) return;
+    const body = checkText(this.checker, verdict, found);
+    const tellsFirst = this.checker.kind === "MISC_CHECK";
+    this.pool.judge(this.server, verdict, { wasUp, hadRun, alpha: this.checker.alpha }, { body, tellsFirst });
   }
 
   close(): void {
@@ -177,7 +187,7 @@ class NetworkWatch extends TimedWatch implements Watch {
         const next = step(this.checker, this.names, this.#state, outcome);
         this.#state = next.state;
         this.log(next.logs);
-        this.tell(next.verdict, isUp, next.hadRun);
+        this.tell(next.verdict, isUp, next.hadRun, { why: outcome.ok ? "" : outcome.why });
         this.schedule(next.delayMs);
       },
     );
@@ -256,7 +266,7 @@ class MiscWatch extends TimedWatch implements Watch {
       if (next.state.isUp) this.pool.reweigh(this.server, weight);
       else this.server.weight = weight;
       this.log(next.logs);
-      this.tell(next.verdict, before.isUp, next.hadRun);
+      this.tell(next.verdict, before.isUp, next.hadRun, { why: "", isTimeout: result.kind === "timed out" });
       this.schedule(Math.max(0, startedMs + next.delayMs - clock.now()));
     });
   }

@@ -1,6 +1,7 @@
 /** What the checker process and its supervisor say to each other over the IPC channel (structured clone: bytes and maps survive). */
 import type { Level } from "../base/log.ts";
 import type { KeepalivedConfig, ProcessSettings, ScriptUser } from "../conf/keepalived/config.ts";
+import type { MailText } from "../io/mail.ts";
 import type { ServiceDestination, ServiceSettings, ServiceTimeouts, VirtualServices } from "../io/virtual-services.ts";
 import type { LvsConfig, LvsEvent } from "../lvs/ports.ts";
 import type { LvsReport } from "../lvs/report.ts";
@@ -32,6 +33,7 @@ export type FromCheckerProcess =
   | { readonly kind: "beat" }
   | { readonly kind: "log"; readonly level: Level; readonly text: string }
   | { readonly kind: "notify"; readonly event: LvsEvent }
+  | { readonly kind: "mail"; readonly text: MailText }
   | {
       readonly kind: "set";
       readonly settings: ServiceSettings;

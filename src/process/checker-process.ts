@@ -128,6 +128,7 @@ class CheckerProcess {
         random: Math.random,
         compile: compileBodyPattern,
         notify: (event) => this.#channel.send({ kind: "notify", event }),
+        mail: (text) => this.#channel.send({ kind: "mail", text }),
       },
       config,
       suspects,

@@ -16,6 +16,7 @@ import { NftServices } from "../os/nft-services.ts";
 import { openRouting } from "../os/routing.ts";
 import { type FromCheckerProcess, lvsConfig, type ToCheckerProcess } from "./checker-messages.ts";
 import { FileTracker } from "./file-tracker.ts";
+import { Mailer, STOP_MAIL_MS } from "./mailer.ts";
 import { Notifier, serverPipes } from "./notifier.ts";
 import { CommandRunner } from "./run-command.ts";
 import { serversStatus } from "./servers-status.ts";
@@ -68,6 +69,7 @@ export class CheckerSupervisor {
   readonly #services = openVirtualServices();
   readonly #runner: CommandRunner;
   readonly #notifier: Notifier;
+  readonly #mailer: Mailer;
   /** What the process has asked for last, by service. */
   readonly #pools = new Map<string, readonly ServiceDestination[]>();
   #child: SupervisedChild<ToCheckerProcess, FromCheckerProcess> | undefined;
@@ -86,6 +88,7 @@ export class CheckerSupervisor {
     this.#log = options.log;
     this.#config = options.config;
     this.#runner = new CommandRunner(options.log, options.config.globals.scriptUser);
+    this.#mailer = new Mailer(options.log);
     const isAlone = options.isAlone === true;
     this.#notifier = new Notifier(this.#runner, options.log, (globals) => serverPipes(globals, isAlone));
   }
@@ -93,6 +96,7 @@ export class CheckerSupervisor {
   /** Resolves when the checkers run. Rejects when the process ends before that. */
   async start(): Promise<void> {
     this.#notifier.configure(this.#config.globals);
+    this.#mailer.configureServers(this.#config);
     this.#trackFiles();
     await new Promise<void>((resolve, reject) => {
       this.#startUp = { resolve, reject };
@@ -106,6 +110,7 @@ export class CheckerSupervisor {
     const { scriptUser } = config.globals;
     this.#runner.setDefaultUser(scriptUser);
     this.#notifier.configure(config.globals);
+    this.#mailer.configureServers(config);
     this.#trackFiles();
     this.#send({ kind: "reload", config: lvsConfig(config), scriptUser });
   }
@@ -133,6 +138,7 @@ export class CheckerSupervisor {
       await gone;
       clearTimeout(late);
     }
+    await this.#mailer.close(STOP_MAIL_MS);
     this.#release();
   }
 
@@ -227,6 +233,9 @@ export class CheckerSupervisor {
         break;
       case "notify":
         this.#notifier.notifyServer(message.event);
+        break;
+      case "mail":
+        this.#mailer.send(message.text);
         break;
       case "set":
         this.#pools.set(message.settings.name, message.destinations);

@@ -1,11 +1,6 @@
 /** Mail about changes of state, word for word as keepalived writes it: smtp.c, vrrp_notify.c. Pure. */
+import type { MailText } from "../io/mail.ts";
 import type { NotifyEvent, NotifyState } from "../vrrp/ports.ts";
-
-/** What a mail says. */
-export interface MailText {
-  readonly subject: string;
-  readonly body: string;
-}
 
 type Told = Extract<NotifyState, "MASTER" | "BACKUP" | "FAULT" | "STOP" | "DELETED">;
 

@@ -1,16 +1,20 @@
 /**
- * Mail on changes of state, sent by the supervisor, which may be slow without harm: a relay that does not answer costs the routers
- * nothing. keepalived's counterpart: smtp.c in its VRRP process.
+ * Mail on changes of state, sent by the supervisors, which may be slow without harm: a relay that does not answer costs routers and
+ * checkers nothing. keepalived's counterpart: smtp.c in its VRRP and healthcheck processes.
  */
 import { hostname, userInfo } from "node:os";
 import type { Log } from "../base/log.ts";
 import type { KeepalivedConfig, MailSettings } from "../conf/keepalived/config.ts";
+import type { MailText } from "../io/mail.ts";
 import type { NotifyEvent, NotifyState } from "../vrrp/ports.ts";
-import { bareAddress, type MailText, mailAbout, printMail } from "./mail-text.ts";
+import { bareAddress, mailAbout, printMail } from "./mail-text.ts";
 import type { Envelope, Relay } from "./smtp.ts";
 
 /** Mails that wait while one is being sent; a flapping router must not fill the memory. */
 export const MAX_WAITING_MAILS = 64;
+
+/** What a stop waits for mail about it to leave; keepalived leaves before its mail does. */
+export const STOP_MAIL_MS = 3000;
 
 /** Hands one mail to a relay. */
 export type SendMail = (relay: Relay, envelope: Envelope, signal: AbortSignal) => Promise<void>;
@@ -40,16 +44,33 @@ export class Mailer {
     this.#send = send;
   }
 
-  configure({ globals, instances, syncGroups }: KeepalivedConfig): void {
-    this.#globals = globals;
+  /** For the routers. */
+  configure(config: KeepalivedConfig): void {
+    const { globals, instances, syncGroups } = config;
     this.#alertsBefore = this.#alerts;
     this.#alerts = new Map([
       ...instances.map(({ name, smtpAlert }) => [`INSTANCE ${name}`, smtpAlert] as const),
       ...syncGroups.map(({ name, smtpAlert }) => [`GROUP ${name}`, smtpAlert] as const),
     ]);
-    const isTold = [...this.#alerts.values()].includes(true);
+    this.#use(globals, [...this.#alerts.values()].includes(true));
+  }
+
+  /** For virtual servers, whose mail is written where it is decided. */
+  configureServers({ globals, virtualServers }: KeepalivedConfig): void {
+    const says = ({ where }: { readonly where: KeepalivedConfig["globals"]["where"] }): boolean =>
+      where.has("smtp_alert") || where.has("smtp_alert_checker");
+    // Mail about real servers is on unless it is turned off: only who asks for it is told that none can be sent.
+    const blocks = virtualServers.flatMap((server) => [server, ...server.realServers]);
+    this.#use(
+      globals,
+      blocks.some((block) => block.smtpAlert && (says(block) || says(globals))),
+    );
+  }
+
+  #use(globals: KeepalivedConfig["globals"], isAsked: boolean): void {
+    this.#globals = globals;
     const { server, to } = globals.mail;
-    if (isTold && (server === undefined || to.length === 0))
+    if (isAsked && (server === undefined || to.length === 0))
       this.#log.write(
         "notice",
         `smtp_alert: no mail is sent without ${server === undefined ? "smtp_server" : "notification_email"}`,

@@ -22,7 +22,7 @@ import { CrashGuard } from "./crash-guard.ts";
 import { FileTracker } from "./file-tracker.ts";
 import { type FlightAnswer, FlightDesk, type PackedRecord } from "./flight-desk.ts";
 import { Incidents } from "./incidents.ts";
-import { Mailer } from "./mailer.ts";
+import { Mailer, STOP_MAIL_MS } from "./mailer.ts";
 import { nodeFiles, packNodeFiles, type RunningConfiguration } from "./node-files.ts";
 import type { NodeAnswer, NodeOrder } from "./node-orders.ts";
 import { NodeSettings } from "./node-settings.ts";
@@ -49,9 +49,6 @@ const HANDOVER_MS = 1_300_000;
 const PARTNERS_MS = 4500;
 /** What a stop waits for a partner to take over, before it leaves without. */
 const STOP_HANDOVER_MS = 1500;
-
-/** What it waits for mail about it to leave; keepalived leaves before its mail does. */
-const STOP_MAIL_MS = 3000;
 
 /** Which instances are to be given away, and how. */
 export interface HandoverRequest {

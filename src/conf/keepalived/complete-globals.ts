@@ -74,6 +74,7 @@ export function completeGlobals(draft: GlobalsDraft, ssl: SslDraft | undefined):
 function lvsGlobals(draft: GlobalsDraft, ssl: SslDraft | undefined): LvsGlobals {
   return Object.freeze({
     logAllFailures: draft.checkerLogAllFailures ?? false,
+    isWithoutCheckerMail: draft.isWithoutCheckerMail ?? false,
     initialNotifies: draft.rsInitNotifies ?? false,
     timeouts: Object.freeze({
       tcp: draft.lvsTcpTimeoutS ?? 0,

@@ -74,6 +74,8 @@ export interface GlobalsDraft extends Draft {
   smtpConnectTimeoutMs?: number;
   smtpAlert?: boolean;
   smtpAlertVrrp?: boolean;
+  smtpAlertChecker?: boolean;
+  isWithoutCheckerMail?: boolean;
   isWithoutFaultMail?: boolean;
   smtpUser?: string;
   smtpPassword?: string;

@@ -6,7 +6,7 @@ import type { MailSettings } from "./config.ts";
 import type { GlobalsDraft, NotifyDraft } from "./drafts.ts";
 import type { Interpreter, Keyword, Keywords, Line } from "./interpreter.ts";
 import { readBoolean, readInteger } from "./numbers.ts";
-import { allWithoutEffect, keyword, slotsOf } from "./slots.ts";
+import { keyword, slotsOf } from "./slots.ts";
 
 const slots = slotsOf<GlobalsDraft>();
 
@@ -110,11 +110,24 @@ export const mailKeywords: Keywords<GlobalsDraft> = {
       else draft.isSmtpTlsUnverified = !value;
     },
   ),
-  ...allWithoutEffect("no mail is sent about real servers", ["smtp_alert_checker", "no_checker_emails"]),
+  smtp_alert_checker: alert(
+    "smtpAlertChecker",
+    "smtp_alert_checker",
+    "The same for virtual and real servers.",
+    "unset",
+  ),
+  no_checker_emails: slots.flag("isWithoutCheckerMail", {
+    doc: "Mail about a real server only when it comes up or goes down, not when one checker of several does.",
+  }),
 };
 
-function alert(key: "smtpAlert" | "smtpAlertVrrp", name: string, doc: string): Keyword<GlobalsDraft> {
-  return keyword({ syntax: "[on|off]", default: "off", doc }, (draft, line, scope) => {
+function alert(
+  key: "smtpAlert" | "smtpAlertVrrp" | "smtpAlertChecker",
+  name: string,
+  doc: string,
+  fallback = "off",
+): Keyword<GlobalsDraft> {
+  return keyword({ syntax: "[on|off]", default: fallback, doc }, (draft, line, scope) => {
     const word = line.words[1];
     const value = word === undefined ? true : readBoolean(word);
     if (value === undefined)
@@ -141,10 +154,13 @@ export function alertOf({ smtpAlert }: NotifyDraft, globals: GlobalsDraft): bool
   return smtpAlert ?? globals.smtpAlertVrrp ?? globals.smtpAlert ?? false;
 }
 
-/** The clear word about mail, where somebody counts on it. */
-export function sayNoServerMail(line: Line, scope: Interpreter): void {
-  const message = `'${line.words[0]}': Tandem sends no mail about real servers yet; use a notify script`;
-  scope.report("notice", message, line.position);
+/** The same for a server: its own word, else the one for checkers, else the general one, else `fallback`. */
+export function serverAlertOf(
+  { smtpAlert }: { readonly smtpAlert?: boolean },
+  globals: GlobalsDraft,
+  fallback: boolean,
+): boolean {
+  return smtpAlert ?? globals.smtpAlertChecker ?? globals.smtpAlert ?? fallback;
 }
 
 /** The frozen form. */

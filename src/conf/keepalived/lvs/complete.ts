@@ -6,6 +6,7 @@ import { equalBytes } from "../../../base/bytes.ts";
 import { printIp } from "../../../base/ip.ts";
 import { freezeCommand } from "../commands.ts";
 import type { ConfigDraft } from "../drafts.ts";
+import { serverAlertOf } from "../mail.ts";
 import type { Report } from "../report.ts";
 import { printServer } from "./addresses.ts";
 import { completeChecker } from "./complete-checker.ts";
@@ -109,6 +110,7 @@ function completeServer(linked: Linked, config: ConfigDraft, warn: Complain): Vi
     persistence: persistenceOf(draft),
     haSuspend: draft.haSuspend ?? false,
     omega: draft.omega ?? false,
+    smtpAlert: serverAlertOf(draft, config.globals, false),
     quorum,
     hysteresis,
     quorumUp: draft.quorumUp && freezeCommand(draft.quorumUp),
@@ -338,6 +340,7 @@ function completeRealServer(
     upperThreshold: server.upperThreshold ?? 0,
     lowerThreshold: server.lowerThreshold ?? 0,
     inhibitOnFailure: server.inhibit ?? draft.inhibit ?? false,
+    smtpAlert: serverAlertOf(server, config.globals, true),
     notifyUp: server.notifyUp && freezeCommand(server.notifyUp),
     notifyDown: server.notifyDown && freezeCommand(server.notifyDown),
     checkers: Object.freeze(server.checkers.flatMap((one) => completeChecker(one, server, draft, config))),

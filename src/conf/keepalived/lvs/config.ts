@@ -57,6 +57,8 @@ export interface RealServer {
   readonly lowerThreshold: number;
   /** A failed server stays, with weight 0. */
   readonly inhibitOnFailure: boolean;
+  /** Its checkers' changes of mind are told by mail. */
+  readonly smtpAlert: boolean;
   readonly notifyUp: Command | undefined;
   readonly notifyDown: Command | undefined;
   readonly checkers: readonly Checker[];
@@ -110,6 +112,8 @@ export interface VirtualServer {
   readonly haSuspend: boolean;
   /** Notifies go out when the program stops, too. */
   readonly omega: boolean;
+  /** Quorum lost and gained is told by mail. */
+  readonly smtpAlert: boolean;
   /** Weight that must be alive. */
   readonly quorum: number;
   readonly hysteresis: number;
@@ -278,6 +282,8 @@ export interface ConnectionTimeouts {
 /** What concerns virtual servers of `global_defs`, and of the file as a whole. */
 export interface LvsGlobals {
   readonly logAllFailures: boolean;
+  /** `no_checker_emails`: no mail about a checker that changes nothing of its real server. */
+  readonly isWithoutCheckerMail: boolean;
   /** `rs_init_notifies`: real servers that are up from the start are told about. */
   readonly initialNotifies: boolean;
   readonly timeouts: ConnectionTimeouts;

@@ -5,6 +5,7 @@ import type { Position } from "../../diagnostics.ts";
 import type { CommandDraft } from "../commands.ts";
 import type { ScriptUser } from "../config.ts";
 import type { Draft } from "../interpreter.ts";
+import type { CheckingDraft } from "./checking.ts";
 import type { AddressRange, ForwardingMethod, MarkEntry, Protocol } from "./config.ts";
 
 /** An address with its port, which completion may change. */
@@ -28,7 +29,7 @@ export interface SslDraft extends Draft {
   key?: string;
 }
 
-export interface VirtualServerDraft extends Draft {
+export interface VirtualServerDraft extends CheckingDraft {
   readonly at: Position;
   /** One of these three. */
   readonly address: AddressDraft | undefined;
@@ -54,14 +55,7 @@ export interface VirtualServerDraft extends Draft {
   quorumUp?: CommandDraft;
   quorumDown?: CommandDraft;
   weight?: number;
-  virtualhost?: string;
-  snmpName?: string;
   sorryServer?: SorryServerDraft;
-  connectTimeoutMs?: number;
-  delayLoopMs?: number;
-  delayBeforeRetryMs?: number;
-  warmupMs?: number;
-  retries?: number;
   readonly realServers: RealServerDraft[];
 }
 
@@ -71,7 +65,7 @@ export interface SorryServerDraft {
   inhibit: boolean;
 }
 
-export interface RealServerDraft extends Draft {
+export interface RealServerDraft extends CheckingDraft {
   readonly at: Position;
   readonly address: AddressDraft;
   /** Its virtual server, for names in messages. */
@@ -84,13 +78,6 @@ export interface RealServerDraft extends Draft {
   alpha?: boolean;
   notifyUp?: CommandDraft;
   notifyDown?: CommandDraft;
-  virtualhost?: string;
-  snmpName?: string;
-  connectTimeoutMs?: number;
-  delayLoopMs?: number;
-  delayBeforeRetryMs?: number;
-  warmupMs?: number;
-  retries?: number;
   readonly checkers: CheckerDraft[];
 }
 

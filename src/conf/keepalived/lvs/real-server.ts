@@ -2,13 +2,13 @@
 import { printIp } from "../../../base/ip.ts";
 import { command } from "../commands.ts";
 import type { Interpreter, Keyword, Keywords, Line } from "../interpreter.ts";
-import { sayNoServerMail } from "../mail.ts";
 import { keyword, slotsOf } from "../slots.ts";
 import { portText, readServerAddress } from "./addresses.ts";
 import { type CheckerContext, checkerKeywords } from "./checkers.ts";
+import { checkingKeywords } from "./checking.ts";
 import type { RealServerDraft, VirtualServerDraft } from "./drafts.ts";
 import { readForwarding } from "./forwarding.ts";
-import { MAX_TIMEOUT_S, MAX_U32, MAX_WEIGHT, readSwitch, text, timer, toggle } from "./slots.ts";
+import { MAX_U32, MAX_WEIGHT, toggle } from "./slots.ts";
 
 const slots = slotsOf<RealServerDraft>();
 
@@ -70,61 +70,15 @@ const keywords: Keywords<RealServerDraft> = {
     doc: "Run when it goes down.",
     already: (word, draft) => `(${groupOf(draft)}) notify_down script already specified - ignoring ${word}`,
   }),
-  connect_timeout: timer<RealServerDraft>("connectTimeoutMs", {
-    minUs: 1,
-    maxS: MAX_TIMEOUT_S,
-    default: "the virtual server's",
-    doc: "Seconds until a connection of a checker has failed.",
-    invalid: (word) => `real server connect_timeout ${word} invalid - ignoring`,
-  }),
-  delay_loop: timer<RealServerDraft>("delayLoopMs", {
-    minUs: 1,
-    default: "the virtual server's",
-    doc: "Seconds from one check to the next.",
-    invalid: (word) => `real server delay_loop '${word}' invalid - ignoring`,
-  }),
-  delay_before_retry: timer<RealServerDraft>("delayBeforeRetryMs", {
-    minUs: 0,
-    default: "the virtual server's",
-    doc: "Seconds until a failed check is tried again.",
-    invalid: (word) => `real server delay_before_retry '${word}' invalid - ignoring`,
-  }),
-  warmup: timer<RealServerDraft>("warmupMs", {
-    minUs: 0,
-    default: "the virtual server's",
-    doc: "The first check comes after a random part of these seconds.",
-    invalid: (word) => `real server warmup '${word}' invalid - ignoring`,
-  }),
-  retry: slots.integer("retries", {
-    min: 1,
-    max: MAX_U32,
-    default: "the virtual server's",
-    doc: "How often a failed check is tried again before the real server is down.",
-    invalid: (word) => `retry value invalid - ${word}`,
-  }),
-  virtualhost: text<RealServerDraft>("virtualhost", {
-    doc: "Host that HTTP_GET and SSL_GET ask for.",
-    missing: "real server virtualhost missing",
-  }),
-  smtp_alert: keyword(
-    { syntax: "[on|off]", doc: "Mail when it comes up or goes down; Tandem sends none yet." },
-    (_draft, line, scope) => {
-      const value = readSwitch(line);
-      if (value === undefined)
-        scope.report("warn", `Invalid real_server smtp_alert parameter ${line.words[1]}`, line.position);
-      else if (value) sayNoServerMail(line, scope);
-    },
-  ),
-  snmp_name: keyword({ syntax: "NAME", doc: "No effect: Tandem has no SNMP agent." }, (draft, line, scope) => {
-    const [, name] = line.words;
-    if (name !== undefined && line.words.length === 2) draft.snmpName = name;
-    else scope.report("warn", "real server snmp_name missing or extra parameters", line.position);
-  }),
 };
 
 /** The block `real_server`. */
 export function realServerKeyword(context: CheckerContext): Keyword<VirtualServerDraft> {
-  const table: Keywords<RealServerDraft> = { ...keywords, ...checkerKeywords(context) };
+  const table: Keywords<RealServerDraft> = {
+    ...keywords,
+    ...checkingKeywords("real"),
+    ...checkerKeywords(context),
+  };
   return keyword(
     { syntax: "ADDRESS [PORT] { … }", doc: "A server behind the virtual one." },
     (server, line, scope) => readRealServer(server, line, scope, table),

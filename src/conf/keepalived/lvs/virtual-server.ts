@@ -2,16 +2,16 @@
 import { printIp } from "../../../base/ip.ts";
 import { command } from "../commands.ts";
 import type { Interpreter, Keyword, Keywords, Line } from "../interpreter.ts";
-import { sayNoServerMail } from "../mail.ts";
 import { readInteger } from "../numbers.ts";
 import { keyword, number, slotsOf } from "../slots.ts";
 import { portText, readServerAddress } from "./addresses.ts";
 import type { CheckerContext } from "./checkers.ts";
+import { checkingKeywords } from "./checking.ts";
 import type { Protocol } from "./config.ts";
 import type { VirtualServerDraft } from "./drafts.ts";
 import { readForwarding } from "./forwarding.ts";
 import { realServerKeyword } from "./real-server.ts";
-import { MAX_TIMEOUT_S, MAX_U32, MAX_WEIGHT, readSwitch, text, timer } from "./slots.ts";
+import { MAX_U32, MAX_WEIGHT } from "./slots.ts";
 
 const slots = slotsOf<VirtualServerDraft>();
 
@@ -234,63 +234,9 @@ const availability: Keywords<VirtualServerDraft> = {
   ),
 };
 
-/** Defaults of the checkers. */
-const checking: Keywords<VirtualServerDraft> = {
-  connect_timeout: timer<VirtualServerDraft>("connectTimeoutMs", {
-    minUs: 1,
-    maxS: MAX_TIMEOUT_S,
-    default: "5",
-    doc: "Seconds until a connection of a checker has failed.",
-    invalid: (word) => `virtual server connect_timeout ${word} invalid - ignoring`,
-  }),
-  delay_loop: timer<VirtualServerDraft>("delayLoopMs", {
-    minUs: 1,
-    default: "60",
-    doc: "Seconds from one check to the next.",
-    invalid: (word) => `virtual server delay loop '${word}' invalid - ignoring`,
-  }),
-  delay_before_retry: timer<VirtualServerDraft>("delayBeforeRetryMs", {
-    minUs: 0,
-    default: "the checker's",
-    doc: "Seconds until a failed check is tried again.",
-    invalid: (word) => `virtual server delay before retry '${word}' invalid - ignoring`,
-  }),
-  warmup: timer<VirtualServerDraft>("warmupMs", {
-    minUs: 0,
-    default: "delay_loop",
-    doc: "The first check comes after a random part of these seconds.",
-    invalid: (word) => `virtual server warmup '${word}' invalid - ignoring`,
-  }),
-  retry: slots.integer("retries", {
-    min: 1,
-    max: MAX_U32,
-    default: "the checker's",
-    doc: "How often a failed check is tried again before the real server is down.",
-    invalid: (word) => `retry value invalid - ${word}`,
-  }),
-  virtualhost: text<VirtualServerDraft>("virtualhost", {
-    doc: "Host that HTTP_GET and SSL_GET ask for.",
-    missing: "virtual server virtualhost missing",
-  }),
-  smtp_alert: keyword(
-    { syntax: "[on|off]", doc: "Mail when quorum is lost or gained; Tandem sends none yet." },
-    (_draft, line, scope) => {
-      const value = readSwitch(line);
-      if (value === undefined)
-        scope.report("warn", `Invalid virtual_server smtp_alert parameter ${line.words[1]}`, line.position);
-      else if (value) sayNoServerMail(line, scope);
-    },
-  ),
-  snmp_name: keyword({ syntax: "NAME", doc: "No effect: Tandem has no SNMP agent." }, (draft, line, scope) => {
-    const [, name] = line.words;
-    if (name !== undefined && line.words.length === 2) draft.snmpName = name;
-    else scope.report("warn", "virtual server snmp_name missing or extra parameters", line.position);
-  }),
-};
-
 /** All keywords of `virtual_server`. */
 export function virtualServerKeywords(context: CheckerContext): Keywords<VirtualServerDraft> {
-  return { ...scheduling, ...availability, ...checking, real_server: realServerKeyword(context) };
+  return { ...scheduling, ...availability, ...checkingKeywords("virtual"), real_server: realServerKeyword(context) };
 }
 
 /** Reads the words behind `virtual_server`; undefined when they name none, which has been said. */
