@@ -12,7 +12,7 @@ for i in 0 1 2 3; do ip link add eth$i type veth peer name peer$i && ip link set
 ip link set lo up; ip addr add 192.168.200.5/24 dev eth0; ip addr add 10.0.0.1/24 dev eth1
 exec "$@"
 `;
-const REFUSED = /'([^']+)' is not implemented by Tandem yet/;
+const REFUSED = /'([^']+)' (?:of a route )?is refused: /;
 const TIMEOUT_MS = 20_000;
 
 /** Exit status and messages of a program's -t. */

@@ -13,9 +13,12 @@ export interface KeepalivedOptions {
   /** `-B`: no BFD session is run; what tracks one sees it down. */
   readonly withoutBfd: boolean;
   readonly includeMustExist: boolean;
-  readonly pidFile: string;
-  readonly vrrpPidFile: string;
-  readonly checkersPidFile: string;
+  /** undefined: where the configuration's globals say, see defaultPidFiles. */
+  readonly pidFile: string | undefined;
+  readonly vrrpPidFile: string | undefined;
+  readonly checkersPidFile: string | undefined;
+  /** `-s`: goes before `net_namespace`. */
+  readonly namespace: string | undefined;
   /** `-P`, `-C`: which of the two run. */
   readonly runsVrrp: boolean;
   readonly runsCheckers: boolean;
@@ -88,8 +91,7 @@ const OPTIONS: readonly Option[] = [
     letter: "s",
     name: "namespace",
     argument: "required",
-    doc: "Run in network namespace NAME",
-    refused: "start Tandem inside the namespace instead: ip netns exec NAME keepalived …",
+    doc: "Run in network namespace NAME (overrides net_namespace)",
   },
   { letter: "e", name: "all-config", argument: "none", doc: "Error if any configuration file missing" },
   { letter: "i", name: "config-id", argument: "required", doc: "Use lines beginning @ID that match" },
@@ -205,9 +207,10 @@ function interpret(given: Given): KeepalivedRequest {
       dontRespawn: given.has("dont-respawn"),
       withoutBfd: given.has("no_bfd"),
       includeMustExist: given.has("all-config"),
-      pidFile: given.get("pid") ?? "/run/keepalived.pid",
-      vrrpPidFile: given.get("vrrp_pid") ?? "/run/keepalived_vrrp.pid",
-      checkersPidFile: given.get("checkers_pid") ?? "/run/keepalived_checkers.pid",
+      pidFile: given.get("pid"),
+      vrrpPidFile: given.get("vrrp_pid"),
+      checkersPidFile: given.get("checkers_pid"),
+      namespace: given.get("namespace"),
       // Both together are as good as neither.
       runsVrrp: given.has("vrrp") || !given.has("check"),
       runsCheckers: given.has("check") || !given.has("vrrp"),

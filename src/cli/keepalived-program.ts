@@ -1,5 +1,6 @@
 /** The daemon behind keepalived's command line: `-t`, pid files, daemon, signals, dumps; the work is the supervisor's. */
-import { closeSync, openSync, writeFileSync } from "node:fs";
+import { closeSync, mkdirSync, openSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
 import { KEEPALIVED_VERSION, TANDEM_VERSION } from "../base/version.ts";
 import type { KeepalivedConfig } from "../conf/keepalived/config.ts";
 import { EXIT, type LoadedKeepalived } from "../conf/keepalived/load.ts";
@@ -10,10 +11,13 @@ import { onSignalNumber } from "../os/signals.ts";
 import { CheckerHalf, serverFaults } from "../process/checker-half.ts";
 import { type LoadedFromDisk, loadKeepalivedConfiguration } from "../process/keepalived-configuration.ts";
 import { KeepalivedLog } from "../process/keepalived-log.ts";
+import { defaultPidFiles, type PidFiles, syslogName } from "../process/keepalived-paths.ts";
+import { KeepalivedReload } from "../process/keepalived-reload.ts";
 import { kernelVersion } from "../process/local-machine.ts";
+import { currentNamespace, goInto } from "../process/net-namespace.ts";
 import type { RunningConfiguration } from "../process/node-files.ts";
 import { deletePidFile, readPidFile, writePidFile } from "../process/pid-file.ts";
-import { DEFAULT_STATUS_SOCKET, StatusSocket } from "../process/status-socket.ts";
+import { defaultStatusSocket, StatusSocket } from "../process/status-socket.ts";
 import { upstreamFaults } from "../process/upstream-health.ts";
 import { dumpVrrp } from "../process/vrrp-dump.ts";
 import { VrrpSupervisor } from "../process/vrrp-supervisor.ts";
@@ -25,6 +29,9 @@ export class KeepalivedProgram {
   readonly #log: KeepalivedLog;
   /** What the configuration in force was read from. */
   #source: RunningConfiguration["keepalived"] | undefined;
+  #pidFiles: PidFiles = { parent: "", vrrp: "", checkers: "", reload: "" };
+  /** As they were at the start: what a reload can't change is found there. */
+  #globals: KeepalivedConfig["globals"] | undefined;
 
   constructor(options: KeepalivedOptions) {
     this.#options = options;
@@ -38,6 +45,8 @@ export class KeepalivedProgram {
     if (umask !== undefined) process.umask(umask);
     const loaded = this.#load();
     if (test !== undefined) return this.#test(loaded, test);
+    const failure = this.#goIntoNamespace(loaded.config.globals);
+    if (failure !== undefined) return failure;
     if (!dontFork && !isDaemonChild()) {
       if (!loaded.isUsable) return this.#refuse(loaded);
       return becomeDaemon();
@@ -55,9 +64,39 @@ export class KeepalivedProgram {
     try {
       return await this.#serve(loaded);
     } finally {
-      deletePidFile(this.#options.pidFile);
+      deletePidFile(this.#pidFiles.parent);
       this.#log.write("notice", `Stopped Keepalived v${KEEPALIVED_VERSION} (Tandem ${TANDEM_VERSION})`);
     }
+  }
+
+  /** Puts the process into its network namespace, and calls it accordingly; an exit status when that fails. */
+  #goIntoNamespace(globals: KeepalivedConfig["globals"]): number | undefined {
+    const { namespace: given } = this.#options;
+    const name = given ?? globals.netNamespace;
+    if (given !== undefined && globals.netNamespace !== undefined && currentNamespace() === undefined) {
+      const both = `Overriding config net_namespace '${globals.netNamespace}' with command line namespace '${given}'`;
+      this.#log.write("notice", both);
+    }
+    const why = name === undefined ? undefined : goInto(name);
+    if (why !== undefined) {
+      for (const line of [why, `Unable to set network namespace ${name} - exiting`]) {
+        this.#log.write("error", line);
+        if (!this.#options.logConsole) process.stderr.write(`keepalived: ${line}\n`);
+      }
+      return 1;
+    }
+    this.#globals = globals;
+    const standard = defaultPidFiles(globals, name);
+    const { pidFile, vrrpPidFile, checkersPidFile } = this.#options;
+    this.#pidFiles = {
+      parent: pidFile ?? standard.parent,
+      vrrp: vrrpPidFile ?? standard.vrrp,
+      checkers: checkersPidFile ?? standard.checkers,
+      reload: standard.reload,
+    };
+    const called = syslogName(globals, name);
+    if (called !== undefined) this.#log.rename(called);
+    return undefined;
   }
 
   #load(): LoadedFromDisk {
@@ -95,7 +134,7 @@ export class KeepalivedProgram {
   }
 
   #claimPidFile(): boolean {
-    const { pidFile } = this.#options;
+    const { parent: pidFile } = this.#pidFiles;
     const other = readPidFile(pidFile);
     if (typeof other === "number" && other !== process.pid) {
       if (isRunning(other)) {
@@ -104,6 +143,8 @@ export class KeepalivedProgram {
       }
       this.#log.write("notice", `Remove a zombie pid file ${pidFile}`);
     }
+    // The folder is the program's own only when the name is.
+    if (this.#options.pidFile === undefined) mkdirSync(dirname(pidFile), { recursive: true });
     const failure = writePidFile(pidFile, process.pid);
     if (failure !== undefined) process.stderr.write(`keepalived: ${failure}\n`);
     return failure === undefined;
@@ -116,7 +157,9 @@ export class KeepalivedProgram {
       end = resolve;
     });
     const { supervisor, checkers } = this.#supervisors(loaded, () => end(1));
+    const reloads = this.#reloads(loaded.config, supervisor, checkers);
     const stop = (): void => {
+      reloads.close();
       // Clients go to the partner before the servers behind this node do.
       void supervisor
         .stop()
@@ -125,7 +168,7 @@ export class KeepalivedProgram {
     };
     process.on("SIGTERM", stop);
     process.on("SIGINT", stop);
-    process.on("SIGHUP", () => this.#reload(supervisor, checkers));
+    process.on("SIGHUP", () => reloads.reload());
     process.on("SIGUSR1", () => void this.#dump(supervisor, "data"));
     process.on("SIGUSR2", () => void this.#dump(supervisor, "stats"));
     onSignalNumber(SIGNAL_NUMBERS["JSON"] as number, () => void this.#dump(supervisor, "json"));
@@ -153,15 +196,15 @@ export class KeepalivedProgram {
     { config, source }: LoadedFromDisk,
     onGone: () => void,
   ): { readonly supervisor: VrrpSupervisor; readonly checkers: CheckerHalf | undefined } {
-    const { dontRespawn, vrrpPidFile, checkersPidFile, runsVrrp, runsCheckers } = this.#options;
+    const { dontRespawn, runsVrrp, runsCheckers } = this.#options;
     const common = { log: this.#log, dontRespawn, isDaemon: isDaemonChild(), onGone };
-    const onPid = (pid: number | undefined): void => notePid(checkersPidFile, pid);
+    const onPid = (pid: number | undefined): void => notePid(this.#pidFiles.checkers, pid);
     const checkers = runsCheckers ? new CheckerHalf({ ...common, isAlone: !runsVrrp, onPid }) : undefined;
     const supervisor = new VrrpSupervisor({
       ...common,
       config: this.#routersOf(config),
       configuration: () => ({ keepalived: this.#source ?? source, nginx: undefined }),
-      onVrrpPid: (pid) => notePid(vrrpPidFile, pid),
+      onVrrpPid: (pid) => notePid(this.#pidFiles.vrrp, pid),
       onSession: (name, isUp) => checkers?.session(name, isUp),
     });
     return { supervisor, checkers };
@@ -177,7 +220,7 @@ export class KeepalivedProgram {
     supervisor: VrrpSupervisor,
     checkers: CheckerHalf | undefined,
   ): Promise<StatusSocket | undefined> {
-    const path = this.#options.statusSocket ?? DEFAULT_STATUS_SOCKET;
+    const path = this.#options.statusSocket ?? defaultStatusSocket(currentNamespace());
     if (path === "") return undefined;
     const socket = new StatusSocket(path, {
       vrrp: () => supervisor.status(),
@@ -195,14 +238,35 @@ export class KeepalivedProgram {
     }
   }
 
-  #reload(supervisor: VrrpSupervisor, checkers: CheckerHalf | undefined): void {
-    const loaded = this.#load();
-    this.#complain(loaded);
-    if (loaded.isUsable) {
-      this.#source = loaded.source;
-      supervisor.reload(this.#routersOf(loaded.config));
-      checkers?.reload(loaded.config);
-    } else this.#log.write("error", "Reload refused: the configuration cannot be used, the old one stays");
+  #reloads(
+    { globals }: KeepalivedConfig,
+    supervisor: VrrpSupervisor,
+    checkers: CheckerHalf | undefined,
+  ): KeepalivedReload<LoadedFromDisk> {
+    return new KeepalivedReload(globals, {
+      log: this.#log,
+      load: () => this.#load(),
+      complain: (loaded) => this.#complain(loaded),
+      apply: ({ config, source }) => {
+        this.#source = source;
+        this.#sayWhatStays(config.globals);
+        supervisor.reload(this.#routersOf(config));
+        checkers?.reload(config);
+      },
+      reloadFile: this.#pidFiles.reload,
+    });
+  }
+
+  /** What only a restart changes. */
+  #sayWhatStays(globals: KeepalivedConfig["globals"]): void {
+    const before = this.#globals;
+    if (before === undefined) return;
+    const say = (what: string): void =>
+      this.#log.write("notice", `Cannot change ${what} at a reload - please restart keepalived`);
+    if (this.#options.namespace === undefined && before.netNamespace !== globals.netNamespace) say("network namespace");
+    const same = JSON.stringify(before.netNamespaceIpvs) === JSON.stringify(globals.netNamespaceIpvs);
+    if (!same) say("IPVS network namespace");
+    if (before.instanceName !== globals.instanceName) say("instance name");
   }
 
   async #dump(supervisor: VrrpSupervisor, what: "data" | "stats" | "json"): Promise<void> {

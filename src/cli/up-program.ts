@@ -15,7 +15,10 @@ import {
   loadKeepalivedConfiguration,
 } from "../process/keepalived-configuration.ts";
 import { KeepalivedLog } from "../process/keepalived-log.ts";
+import { defaultPidFiles } from "../process/keepalived-paths.ts";
+import { KeepalivedReload } from "../process/keepalived-reload.ts";
 import type { MasterStatus } from "../process/master.ts";
+import { namespaceFaults } from "../process/net-namespace.ts";
 import type { ConfigurationRequest, NginxConfiguration } from "../process/nginx-configuration.ts";
 import { nginxKinds } from "../process/nginx-kinds.ts";
 import { NginxServer } from "../process/nginx-server.ts";
@@ -48,6 +51,7 @@ export class UpProgram {
   #checkers: CheckerHalf | undefined;
   /** What the supervisor's configuration was read from. */
   #keepalivedSource: RunningConfiguration["keepalived"] | undefined;
+  #reloads: KeepalivedReload<LoadedFromDisk> | undefined;
   /** As the workers have told last. */
   #upstreams: readonly UpstreamState[] = [];
   #isEnding = false;
@@ -86,11 +90,20 @@ export class UpProgram {
 
   #loadKeepalived(): LoadedFromDisk | undefined {
     if (this.#request.keepalived === undefined) return undefined;
-    const loaded = loadKeepalivedConfiguration(this.#request.keepalived);
-    const faults = loaded.isUsable ? serverFaults(loaded.config) : [];
-    for (const diagnostic of [...loaded.diagnostics, ...faults])
-      this.#log.write(diagnostic.severity, printKeepalivedDiagnostic(diagnostic));
-    return { ...loaded, isUsable: loaded.isUsable && faults.length === 0 };
+    const loaded = this.#readKeepalived(this.#request.keepalived);
+    this.#complain(loaded);
+    return loaded;
+  }
+
+  #readKeepalived(request: KeepalivedRequest): LoadedFromDisk {
+    const loaded = loadKeepalivedConfiguration(request);
+    const faults = loaded.isUsable ? [...serverFaults(loaded.config), ...namespaceFaults(loaded.config)] : [];
+    const diagnostics = [...loaded.diagnostics, ...faults];
+    return { ...loaded, diagnostics, isUsable: loaded.isUsable && faults.length === 0 };
+  }
+
+  #complain({ diagnostics }: LoadedKeepalived): void {
+    for (const diagnostic of diagnostics) this.#log.write(diagnostic.severity, printKeepalivedDiagnostic(diagnostic));
   }
 
   /** Whether everything is there that VRRP shall follow; what isn't is told. */
@@ -156,6 +169,18 @@ export class UpProgram {
       }),
     });
     this.#supervisor = supervisor;
+    const request = this.#request.keepalived as KeepalivedRequest;
+    this.#reloads = new KeepalivedReload(loaded.config.globals, {
+      log: this.#log,
+      load: () => this.#readKeepalived(request),
+      complain: (found) => this.#complain(found),
+      apply: ({ config, source }) => {
+        this.#keepalivedSource = source;
+        supervisor.reload(config);
+        checkers.reload(config);
+      },
+      reloadFile: defaultPidFiles(loaded.config.globals, undefined).reload,
+    });
     supervisor.observeUpstreams(this.#upstreams);
     try {
       await checkers.start(loaded.config);
@@ -208,13 +233,7 @@ export class UpProgram {
 
   #reload(): void {
     this.#nginx?.signal("SIGHUP");
-    const loaded = this.#loadKeepalived();
-    if (loaded === undefined) return;
-    if (loaded.isUsable) {
-      this.#keepalivedSource = loaded.source;
-      this.#supervisor?.reload(loaded.config);
-      this.#checkers?.reload(loaded.config);
-    } else this.#log.write("error", "Reload refused: the configuration cannot be used, the old one stays");
+    this.#reloads?.reload();
   }
 
   /** The address first: new clients go to the partner while this node's workers still answer their last requests. */
@@ -224,6 +243,7 @@ export class UpProgram {
       return this.#ended;
     }
     this.#isEnding = true;
+    this.#reloads?.close();
     this.#log.write("notice", `Tandem ${TANDEM_VERSION} is ending${signal === "SIGQUIT" ? " gracefully" : ""}`);
     const keepsConnections = signal === "SIGQUIT" && (await this.#handOver());
     if (!keepsConnections) await this.#stopRouters();

@@ -11,6 +11,7 @@ import { CheckerSupervisor, type CheckerSupervisorOptions } from "./checker-supe
 /** What of a configuration can't be done here: by this kernel, or at all. */
 export function serverFaults(config: KeepalivedConfig): readonly Diagnostic[] {
   if (config.virtualServers.length === 0) return [];
+  // At a check the namespace need not be there yet: all of them have the same kernel.
   const ipvs = openIpvs(true);
   ipvs?.close();
   return [...patternFaults(config), ...(ipvs === undefined ? kernelFaults(config) : [])];

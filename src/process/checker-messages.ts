@@ -14,6 +14,8 @@ export type ToCheckerProcess =
       readonly scriptUser: ScriptUser | undefined;
       /** What does the kernel's part; it is the supervisor's. */
       readonly method: VirtualServices["method"];
+      /** Path of the network namespace that this happens in; undefined: the process' own. */
+      readonly namespace: string | undefined;
       readonly files: ReadonlyMap<string, number | undefined>;
       /** BFD sessions that have said something. */
       readonly sessions: ReadonlyMap<string, boolean>;

@@ -11,6 +11,7 @@ import { LvsNode } from "../lvs/node.ts";
 import type { CommandResult } from "../lvs/ports.ts";
 import { reportLvs } from "../lvs/report.ts";
 import { IpvsServices, openIpvs } from "../os/ipvs.ts";
+import { inNamespace } from "../os/network-namespace.ts";
 import { setProcessTitle } from "../os/process-title.ts";
 import { setAffinity, setNiceness, setRoundRobin } from "../os/realtime.ts";
 import { openRouting } from "../os/routing.ts";
@@ -18,6 +19,7 @@ import { monotonicClock, TimerfdAlarm } from "../os/timer.ts";
 import { compileBodyPattern } from "./body-pattern.ts";
 import type { FromCheckerProcess, ToCheckerProcess } from "./checker-messages.ts";
 import { IpcChannel } from "./ipc-channel.ts";
+import { holdPath } from "./net-namespace.ts";
 import { NodeProbes } from "./probes.ts";
 import { runCheck } from "./run-check.ts";
 import { CommandRunner } from "./run-command.ts";
@@ -28,8 +30,15 @@ class RemoteServices implements VirtualServices {
   readonly #channel: IpcChannel<FromCheckerProcess>;
   readonly #present = new Map<string, ServiceSettings>();
 
-  constructor(method: VirtualServices["method"], channel: IpcChannel<FromCheckerProcess>) {
+  readonly #namespace: string | undefined;
+
+  constructor(
+    method: VirtualServices["method"],
+    namespace: string | undefined,
+    channel: IpcChannel<FromCheckerProcess>,
+  ) {
     this.method = method;
+    this.#namespace = holdPath(namespace);
     this.#channel = channel;
   }
 
@@ -55,7 +64,8 @@ class RemoteServices implements VirtualServices {
 
   /** The supervisor is dead: what IPVS still has goes from here. nf_tables has lost its owner, and with it everything. */
   removeOrphans(): void {
-    const requests = this.method === "IPVS" ? openIpvs(false) : undefined;
+    if (this.method !== "IPVS") return;
+    const requests = inNamespace(this.#namespace, () => openIpvs(false));
     if (requests === undefined) return;
     const services = new IpvsServices(requests);
     // Made anew without destinations, and taken away as its own.
@@ -110,11 +120,11 @@ class CheckerProcess {
   }
 
   #start(message: Extract<ToCheckerProcess, { kind: "start" }>): void {
-    const { config, process: settings, scriptUser, method, files, sessions, suspects, beatMs } = message;
+    const { config, process: settings, scriptUser, method, namespace, files, sessions, suspects, beatMs } = message;
     setProcessTitle("keepalived: healthcheck process", settings.name ?? "keepalived");
     for (const refused of schedule(settings)) this.#log.write("notice", `not permitted here: ${refused}`);
     this.#runner.setDefaultUser(scriptUser);
-    const services = new RemoteServices(method, this.#channel);
+    const services = new RemoteServices(method, namespace, this.#channel);
     this.#services = services;
     const node = new LvsNode(
       {

@@ -17,6 +17,7 @@ import { openRouting } from "../os/routing.ts";
 import { type FromCheckerProcess, lvsConfig, type ToCheckerProcess } from "./checker-messages.ts";
 import { FileTracker } from "./file-tracker.ts";
 import { Mailer, STOP_MAIL_MS } from "./mailer.ts";
+import { holdPath, NamespacedServices, servicesNamespace } from "./net-namespace.ts";
 import { Notifier, serverPipes } from "./notifier.ts";
 import { CommandRunner } from "./run-command.ts";
 import { serversStatus } from "./servers-status.ts";
@@ -47,8 +48,9 @@ export interface CheckerSupervisorOptions {
   readonly onPid?: (pid: number | undefined) => void;
 }
 
-/** What does the kernel's part here: IPVS where there is one, else nf_tables. */
-export function openVirtualServices(): VirtualServices {
+/** What does the kernel's part, in the namespace at `path`: IPVS where there is one, else nf_tables. */
+export function openVirtualServices(path: string | undefined): VirtualServices {
+  if (path !== undefined) return new NamespacedServices(path, () => openVirtualServices(undefined));
   const ipvs = openIpvs(true);
   return ipvs === undefined ? new NftServices(ownAddresses) : new IpvsServices(ipvs);
 }
@@ -66,7 +68,8 @@ export class CheckerSupervisor {
   readonly #options: CheckerSupervisorOptions;
   readonly #log: Log;
   #config: KeepalivedConfig;
-  readonly #services = openVirtualServices();
+  readonly #namespace: string | undefined;
+  readonly #services: VirtualServices;
   readonly #runner: CommandRunner;
   readonly #notifier: Notifier;
   readonly #mailer: Mailer;
@@ -87,6 +90,8 @@ export class CheckerSupervisor {
     this.#options = options;
     this.#log = options.log;
     this.#config = options.config;
+    this.#namespace = holdPath(servicesNamespace(options.config));
+    this.#services = openVirtualServices(this.#namespace);
     this.#runner = new CommandRunner(options.log, options.config.globals.scriptUser);
     this.#mailer = new Mailer(options.log);
     const isAlone = options.isAlone === true;
@@ -201,6 +206,7 @@ export class CheckerSupervisor {
       process: settings.checker,
       scriptUser,
       method: this.#services.method,
+      namespace: servicesNamespace(this.#config),
       files: this.#files?.values ?? new Map(),
       sessions: this.#options.sessions,
       suspects: this.#suspects(),

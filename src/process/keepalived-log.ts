@@ -19,18 +19,32 @@ export interface KeepalivedLogSettings {
 export class KeepalivedLog implements Log {
   readonly #console: boolean;
   readonly #maxSeverity: number;
-  readonly #syslog: SyslogSender | undefined;
+  readonly #facility: number | undefined;
+  #syslog: SyslogSender | undefined;
 
   constructor({ console: toConsole, detail, facility }: KeepalivedLogSettings) {
     this.#console = toConsole;
     this.#maxSeverity = LEVELS.indexOf(detail ? "info" : "notice");
-    if (facility !== undefined && existsSync(SYSLOG_SOCKET))
-      this.#syslog = new SyslogSender({
-        server: { path: SYSLOG_SOCKET },
-        facility,
-        tag: `Keepalived[${process.pid}]`,
-        hostname: false,
-      });
+    this.#facility = facility;
+    this.#openSyslog("Keepalived");
+  }
+
+  #openSyslog(name: string): void {
+    if (this.#facility === undefined || !existsSync(SYSLOG_SOCKET)) return;
+    this.#syslog = new SyslogSender({
+      server: { path: SYSLOG_SOCKET },
+      facility: this.#facility,
+      tag: `${name}[${process.pid}]`,
+      hostname: false,
+    });
+  }
+
+  /** Another name in the system log. */
+  rename(name: string): void {
+    this.write("notice", `Changing syslog ident to ${name}`);
+    this.#syslog?.close();
+    this.#syslog = undefined;
+    this.#openSyslog(name);
   }
 
   enabled(level: Level): boolean {

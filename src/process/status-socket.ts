@@ -14,6 +14,11 @@ import type { PeersAnswer } from "./peers-answer.ts";
 
 /** Where `tandem status` asks unless it is told otherwise. */
 export const DEFAULT_STATUS_SOCKET = "/run/tandem.sock";
+
+/** Programs in network namespaces of their own (`net_namespace`) have a socket each. */
+export function defaultStatusSocket(namespace: string | undefined): string {
+  return namespace === undefined ? DEFAULT_STATUS_SOCKET : `/run/tandem_${namespace}.sock`;
+}
 /** A status document is a few KiB; more is not one. */
 const MAX_DOCUMENT_BYTES = 16 << 20;
 const ANSWER_MS = 5000;

@@ -72,12 +72,24 @@ export interface ProcessReport extends NodeReport {
 
 /** The part of a configuration that the VRRP process is given. `upMs`: for how long the machine has been up. */
 export function nodeConfig(config: KeepalivedConfig, upMs: number): NodeConfig {
-  const { scripts, trackProcesses, trackFiles, bfds, syncGroups, instances, statics, linkDelays } = config;
+  const { scripts, trackProcesses, trackFiles, bfds, syncGroups, instances, statics, linkDelays, garpGroups } = config;
   const { delayAfterBootMs, logUnknownVrids, routerId, peer } = config.globals;
   const startupDelayMs = Math.max(config.globals.startupDelayMs, delayAfterBootMs - upMs);
   const globals = { startupDelayMs, logUnknownVrids, routerId, peer };
   const forwarded = config.virtualServers
     .filter(({ protocol }) => protocol === "tcp" || protocol === undefined)
     .map(({ match }) => match);
-  return { scripts, trackProcesses, trackFiles, bfds, syncGroups, instances, statics, linkDelays, forwarded, globals };
+  return {
+    scripts,
+    trackProcesses,
+    trackFiles,
+    bfds,
+    syncGroups,
+    instances,
+    statics,
+    linkDelays,
+    garpGroups,
+    forwarded,
+    globals,
+  };
 }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Announcer } from "./announce.ts";
+import { Announcer, type Pace } from "./announce.ts";
 import { exampleInstance } from "./example.ts";
 
 const settings = exampleInstance().announce;
@@ -13,11 +13,18 @@ function run(
   addresses = 1,
   spacing: (index: number) => number = noPause,
 ): string[] {
+  let readyMs = Number.NEGATIVE_INFINITY;
+  const pace: Pace = {
+    readyMs: () => readyMs,
+    sent: (index, nowMs) => {
+      if (spacing(index) > 0) readyMs = nowMs + spacing(index);
+    },
+  };
   const sent: string[] = [];
   for (;;) {
     const next = announcer.nextMs;
     if (next === undefined || next > endMs) return sent;
-    for (const index of announcer.due(next, addresses, spacing)) sent.push(`${next}:${index}`);
+    for (const index of announcer.due(next, addresses, pace)) sent.push(`${next}:${index}`);
   }
 }
 

@@ -22,6 +22,12 @@ interface Burst {
   readonly rounds: number;
 }
 
+/** When an address may be announced, and that it has been. */
+export interface Pace {
+  readyMs(index: number): number;
+  sent(index: number, nowMs: number): void;
+}
+
 /** The timetable of one router. A round is one message for each of its addresses. */
 export class Announcer {
   readonly #settings: AnnounceSettings;
@@ -30,10 +36,11 @@ export class Announcer {
   #refreshAtMs: number | undefined;
   /** When the last burst because of a rival was or will be. */
   #lastRivalMs = Number.NEGATIVE_INFINITY;
-  /** Messages of the current burst that spacing holds back. */
-  #left = 0;
+  /** Messages of the current burst that are held back, by index of their address. */
+  #left: number[] = [];
   #cursor = 0;
-  #slotMs = 0;
+  /** When one of them may go. */
+  #slotMs = Number.POSITIVE_INFINITY;
 
   /** `quietRefreshMs` counts when the settings have no refresh; 0: none. */
   constructor(settings: AnnounceSettings, quietRefreshMs: number) {
@@ -74,15 +81,15 @@ export class Announcer {
   cancel(): void {
     this.#bursts = [];
     this.#refreshAtMs = undefined;
-    this.#left = 0;
+    this.#left = [];
+    this.#slotMs = Number.POSITIVE_INFINITY;
     this.#lastRivalMs = Number.NEGATIVE_INFINITY;
   }
 
   /** When `due` wants to be asked next. */
   get nextMs(): number | undefined {
-    let next = this.#refreshAtMs ?? Number.POSITIVE_INFINITY;
+    let next = Math.min(this.#refreshAtMs ?? Number.POSITIVE_INFINITY, this.#slotMs);
     for (const { atMs } of this.#bursts) next = Math.min(next, atMs);
-    if (this.#left > 0) next = Math.min(next, this.#slotMs);
     return Number.isFinite(next) ? next : undefined;
   }
 
@@ -92,20 +99,25 @@ export class Announcer {
     return isRefresh || this.#bursts.some(({ atMs }) => atMs <= nowMs);
   }
 
-  /**
-   * Indexes of the addresses (0 … `addresses` - 1) to announce now, in order, each as often as it is named.
-   * `spacingMs(index)` is the pause behind a message (vrrp_garp_interval, vrrp_gna_interval).
-   */
-  due(nowMs: number, addresses: number, spacingMs: (index: number) => number): number[] {
+  /** Indexes of the addresses (0 … `addresses` - 1) to announce now, in order, each as often as it is named. */
+  due(nowMs: number, addresses: number, pace: Pace): number[] {
     this.#begin(nowMs, addresses);
     const indexes: number[] = [];
-    while (this.#left > 0 && this.#slotMs <= nowMs) {
-      const index = this.#cursor;
-      indexes.push(index);
-      this.#cursor = (index + 1) % addresses;
-      this.#left--;
-      this.#slotMs = Math.max(this.#slotMs, nowMs) + spacingMs(index);
+    // A round in vain is the end: what is left has to wait for its interface.
+    for (let passed = 0; passed < this.#left.length; ) {
+      const index = this.#cursor % this.#left.length;
+      const left = this.#left[index] as number;
+      if (left === 0 || pace.readyMs(index) > nowMs) passed++;
+      else {
+        passed = 0;
+        this.#left[index] = left - 1;
+        indexes.push(index);
+        pace.sent(index, nowMs);
+      }
+      this.#cursor = (index + 1) % this.#left.length;
     }
+    const waiting = this.#left.map((left, index) => (left > 0 ? pace.readyMs(index) : Number.POSITIVE_INFINITY));
+    this.#slotMs = Math.min(Number.POSITIVE_INFINITY, ...waiting);
     return indexes;
   }
 
@@ -118,8 +130,7 @@ export class Announcer {
       this.#refreshAtMs = nowMs + this.#refreshMs;
     }
     if (rounds === 0 || addresses === 0) return;
-    if (this.#left === 0) this.#slotMs = nowMs;
-    this.#left = rounds * addresses; // what is left of an older burst is contained in the new one
+    this.#left = Array<number>(addresses).fill(rounds); // what is left of an older burst is contained in the new one
     this.#cursor = 0;
   }
 }

@@ -192,6 +192,7 @@ export function exampleNode(changes: Partial<NodeConfig> = {}): NodeConfig {
     syncGroups: [],
     instances: [exampleInstance()],
     linkDelays: [],
+    garpGroups: [],
     statics: { addresses: [], routes: [], rules: [] },
     ...changes,
   };

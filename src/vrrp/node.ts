@@ -7,6 +7,7 @@ import { type IpAddress, printIp } from "../base/ip.ts";
 import type { Command, Notifies, SyncGroup, VrrpInstance } from "../conf/keepalived/config.ts";
 import type { Alarm } from "../io/reactor.ts";
 import type { Address, Link, RoutingWatch } from "../io/routing.ts";
+import { AnnouncePaces } from "./announce-pace.ts";
 import { configChanges, printChanges } from "./config-changes.ts";
 import { dampedTracks, FlapDampers, type FlapReport } from "./flap-dampers.ts";
 import { faultsOfOthers, groupRole, type Member, mayTakeOver } from "./group.ts";
@@ -43,6 +44,7 @@ export class VrrpNode {
   readonly partnership: Partnership;
   readonly #links: NodeLinks;
   readonly #delays = new LinkDelays();
+  readonly #paces = new AnnouncePaces();
   readonly #routes: NodeRoutes;
   readonly #splitBrain: SplitBrain;
   readonly #dampers: FlapDampers;
@@ -142,6 +144,7 @@ export class VrrpNode {
 
   start(): void {
     this.#delays.configure(this.#config.linkDelays);
+    this.#paces.configure(this.#config.garpGroups);
     // Links that it makes itself are there when it begins to watch.
     this.#links.ensure(this.#config.instances, this.#ports.routing.links());
     this.#watch = this.#ports.routing.watch({
@@ -249,6 +252,7 @@ export class VrrpNode {
     const old = this.#config;
     this.#config = config;
     this.#delays.configure(config.linkDelays);
+    this.#paces.configure(config.garpGroups);
     for (const text of printChanges(configChanges(old, config))) this.#ports.record({ kind: "config", text });
     for (const [name, router] of [...this.#routers]) {
       const next = config.instances.find((instance) => instance.name === name);
@@ -305,7 +309,7 @@ export class VrrpNode {
       mayWait: (router, nowMs) =>
         router.settings.syncGroup === undefined ? this.#mayWait([router], nowMs) : undefined,
     };
-    const router = new Router(instance, this.#ports, this.#view, this.#pool, hooks);
+    const router = new Router(instance, this.#ports, this.#view, this.#pool, hooks, this.#paces);
     this.#routes.clean(instance);
     router.clean();
     this.partnership.clean(router);

@@ -22,7 +22,15 @@ import type { RecordKind } from "./partner-records.ts";
 /** What a node needs to know of a configuration. */
 export type NodeConfig = Pick<
   KeepalivedConfig,
-  "scripts" | "trackProcesses" | "trackFiles" | "bfds" | "syncGroups" | "instances" | "statics" | "linkDelays"
+  | "scripts"
+  | "trackProcesses"
+  | "trackFiles"
+  | "bfds"
+  | "syncGroups"
+  | "instances"
+  | "statics"
+  | "linkDelays"
+  | "garpGroups"
 > & {
   /** What virtual servers of TCP, or of all protocols, are for. */
   readonly forwarded: readonly ServiceMatch[];

@@ -14,7 +14,8 @@ import { AH_PROTOCOL } from "../wire/vrrp/ah.ts";
 import { type DropReason, judge, type ReceivedAdvert } from "./accept.ts";
 import { addressSettings, claimAddress, releaseAddress } from "./addresses.ts";
 import { type AdvertPacket, advertPackets } from "./advert-packets.ts";
-import { Announcer, QUIET_REFRESH_MS } from "./announce.ts";
+import { Announcer, type Pace, QUIET_REFRESH_MS } from "./announce.ts";
+import type { AnnouncePaces } from "./announce-pace.ts";
 import { extraAnnouncements } from "./extra-garp.ts";
 import { step } from "./instance.ts";
 import { baseOf, type LinkView, linkNamed, virtualLinksOf } from "./links.ts";
@@ -58,6 +59,7 @@ export class Router {
   readonly #view: LinkView;
   readonly #pool: SegmentPool;
   readonly #hooks: RouterHooks;
+  readonly #paces: AnnouncePaces;
   #announcer: Announcer;
   readonly #security: AdvertSecurity;
   #place: Place | undefined;
@@ -79,12 +81,20 @@ export class Router {
   readonly counters = new Map<Counter | "advertsReceived", number>();
   readonly drops = new Map<DropReason, number>();
 
-  constructor(settings: VrrpInstance, ports: NodePorts, view: LinkView, pool: SegmentPool, hooks: RouterHooks) {
+  constructor(
+    settings: VrrpInstance,
+    ports: NodePorts,
+    view: LinkView,
+    pool: SegmentPool,
+    hooks: RouterHooks,
+    paces: AnnouncePaces,
+  ) {
     this.#settings = settings;
     this.#ports = ports;
     this.#view = view;
     this.#pool = pool;
     this.#hooks = hooks;
+    this.#paces = paces;
     this.#state = initialState(settings.priority, settings.advertIntervalMs);
     this.#announcer = newAnnouncer(settings);
     this.#security = new AdvertSecurity(settings);
@@ -410,12 +420,23 @@ export class Router {
     if (this.#state.role !== "active") return;
     const addresses = this.addresses;
     if (this.#announcer.begins(nowMs)) for (const address of addresses) this.#logAnnouncement(address);
-    const { garpIntervalMs, gnaIntervalMs } = this.#settings.announce;
-    const spacing = (index: number) => (addresses[index]?.address.length === 4 ? garpIntervalMs : gnaIntervalMs);
-    for (const index of this.#announcer.due(nowMs, addresses.length, spacing)) {
+    for (const index of this.#announcer.due(nowMs, addresses.length, this.#pace(addresses))) {
       const address = addresses[index];
       if (address !== undefined) this.#sendAnnouncement(address);
     }
+  }
+
+  /** Announcements of all routers on an interface are held apart, on the physical one under a virtual MAC. */
+  #pace(addresses: readonly VirtualAddress[]): Pace {
+    const { announce } = this.#settings;
+    const at = (index: number): [string, 4 | 6] => {
+      const { address, interface: name } = addresses[index] as VirtualAddress;
+      return [baseOf(this.#settings, name) ?? "", address.length === 4 ? 4 : 6];
+    };
+    return {
+      readyMs: (index) => this.#paces.readyMs(...at(index), announce),
+      sent: (index, nowMs) => this.#paces.sent(...at(index), announce, nowMs),
+    };
   }
 
   #planExtra(nowMs: number): void {

@@ -13,6 +13,6 @@ test("an unknown keyword is a warning, one that is not implemented an error, one
   const severity = (line: string) => found("configuration-messages", { a: replace("advert_int 1", line) })[0]?.severity;
   assert.equal(severity("advert_intt 1"), "warning");
   assert.equal(severity("vrf red"), "error");
-  const [note] = found("configuration-messages", { a: replace("router_id a", "router_id a\n\tsmtp_alert_checker") });
+  const [note] = found("configuration-messages", { a: replace("router_id a", "router_id a\n\trandom_seed 1") });
   assert.equal(note?.severity, "info");
 });

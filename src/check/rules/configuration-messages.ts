@@ -33,7 +33,7 @@ export const configurationMessages: Rule<Subject> = {
 };
 
 function explain(message: string, level: Severity): string {
-  if (message.includes("is not implemented by Tandem yet"))
+  if (/' (?:of a route )?is refused: /.test(message))
     return "keepalived knows it, Tandem does not: it refuses the file rather than doing something else than what is written.";
   if (message.startsWith("Unknown keyword"))
     return "keepalived says so once, skips the line and runs without it. If a block belongs to it, its } closes the block around it, and what follows is lost, too.";

@@ -54,6 +54,15 @@ export function completeGlobals(draft: GlobalsDraft, ssl: SslDraft | undefined):
     }),
     lvs: lvsGlobals(draft, ssl),
     umask: draft.umask,
+    reload: Object.freeze({
+      check: draft.reloadCheck,
+      time: timeFileOf(draft),
+      file: draft.reloadFile,
+    }),
+    instanceName: draft.instanceName,
+    usesPidFolder: draft.usesPidFolder ?? draft.instanceName !== undefined,
+    netNamespace: draft.netNamespace,
+    netNamespaceIpvs: draft.netNamespaceIpvs,
     dumpFiles: Object.freeze({
       state: draft.stateDumpFile,
       stats: draft.statsDumpFile,
@@ -69,6 +78,10 @@ export function completeGlobals(draft: GlobalsDraft, ssl: SslDraft | undefined):
     flight: Object.freeze({ folder: draft.flightFolder, files: draft.flightFiles ?? DEFAULT_FLIGHT_FILES }),
     where: draft.where,
   });
+}
+
+function timeFileOf({ reloadTimeFile: path, reloadRepeats: repeats = false }: GlobalsDraft) {
+  return path === undefined ? undefined : Object.freeze({ path, repeats });
 }
 
 function lvsGlobals(draft: GlobalsDraft, ssl: SslDraft | undefined): LvsGlobals {

@@ -62,6 +62,7 @@ export function complete(draft: ConfigDraft, machine: Machine | undefined, tell:
     syncGroups: groups,
     instances,
     statics: completeStatics(draft, report),
+    garpGroups: Object.freeze([...draft.garpGroups]),
     linkDelays: usableDelays(draft.linkDelays, instances, tell),
     virtualServers,
   };

@@ -29,6 +29,7 @@ export interface KeepalivedConfig {
   readonly instances: readonly VrrpInstance[];
   readonly statics: Statics;
   readonly linkDelays: readonly LinkDelay[];
+  readonly garpGroups: readonly GarpGroup[];
   readonly virtualServers: readonly VirtualServer[];
 }
 
@@ -97,6 +98,14 @@ export interface Globals {
   readonly process: ProcessSettings;
   readonly lvs: LvsGlobals;
   readonly umask: number | undefined;
+  readonly reload: ReloadSettings;
+  readonly instanceName: string | undefined;
+  /** Pid files are in a folder of the program's own. */
+  readonly usesPidFolder: boolean;
+  /** The network namespace to be in; undefined: where it was started. */
+  readonly netNamespace: string | undefined;
+  /** The one of virtual servers; a name that is undefined: where the program was started. */
+  readonly netNamespaceIpvs: { readonly name: string | undefined } | undefined;
   readonly dumpFiles: DumpFiles;
   readonly mail: MailSettings;
   readonly peer: PeerSettings;
@@ -375,6 +384,23 @@ export interface AuthHmac {
   readonly windowS: number;
   /** receive-only: ours have none; permissive: others need none; enforce: everybody's has one. */
   readonly mode: "enforce" | "permissive" | "receive-only";
+}
+
+/** How a reload is done. */
+export interface ReloadSettings {
+  /** `reload_check_config`: only what passes the check is taken over; `log`: where the check's complaints go. */
+  readonly check: { readonly log: string | undefined } | undefined;
+  /** `reload_time_file`, and whether it stays. */
+  readonly time: { readonly path: string; readonly repeats: boolean } | undefined;
+  /** `reload_file`: there while files are read; a path that is undefined: the standard one. */
+  readonly file: { readonly path: string | undefined } | undefined;
+}
+
+/** `garp_group`: the least time between two announcements on any of these interfaces, milliseconds; 0: none. */
+export interface GarpGroup {
+  readonly garpIntervalMs: number;
+  readonly gnaIntervalMs: number;
+  readonly interfaces: readonly string[];
 }
 
 /** Gratuitous ARP and unsolicited neighbour advertisements after a take-over. */

@@ -4,7 +4,7 @@ import type { Position } from "../diagnostics.ts";
 import type { AddressDraft } from "./addresses.ts";
 import type { HmacDraft } from "./auth-hmac.ts";
 import type { CommandDraft } from "./commands.ts";
-import type { LinkDelay, ScriptUser, UnicastPeer } from "./config.ts";
+import type { GarpGroup, LinkDelay, ScriptUser, UnicastPeer } from "./config.ts";
 import type { FlapDampingDraft } from "./flap-damping.ts";
 import type { Draft } from "./interpreter.ts";
 import type { ServerGroupDraft, SslDraft, VirtualServerDraft } from "./lvs/drafts.ts";
@@ -74,6 +74,13 @@ export interface GlobalsDraft extends Draft {
   smtpConnectTimeoutMs?: number;
   smtpAlert?: boolean;
   smtpAlertVrrp?: boolean;
+  reloadCheck?: { readonly log: string | undefined };
+  reloadTimeFile?: string;
+  reloadRepeats?: boolean;
+  reloadFile?: { readonly path: string | undefined };
+  netNamespace?: string;
+  netNamespaceIpvs?: { readonly name: string | undefined };
+  usesPidFolder?: boolean;
   smtpAlertChecker?: boolean;
   isWithoutCheckerMail?: boolean;
   isWithoutFaultMail?: boolean;
@@ -282,6 +289,7 @@ export interface ConfigDraft extends Draft {
   readonly staticRules: ConfiguredRule[];
   readonly trackGroups: TrackGroupDraft[];
   readonly linkDelays: LinkDelay[];
+  readonly garpGroups: GarpGroup[];
   readonly rulePriorities: RulePriorities;
   readonly serverGroups: ServerGroupDraft[];
   readonly virtualServers: VirtualServerDraft[];
@@ -309,6 +317,7 @@ export function newConfig(globals: GlobalsDraft = { where: new Map() }): ConfigD
     staticRules: [],
     trackGroups: [],
     linkDelays: [],
+    garpGroups: [],
     rulePriorities: newRulePriorities(),
     serverGroups: [],
     virtualServers: [],

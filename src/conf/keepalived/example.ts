@@ -5,18 +5,25 @@ import type { Machine, ScriptState } from "./machine.ts";
 
 /** Files by path. A pattern may hold `*`, which stands for anything but a slash. */
 export function readerOf(files: Readonly<Record<string, string>>): ConfigReader {
+  const folders = new Set(Object.keys(files).flatMap((path) => foldersOf(path)));
   return {
-    read: (path) =>
-      Object.hasOwn(files, path)
-        ? fromUtf8(files[path] as string)
-        : { call: "open()", errno: 2, text: "No such file or directory" },
+    read: (path) => {
+      if (Object.hasOwn(files, path)) return fromUtf8(files[path] as string);
+      return folders.has(path)
+        ? { call: "read()", errno: 21, text: "Is a directory" }
+        : { call: "open()", errno: 2, text: "No such file or directory" };
+    },
     glob: (pattern) => {
       const expression = new RegExp(`^${pattern.replace(/[.+^${}()|[\]\\]/g, "\\$&").replace(/\*/g, "[^/]*")}$`);
-      return Object.keys(files)
-        .filter((path) => expression.test(path))
-        .sort();
+      return [...Object.keys(files), ...folders].filter((path) => expression.test(path)).sort();
     },
   };
+}
+
+/** `/a/b/c` is in `/a/b` and `/a`. */
+function foldersOf(path: string): string[] {
+  const slash = path.lastIndexOf("/");
+  return slash <= 0 ? [] : [path.slice(0, slash), ...foldersOf(path.slice(0, slash))];
 }
 
 /** A node with these interfaces, the users root and nobody, and scripts whose state is told (else missing). */

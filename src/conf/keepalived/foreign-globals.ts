@@ -1,7 +1,10 @@
 /** Keywords of `global_defs` that Tandem has no use for, or refuses. */
 import type { GlobalsDraft } from "./drafts.ts";
 import type { Keywords } from "./interpreter.ts";
-import { allNotYet, allWithoutEffect } from "./slots.ts";
+import { allRefused, allWithoutEffect, NO_SYNC_DAEMON } from "./slots.ts";
+
+const NO_DBUS = "Tandem has no DBus interface; notify pipes tell the same";
+const NO_SNMP = "Tandem has no SNMP agent; tandem status and the dumps tell the same";
 
 /** What concerns other subsystems of keepalived, and what is not implemented. */
 export const foreign: Keywords<GlobalsDraft> = {
@@ -49,10 +52,8 @@ export const foreign: Keywords<GlobalsDraft> = {
     "iproute_etc_dir",
     "set_supplementary_groups",
   ]),
-  ...allNotYet("Changes what a node does, so that it can not be left out.", [
-    "enable_dbus",
-    "dbus_service_name",
-    "dbus_no_interface_name",
+  ...allRefused(NO_DBUS, ["enable_dbus", "dbus_service_name", "dbus_no_interface_name"]),
+  ...allRefused(NO_SNMP, [
     "snmp_socket",
     "enable_snmp_vrrp",
     "enable_snmp_keepalived",
@@ -63,11 +64,6 @@ export const foreign: Keywords<GlobalsDraft> = {
     "enable_traps",
     "snmp_vs_stats_update_interval",
     "snmp_rs_stats_update_interval",
-    "lvs_sync_daemon",
-    "include_check",
-    "reload_check_config",
-    "reload_time_file",
-    "reload_repeat",
-    "reload_file",
   ]),
+  ...allRefused(NO_SYNC_DAEMON, ["lvs_sync_daemon"]),
 };

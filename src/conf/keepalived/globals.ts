@@ -4,6 +4,7 @@ import type { FifoDraft, GlobalsDraft } from "./drafts.ts";
 import { flapDampingKeyword } from "./flap-damping.ts";
 import { flightKeywords } from "./flight.ts";
 import { foreign } from "./foreign-globals.ts";
+import { includeCheck } from "./include-check.ts";
 import type { Interpreter, Keyword, Keywords, Line } from "./interpreter.ts";
 import { lvsGlobals } from "./lvs/globals.ts";
 import type { Machine } from "./machine.ts";
@@ -11,6 +12,7 @@ import { mailKeywords } from "./mail.ts";
 import { readInteger } from "./numbers.ts";
 import { peerKeywords } from "./peer.ts";
 import { processKeywords } from "./process-globals.ts";
+import { reloadKeywords } from "./reload.ts";
 import { addressOf, keyword, number, slotsOf } from "./slots.ts";
 import { readExtraGarp } from "./virtual-links.ts";
 
@@ -430,6 +432,8 @@ export function globalKeywords(machine: Machine | undefined): Keywords<GlobalsDr
     ...lvsGlobals,
     ...flightKeywords,
     flap_damping: flapDampingKeyword<GlobalsDraft>(),
+    include_check: includeCheck,
+    ...reloadKeywords,
     ...foreign,
   };
 }

@@ -23,7 +23,11 @@ test("the golden files hold cases", () => assert.ok(cases.length > 500));
 
 for (const { name, text, exitStatus, messages } of cases) {
   test(`${name}: messages and exit status are those of keepalived -t`, () => {
-    const loaded = loadKeepalived(FILE, { reader: readerOf({ [FILE]: text }), configId: "node", machine });
+    const loaded = loadKeepalived(FILE, {
+      reader: readerOf({ [FILE]: text, "/etc/.pwd.lock": "" }),
+      configId: "node",
+      machine,
+    });
     const said = loaded.diagnostics.filter(({ severity }) => severity !== "info").map(printKeepalivedDiagnostic);
     assert.deepEqual(normalise(said, FILE), messages);
     assert.equal(loaded.exitStatus, exitStatus);

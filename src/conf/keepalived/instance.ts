@@ -9,7 +9,7 @@ import { instanceNotifyKeywords, notifyKeywords } from "./notifies.ts";
 import { readDecimal, readInteger } from "./numbers.ts";
 import { readRoute } from "./routes.ts";
 import { readRule } from "./rules.ts";
-import { addressOf, allNotYet, allWithoutEffect, keyword, number, slotsOf } from "./slots.ts";
+import { addressOf, allRefused, allWithoutEffect, keyword, NO_SYNC_DAEMON, number, slotsOf } from "./slots.ts";
 import { splitBrainKeywords } from "./split-brain.ts";
 import { type TrackContext, trackKeywords } from "./tracks.ts";
 import { virtualLinkKeywords } from "./virtual-links.ts";
@@ -545,5 +545,6 @@ const deprecatedHere: Keyword<InstanceDraft> = keyword(
 const refused: Keywords<InstanceDraft> = {
   linkbeat_use_polling: deprecatedHere,
   ...allWithoutEffect("keepalived has not implemented it either", ["debug"]),
-  ...allNotYet("Changes what a node does, so that it can not be left out.", ["vrf", "lvs_sync_daemon_interface"]),
+  ...allRefused(NO_SYNC_DAEMON, ["lvs_sync_daemon_interface"]),
+  ...allRefused("Tandem opens its sockets on an interface; name one instead", ["vrf"]),
 };

@@ -4,11 +4,20 @@
  */
 import { utf8 } from "../../base/bytes.ts";
 import { COMMAND_LINE, type Position } from "../diagnostics.ts";
+import type { ReadError } from "../nginx/load.ts";
 import { Definitions, parseDefinition } from "./definitions.ts";
+import {
+  ALL_CHECKS,
+  type IncludeCheck,
+  type IncludeChecks,
+  NO_CHECKS,
+  readIncludeCheck,
+  withLetters,
+} from "./include-check.ts";
 import type { ReadOptions } from "./reader.ts";
 import { parseRepeater } from "./repeaters.ts";
 import type { Report } from "./report.ts";
-import { trimBlanks } from "./words.ts";
+import { splitWords, trimBlanks } from "./words.ts";
 
 /** A line without its braces, or one brace. */
 export type Piece =
@@ -46,18 +55,23 @@ class Loader {
   readonly #files: string[] = [];
   #isIncludeMissing = false;
   #isFull = false;
-  /** Braces open at this place. */
-  #depth = 0;
+  /** Which includes must find something, from here on in this file. */
+  #checks: IncludeChecks;
+  /** The first words of the blocks around this place. */
+  readonly #blocks: string[] = [];
+  #head = "";
   #end: Position | undefined;
 
   constructor(options: ReadOptions, report: Report) {
     this.#options = options;
     this.#report = report;
     this.#definitions = new Definitions(options);
+    this.#checks = options.includeMustExist === true ? ALL_CHECKS : NO_CHECKS;
   }
 
   result(file: string): Pieces {
-    if (this.#depth > 0) this.#report("warn", `There are ${this.#depth} missing '}'s or extra '{'s`);
+    const open = this.#blocks.length;
+    if (open > 0) this.#report("warn", `There are ${open} missing '}'s or extra '{'s`);
     return {
       pieces: this.#pieces,
       files: this.#files,
@@ -79,10 +93,10 @@ class Loader {
     }
     const bytes = this.#options.reader.read(path);
     if ("errno" in bytes) {
-      const message = `Configuration file '${path}' open problem (${bytes.text}) - skipping`;
-      this.#report(depth === 0 ? "error" : "warn", message);
+      this.#unreadable(path, bytes, depth, from);
       return;
     }
+    const checks = this.#checks;
     this.#files.push(path);
     const lines = utf8(bytes).split("\n");
     if (lines.at(-1) === "") lines.pop();
@@ -104,6 +118,26 @@ class Loader {
       }
       this.#definitions.define(definition.name, value.replace(/^\n/, ""));
     }
+    // What a file has set ends with it.
+    this.#checks = checks;
+  }
+
+  #unreadable(path: string, failure: ReadError, depth: number, from: Position): void {
+    if (depth > 0 && failure.errno === EISDIR) {
+      const name = path.endsWith("/") ? path : `${path}/`;
+      this.#complain("readable", `Configuration file '${name}' is a directory - skipping`, from);
+      return;
+    }
+    const message = `Configuration file '${path}' open problem (${failure.text}) - skipping`;
+    this.#report(depth === 0 ? "error" : "warn", message);
+    if (depth > 0 && this.#checks.has("readable")) this.#isIncludeMissing = true;
+  }
+
+  /** An include has found less than was asked for: an error where that is checked. */
+  #complain(check: IncludeCheck, message: string, position: Position): void {
+    const isError = this.#checks.has(check);
+    if (isError) this.#isIncludeMissing = true;
+    this.#report(isError ? "warn" : "notice", message, position);
   }
 
   /** The line up to `#` or `!` outside double quotes, without blanks around it. */
@@ -170,13 +204,34 @@ class Loader {
   #include(pattern: string, checks: string, depth: number, position: Position): void {
     pattern = pattern.replace(/^"(.*)"$/, "$1");
     const path = pattern.startsWith("/") ? pattern : joinPath(directoryOf(position.file), pattern);
-    const matches = expandBraces(path).flatMap((one) => this.#options.reader.glob(one));
-    if (matches.length === 0) {
-      const mustExist = this.#options.includeMustExist === true || /[mwba]/.test(checks);
-      if (mustExist) this.#isIncludeMissing = true;
-      this.#report(mustExist ? "warn" : "notice", `Config files missing '${pattern}'.`, position);
-    }
-    for (const match of matches) this.#read(match, depth + 1, position);
+    const found = expandBraces(path).map((one) => this.#matches(one));
+    const before = this.#checks;
+    this.#checks = withLetters(before, checks);
+    this.#judge(pattern, found, position);
+    for (const match of found.flat()) if (match !== undefined) this.#read(match, depth + 1, position);
+    this.#checks = before;
+  }
+
+  /** What matches, perhaps nothing; undefined in it: a name, or the folder of a pattern, that is not there. */
+  #matches(pattern: string): readonly (string | undefined)[] {
+    const { reader } = this.#options;
+    const matches = reader.glob(pattern);
+    const wild = pattern.search(/[*?[]/);
+    if (matches.length > 0) return matches;
+    const folder = pattern.slice(0, Math.max(0, pattern.lastIndexOf("/", wild)));
+    return wild >= 0 && (folder === "" || reader.glob(folder).length > 0) ? [] : [undefined];
+  }
+
+  /** A pattern may match nothing, unless that is checked; what is not there is missed aloud. */
+  #judge(pattern: string, found: readonly (readonly (string | undefined)[])[], position: Position): void {
+    const all = found.flat();
+    const isAny = all.some((match) => match !== undefined);
+    const check = found.length > 1 ? "brace_match" : "match";
+    if (all.includes(undefined)) {
+      const what = isAny ? `Some config files missing: "${pattern}".` : `Config files missing '${pattern}'.`;
+      this.#complain(check, what, position);
+    } else if (!isAny && this.#checks.has("wildcard_match"))
+      this.#complain("wildcard_match", `No config files matched '${pattern}'.`, position);
   }
 
   /** Braces outside double quotes become pieces of their own. */
@@ -196,13 +251,22 @@ class Loader {
   }
 
   #brace(isOpen: boolean, position: Position): void {
-    if (!isOpen && this.#depth === 0) this.#report("warn", "Extra '}' found", position);
-    this.#depth = Math.max(0, this.#depth + (isOpen ? 1 : -1));
+    if (isOpen) this.#blocks.push(this.#head);
+    else if (this.#blocks.pop() === undefined) this.#report("warn", "Extra '}' found", position);
     this.#push({ kind: isOpen ? "open" : "close", position });
+  }
+
+  /** The one keyword that counts while files are read. */
+  #heed(text: string): void {
+    const words = splitWords(text) ?? [];
+    this.#head = words[0] ?? "";
+    if (this.#head === "include_check" && this.#blocks.length === 1 && this.#blocks[0] === "global_defs")
+      this.#checks = readIncludeCheck(words.slice(1), this.#checks).checks;
   }
 
   #push(piece: Piece): void {
     if (piece.kind === "text" && piece.text === "") return;
+    if (piece.kind === "text") this.#heed(piece.text);
     if (this.#pieces.length < MAX_PIECES) {
       this.#pieces.push(piece);
       return;
@@ -211,6 +275,9 @@ class Loader {
     this.#isFull = true;
   }
 }
+
+/** A folder was to be read as a file. */
+const EISDIR = 21;
 
 function directoryOf(file: string): string {
   const slash = file.lastIndexOf("/");

@@ -174,13 +174,13 @@ test("unicast peers make an instance unicast; a TTL bound asks for known sources
 
 test("what Tandem has not implemented is an error with its name, and its block is skipped", () => {
   const { diagnostics, isUsable, exitStatus, config } = load(
-    "garp_group a {\n  interface {\n    eth0\n  }\n}\nglobal_defs {\n  router_id x\n}\n",
+    "global_defs {\n  enable_dbus {\n    foo\n  }\n  router_id x\n}\n",
   );
   assert.equal(isUsable, false);
   assert.equal(exitStatus, 5);
   assert.deepEqual(
     diagnostics.map(({ message, position }) => `${position?.line}: ${message}`),
-    ["1: 'garp_group' is not implemented by Tandem yet"],
+    ["2: 'enable_dbus' is refused: Tandem has no DBus interface; notify pipes tell the same"],
   );
   assert.equal(config.globals.routerId, "x");
 });
@@ -298,7 +298,10 @@ test("includes are relative to the including file, may be patterns, and say thei
   assert.deepEqual(files, ["/etc/k.conf", "/etc/conf.d/a.conf", "/etc/conf.d/b.conf", "/etc/conf.d/../etc/x2.sub"]);
   assert.deepEqual(
     diagnostics.map(({ message, position }) => [message, position?.file]),
-    [["Unknown keyword 'foo'", "/etc/conf.d/../etc/x2.sub"]],
+    [
+      ['Some config files missing: "../etc/x{1,2}.sub".', "/etc/conf.d/b.conf"],
+      ["Unknown keyword 'foo'", "/etc/conf.d/../etc/x2.sub"],
+    ],
   );
 });
 

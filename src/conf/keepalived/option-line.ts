@@ -139,7 +139,7 @@ export class OptionLine {
   vrf(): never {
     const name = this.next();
     if (this.#context.machine?.interfaceState(name) === "absent") this.fail(`VRF ${name} not found for route`);
-    this.refuse("'vrf' of a route is not implemented by Tandem: write the number of its table");
+    this.refuse("'vrf' of a route is refused: write the number of its table");
   }
 
   hasTrackGroup(name: string): boolean {

@@ -4,6 +4,7 @@ import { bfdKeywords, readBfd } from "./bfd.ts";
 import { DEFAULT_SCRIPT_USER } from "./complete.ts";
 import type { BlockDraft, ConfigDraft, GlobalsDraft, InstanceDraft, ScriptDraft } from "./drafts.ts";
 import { newConfig, newTracks } from "./drafts.ts";
+import { garpGroup } from "./garp-group.ts";
 import { globalKeywords } from "./globals.ts";
 import { groupKeywords } from "./group.ts";
 import { instanceKeywords } from "./instance.ts";
@@ -11,7 +12,7 @@ import type { Documented, Interpreter, Keyword, Keywords, Line } from "./interpr
 import { linkDelays } from "./link-delays.ts";
 import { serverBlocks } from "./lvs/blocks.ts";
 import type { Machine } from "./machine.ts";
-import { allNotYet, allWithoutEffect, keyword, number, withoutEffect } from "./slots.ts";
+import { allWithoutEffect, keyword, number } from "./slots.ts";
 import { staticKeywords } from "./statics.ts";
 import { fileKeywords, processKeywords, scriptKeywords } from "./tracked.ts";
 
@@ -35,6 +36,7 @@ export function rootKeywords(context: RootContext): Keywords<ConfigDraft> {
     ...general,
     ...staticKeywords(tracking),
     interface_up_down_delays: linkDelays(tracking),
+    garp_group: garpGroup(tracking),
     global_defs: keyword(
       { syntax: "{ … }", doc: "Settings of the whole program, and defaults of all instances." },
       (draft, _line, scope) => {
@@ -116,7 +118,6 @@ export function rootKeywords(context: RootContext): Keywords<ConfigDraft> {
       instanceTable as Keywords<never>,
     ),
     ...serverBlocks(context),
-    ...refused,
   };
 }
 
@@ -176,7 +177,7 @@ function readScript(line: Line, scope: Interpreter, { config, machine, globals }
 
 const general: Keywords<ConfigDraft> = {
   instance: keyword(
-    { syntax: "NAME", doc: "Name of this instance of the program; pid files are where -p and -r say." },
+    { syntax: "NAME", doc: "Name of this instance of the program, for pid files and the system log." },
     ({ globals }, line, scope) => {
       const name = line.words[1];
       const warn = (message: string): void => scope.report("warn", message, line.position);
@@ -185,7 +186,37 @@ const general: Keywords<ConfigDraft> = {
       else globals.instanceName = name;
     },
   ),
-  use_pid_dir: withoutEffect("pid files are where -p and -r say"),
+  use_pid_dir: keyword({ doc: "Pid files are in /run/keepalived, unless -p, -r and -c say where." }, ({ globals }) => {
+    globals.usesPidFolder = true;
+  }),
+  net_namespace: keyword(
+    {
+      syntax: "NAME",
+      doc: "The network namespace that the program enters, of those in /run/netns; a reload changes nothing of it.",
+    },
+    ({ globals }, line, scope) => {
+      const name = line.words[1];
+      if (name === undefined) scope.report("warn", "net_namespace name missing - ignoring", line.position);
+      else if (globals.netNamespace !== undefined)
+        scope.report("notice", `Duplicate net_namespace definition ${name} - ignoring`, line.position);
+      else globals.netNamespace = name;
+    },
+  ),
+  net_namespace_ipvs: keyword(
+    {
+      syntax: "[NAME]",
+      default: "as net_namespace",
+      doc: "The network namespace that virtual servers are set up in; bare: the one that the program was started in.",
+    },
+    ({ globals }, line, scope) => {
+      const name = line.words[1];
+      if (globals.netNamespaceIpvs === undefined) globals.netNamespaceIpvs = { name };
+      else {
+        const message = `Duplicate net_namespace_ipvs definition ${name ?? "(default)"} - ignoring`;
+        scope.report("warn", message, line.position);
+      }
+    },
+  ),
   child_wait_time: keyword(
     { syntax: "0…4294", default: "5", doc: "Seconds to wait for processes that end." },
     ({ globals }, line, scope) => {
@@ -197,12 +228,6 @@ const general: Keywords<ConfigDraft> = {
   ...allWithoutEffect("Tandem watches links through netlink", ["linkbeat_use_polling", "linkbeat_interfaces"]),
   ...allWithoutEffect("it concerns ipsets", ["namespace_with_ipsets"]),
 };
-
-const refused: Keywords<ConfigDraft> = allNotYet("Changes what a node does, so that it can not be left out.", [
-  "net_namespace",
-  "net_namespace_ipvs",
-  "garp_group",
-]);
 
 /** Every keyword with its documentation, for the reference pages. */
 export function keywordReference(): Readonly<Record<string, Documented>> {

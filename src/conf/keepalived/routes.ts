@@ -138,7 +138,7 @@ function readWay(options: OptionLine, draft: Draft, word: string): boolean {
       draft.onlink = true;
       return true;
     case "encap":
-      return options.refuse("'encap' of a route is not implemented by Tandem: tunnels of a route need kernel modules");
+      return options.refuse("'encap' of a route is refused: tunnels of a route need kernel modules");
     case "as":
       options.takes("to");
       options.next();
@@ -337,7 +337,7 @@ function readNextHop(options: OptionLine): NamedNextHop {
       hop.realms = options.realms((text) => `Invalid realms ${text} for route`);
       options.settle(4, "realms are only supported for IPv4");
     } else if (options.takes("encap"))
-      options.refuse("'encap' of a route is not implemented by Tandem: tunnels of a route need kernel modules");
+      options.refuse("'encap' of a route is refused: tunnels of a route need kernel modules");
     else if (options.takes("as")) options.fail("'as [to]' (nat) not supported");
     else return Object.freeze(hop);
   }

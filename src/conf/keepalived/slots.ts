@@ -38,14 +38,14 @@ export function keyword<D>(about: About, read: Keyword<D>["read"], keywords?: Ke
   };
 }
 
-/** A keyword of keepalived's that Tandem refuses, with its block if it has one. */
-export function notYet<D>(doc: string): Keyword<D> {
+/** A keyword of keepalived's that Tandem refuses, with its block if it has one; what it settles can't be left out silently. */
+export function refused<D>(why: string): Keyword<D> {
   return {
     syntax: "…",
-    doc,
+    doc: `Refused: ${why}.`,
     isImplemented: false,
     read: (_draft, line, scope) => {
-      scope.report("error", `'${line.words[0]}' is not implemented by Tandem yet`, line.position);
+      scope.report("error", `'${line.words[0]}' is refused: ${why}`, line.position);
       scope.skipBlock();
     },
   };
@@ -64,9 +64,12 @@ export function withoutEffect<D>(why: string): Keyword<D> {
   };
 }
 
+export const NO_SYNC_DAEMON =
+  "the connections that IPVS sends to a partner mean nothing to nf_tables, and it has never met a kernel with IPVS";
+
 /** Several refused keywords with the same reason. */
-export function allNotYet<D>(doc: string, names: readonly string[]): Keywords<D> {
-  return Object.fromEntries(names.map((name) => [name, notYet<D>(doc)]));
+export function allRefused<D>(why: string, names: readonly string[]): Keywords<D> {
+  return Object.fromEntries(names.map((name) => [name, refused<D>(why)]));
 }
 
 /** Several keywords without effect, with the same reason. */
