@@ -19,7 +19,7 @@ import type { RunningConfiguration } from "../process/node-files.ts";
 import { deletePidFile, readPidFile, writePidFile } from "../process/pid-file.ts";
 import { defaultStatusSocket, StatusSocket } from "../process/status-socket.ts";
 import { upstreamFaults } from "../process/upstream-health.ts";
-import { dumpVrrp } from "../process/vrrp-dump.ts";
+import { dumpServers, dumpVrrp } from "../process/vrrp-dump.ts";
 import { VrrpSupervisor } from "../process/vrrp-supervisor.ts";
 import { becomeDaemon, isDaemonChild, tellReady } from "./daemon.ts";
 import { type KeepalivedOptions, SIGNAL_NUMBERS } from "./keepalived-options.ts";
@@ -169,9 +169,9 @@ export class KeepalivedProgram {
     process.on("SIGTERM", stop);
     process.on("SIGINT", stop);
     process.on("SIGHUP", () => reloads.reload());
-    process.on("SIGUSR1", () => void this.#dump(supervisor, "data"));
-    process.on("SIGUSR2", () => void this.#dump(supervisor, "stats"));
-    onSignalNumber(SIGNAL_NUMBERS["JSON"] as number, () => void this.#dump(supervisor, "json"));
+    process.on("SIGUSR1", () => void this.#dump(supervisor, checkers, "data"));
+    process.on("SIGUSR2", () => void this.#dump(supervisor, checkers, "stats"));
+    onSignalNumber(SIGNAL_NUMBERS["JSON"] as number, () => void this.#dump(supervisor, checkers, "json"));
     onSignalNumber(SIGNAL_NUMBERS["STATS_CLEAR"] as number, () => supervisor.clearStatistics());
     try {
       // An address is taken over only by a node whose services are there.
@@ -182,7 +182,7 @@ export class KeepalivedProgram {
       await checkers?.stop();
       return 1;
     }
-    if (this.#options.dumpConfiguration) await this.#dump(supervisor, "data");
+    if (this.#options.dumpConfiguration) await this.#dump(supervisor, checkers, "data");
     const socket = await this.#openStatusSocket(supervisor, checkers);
     tellReady();
     if (isDaemonChild()) leaveTerminal();
@@ -269,9 +269,16 @@ export class KeepalivedProgram {
     if (before.instanceName !== globals.instanceName) say("instance name");
   }
 
-  async #dump(supervisor: VrrpSupervisor, what: "data" | "stats" | "json"): Promise<void> {
+  async #dump(
+    supervisor: VrrpSupervisor,
+    checkers: CheckerHalf | undefined,
+    what: "data" | "stats" | "json",
+  ): Promise<void> {
     const failure = await dumpVrrp(supervisor, what);
     if (failure !== undefined) this.#log.write("error", failure);
+    const servers = what === "data" ? await checkers?.dump() : null;
+    const failed = servers === null || checkers === undefined ? undefined : dumpServers(servers, supervisor.config);
+    if (failed !== undefined) this.#log.write("error", failed);
   }
 }
 

@@ -14,6 +14,8 @@ export class FileWatch implements Watch {
   readonly checker: FileChecker;
   readonly server: RealServerState;
   readonly hasRun = true;
+  readonly isEnabled = true;
+  readonly tries = 0;
   readonly #pool: Pool;
   /** What it adds to the weight; WEIGHT_FAULT: the server is down. */
   #status = 0;
@@ -70,6 +72,8 @@ export class BfdWatch implements Watch {
   readonly checker: BfdChecker;
   readonly server: RealServerState;
   readonly weight = 0;
+  readonly isEnabled = true;
+  readonly tries = 0;
   readonly #pool: Pool;
   readonly #log: Log;
   #isUp: boolean;

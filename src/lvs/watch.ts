@@ -40,6 +40,12 @@ export interface Watch {
   readonly hasRun: boolean;
   /** What it adds to the server's weight. */
   readonly weight: number;
+  readonly isEnabled: boolean;
+  /** Failures in a row that have been forgiven. */
+  readonly tries: number;
+  /** Of a program: how it ended last, and when it was started last, by the wall clock. */
+  readonly lastStatus?: number;
+  readonly lastRunMs?: number;
   /** Takes over what another watch of the same thing knows. */
   inherit(before: Watch): void;
   /** Down until it has run, if it is an `alpha` checker or `always`; one failure is enough. */
@@ -85,6 +91,10 @@ abstract class TimedWatch {
 
   enable(on: boolean): void {
     this.#isEnabled = on;
+  }
+
+  get isEnabled(): boolean {
+    return this.#isEnabled;
   }
 
   protected schedule(delayMs: number): void {
@@ -148,6 +158,10 @@ class NetworkWatch extends TimedWatch implements Watch {
 
   get hasRun(): boolean {
     return this.#state.hasRun;
+  }
+
+  get tries(): number {
+    return this.#state.tries;
   }
 
   inherit(before: Watch): void {
@@ -215,6 +229,7 @@ class MiscWatch extends TimedWatch implements Watch {
   readonly checker: MiscChecker;
   #state: MiscState;
   #running: { kill(): void } | undefined;
+  lastRunMs = 0;
 
   constructor(checker: MiscChecker, server: RealServerState, pool: Pool, context: WatchContext) {
     super(server, pool, context);
@@ -232,6 +247,14 @@ class MiscWatch extends TimedWatch implements Watch {
 
   get weight(): number {
     return this.#state.weight;
+  }
+
+  get tries(): number {
+    return this.#state.tries;
+  }
+
+  get lastStatus(): number {
+    return this.#state.lastStatus;
   }
 
   inherit(before: Watch): void {
@@ -255,6 +278,7 @@ class MiscWatch extends TimedWatch implements Watch {
   protected run(): void {
     const { clock, run } = this.context.ports;
     const startedMs = clock.now();
+    this.lastRunMs = clock.wall();
     this.#running = run(this.checker.command, this.checker.timeoutMs, (result) => {
       this.#running = undefined;
       if (this.isClosed) return;

@@ -71,6 +71,11 @@ export class CheckerHalf {
     return (await this.#supervisor?.status()) ?? null;
   }
 
+  /** The text of a dump; null: there are no virtual servers, undefined: their process does not answer. */
+  async dump(): Promise<string | null | undefined> {
+    return this.#supervisor === undefined ? null : this.#supervisor.dump();
+  }
+
   async stop(): Promise<void> {
     await this.#supervisor?.stop();
   }

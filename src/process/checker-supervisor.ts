@@ -7,15 +7,17 @@ import type { ServersStatus } from "../admin/status.ts";
 import { equalBytes } from "../base/bytes.ts";
 import type { IpAddress } from "../base/ip.ts";
 import type { Log } from "../base/log.ts";
-import type { KeepalivedConfig } from "../conf/keepalived/config.ts";
+import type { KeepalivedConfig, ScriptUser } from "../conf/keepalived/config.ts";
 import type { ServiceDestination, ServiceFailure, VirtualServices } from "../io/virtual-services.ts";
 import { suspectKey } from "../lvs/node.ts";
 import type { LvsReport } from "../lvs/report.ts";
+import { findGroup, findUser } from "../os/accounts.ts";
 import { IpvsServices, openIpvs } from "../os/ipvs.ts";
 import { NftServices } from "../os/nft-services.ts";
 import { openRouting } from "../os/routing.ts";
 import { type FromCheckerProcess, lvsConfig, type ToCheckerProcess } from "./checker-messages.ts";
 import { FileTracker } from "./file-tracker.ts";
+import { printCheckData } from "./keepalived-check-dump.ts";
 import { Mailer, STOP_MAIL_MS } from "./mailer.ts";
 import { holdPath, NamespacedServices, servicesNamespace } from "./net-namespace.ts";
 import { Notifier, serverPipes } from "./notifier.ts";
@@ -53,6 +55,14 @@ export function openVirtualServices(path: string | undefined): VirtualServices {
   if (path !== undefined) return new NamespacedServices(path, () => openVirtualServices(undefined));
   const ipvs = openIpvs(true);
   return ipvs === undefined ? new NftServices(ownAddresses) : new IpvsServices(ipvs);
+}
+
+/** `uid:gid` of whoever runs a script. */
+function accountOf(user: ScriptUser | undefined): string {
+  if (user === undefined) return `${process.getuid?.() ?? 0}:${process.getgid?.() ?? 0}`;
+  const account = findUser(user.user);
+  const group = user.group === undefined ? account?.groupId : findGroup(user.group);
+  return `${account?.userId ?? "?"}:${group ?? "?"}`;
 }
 
 function ownAddresses(): readonly IpAddress[] {
@@ -158,6 +168,17 @@ export class CheckerSupervisor {
     const report = await this.#report();
     const { method } = this.#services;
     return serversStatus(report, { pid: this.#child?.pid ?? null, restarts: this.#restarts, method });
+  }
+
+  /** The text of keepalived_check.data; undefined when the process does not answer. */
+  async dump(): Promise<string | undefined> {
+    const report = await this.#report();
+    if (report === undefined) return undefined;
+    const { scriptUser } = this.#config.globals;
+    return printCheckData(this.#config, report, {
+      account: ({ user }) => accountOf(user ?? scriptUser),
+      fileValue: (name) => this.#files?.values.get(name),
+    });
   }
 
   /** What the virtual servers say; undefined when the process doesn't answer in time. */

@@ -188,11 +188,20 @@ function jsonExtension({ drops }: RouterReport): Record<string, number> {
   };
 }
 
+/** What every dump begins with. */
+export function globalLines({ globals }: KeepalivedConfig): string[] {
+  return [
+    "------< Global definitions >------",
+    ` Network namespace = ${globals.netNamespace ?? "(default)"}`,
+    ` Network namespace ipvs = ${globals.netNamespaceIpvs?.name ?? "(main namespace)"}`,
+    ` Router ID = ${globals.routerId ?? hostname()}`,
+    ` Script security ${globals.enableScriptSecurity ? "enabled" : "disabled"}`,
+  ];
+}
+
 /** SIGUSR1: `/tmp/keepalived.data`. `nowMs` is the wall clock. */
 export function printData(config: KeepalivedConfig, report: ProcessReport, nowMs: number): string {
-  const lines = ["------< Global definitions >------", ` Router ID = ${config.globals.routerId ?? hostname()}`];
-  lines.push(` Script security ${config.globals.enableScriptSecurity ? "enabled" : "disabled"}`);
-  lines.push("------< VRRP Topology >------");
+  const lines = [...globalLines(config), "------< VRRP Topology >------"];
   for (const { instance, router } of pairs(config, report)) lines.push(...instanceLines(instance, router, nowMs));
   if (config.scripts.length > 0) lines.push("------< VRRP Scripts >------", ...scriptLines(config, report));
   if (report.groups.length > 0) lines.push("------< VRRP Sync groups >------");

@@ -100,6 +100,7 @@ function status(): VrrpStatus {
 }
 
 test("a status document arrives through the socket and reads well", async () => {
+  const more = { isEnabled: true, weight: 0, tries: 0, lastStatus: 0, lastRunMs: 0 };
   const file = path.join(folder, "a.sock");
   const http = {
     masterPid: 1,
@@ -141,12 +142,14 @@ test("a status document arrives through the socket and reads well", async () => 
               name: "[10.0.0.2]:tcp:80",
               isAlive: false,
               weight: 3,
+              failed: 1,
+              isSet: false,
               checkers: [
-                { kind: "TCP_CHECK", isUp: false, hasRun: true },
-                { kind: "HTTP_GET", isUp: true, hasRun: false },
+                { kind: "TCP_CHECK", isUp: false, hasRun: true, ...more },
+                { kind: "HTTP_GET", isUp: true, hasRun: false, ...more },
               ],
             },
-            { name: "[10.0.0.3]:tcp:80", isAlive: true, weight: 1, checkers: [] },
+            { name: "[10.0.0.3]:tcp:80", isAlive: true, weight: 1, failed: 0, isSet: true, checkers: [] },
           ],
         },
       ],

@@ -1,6 +1,7 @@
 /** Writes the files that keepalived's dump signals ask for. */
 import { writeFileSync } from "node:fs";
 import path from "node:path";
+import type { KeepalivedConfig } from "../conf/keepalived/config.ts";
 import { printBfdData } from "./keepalived-bfd-dump.ts";
 import { printData, printJson, printStatistics } from "./keepalived-dumps.ts";
 import type { VrrpSupervisor } from "./vrrp-supervisor.ts";
@@ -19,10 +20,21 @@ function dumpPath(configured: string | undefined, dump: Dump): string {
   return configured.endsWith("/") ? configured + FILES[dump] : configured;
 }
 
-/** `keepalived.data` → `keepalived_bfd.data`: keepalived's BFD process writes a file of its own. */
-function bfdPath(file: string): string {
+/** `keepalived.data` → `keepalived_bfd.data`: each of keepalived's processes writes a file of its own. */
+function partPath(file: string, part: "bfd" | "check"): string {
   const { dir, name, ext } = path.parse(file);
-  return path.join(dir, `${name}_bfd${ext}`);
+  return path.join(dir, `${name}_${part}${ext}`);
+}
+
+/** Writes what the virtual servers have printed; a sentence when that fails. */
+export function dumpServers(text: string | undefined, { globals }: KeepalivedConfig): string | undefined {
+  if (text === undefined) return "the checker process does not answer, nothing was dumped";
+  try {
+    writeFileSync(partPath(dumpPath(globals.dumpFiles.state, "data"), "check"), text);
+    return undefined;
+  } catch (error) {
+    return `cannot write the dump: ${(error as Error).message}`;
+  }
 }
 
 /** undefined, or a sentence: what went wrong. */
@@ -40,7 +52,7 @@ export async function dumpVrrp(supervisor: VrrpSupervisor, dump: Dump): Promise<
   try {
     writeFileSync(dumpPath(configured, dump), print[dump]());
     if (dump === "data" && config.bfds.length > 0)
-      writeFileSync(bfdPath(dumpPath(configured, dump)), printBfdData(config, report));
+      writeFileSync(partPath(dumpPath(configured, dump), "bfd"), printBfdData(config, report));
     return undefined;
   } catch (error) {
     return `cannot write the dump: ${(error as Error).message}`;

@@ -12,7 +12,7 @@ import { LinkAssignment } from "./complete-virtual-links.ts";
 import type { KeepalivedConfig, ScriptUser, TrackFile, VrrpScript, VrrpTrackProcess } from "./config.ts";
 import type { ConfigDraft, FileDraft, InstanceDraft, ProcessDraft, ScriptDraft } from "./drafts.ts";
 import { usableDelays } from "./link-delays.ts";
-import { completeVirtualServers } from "./lvs/complete.ts";
+import { completeServerGroups, completeVirtualServers } from "./lvs/complete.ts";
 import { checkServerScripts, dropScriptsWithoutUser } from "./lvs/scripts.ts";
 import type { Machine, ScriptState } from "./machine.ts";
 import { commandsOf, filterCommands } from "./notifies.ts";
@@ -65,6 +65,7 @@ export function complete(draft: ConfigDraft, machine: Machine | undefined, tell:
     garpGroups: Object.freeze([...draft.garpGroups]),
     linkDelays: usableDelays(draft.linkDelays, instances, tell),
     virtualServers,
+    serverGroups: completeServerGroups(draft),
   };
   return { config: Object.freeze(config), isSecurityViolation };
 }

@@ -5,7 +5,7 @@
  */
 import type { Bytes } from "../../base/bytes.ts";
 import type { IpAddress } from "../../base/ip.ts";
-import type { LvsGlobals, VirtualServer } from "./lvs/config.ts";
+import type { LvsGlobals, ServerGroup, VirtualServer } from "./lvs/config.ts";
 import type { ConfiguredRoute, ConfiguredRule } from "./route-types.ts";
 
 /** Where a value is written. */
@@ -31,6 +31,7 @@ export interface KeepalivedConfig {
   readonly linkDelays: readonly LinkDelay[];
   readonly garpGroups: readonly GarpGroup[];
   readonly virtualServers: readonly VirtualServer[];
+  readonly serverGroups: readonly ServerGroup[];
 }
 
 /** A line of `interface_up_down_delays`. */

@@ -29,7 +29,7 @@ export interface CheckerContext {
   readonly machine: Machine | undefined;
 }
 
-const DNS_TYPES: Readonly<Record<string, number>> = {
+export const DNS_TYPES: Readonly<Record<string, number>> = {
   A: 1,
   NS: 2,
   CNAME: 5,

@@ -17,8 +17,9 @@ import type {
   VirtualServerDraft,
 } from "./drafts.ts";
 
-const DEFAULT_DELAY_MS = 60_000;
-const DEFAULT_TIMEOUT_MS = 5000;
+/** Milliseconds from one check to the next, and until a connection has failed, when nobody says. */
+export const DEFAULT_DELAY_MS = 60_000;
+export const DEFAULT_TIMEOUT_MS = 5000;
 const DEFAULT_HELO = "smtpchecker.keepalived.org";
 const SOA = 6;
 

@@ -9,8 +9,18 @@ import type { ConfigDraft } from "../drafts.ts";
 import { serverAlertOf } from "../mail.ts";
 import type { Report } from "../report.ts";
 import { printServer } from "./addresses.ts";
-import { completeChecker } from "./complete-checker.ts";
-import type { ForwardingMethod, Persistence, RealServer, ServiceMatch, SorryServer, VirtualServer } from "./config.ts";
+import type { CheckingDraft } from "./checking.ts";
+import { completeChecker, DEFAULT_DELAY_MS, DEFAULT_TIMEOUT_MS } from "./complete-checker.ts";
+import type {
+  CheckingDefaults,
+  ForwardingMethod,
+  Persistence,
+  RealServer,
+  ServerGroup,
+  ServiceMatch,
+  SorryServer,
+  VirtualServer,
+} from "./config.ts";
 import type { AddressDraft, RealServerDraft, ServerGroupDraft, VirtualServerDraft } from "./drafts.ts";
 import { DEFAULT_FORWARDING } from "./forwarding.ts";
 import { groupFamilies } from "./group.ts";
@@ -116,10 +126,39 @@ function completeServer(linked: Linked, config: ConfigDraft, warn: Complain): Vi
     quorumUp: draft.quorumUp && freezeCommand(draft.quorumUp),
     quorumDown: draft.quorumDown && freezeCommand(draft.quorumDown),
     sorryServer: sorryOf(draft, method),
+    checking: checkingOf(draft, undefined),
+    inhibitOnFailure: draft.inhibit ?? false,
+    forwarding: method,
     realServers: Object.freeze(draft.realServers.map((one) => completeRealServer(one, draft, method, config))),
     at: draft.at,
     where: draft.where,
   });
+}
+
+/** `above`: the virtual server, whose words count where a real server is silent. */
+function checkingOf(
+  draft: CheckingDraft & { readonly alpha?: boolean },
+  above: VirtualServerDraft | undefined,
+): CheckingDefaults {
+  return Object.freeze({
+    connectTimeoutMs: draft.connectTimeoutMs ?? above?.connectTimeoutMs ?? DEFAULT_TIMEOUT_MS,
+    delayLoopMs: draft.delayLoopMs ?? above?.delayLoopMs ?? DEFAULT_DELAY_MS,
+    delayBeforeRetryMs: draft.delayBeforeRetryMs ?? above?.delayBeforeRetryMs,
+    warmupMs: draft.warmupMs ?? above?.warmupMs,
+    retries: draft.retries ?? above?.retries,
+    alpha: draft.alpha ?? above?.alpha ?? false,
+    virtualhost: draft.virtualhost,
+    snmpName: draft.snmpName,
+  });
+}
+
+/** All groups, whoever uses them. */
+export function completeServerGroups({ serverGroups }: ConfigDraft): readonly ServerGroup[] {
+  return Object.freeze(
+    serverGroups.map(({ name, ranges, marks }) =>
+      Object.freeze({ name, ranges: Object.freeze([...ranges]), marks: Object.freeze([...marks]) }),
+    ),
+  );
 }
 
 function matchOf({ draft, group }: Linked): ServiceMatch {
@@ -343,6 +382,7 @@ function completeRealServer(
     smtpAlert: serverAlertOf(server, config.globals, true),
     notifyUp: server.notifyUp && freezeCommand(server.notifyUp),
     notifyDown: server.notifyDown && freezeCommand(server.notifyDown),
+    checking: checkingOf(server, draft),
     checkers: Object.freeze(server.checkers.flatMap((one) => completeChecker(one, server, draft, config))),
     at: server.at,
     where: server.where,

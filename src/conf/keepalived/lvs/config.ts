@@ -44,6 +44,23 @@ export interface ForwardingMethod {
   readonly tunnel: Tunnel;
 }
 
+/** What checkers of a server have when they say nothing themselves, as written; for dumps, checkers are complete. */
+export interface CheckingDefaults {
+  readonly connectTimeoutMs: number;
+  readonly delayLoopMs: number;
+  readonly delayBeforeRetryMs: number | undefined;
+  readonly warmupMs: number | undefined;
+  readonly retries: number | undefined;
+  readonly alpha: boolean;
+  readonly virtualhost: string | undefined;
+  readonly snmpName: string | undefined;
+}
+
+/** `virtual_server_group`. */
+export interface ServerGroup extends ServiceMatch {
+  readonly name: string;
+}
+
 /** A server behind a virtual one. */
 export interface RealServer {
   /** As logs, scripts and pipes name it: `[10.0.0.2]:tcp:80`. */
@@ -62,6 +79,7 @@ export interface RealServer {
   readonly notifyUp: Command | undefined;
   readonly notifyDown: Command | undefined;
   readonly checkers: readonly Checker[];
+  readonly checking: CheckingDefaults;
   readonly at: Position;
   readonly where: Where;
 }
@@ -121,6 +139,10 @@ export interface VirtualServer {
   readonly quorumDown: Command | undefined;
   readonly sorryServer: SorryServer | undefined;
   readonly realServers: readonly RealServer[];
+  readonly checking: CheckingDefaults;
+  readonly inhibitOnFailure: boolean;
+  /** How packets reach real servers that don't say. */
+  readonly forwarding: ForwardingMethod;
   readonly at: Position;
   readonly where: Where;
 }
