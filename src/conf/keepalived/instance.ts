@@ -546,5 +546,8 @@ const refused: Keywords<InstanceDraft> = {
   linkbeat_use_polling: deprecatedHere,
   ...allWithoutEffect("keepalived has not implemented it either", ["debug"]),
   ...allRefused(NO_SYNC_DAEMON, ["lvs_sync_daemon_interface"]),
-  ...allRefused("Tandem opens its sockets on an interface; name one instead", ["vrf"]),
+  ...allRefused(
+    "its sockets belong to a VRF device, and it has never met a kernel with one; name an interface instead",
+    ["vrf"],
+  ),
 };
