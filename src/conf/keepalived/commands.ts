@@ -26,6 +26,14 @@ export function readCommand(line: Line, scope: Interpreter, options?: { user: bo
   return { text: words[1] as string, argv, user, at: line.position };
 }
 
+/** The same for a command with a user; `nobody` when there is none to run it. */
+export function runnable(line: Line, scope: Interpreter): CommandDraft | "nobody" | undefined {
+  const found = readCommand(line, scope, { user: true });
+  if (found === undefined || scope.mayRun(found.user, found.at)) return found;
+  scope.report("info", `Failed to set default user for ${line.words[0]} ${found.text} - ignoring`, line.position);
+  return "nobody";
+}
+
 /** `user [[:]group]`: a colon asks for the user's supplementary groups, which a script gets in any case. */
 export function readUser(words: readonly string[]): ScriptUser | undefined {
   const [user, group] = words;
@@ -40,7 +48,14 @@ type CommandKey<D> = { [K in keyof D]-?: CommandDraft extends D[K] ? K : never }
 /** A keyword whose parameter is a command; the first one counts. */
 export function command<D extends Draft>(
   key: CommandKey<D>,
-  about: About & { readonly already: (text: string, draft: D) => string; readonly missing?: string },
+  about: About & {
+    readonly already: (text: string, draft: D) => string;
+    readonly missing?: string;
+    /** What is said besides when there is nobody to run it. */
+    readonly dropped?: string;
+    /** Whether there is somebody is found out later. */
+    readonly isDeferred?: boolean;
+  },
 ): Keyword<D> {
   return keyword({ syntax: "COMMAND [USER [GROUP]]", ...about }, (draft, line, scope) => {
     if (about.missing !== undefined && line.words.length < 2) {
@@ -48,8 +63,9 @@ export function command<D extends Draft>(
       return;
     }
     if (scope.word(line, 1) === undefined) return;
-    const found = readCommand(line, scope, { user: true });
-    if (found === undefined) return;
+    const found = about.isDeferred === true ? readCommand(line, scope, { user: true }) : runnable(line, scope);
+    if (found === "nobody" && about.dropped !== undefined) scope.report("warn", about.dropped, line.position);
+    if (found === undefined || found === "nobody") return;
     if (draft[key] === undefined) (draft as Record<PropertyKey, unknown>)[key as PropertyKey] = found;
     else scope.report("warn", about.already(found.text, draft), line.position);
   });

@@ -15,7 +15,7 @@ import { usableDelays } from "./link-delays.ts";
 import { completeServerGroups, completeVirtualServers } from "./lvs/complete.ts";
 import { checkServerScripts, dropScriptsWithoutUser } from "./lvs/scripts.ts";
 import type { Machine, ScriptState } from "./machine.ts";
-import { commandsOf, filterCommands } from "./notifies.ts";
+import { commandsOf } from "./notifies.ts";
 import type { Report } from "./report.ts";
 import { completeStatics } from "./statics.ts";
 
@@ -32,7 +32,6 @@ export function complete(draft: ConfigDraft, machine: Machine | undefined, tell:
     if (!isOver) tell(severity, message, position);
     if (severity === "error") isOver = true;
   };
-  dropCommandsWithoutUser(draft, machine, tell);
   dropScriptsWithoutUser(draft, machine, DEFAULT_SCRIPT_USER, tell);
   const isMissing = isInterfaceMissing(draft, machine);
   if (isMissing) report("error", "Non-existent interface specified in configuration");
@@ -116,21 +115,6 @@ function checkScripts(draft: ConfigDraft, machine: Machine | undefined, report: 
   if (isEdge) report("notice", message("start/shutdown "));
   if (isAny) report("notice", `${message("")}${isInsecure ? " There are insecure scripts." : ""}`);
   return true;
-}
-
-/** With script security somebody must be named to run a command, or keepalived_script must exist. */
-function dropCommandsWithoutUser(draft: ConfigDraft, machine: Machine | undefined, tell: Report): void {
-  const { enableScriptSecurity, scriptUser } = draft.globals;
-  if (enableScriptSecurity !== true || scriptUser !== undefined) return;
-  if (machine === undefined || machine.hasUser(DEFAULT_SCRIPT_USER)) return;
-  for (const block of [...draft.instances, ...draft.groups])
-    filterCommands(block, ({ user, at }) => {
-      if (user !== undefined) return true;
-      if (draft.isMissingUserReported !== true)
-        tell("warn", `Unable to set default user ${DEFAULT_SCRIPT_USER} for script`, at);
-      draft.isMissingUserReported = true;
-      return false;
-    });
 }
 
 /** Who scripts run as when nobody says, if there is such a user. */

@@ -286,7 +286,9 @@ function fifo(
     if (path === undefined) return scope.report("warn", `No ${name} name specified`, line.position);
     if (draft[key] !== undefined)
       return scope.report("warn", `${name} already specified - ignoring ${path}`, line.position);
-    const found: FifoDraft = { path, user: readUser(line.words.slice(2)), at: line.position };
+    const user = readUser(line.words.slice(2));
+    if (!scope.mayRun(user, line.position)) return;
+    const found: FifoDraft = { path, user, at: line.position };
     draft[key] = found;
   });
 }
@@ -300,12 +302,14 @@ const scripts: Keywords<GlobalsDraft> = {
     doc: "Run once before anything else starts.",
     already: () => "startup script already specified",
     missing: "startup script missing",
+    dropped: "Invalid startup script",
   }),
   startup_script_timeout: scriptTimeout("startupScriptTimeoutMs", "startup"),
   shutdown_script: command("shutdownScript", {
     doc: "Run once after everything has ended.",
     already: () => "shutdown script already specified",
     missing: "shutdown script missing",
+    dropped: "Invalid shutdown script",
   }),
   shutdown_script_timeout: scriptTimeout("shutdownScriptTimeoutMs", "shutdown"),
   notify_fifo: fifo("notifyFifo", "notify_fifo", "A named pipe that gets a line for every change of state."),

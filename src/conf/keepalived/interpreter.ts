@@ -4,6 +4,7 @@
  * what follows is read on the same level, and its `}` closes the block around it.
  */
 import type { Position } from "../diagnostics.ts";
+import type { ScriptUser } from "./config.ts";
 import type { Piece } from "./lines.ts";
 import type { Report } from "./report.ts";
 import { splitWords } from "./words.ts";
@@ -51,7 +52,16 @@ export class Interpreter {
   #depth = 0;
   #isStopped = false;
 
-  constructor(pieces: readonly Piece[], end: Position, report: Report) {
+  /** Whether there is anybody to run a command that says this of its user; when there is nobody, that is said once. */
+  readonly mayRun: (user: ScriptUser | undefined, position: Position) => boolean;
+
+  constructor(
+    pieces: readonly Piece[],
+    end: Position,
+    report: Report,
+    mayRun: (user: ScriptUser | undefined, position: Position) => boolean = () => true,
+  ) {
+    this.mayRun = mayRun;
     this.#pieces = pieces;
     this.#end = end;
     // Where reading has ended nothing more is said: keepalived is gone.

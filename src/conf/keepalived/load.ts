@@ -1,7 +1,7 @@
 /** keepalived.conf, from file to typed configuration: the one entry for everybody who needs one. */
 import type { Diagnostic } from "../diagnostics.ts";
 import { Diagnostics } from "../diagnostics.ts";
-import { complete } from "./complete.ts";
+import { complete, DEFAULT_SCRIPT_USER } from "./complete.ts";
 import type { KeepalivedConfig } from "./config.ts";
 import { type ConfigDraft, type GlobalsDraft, newConfig } from "./drafts.ts";
 import { Interpreter } from "./interpreter.ts";
@@ -76,7 +76,19 @@ function interpret(
   report: Report,
 ): { draft: ConfigDraft; isStopped: boolean } {
   const draft = newConfig();
-  const interpreter = new Interpreter(pieces.pieces, pieces.end, report);
+  // With script security somebody must be named to run a command, or keepalived_script must exist.
+  const isNobody =
+    machine !== undefined &&
+    globals.enableScriptSecurity === true &&
+    globals.scriptUser === undefined &&
+    !machine.hasUser(DEFAULT_SCRIPT_USER);
+  const interpreter = new Interpreter(pieces.pieces, pieces.end, report, (user, position) => {
+    if (user !== undefined || !isNobody) return true;
+    if (draft.isMissingUserReported !== true)
+      report("warn", `Unable to set default user ${DEFAULT_SCRIPT_USER} for script`, position);
+    draft.isMissingUserReported = true;
+    return false;
+  });
   interpreter.lines(rootKeywords({ config: draft, machine, globals, reader }), draft);
   return { draft, isStopped: interpreter.isStopped };
 }

@@ -1,5 +1,5 @@
 /** Keywords that say what is run on a change of state, for instances and sync groups. */
-import { type CommandDraft, command, freezeCommand, readCommand } from "./commands.ts";
+import { type CommandDraft, command, freezeCommand, runnable } from "./commands.ts";
 import type { Notifies } from "./config.ts";
 import type { NotifyDraft } from "./drafts.ts";
 import type { Draft, Keyword, Keywords } from "./interpreter.ts";
@@ -61,7 +61,10 @@ export const instanceNotifyKeywords: Keywords<NotifyingDraft> = {
       if (draft.notifyDeleted !== undefined) {
         const message = `(${draft.name}) notify_deleted already specified - ignoring ${line.words[1] ?? ""}`;
         scope.report("warn", message, line.position);
-      } else draft.notifyDeleted = line.words.length < 2 ? true : (readCommand(line, scope, { user: true }) ?? true);
+        return;
+      }
+      const found = line.words.length < 2 ? undefined : runnable(line, scope);
+      draft.notifyDeleted = found === undefined || found === "nobody" ? true : found;
     },
   ),
   notify_master_rx_lower_pri: command<NotifyingDraft>("notifyMasterRxLowerPriority", {
@@ -79,15 +82,6 @@ const COMMANDS = [
   "notifyAny",
   "notifyMasterRxLowerPriority",
 ] as const;
-
-/** Takes out commands that `keep` refuses. */
-export function filterCommands(draft: NotifyDraft, keep: (command: CommandDraft) => boolean): void {
-  for (const key of COMMANDS) {
-    const command = draft[key];
-    if (command !== undefined && !keep(command)) delete draft[key];
-  }
-  if (typeof draft.notifyDeleted === "object" && !keep(draft.notifyDeleted)) draft.notifyDeleted = true;
-}
 
 /** The frozen form. */
 export function completeNotifies(draft: NotifyDraft): Notifies {

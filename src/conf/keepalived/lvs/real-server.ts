@@ -63,10 +63,12 @@ const keywords: Keywords<RealServerDraft> = {
     invalid: (word) => `Invalid alpha parameter ${word}`,
   }),
   notify_up: command("notifyUp", {
+    isDeferred: true,
     doc: "Run when it comes up.",
     already: (word, draft) => `(${groupOf(draft)}) notify_up script already specified - ignoring ${word}`,
   }),
   notify_down: command("notifyDown", {
+    isDeferred: true,
     doc: "Run when it goes down.",
     already: (word, draft) => `(${groupOf(draft)}) notify_down script already specified - ignoring ${word}`,
   }),

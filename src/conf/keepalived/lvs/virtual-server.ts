@@ -187,10 +187,12 @@ const availability: Keywords<VirtualServerDraft> = {
     invalid: (word) => `Hysteresis ${word} must be in [0, ${MAX_U32}] - ignoring`,
   }),
   quorum_up: command("quorumUp", {
+    isDeferred: true,
     doc: "Run when quorum is gained.",
     already: (word, { group }) => `(${group ?? "(null)"}) quorum_up script already specified - ignoring ${word}`,
   }),
   quorum_down: command("quorumDown", {
+    isDeferred: true,
     doc: "Run when quorum is lost.",
     already: (word, { group }) => `(${group ?? "(null)"}) quorum_down script already specified - ignoring ${word}`,
   }),
