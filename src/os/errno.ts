@@ -23,6 +23,7 @@ export const ELOOP = 40;
 export const ENOSYS = 38;
 export const ENODATA = 61;
 export const ETIME = 62;
+export const EMSGSIZE = 90;
 export const ENOPROTOOPT = 92;
 export const EOPNOTSUPP = 95;
 export const EADDRINUSE = 98;

@@ -6,7 +6,7 @@ import type { Bytes } from "../base/bytes.ts";
 import type { IpAddress } from "../base/ip.ts";
 import type { Memory } from "../io/memory.ts";
 import type { OnPeerDatagram, PeerSocket, PeerSocketSettings, PeerSockets } from "../io/peer-socket.ts";
-import { systemError } from "./errno.ts";
+import { EMSGSIZE, systemError } from "./errno.ts";
 import { close } from "./ffi/files.ts";
 import { errno, type FdWatch, watchReadable } from "./ffi/native.ts";
 import {
@@ -182,7 +182,7 @@ class UdpSocket implements PeerSocket {
   }
 
   send(bytes: Bytes, destination: IpAddress): number {
-    if (bytes.length > DATAGRAM_BYTES) return -90; // EMSGSIZE
+    if (bytes.length > DATAGRAM_BYTES) return -EMSGSIZE;
     const length = this.#putAddress(destination, this.#settings.port);
     this.#memory.bytes.set(bytes, DATA);
     const { address } = this.#memory;

@@ -4,7 +4,6 @@
  */
 import type { Bytes } from "../base/bytes.ts";
 import type { IpAddress } from "../base/ip.ts";
-import type { Memory } from "../io/memory.ts";
 import type {
   AdvertSocket,
   AdvertSocketSettings,
@@ -13,9 +12,7 @@ import type {
   OnAdvertPacket,
   Segments,
 } from "../io/segment.ts";
-import { systemError } from "./errno.ts";
-import { close } from "./ffi/files.ts";
-import { errno, type FdWatch, watchReadable } from "./ffi/native.ts";
+import { type FdWatch, watchReadable } from "./ffi/native.ts";
 import {
   AF_PACKET,
   IP_ADD_MEMBERSHIP,
@@ -34,8 +31,6 @@ import {
   IPV6_RECVPKTINFO,
   IPV6_TCLASS,
   IPV6_UNICAST_HOPS,
-  MSGHDR_BYTES,
-  recvmsg,
   SO_BINDTODEVICE,
   SO_PRIORITY,
   SO_RCVBUFFORCE,
@@ -50,37 +45,24 @@ import {
   MSG_DONTWAIT,
   recv,
   SO_RCVBUF,
-  SOCK_CLOEXEC,
-  SOCK_NONBLOCK,
   SOL_SOCKET,
-  sendto,
   setsockopt,
-  socket,
 } from "./ffi/sockets.ts";
-import { allocateMemory } from "./memory.ts";
+import {
+  type ControlMessage,
+  DRAIN_PACKETS,
+  PacketDescriptor,
+  PacketMemory,
+  PRIORITY_CONTROL,
+  TRAFFIC_CLASS_CONTROL,
+} from "./packet-descriptor.ts";
 
 const VRRP_PROTOCOL = 112;
-/** TC_PRIO_CONTROL: the queueing discipline sends adverts first. */
-const PRIORITY_CONTROL = 7;
-const TRAFFIC_CLASS_CONTROL = 0xc0;
-/** Packets that are taken from a socket before the loop goes on. */
-const DRAIN_PACKETS = 256;
-
 /** The largest message: 8 bytes and 255 IPv6 addresses. */
 const PACKET_BYTES = 8192;
-/** The parts of the shared memory. */
-const SEND = 0;
-const RECEIVE = SEND + PACKET_BYTES;
-const ADDRESS = RECEIVE + PACKET_BYTES;
-const OPTION = ADDRESS + 128;
-const MESSAGE = OPTION + 128;
-const VECTOR = MESSAGE + 64;
-const CONTROL = VECTOR + 16;
-const CONTROL_BYTES = 256;
-
 /** Opens sockets in the network namespace of this process. */
 export class KernelSegments implements Segments {
-  readonly #memory: Memory = allocateMemory(CONTROL + CONTROL_BYTES);
+  readonly #memory = new PacketMemory(PACKET_BYTES);
 
   openAdverts(settings: AdvertSocketSettings, onPacket: OnAdvertPacket): AdvertSocket {
     return settings.family === 4
@@ -93,34 +75,10 @@ export class KernelSegments implements Segments {
   }
 }
 
-/** What sockets of all three kinds do with the shared memory. */
-class Descriptor {
-  readonly memory: Memory;
-  readonly view: DataView;
-  readonly fd: number;
-
-  constructor(memory: Memory, domain: number, protocol: number) {
-    this.memory = memory;
-    this.view = new DataView(memory.bytes.buffer, memory.bytes.byteOffset, memory.bytes.length);
-    this.fd = socket(domain, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol);
-    if (this.fd < 0) throw systemError("socket", errno(), "raw");
-  }
-
-  /** Sets an option from the first bytes of the option area. Throws when the kernel refuses. */
-  setOption(level: number, name: number, sizeBytes: number, what: string): void {
-    if (setsockopt(this.fd, level, name, this.memory.address + OPTION, sizeBytes) < 0) this.fail("setsockopt", what);
-  }
-
-  setInt(level: number, name: number, value: number, what: string): void {
-    this.view.setInt32(OPTION, value, true);
-    this.setOption(level, name, 4, what);
-  }
-
-  /** Closes the descriptor and throws. */
-  fail(call: string, what: string): never {
-    const failure = errno();
-    close(this.fd);
-    throw systemError(call, failure, what);
+/** A raw socket, or one of packets. */
+class RawDescriptor extends PacketDescriptor {
+  constructor(parts: PacketMemory, domain: number, protocol: number) {
+    super(parts, domain, SOCK_RAW, protocol, "raw");
   }
 
   /** The common part of advert sockets. */
@@ -130,37 +88,28 @@ class Descriptor {
     if (receiveBufferBytes !== undefined) this.setReceiveBuffer(receiveBufferBytes);
     if (link === undefined) return;
     const name = Buffer.from(`${link.name}\0`, "latin1");
-    this.memory.bytes.set(name, OPTION);
+    this.bytes.set(name, this.parts.option);
     this.setOption(SOL_SOCKET, SO_BINDTODEVICE, name.length, `SO_BINDTODEVICE ${link.name}`);
   }
 
   /** Beyond what an administrator allows to others, if we may. */
   setReceiveBuffer(sizeBytes: number): void {
-    this.view.setInt32(OPTION, sizeBytes, true);
-    const option = this.memory.address + OPTION;
+    this.view.setInt32(this.parts.option, sizeBytes, true);
+    const option = this.at(this.parts.option);
     if (setsockopt(this.fd, SOL_SOCKET, SO_RCVBUFFORCE, option, 4) < 0)
       setsockopt(this.fd, SOL_SOCKET, SO_RCVBUF, option, 4);
-  }
-
-  /** Sends bytes to the address that is in the address area; 0 or -errno. */
-  send(bytes: Bytes, addressBytes: number): number {
-    if (bytes.length > PACKET_BYTES) return -90; // EMSGSIZE
-    this.memory.bytes.set(bytes, SEND);
-    const { address } = this.memory;
-    const sent = sendto(this.fd, address + SEND, bytes.length, MSG_DONTWAIT, address + ADDRESS, addressBytes);
-    return sent < 0 ? -errno() : 0;
   }
 }
 
 class RawSocket4 implements AdvertSocket {
-  readonly #descriptor: Descriptor;
+  readonly #descriptor: RawDescriptor;
   readonly #watch: FdWatch;
   readonly #onPacket: OnAdvertPacket;
   #isOpen = true;
 
-  constructor(memory: Memory, settings: AdvertSocketSettings, onPacket: OnAdvertPacket) {
+  constructor(parts: PacketMemory, settings: AdvertSocketSettings, onPacket: OnAdvertPacket) {
     this.#onPacket = onPacket;
-    const descriptor = new Descriptor(memory, AF_INET, settings.protocol ?? VRRP_PROTOCOL);
+    const descriptor = new RawDescriptor(parts, AF_INET, settings.protocol ?? VRRP_PROTOCOL);
     this.#descriptor = descriptor;
     descriptor.configure(settings);
     descriptor.setInt(IPPROTO_IP, IP_HDRINCL, 1, "IP_HDRINCL");
@@ -173,20 +122,20 @@ class RawSocket4 implements AdvertSocket {
 
   /** `struct ip_mreqn`: group, local address (any), interface. */
   #join(group: IpAddress | undefined, linkIndex: number): void {
-    const { memory, view } = this.#descriptor;
-    memory.bytes.fill(0, OPTION, OPTION + 12);
-    view.setInt32(OPTION + 8, linkIndex, true);
+    const { bytes, view, parts } = this.#descriptor;
+    bytes.fill(0, parts.option, parts.option + 12);
+    view.setInt32(parts.option + 8, linkIndex, true);
     this.#descriptor.setOption(IPPROTO_IP, IP_MULTICAST_IF, 12, "IP_MULTICAST_IF");
     if (group === undefined) return;
-    memory.bytes.set(group, OPTION);
+    bytes.set(group, parts.option);
     this.#descriptor.setOption(IPPROTO_IP, IP_ADD_MEMBERSHIP, 12, "IP_ADD_MEMBERSHIP");
   }
 
   send(packet: Bytes, destination: IpAddress): number {
-    const { memory, view } = this.#descriptor;
-    memory.bytes.fill(0, ADDRESS, ADDRESS + 16);
-    view.setUint16(ADDRESS, AF_INET, true);
-    memory.bytes.set(destination, ADDRESS + 4);
+    const { bytes, view, parts } = this.#descriptor;
+    bytes.fill(0, parts.address, parts.address + 16);
+    view.setUint16(parts.address, AF_INET, true);
+    bytes.set(destination, parts.address + 4);
     return this.#descriptor.send(packet, 16);
   }
 
@@ -195,32 +144,33 @@ class RawSocket4 implements AdvertSocket {
   }
 
   drain(): void {
-    const { memory, fd } = this.#descriptor;
+    const { bytes, fd, parts } = this.#descriptor;
+    const { receive, packetBytes } = parts;
     for (let i = 0; i < DRAIN_PACKETS && this.#isOpen; i++) {
-      const received = Number(recv(fd, memory.address + RECEIVE, PACKET_BYTES, MSG_DONTWAIT));
+      const received = Number(recv(fd, this.#descriptor.at(receive), packetBytes, MSG_DONTWAIT));
       if (received < 0) return;
-      this.#onPacket(memory.bytes.slice(RECEIVE, RECEIVE + received), undefined);
+      this.#onPacket(bytes.slice(receive, receive + received), undefined);
     }
   }
 
   close(): void {
     this.#isOpen = false;
     this.#watch.close();
-    close(this.#descriptor.fd);
+    this.#descriptor.close();
   }
 }
 
 class RawSocket6 implements AdvertSocket {
-  readonly #descriptor: Descriptor;
+  readonly #descriptor: RawDescriptor;
   readonly #watch: FdWatch;
   readonly #onPacket: OnAdvertPacket;
   readonly #linkIndex: number;
   #isOpen = true;
 
-  constructor(memory: Memory, settings: AdvertSocketSettings, onPacket: OnAdvertPacket) {
+  constructor(parts: PacketMemory, settings: AdvertSocketSettings, onPacket: OnAdvertPacket) {
     this.#onPacket = onPacket;
     this.#linkIndex = settings.link?.index ?? 0;
-    const descriptor = new Descriptor(memory, AF_INET6, VRRP_PROTOCOL);
+    const descriptor = new RawDescriptor(parts, AF_INET6, VRRP_PROTOCOL);
     this.#descriptor = descriptor;
     descriptor.configure(settings);
     const set = (name: number, value: number, what: string) => descriptor.setInt(IPPROTO_IPV6, name, value, what);
@@ -233,23 +183,23 @@ class RawSocket6 implements AdvertSocket {
     if (settings.hopLimit !== undefined) set(IPV6_UNICAST_HOPS, settings.hopLimit, "IPV6_UNICAST_HOPS");
     if (settings.link !== undefined) set(IPV6_MULTICAST_IF, settings.link.index, "IPV6_MULTICAST_IF");
     if (settings.group !== undefined) {
-      memory.bytes.set(settings.group, OPTION);
-      descriptor.view.setInt32(OPTION + 16, this.#linkIndex, true);
+      descriptor.bytes.set(settings.group, parts.option);
+      descriptor.view.setInt32(parts.option + 16, this.#linkIndex, true);
       descriptor.setOption(IPPROTO_IPV6, IPV6_JOIN_GROUP, 20, "IPV6_JOIN_GROUP");
     }
     this.#putAddress(settings.source);
-    if (bind(descriptor.fd, memory.address + ADDRESS, 28) < 0) descriptor.fail("bind", "raw IPv6");
+    if (bind(descriptor.fd, descriptor.at(parts.address), 28) < 0) descriptor.fail("bind", "raw IPv6");
     this.#watch = watchReadable(descriptor.fd, () => this.drain());
   }
 
   /** `struct sockaddr_in6`; link-local and multicast addresses need the interface. */
   #putAddress(address: IpAddress): void {
-    const { memory, view } = this.#descriptor;
-    memory.bytes.fill(0, ADDRESS, ADDRESS + 28);
-    view.setUint16(ADDRESS, AF_INET6, true);
-    memory.bytes.set(address, ADDRESS + 8);
+    const { bytes, view, parts } = this.#descriptor;
+    bytes.fill(0, parts.address, parts.address + 28);
+    view.setUint16(parts.address, AF_INET6, true);
+    bytes.set(address, parts.address + 8);
     const isLocal = address[0] === 0xff || (address[0] === 0xfe && ((address[1] as number) & 0xc0) === 0x80);
-    if (isLocal) view.setUint32(ADDRESS + 24, this.#linkIndex, true);
+    if (isLocal) view.setUint32(parts.address + 24, this.#linkIndex, true);
   }
 
   send(packet: Bytes, destination: IpAddress): number {
@@ -262,40 +212,24 @@ class RawSocket6 implements AdvertSocket {
   }
 
   drain(): void {
-    const { memory, view, fd } = this.#descriptor;
     for (let i = 0; i < DRAIN_PACKETS && this.#isOpen; i++) {
-      const at = BigInt(memory.address);
-      memory.bytes.fill(0, MESSAGE, MESSAGE + MSGHDR_BYTES);
-      view.setBigUint64(MESSAGE, at + BigInt(ADDRESS), true);
-      view.setUint32(MESSAGE + 8, 28, true);
-      view.setBigUint64(MESSAGE + 16, at + BigInt(VECTOR), true);
-      view.setBigUint64(MESSAGE + 24, 1n, true);
-      view.setBigUint64(MESSAGE + 32, at + BigInt(CONTROL), true);
-      view.setBigUint64(MESSAGE + 40, BigInt(CONTROL_BYTES), true);
-      view.setBigUint64(VECTOR, at + BigInt(RECEIVE), true);
-      view.setBigUint64(VECTOR + 8, BigInt(PACKET_BYTES), true);
-      const received = Number(recvmsg(fd, memory.address + MESSAGE, MSG_DONTWAIT));
-      if (received < 0) return;
-      const delivery = this.#delivery(Number(view.getBigUint64(MESSAGE + 40, true)));
-      if (delivery !== undefined) this.#onPacket(memory.bytes.slice(RECEIVE, RECEIVE + received), delivery);
+      const message = this.#descriptor.takeMessage(28);
+      if (message === undefined) return;
+      const delivery = this.#delivery(message.control);
+      if (delivery !== undefined) this.#onPacket(message.bytes, delivery);
     }
   }
 
-  /** Source from the name, destination and hop limit from the control messages (`struct cmsghdr`: length, level, type). */
-  #delivery(controlBytes: number): Ipv6Delivery | undefined {
-    const { memory, view } = this.#descriptor;
-    const source = memory.bytes.slice(ADDRESS + 8, ADDRESS + 24);
+  /** Source from the name, destination and hop limit from the control messages. */
+  #delivery(control: readonly ControlMessage[]): Ipv6Delivery | undefined {
+    const { bytes, view, parts } = this.#descriptor;
+    const source = bytes.slice(parts.address + 8, parts.address + 24);
     let destination: IpAddress | undefined;
     let hopLimit: number | undefined;
-    for (let at = CONTROL; at + 16 <= CONTROL + controlBytes; ) {
-      const length = Number(view.getBigUint64(at, true));
-      if (length < 16) break;
-      const type = view.getInt32(at + 12, true);
-      if (view.getInt32(at + 8, true) === IPPROTO_IPV6) {
-        if (type === IPV6_PKTINFO) destination = memory.bytes.slice(at + 16, at + 32);
-        if (type === IPV6_HOPLIMIT) hopLimit = view.getInt32(at + 16, true);
-      }
-      at += Math.ceil(length / 8) * 8;
+    for (const { level, type, at } of control) {
+      if (level !== IPPROTO_IPV6) continue;
+      if (type === IPV6_PKTINFO) destination = bytes.slice(at, at + 16);
+      if (type === IPV6_HOPLIMIT) hopLimit = view.getInt32(at, true);
     }
     return destination === undefined || hopLimit === undefined ? undefined : { source, destination, hopLimit };
   }
@@ -303,32 +237,33 @@ class RawSocket6 implements AdvertSocket {
   close(): void {
     this.#isOpen = false;
     this.#watch.close();
-    close(this.#descriptor.fd);
+    this.#descriptor.close();
   }
 }
 
 class PacketSocket implements FrameSocket {
-  readonly #descriptor: Descriptor;
+  readonly #descriptor: RawDescriptor;
   readonly #linkIndex: number;
 
-  constructor(memory: Memory, linkIndex: number) {
+  constructor(parts: PacketMemory, linkIndex: number) {
     this.#linkIndex = linkIndex;
-    this.#descriptor = new Descriptor(memory, AF_PACKET, 0); // protocol 0: it only sends
+    this.#descriptor = new RawDescriptor(parts, AF_PACKET, 0); // protocol 0: it only sends
   }
 
   /** `struct sockaddr_ll`: family, protocol, interface; the frame brings its own addresses. */
   send(frame: Bytes): number {
-    const { memory, view } = this.#descriptor;
-    memory.bytes.fill(0, ADDRESS, ADDRESS + 20);
-    view.setUint16(ADDRESS, AF_PACKET, true);
-    memory.bytes.set(frame.subarray(12, 14), ADDRESS + 2);
-    view.setInt32(ADDRESS + 4, this.#linkIndex, true);
-    view.setUint8(ADDRESS + 11, 6);
-    memory.bytes.set(frame.subarray(0, 6), ADDRESS + 12);
+    const { bytes, view, parts } = this.#descriptor;
+    const { address } = parts;
+    bytes.fill(0, address, address + 20);
+    view.setUint16(address, AF_PACKET, true);
+    bytes.set(frame.subarray(12, 14), address + 2);
+    view.setInt32(address + 4, this.#linkIndex, true);
+    view.setUint8(address + 11, 6);
+    bytes.set(frame.subarray(0, 6), address + 12);
     return this.#descriptor.send(frame, 20);
   }
 
   close(): void {
-    close(this.#descriptor.fd);
+    this.#descriptor.close();
   }
 }
