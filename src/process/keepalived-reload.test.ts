@@ -32,7 +32,7 @@ async function withWorld(globals: string, body: (world: World) => void | Promise
     applied,
     text: text(globals),
     onRead: () => {},
-    reloads: undefined as unknown as KeepalivedReload,
+    reloads: undefined as unknown as KeepalivedReload<LoadedKeepalived>,
   };
   const log = { enabled: () => true, write: (_level: string, line: string) => void logs.push(line) };
   const load = (): LoadedKeepalived => {
