@@ -54,6 +54,8 @@ LimitNOFILE=1048576
 LimitRTPRIO=99
 LimitMEMLOCK=infinity
 OOMScoreAdjust=-500
+# A process that the kernel kills for its memory is replaced by the others.
+OOMPolicy=continue
 # Where the flight recorder is saved.
 StateDirectory=tandem/flights
 
