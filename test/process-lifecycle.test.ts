@@ -218,6 +218,32 @@ describe("lifecycle", { timeout: 120_000 }, () => {
     await server.quit();
   });
 
+  test("a worker that hangs is killed and replaced, unless it is allowed to", async () => {
+    await start(`worker_hang_timeout 1s; echo_listen 127.0.0.1:${PORT};`);
+    await until(() => server.spares().length === 1, "a spare");
+    const [victim, spare] = [server.workers()[0] as number, server.spares()[0] as number];
+    process.kill(victim, "SIGSTOP");
+    await until(
+      () => server.logged(`worker process ${victim} hangs: silent for 1000 ms, killing it`) === 1,
+      "the alert",
+    );
+    await until(() => server.workers().includes(spare), "its successor");
+    assert.match(await get(PORT), /^hello/);
+    server.configure(configuration(`worker_hang_timeout 0; echo_listen 127.0.0.1:${PORT};`));
+    server.signal("SIGHUP");
+    await until(() => server.logged("gracefully shutting down") === 1, "the reload");
+    await until(() => !isAlive(spare) && server.spares().length === 1, "its end");
+    const [worker] = server.workers() as [number];
+    process.kill(worker, "SIGSTOP");
+    await sleep(3000);
+    assert.ok(isAlive(worker));
+    process.kill(worker, "SIGCONT");
+    server.configure(configuration(`worker_hang_timeout 999ms; echo_listen 127.0.0.1:${PORT};`));
+    server.signal("SIGHUP");
+    await until(() => server.logged(/"worker_hang_timeout" must be 0 or at least 1s in /g) === 1, "the refusal");
+    await server.quit();
+  });
+
   test("a spare worker takes the place of one that is killed, and another takes its own", async () => {
     await start(`worker_processes 2; echo_listen 127.0.0.1:${PORT};`);
     await until(() => server.spares().length === 1, "a spare");

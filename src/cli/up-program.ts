@@ -54,6 +54,8 @@ export class UpProgram {
   #reloads: KeepalivedReload<LoadedFromDisk> | undefined;
   /** As the workers have told last. */
   #upstreams: readonly UpstreamState[] = [];
+  /** Why the web server cannot serve; undefined: it can. */
+  #fault: string | undefined;
   #isEnding = false;
   /** The exit code of the nginx half, when it has ended, whatever the cause. */
   #nginxEnd: Promise<number> = Promise.resolve(0);
@@ -133,6 +135,10 @@ export class UpProgram {
         this.#upstreams = states;
         this.#supervisor?.observeUpstreams(states);
       },
+      onServing: (isServing) => {
+        this.#fault = isServing ? undefined : "no worker process of the web server accepts";
+        this.#supervisor?.observeFault(this.#fault);
+      },
       printError,
     });
     const loaded = server.load();
@@ -182,6 +188,7 @@ export class UpProgram {
       reloadFile: defaultPidFiles(loaded.config.globals, undefined).reload,
     });
     supervisor.observeUpstreams(this.#upstreams);
+    if (this.#fault !== undefined) supervisor.observeFault(this.#fault);
     try {
       await checkers.start(loaded.config);
       await supervisor.start();

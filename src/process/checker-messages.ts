@@ -5,6 +5,7 @@ import type { MailText } from "../io/mail.ts";
 import type { ServiceDestination, ServiceSettings, ServiceTimeouts, VirtualServices } from "../io/virtual-services.ts";
 import type { LvsConfig, LvsEvent } from "../lvs/ports.ts";
 import type { LvsReport } from "../lvs/report.ts";
+import type { Beat } from "./watchdog.ts";
 
 export type ToCheckerProcess =
   | {
@@ -32,7 +33,7 @@ export type ToCheckerProcess =
 
 export type FromCheckerProcess =
   | { readonly kind: "ready" }
-  | { readonly kind: "beat" }
+  | Beat
   | { readonly kind: "log"; readonly level: Level; readonly text: string }
   | { readonly kind: "notify"; readonly event: LvsEvent }
   | { readonly kind: "mail"; readonly text: MailText }

@@ -23,12 +23,9 @@ import { holdPath, NamespacedServices, servicesNamespace } from "./net-namespace
 import { Notifier, serverPipes } from "./notifier.ts";
 import { CommandRunner } from "./run-command.ts";
 import { serversStatus } from "./servers-status.ts";
-import { type Beat, SupervisedChild } from "./supervised-child.ts";
+import { type Said, SupervisedChild } from "./supervised-child.ts";
 import { beatIntervalMs } from "./watchdog.ts";
 
-/** A process that dies this soon after its start is started again only after a pause. */
-const SHORT_LIFE_MS = 5000;
-const RESTART_PAUSE_MS = 1000;
 /** How long a report may take. */
 const REPORT_MS = 2000;
 /** A loop that stands still for longer hangs: a pattern that backtracks without end, for one. */
@@ -85,16 +82,9 @@ export class CheckerSupervisor {
   readonly #mailer: Mailer;
   /** What the process has asked for last, by service. */
   readonly #pools = new Map<string, readonly ServiceDestination[]>();
-  #child: SupervisedChild<ToCheckerProcess, FromCheckerProcess> | undefined;
-  #restarts = 0;
-  #startedMs = 0;
-  #restart: NodeJS.Timeout | undefined;
+  readonly #child: SupervisedChild<ToCheckerProcess, FromCheckerProcess>;
   #files: FileTracker | undefined;
   #isStopping = false;
-  #startUp: { readonly resolve: () => void; readonly reject: (error: Error) => void } | undefined;
-  #onStopped: (() => void) | undefined;
-  #reportId = 0;
-  readonly #reports = new Map<number, (report: LvsReport | undefined) => void>();
 
   constructor(options: CheckerSupervisorOptions) {
     this.#options = options;
@@ -106,6 +96,7 @@ export class CheckerSupervisor {
     this.#mailer = new Mailer(options.log);
     const isAlone = options.isAlone === true;
     this.#notifier = new Notifier(this.#runner, options.log, (globals) => serverPipes(globals, isAlone));
+    this.#child = this.#makeChild();
   }
 
   /** Resolves when the checkers run. Rejects when the process ends before that. */
@@ -113,10 +104,12 @@ export class CheckerSupervisor {
     this.#notifier.configure(this.#config.globals);
     this.#mailer.configureServers(this.#config);
     this.#trackFiles();
-    await new Promise<void>((resolve, reject) => {
-      this.#startUp = { resolve, reject };
-      this.#spawn();
-    });
+    try {
+      await this.#child.start();
+    } catch (error) {
+      this.#release();
+      throw error;
+    }
   }
 
   /** Takes a new configuration over. */
@@ -127,32 +120,19 @@ export class CheckerSupervisor {
     this.#notifier.configure(config.globals);
     this.#mailer.configureServers(config);
     this.#trackFiles();
-    this.#send({ kind: "reload", config: lvsConfig(config), scriptUser });
+    this.#child.reload({ kind: "reload", config: lvsConfig(config), scriptUser });
   }
 
   /** A BFD session has come up or gone down. */
   session(name: string, isUp: boolean): void {
-    this.#send({ kind: "session", name, isUp });
+    this.#child.send({ kind: "session", name, isUp });
   }
 
   /** Notifies, then everything out of the kernel; resolves when all that is done. */
   async stop(): Promise<void> {
     if (this.#isStopping) return;
     this.#isStopping = true;
-    clearTimeout(this.#restart);
-    const child = this.#child;
-    if (child !== undefined) {
-      const gone = new Promise<void>((resolve) => {
-        this.#onStopped = resolve;
-      });
-      this.#send({ kind: "stop" });
-      const late = setTimeout(() => {
-        this.#log.write("error", "the checker process does not stop, killing it");
-        child.kill();
-      }, this.#config.globals.childWaitMs);
-      await gone;
-      clearTimeout(late);
-    }
+    await this.#child.stop({ kind: "stop" }, this.#config.globals.childWaitMs);
     await this.#mailer.close(STOP_MAIL_MS);
     this.#release();
   }
@@ -165,9 +145,9 @@ export class CheckerSupervisor {
   }
 
   async status(): Promise<ServersStatus> {
-    const report = await this.#report();
     const { method } = this.#services;
-    return serversStatus(report, { pid: this.#child?.pid ?? null, restarts: this.#restarts, method });
+    const { pid = null, restarts } = this.#child;
+    return serversStatus(await this.#report(), { pid, restarts, method });
   }
 
   /** The text of keepalived_check.data; undefined when the process does not answer. */
@@ -182,56 +162,40 @@ export class CheckerSupervisor {
   }
 
   /** What the virtual servers say; undefined when the process doesn't answer in time. */
-  #report(): Promise<LvsReport | undefined> {
-    if (this.#child === undefined) return Promise.resolve(undefined);
-    const id = ++this.#reportId;
-    return new Promise((resolve) => {
-      const timer = setTimeout(() => answer(undefined), REPORT_MS);
-      const answer = (report: LvsReport | undefined): void => {
-        clearTimeout(timer);
-        this.#reports.delete(id);
-        resolve(report);
-      };
-      this.#reports.set(id, answer);
-      this.#send({ kind: "report", id });
-    });
+  async #report(): Promise<LvsReport | undefined> {
+    return (await this.#child.ask("report", REPORT_MS, (id) => ({ kind: "report", id })))?.report;
   }
 
-  #send(message: ToCheckerProcess): void {
-    this.#child?.send(message);
-  }
-
-  #spawn(): void {
-    this.#startedMs = performance.now();
-    const child = new SupervisedChild<ToCheckerProcess, FromCheckerProcess>(
-      "checker.js",
-      {
-        onMessage: (message) => this.#receive(message),
-        onHung: (silentMs) =>
-          this.#log.write("alert", `Healthcheck process hangs: silent for ${silentMs} ms, killing it`),
-        // Only then has everything been read that it has said.
-        onExit: (how, isDrained) => {
-          if (isDrained) this.#exited(how);
-        },
+  #makeChild(): SupervisedChild<ToCheckerProcess, FromCheckerProcess> {
+    const { isDaemon, dontRespawn, sessions, onPid, onGone } = this.#options;
+    return new SupervisedChild({
+      name: "Healthcheck",
+      program: "checker.js",
+      log: this.#log,
+      isQuiet: isDaemon === true,
+      dontRespawn: dontRespawn === true,
+      boundMs: () => HANG_MS,
+      greeting: () => ({
+        kind: "start",
+        config: lvsConfig(this.#config),
+        process: this.#config.globals.process.checker,
+        scriptUser: this.#config.globals.scriptUser,
+        method: this.#services.method,
+        namespace: servicesNamespace(this.#config),
+        files: this.#files?.values ?? new Map(),
+        sessions,
+        suspects: this.#suspects(),
+        beatMs: beatIntervalMs(HANG_MS),
+      }),
+      onMessage: (message) => this.#receive(message),
+      // The kernel keeps what it has: who was served is served on, until a new process has looked again.
+      onDead: () => {},
+      onEnd: () => {},
+      onGone: () => {
+        this.#release();
+        onGone?.();
       },
-      this.#options.isDaemon === true,
-    );
-    this.#child = child;
-    this.#log.write("notice", `Starting Healthcheck child process, pid=${child.pid}`);
-    this.#options.onPid?.(child.pid);
-    child.watch(HANG_MS);
-    const { process: settings, scriptUser } = this.#config.globals;
-    this.#send({
-      kind: "start",
-      config: lvsConfig(this.#config),
-      process: settings.checker,
-      scriptUser,
-      method: this.#services.method,
-      namespace: servicesNamespace(this.#config),
-      files: this.#files?.values ?? new Map(),
-      sessions: this.#options.sessions,
-      suspects: this.#suspects(),
-      beatMs: beatIntervalMs(HANG_MS),
+      onPid: (pid) => onPid?.(pid),
     });
   }
 
@@ -249,12 +213,8 @@ export class CheckerSupervisor {
     return found;
   }
 
-  #receive(message: Exclude<FromCheckerProcess, Beat>): void {
+  #receive(message: Said<FromCheckerProcess>): void {
     switch (message.kind) {
-      case "ready":
-        this.#startUp?.resolve();
-        this.#startUp = undefined;
-        break;
       case "log":
         this.#log.write(message.level, message.text);
         break;
@@ -278,35 +238,11 @@ export class CheckerSupervisor {
       case "flush":
         this.#tell(this.#services.flush());
         break;
-      case "report":
-        this.#reports.get(message.id)?.(message.report);
-        break;
     }
   }
 
   #tell(failure: ServiceFailure | undefined): void {
     if (failure !== undefined) this.#log.write("error", failure.message);
-  }
-
-  /** The kernel keeps what it has: who was served is served on, until a new process has looked again. */
-  #exited(how: string): void {
-    this.#child = undefined;
-    this.#options.onPid?.(undefined);
-    for (const answer of [...this.#reports.values()]) answer(undefined);
-    const startUp = this.#startUp;
-    this.#startUp = undefined;
-    startUp?.reject(new Error("the checker process ended while it was starting"));
-    this.#onStopped?.();
-    if (this.#isStopping) return;
-    if (startUp !== undefined || this.#options.dontRespawn === true) {
-      this.#release();
-      if (startUp === undefined) this.#options.onGone?.();
-      return;
-    }
-    this.#restarts++;
-    const isShort = performance.now() - this.#startedMs < SHORT_LIFE_MS;
-    this.#log.write("alert", `Healthcheck child process(${how}) died: Respawning`);
-    this.#restart = setTimeout(() => this.#spawn(), isShort ? RESTART_PAUSE_MS : 0);
   }
 
   /** The files that a FILE_CHECK looks into. */
@@ -317,6 +253,6 @@ export class CheckerSupervisor {
     );
     const names = new Set(checkers.flatMap((checker) => (checker.kind === "FILE_CHECK" ? [checker.file] : [])));
     const files = this.#config.trackFiles.filter(({ name }) => names.has(name));
-    this.#files = new FileTracker(files, this.#log, (name, value) => this.#send({ kind: "file", name, value }));
+    this.#files = new FileTracker(files, this.#log, (name, value) => this.#child.send({ kind: "file", name, value }));
   }
 }

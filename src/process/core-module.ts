@@ -1,6 +1,7 @@
 /** Directives of the main context that are the processes' own. nginx: ngx_core_module, ngx_regex_module's pcre_jit. */
 import { type ConfOf, confModule, type Use } from "../conf/slot.ts";
 import { choice, flag, list, msec, num, offset, path, raw } from "../conf/slots.ts";
+import { parseMsec } from "../conf/units.ts";
 
 /** `user name [group]`; the group is named as the user unless given. */
 export interface UserNames {
@@ -17,6 +18,10 @@ export interface Affinity {
 
 /** Longest mask that nginx takes (CPU_SETSIZE). */
 const MAX_PROCESSORS = 1024;
+
+const DEFAULT_HANG_MS = 5000;
+/** Below this a pause for garbage collection or a slow disk would look like a hang. */
+const LEAST_HANG_MS = 1000;
 
 export const coreModule = confModule({
   name: "core",
@@ -54,6 +59,11 @@ export const coreModule = confModule({
     worker_shutdown_timeout: msec(undefined, {
       doc: "How long a worker may take to finish its connections when it is to quit.",
     }),
+    worker_hang_timeout: raw(DEFAULT_HANG_MS, parseHangTimeout, {
+      doc: "A worker whose event loop stands still for longer is killed and replaced; `0` lets it hang. Of Tandem's own, at least 1 second.",
+      syntax: "time",
+      defaultText: "5s",
+    }),
     working_directory: path(undefined, { doc: "The workers' current directory." }),
     env: list(parseEnv, {
       doc: "A variable of the environment that worker processes keep, or its new value.",
@@ -84,6 +94,13 @@ function parseWorkerProcesses(use: Use): number | "auto" | undefined {
   const text = use.args[0] as string;
   if (text === "auto") return "auto";
   return /^\d{1,9}$/.test(text) ? Number(text) : use.invalid("invalid value");
+}
+
+function parseHangTimeout(use: Use): number | undefined {
+  const durationMs = parseMsec(use.args[0] as string);
+  if (durationMs === undefined) return use.invalid("invalid value");
+  if (durationMs !== 0 && durationMs < LEAST_HANG_MS) return use.fail('"worker_hang_timeout" must be 0 or at least 1s');
+  return durationMs;
 }
 
 function parsePriority(use: Use): number | undefined {

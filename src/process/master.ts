@@ -65,6 +65,8 @@ export interface MasterOptions {
   readonly onConfiguration: (configuration: NginxConfiguration) => void;
   /** How the upstreams are, when that has changed. */
   readonly onUpstreams?: (upstreams: readonly UpstreamState[]) => void;
+  /** No worker accepts, and has not for a while; or one does again. */
+  readonly onServing?: (isServing: boolean) => void;
   /** The log files of this process are to be opened anew. */
   readonly onReopen: () => void;
   /** The master has come to its end, with this exit code. */
@@ -97,6 +99,8 @@ const CONSEQUENCES: Readonly<Record<MasterSignal, string>> = {
   SIGWINCH: ", stop accepting connections",
 };
 
+/** How long there may be no worker that accepts before that is told: a new one needs some tenths of a second. */
+const NOT_SERVING_MS = 2000;
 const LONGEST_INTERVAL_MS = 2 ** 31 - 1;
 
 export class Master {
@@ -123,6 +127,8 @@ export class Master {
   private isPaused = false;
   private upstreams: readonly UpstreamState[] = [];
   private newBinary: ChildProcess | undefined = undefined;
+  private isServing = true;
+  private notServing: NodeJS.Timeout | undefined = undefined;
   /** A master without workers (WINCH, all of them failed) has nothing else that keeps its process alive. */
   private readonly presence = setInterval(() => {}, LONGEST_INTERVAL_MS);
 
@@ -138,6 +144,7 @@ export class Master {
       onGone: ({ pid }) => this.zoneSet.release(pid),
       onEmpty: () => this.workersGone(),
       onUpstreams: (generation, upstreams) => this.takeUpstreams(generation, upstreams),
+      onAccepting: () => this.judgeServing(),
     });
   }
 
@@ -230,6 +237,26 @@ export class Master {
     this.options.onUpstreams?.(upstreams);
   }
 
+  /** A worker that has died is replaced in a moment, which is not worth telling. */
+  private judgeServing(): void {
+    const isServing = this.pool.accepting > 0;
+    if (isServing || this.state !== "running") {
+      clearTimeout(this.notServing);
+      this.notServing = undefined;
+      if (isServing) this.tellServing(true);
+    } else this.notServing ??= setTimeout(() => this.tellServing(false), NOT_SERVING_MS);
+  }
+
+  private tellServing(isServing: boolean): void {
+    if (isServing === this.isServing || this.state !== "running") return;
+    this.isServing = isServing;
+    this.log.write(
+      isServing ? "notice" : "alert",
+      isServing ? "a worker process accepts again" : "no worker process accepts",
+    );
+    this.options.onServing?.(isServing);
+  }
+
   // Starting.
 
   private prepareSockets(configuration: NginxConfiguration): Promise<PreparedSockets | undefined> {
@@ -263,6 +290,8 @@ export class Master {
         zones: (this.zones as PreparedZones).descriptors,
         clockOriginMs: this.clockOriginMs,
       },
+      // A worker that has stopped itself for a debugger is left alone.
+      hangMs: configuration.core.debug_points === "stop" ? 0 : configuration.core.worker_hang_timeout,
     };
   }
 
@@ -389,6 +418,7 @@ export class Master {
     }
     this.log.write("notice", "exit");
     this.state = "ended";
+    clearTimeout(this.notServing);
     clearInterval(this.presence);
     this.options.onEnd(this.exitCode);
   }

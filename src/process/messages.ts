@@ -76,6 +76,10 @@ export type ToWorker =
   | { readonly type: "quit" | "terminate" | "reopen" | "report" };
 
 export type FromWorker =
+  /** Its loop turns. */
+  | { readonly type: "beat" }
+  /** The configuration is loaded. */
+  | { readonly type: "prepared" }
   /** The worker accepts. */
   | { readonly type: "ready" }
   | { readonly type: "counters"; readonly counters: ServiceCounters }

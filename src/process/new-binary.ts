@@ -1,6 +1,7 @@
 /** Binary upgrade: a new program takes over the listening sockets. nginx: ngx_exec_new_binary, ngx_add_inherited_sockets. */
 import { type ChildProcess, spawn } from "node:child_process";
 import type { Log } from "../base/log.ts";
+import { startProcess } from "./start-process.ts";
 
 /** The variable that tells a new binary which of its descriptors listen: `3;4;`. nginx's own name for it. */
 export const INHERITED_VARIABLE = "NGINX";
@@ -20,10 +21,12 @@ export function startNewBinary(
   environment: NodeJS.ProcessEnv,
 ): ChildProcess {
   const variable = fds.map((_, index) => `${FIRST_FD + index};`).join("");
-  const child = spawn(program, args, {
-    stdio: ["inherit", "inherit", "inherit", ...fds],
-    env: { ...environment, [INHERITED_VARIABLE]: variable },
-  });
+  const child = startProcess(() =>
+    spawn(program, args, {
+      stdio: ["inherit", "inherit", "inherit", ...fds],
+      env: { ...environment, [INHERITED_VARIABLE]: variable },
+    }),
+  );
   child.unref();
   return child;
 }

@@ -54,6 +54,8 @@ export interface NginxServerOptions {
   readonly onReloadRefused?: () => void;
   /** How the upstreams are, when that has changed. */
   readonly onUpstreams?: (upstreams: readonly UpstreamState[]) => void;
+  /** No worker accepts, and has not for a while; or one does again. */
+  readonly onServing?: (isServing: boolean) => void;
   /** Writes a line to a descriptor: standard error, or a copy of it. Must not throw. */
   readonly printError: (line: string, fd: number) => void;
 }
@@ -119,7 +121,7 @@ export class NginxServer {
     onEnd: (code: number) => void,
     inherited?: { readonly fds: readonly number[]; readonly oldBinaryPid: number },
   ): Promise<boolean> {
-    const { request, workerProgram, spare, invocation, environment, isDaemon, onUpstreams } = this.options;
+    const { request, workerProgram, spare, invocation, environment, isDaemon, onUpstreams, onServing } = this.options;
     this.master = new Master({
       request,
       initial: { configuration, files: this.files as RunnableConfiguration["files"] },
@@ -133,6 +135,7 @@ export class NginxServer {
       inherited,
       onConfiguration: (next) => this.putInForce(next),
       ...(onUpstreams === undefined ? {} : { onUpstreams }),
+      ...(onServing === undefined ? {} : { onServing }),
       onReopen: () => {
         this.logFiles.reopen((sentence) => this.log.write("emerg", sentence));
         this.redirectStandardError();

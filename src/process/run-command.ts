@@ -6,6 +6,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import type { Log } from "../base/log.ts";
 import type { Command, ScriptUser } from "../conf/keepalived/config.ts";
 import { findGroup, findUser } from "../os/accounts.ts";
+import { startProcess } from "./start-process.ts";
 
 /** keepalived's default identity for scripts, if there is such a user. */
 const DEFAULT_SCRIPT_USER = "keepalived_script";
@@ -37,12 +38,14 @@ export class CommandRunner {
     const identity = this.#identity(command);
     if (identity === undefined) return undefined;
     const isSelf = process.getuid?.() === identity.uid && process.getgid?.() === identity.gid;
-    return spawn(program, [...args, ...more], {
-      stdio: ["ignore", "ignore", "ignore"],
-      detached: true, // its own process group, so that it can be ended with everything it has started
-      cwd: "/",
-      ...(isSelf ? {} : identity),
-    });
+    return startProcess(() =>
+      spawn(program, [...args, ...more], {
+        stdio: ["ignore", "ignore", "ignore"],
+        detached: true, // its own process group, so that it can be ended with everything it has started
+        cwd: "/",
+        ...(isSelf ? {} : identity),
+      }),
+    );
   }
 
   /** Starts the program and forgets it (keepalived: notify scripts are not waited for). */

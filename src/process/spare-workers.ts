@@ -34,7 +34,7 @@ export class SpareWorkers {
     this.#kill(1);
     const [worker] = this.#workers;
     if (worker === undefined) this.#startLater(SETTLE_MS);
-    else worker.prepare(spec.configuration);
+    else this.#prepare(worker, spec);
   }
 
   /** Hands one over, prepared for this; undefined when there is none. The caller keeps another when that one works. */
@@ -72,8 +72,16 @@ export class SpareWorkers {
       this.#kill(0);
       const worker = this.#spawn(wanted.command);
       if (worker.pid > 0) this.#log?.write("notice", `start spare worker process ${worker.pid}`);
-      worker.prepare(wanted.configuration);
+      this.#prepare(worker, wanted);
     }, delayMs);
+  }
+
+  /** One that hangs would be of no use when it is needed. */
+  #prepare(worker: WorkerProcess, { hangMs, configuration }: WorkerSpec): void {
+    worker.onHung = (hung, silentMs) =>
+      this.#log?.write("alert", `spare worker process ${hung.pid} hangs: silent for ${silentMs} ms, killing it`);
+    worker.watch(hangMs);
+    worker.prepare(configuration);
   }
 
   #spawn(command: WorkerCommand): WorkerProcess {

@@ -9,6 +9,7 @@ import type { Farewell, NodeConfig, NotifyEvent } from "../vrrp/ports.ts";
 import type { NodeReport } from "../vrrp/report.ts";
 import type { UpstreamHealth } from "../vrrp/track.ts";
 import type { PackedRecord } from "./flight-desk.ts";
+import type { Beat } from "./watchdog.ts";
 
 /** Where a VRRP process finds the memory of its flight recorder, behind the IPC channel. */
 export const FLIGHT_FD = 4;
@@ -22,7 +23,11 @@ export type ToVrrpProcess =
       readonly beatMs: number;
       /** Its flight recorder's memory is the descriptor FLIGHT_FD. */
       readonly hasFlightMemory: boolean;
+      /** Why this node cannot serve; undefined: it can. */
+      readonly fault: string | undefined;
     }
+  /** The supervisor's loop turns. */
+  | Beat
   | { readonly kind: "reload"; readonly config: NodeConfig; readonly beatMs: number }
   | { readonly kind: "script"; readonly name: string; readonly succeeded: boolean }
   | { readonly kind: "processes"; readonly name: string; readonly running: number }
@@ -41,6 +46,7 @@ export type ToVrrpProcess =
       readonly mayLower: boolean;
     }
   | { readonly kind: "drain"; readonly isDrained: boolean }
+  | { readonly kind: "fault"; readonly fault: string | undefined }
   /** The witness of an instance has answered: that counts until then, CLOCK_MONOTONIC. */
   | { readonly kind: "witness"; readonly instance: string; readonly untilMs: number }
   /** For such records of all partners: `partnerRecords` answers. */
@@ -51,7 +57,7 @@ export type ToVrrpProcess =
 
 export type FromVrrpProcess =
   | { readonly kind: "ready" }
-  | { readonly kind: "beat" }
+  | Beat
   | { readonly kind: "log"; readonly level: Level; readonly text: string }
   | { readonly kind: "guard"; readonly router: string; readonly farewell: Farewell | undefined }
   | { readonly kind: "notify"; readonly event: NotifyEvent }

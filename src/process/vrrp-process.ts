@@ -31,10 +31,13 @@ import { mapFlightMemory } from "./flight-memory.ts";
 import { IpcChannel } from "./ipc-channel.ts";
 import { peerSeal } from "./peer-seal.ts";
 import { FLIGHT_FD, type FromVrrpProcess, type ToVrrpProcess } from "./vrrp-messages.ts";
+import { LoopWatch, SUPERVISOR_BOUND_MS } from "./watchdog.ts";
 
 /** SCHED_RR priority without vrrp_rt_priority: above every normal process, below the kernel's own threads. */
 const DEFAULT_REALTIME_PRIORITY = 20;
 
+/** A partner that has come since is given what an unattended node has so much later. */
+const GIVE_AGAIN_MS = 10_000;
 /** Partners that wait for a record of this node. */
 const MAX_RECORD_READERS = 16;
 
@@ -73,6 +76,12 @@ class VrrpProcess {
   #bfd: BfdSessions | undefined;
   #beats: NodeJS.Timeout | undefined;
   #recorder: FlightRecorder | undefined;
+  #supervisor: LoopWatch | undefined;
+  /** By order of the operator. */
+  #isDrained = false;
+  /** The supervisor hangs. */
+  #isUnattended = false;
+  #giving: NodeJS.Timeout | undefined;
   /** Partners that want a record of this node, until the supervisor has made it. */
   readonly #readers = new Map<number, (bytes: Uint8Array) => void>();
   #readerId = 0;
@@ -116,8 +125,14 @@ class VrrpProcess {
         this.#handOver(message);
         break;
       case "drain":
-        this.#node?.partnership.handovers.drain(message.isDrained);
-        this.#node?.partnership.settle();
+        this.#isDrained = message.isDrained;
+        this.#drain();
+        break;
+      case "fault":
+        this.#node?.nodeFault(message.fault);
+        break;
+      case "beat":
+        if (this.#supervisor?.beat() === true) this.#supervisorTurns();
         break;
       case "witness":
         this.#node?.witness(message.instance, message.untilMs);
@@ -159,8 +174,10 @@ class VrrpProcess {
       config.bfds,
     );
     this.#bfd = bfd;
+    if (message.fault !== undefined) node.nodeFault(message.fault);
     node.start();
     bfd.start();
+    this.#supervisor = new LoopWatch(SUPERVISOR_BOUND_MS, (silentMs) => this.#supervisorHangs(silentMs));
     this.#channel.send({ kind: "ready" });
     this.#beatEvery(beatMs);
   }
@@ -245,6 +262,38 @@ class VrrpProcess {
     const answer = (results: readonly HandoverResult[]) => this.#channel.send({ kind: "handedOver", id, results });
     if (this.#node === undefined) answer([]);
     else this.#node.partnership.handOver(instances, options, answer);
+  }
+
+  /**
+   * Nobody checks this node any more, starts its workers again or watches over this process, so a partner is the better owner: it is given
+   * what is active here. Where there is none, a node that serves is better than no node.
+   */
+  #supervisorHangs(silentMs: number): void {
+    this.#log.write(
+      "alert",
+      `the supervisor hangs: silent for ${silentMs} ms, so this node wants no address until it is back`,
+    );
+    this.#isUnattended = true;
+    const give = (): void => {
+      const options = { limitMs: undefined, mayLower: true };
+      if (this.#isUnattended) this.#node?.partnership.handOver(undefined, options, () => this.#drain());
+    };
+    give();
+    this.#giving = setInterval(give, GIVE_AGAIN_MS);
+  }
+
+  #supervisorTurns(): void {
+    this.#log.write("notice", "the supervisor is back");
+    this.#isUnattended = false;
+    clearInterval(this.#giving);
+    this.#drain();
+  }
+
+  #drain(): void {
+    const isDrained = this.#isDrained || this.#isUnattended;
+    if (this.#node === undefined || this.#node.partnership.handovers.isDrained === isDrained) return;
+    this.#node.partnership.handovers.drain(isDrained);
+    this.#node.partnership.settle();
   }
 
   #report(id: number): void {

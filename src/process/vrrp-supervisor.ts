@@ -31,16 +31,13 @@ import { type PeersAnswer, partnerFiles } from "./peers-answer.ts";
 import { ProcessTracker } from "./process-tracker.ts";
 import { CommandRunner, runToEnd } from "./run-command.ts";
 import { ScriptChecker } from "./script.ts";
-import { type Beat, SupervisedChild } from "./supervised-child.ts";
+import { type Said, SupervisedChild } from "./supervised-child.ts";
 import { trackedUpstreams, upstreamHealth } from "./upstream-health.ts";
 import { type FromVrrpProcess, nodeConfig, type ProcessReport, type ToVrrpProcess } from "./vrrp-messages.ts";
 import { vrrpStatus } from "./vrrp-status.ts";
-import { beatIntervalMs, hangBoundMs } from "./watchdog.ts";
+import { beatIntervalMs, hangBoundMs, SUPERVISOR_BOUND_MS } from "./watchdog.ts";
 import { Witnesses } from "./witnesses.ts";
 
-/** A process that dies this soon after its start is started again only after a pause. */
-const SHORT_LIFE_MS = 5000;
-const RESTART_PAUSE_MS = 1000;
 /** How long a report may take: the process answers between two adverts. */
 const REPORT_MS = 2000;
 /** A hand-over to a router without peer channel takes up to five adverts, of at most 255 s each. */
@@ -77,8 +74,6 @@ export interface SupervisorOptions {
   readonly onSession?: (name: string, isUp: boolean) => void;
 }
 
-type VrrpChild = SupervisedChild<ToVrrpProcess, FromVrrpProcess>;
-
 export class VrrpSupervisor {
   readonly #options: SupervisorOptions;
   readonly #log: Log;
@@ -95,25 +90,17 @@ export class VrrpSupervisor {
   readonly #detours = new KernelDetours();
   readonly #links = new KernelVirtualLinks();
   readonly #routes = new KernelRoutes();
-  #child: VrrpChild | undefined;
-  #startedMs = 0;
-  #restarts = 0;
-  #restart: NodeJS.Timeout | undefined;
+  readonly #child: SupervisedChild<ToVrrpProcess, FromVrrpProcess>;
+  /** Lets the VRRP process see that this loop turns. */
+  #beats: NodeJS.Timeout | undefined;
   #scripts = new Map<string, ScriptChecker>();
   #processes: ProcessTracker | undefined;
   #files: FileTracker | undefined;
   /** As the web server has told last. */
   #upstreams = new Map<string, UpstreamHealth>();
   #isStopping = false;
-  /** Whoever waits for the routers to run, until they do. */
-  #startUp: { readonly resolve: () => void; readonly reject: (error: Error) => void } | undefined;
-  #onStopped: (() => void) | undefined;
-  #reportId = 0;
-  readonly #reports = new Map<number, (report: ProcessReport | undefined) => void>();
-  /** Whoever waits for the end of a hand-over. */
-  readonly #handovers = new Map<number, (results: readonly HandoverResult[]) => void>();
-  /** Whoever waits for records of the partners. */
-  readonly #partnerRecords = new Map<number, (records: readonly PackedRecord[]) => void>();
+  /** Why this node cannot serve; undefined: it can. */
+  #fault: string | undefined;
   /** Addresses whose connections go on here although another node has them. */
   #draining: readonly string[] = [];
   #isDrained = false;
@@ -142,8 +129,9 @@ export class VrrpSupervisor {
       note: (text) => this.#flight.note(text),
     });
     this.#witnesses = new Witnesses(options.log, (instance, untilMs) =>
-      this.#child?.send({ kind: "witness", instance, untilMs }),
+      this.#child.send({ kind: "witness", instance, untilMs }),
     );
+    this.#child = this.#makeChild();
   }
 
   get config(): KeepalivedConfig {
@@ -157,10 +145,9 @@ export class VrrpSupervisor {
     this.#notifier.configure(this.#config.globals);
     this.#mailer.configure(this.#config);
     this.#node.apply(this.#config);
-    await new Promise<void>((resolve, reject) => {
-      this.#startUp = { resolve, reject };
-      this.#spawn();
-    });
+    this.#beats = setInterval(() => this.#child.send({ kind: "beat" }), beatIntervalMs(SUPERVISOR_BOUND_MS));
+    this.#beats.unref();
+    await this.#child.start();
   }
 
   /** Takes a new configuration over; adverts go on meanwhile. */
@@ -173,9 +160,8 @@ export class VrrpSupervisor {
     this.#notifier.configure(config.globals);
     this.#mailer.configure(config);
     this.#node.apply(config);
-    const boundMs = this.#hangBoundMs();
-    this.#child?.watch(boundMs);
-    this.#child?.send({ kind: "reload", config: nodeConfig(config, uptime() * 1000), beatMs: beatIntervalMs(boundMs) });
+    const beatMs = beatIntervalMs(this.#hangBoundMs());
+    this.#child.reload({ kind: "reload", config: nodeConfig(config, uptime() * 1000), beatMs });
     this.#track();
     if (config.globals.writeStatesToFifoOnReload) void this.#repeatStates();
     this.#log.write("notice", "Reload finished");
@@ -186,21 +172,9 @@ export class VrrpSupervisor {
     if (this.#isStopping) return;
     this.#isStopping = true;
     this.#log.write("notice", "Stopping");
-    clearTimeout(this.#restart);
-    const child = this.#child;
-    if (child?.pid !== undefined) {
-      const gone = new Promise<void>((resolve) => {
-        this.#onStopped = resolve;
-      });
-      await this.#leaveToPartner();
-      child.send({ kind: "stop" });
-      const late = setTimeout(() => {
-        this.#log.write("error", "the VRRP process does not stop, killing it");
-        child.kill();
-      }, this.#config.globals.childWaitMs);
-      await gone;
-      clearTimeout(late);
-    }
+    if (this.#child.pid !== undefined) await this.#leaveToPartner();
+    await this.#child.stop({ kind: "stop" }, this.#config.globals.childWaitMs);
+    clearInterval(this.#beats);
     this.#closeTrackers();
     this.#notifier.close();
     await this.#mailer.close(STOP_MAIL_MS);
@@ -224,20 +198,8 @@ export class VrrpSupervisor {
   }
 
   /** What the routers say; undefined when the process doesn't answer in time. */
-  report(): Promise<ProcessReport | undefined> {
-    const child = this.#child;
-    if (child?.pid === undefined) return Promise.resolve(undefined);
-    const id = ++this.#reportId;
-    return new Promise((resolve) => {
-      const timer = setTimeout(() => answer(undefined), REPORT_MS);
-      const answer = (report: ProcessReport | undefined): void => {
-        clearTimeout(timer);
-        this.#reports.delete(id);
-        resolve(report);
-      };
-      this.#reports.set(id, answer);
-      child.send({ kind: "report", id });
-    });
+  async report(): Promise<ProcessReport | undefined> {
+    return (await this.#child.ask("report", REPORT_MS, (id) => ({ kind: "report", id })))?.report;
   }
 
   /** What has happened in the last minutes, here and at partners that are on the peer channel. */
@@ -264,26 +226,16 @@ export class VrrpSupervisor {
     return key === undefined || running === undefined ? new Uint8Array(0) : packNodeFiles(running, this.#config, key);
   }
 
-  #askPartners(what: RecordKind): Promise<readonly PackedRecord[]> {
-    const child = this.#child;
-    if (child?.pid === undefined || this.#config.globals.peer.key === undefined) return Promise.resolve([]);
-    const id = ++this.#reportId;
-    return new Promise<readonly PackedRecord[]>((resolve) => {
-      const timer = setTimeout(() => answer([]), PARTNERS_MS);
-      const answer = (records: readonly PackedRecord[]): void => {
-        clearTimeout(timer);
-        this.#partnerRecords.delete(id);
-        resolve(records);
-      };
-      this.#partnerRecords.set(id, answer);
-      child.send({ kind: "askPartners", id, what });
-    });
+  async #askPartners(what: RecordKind): Promise<readonly PackedRecord[]> {
+    if (this.#config.globals.peer.key === undefined) return [];
+    const answer = await this.#child.ask("partnerRecords", PARTNERS_MS, (id) => ({ kind: "askPartners", id, what }));
+    return answer?.records ?? [];
   }
 
   async status(): Promise<VrrpStatus> {
     return vrrpStatus(this.#config, await this.report(), {
-      pid: this.#child?.pid,
-      restarts: this.#restarts,
+      pid: this.#child.pid,
+      restarts: this.#child.restarts,
       scripts: new Map([...this.#scripts].map(([name, checker]) => [name, checker.last])),
       processCounts: this.#processes?.counts ?? new Map(),
       fileValues: this.#files?.values ?? new Map(),
@@ -295,20 +247,9 @@ export class VrrpSupervisor {
    * Gives instances to the partner; resolves when each has moved or is known not to. `mayLower`: also to a partner without peer
    * channel, which breaks open connections.
    */
-  handOver(request: HandoverRequest): Promise<readonly HandoverResult[]> {
-    const child = this.#child;
-    if (child?.pid === undefined) return Promise.resolve([]);
-    const id = ++this.#reportId;
-    return new Promise((resolve) => {
-      const timer = setTimeout(() => answer([]), HANDOVER_MS);
-      const answer = (results: readonly HandoverResult[]): void => {
-        clearTimeout(timer);
-        this.#handovers.delete(id);
-        resolve(results);
-      };
-      this.#handovers.set(id, answer);
-      child.send({ kind: "handOver", id, ...request });
-    });
+  async handOver(request: HandoverRequest): Promise<readonly HandoverResult[]> {
+    const answer = await this.#child.ask("handedOver", HANDOVER_MS, (id) => ({ kind: "handOver", id, ...request }));
+    return answer?.results ?? [];
   }
 
   /** What the status socket was told. */
@@ -327,7 +268,13 @@ export class VrrpSupervisor {
   /** This node wants no address from now on, or wants what is configured again. */
   drain(isDrained: boolean): void {
     this.#isDrained = isDrained;
-    this.#child?.send({ kind: "drain", isDrained });
+    this.#child.send({ kind: "drain", isDrained });
+  }
+
+  /** This node cannot serve, so it must not have an address; undefined: it can again. */
+  observeFault(fault: string | undefined): void {
+    this.#fault = fault;
+    this.#child.send({ kind: "fault", fault });
   }
 
   /** How the upstreams of the web server are. */
@@ -340,53 +287,52 @@ export class VrrpSupervisor {
   /** Only what is tracked is told; the node itself knows whether that is news. */
   #tellUpstream(name: string): void {
     const isTracked = trackedUpstreams(this.#config).some((track) => track.name === name);
-    if (isTracked) this.#child?.send({ kind: "upstream", name, health: this.#upstreams.get(name) });
+    if (isTracked) this.#child.send({ kind: "upstream", name, health: this.#upstreams.get(name) });
   }
 
   /** SIGSTATS_CLEAR. */
   clearStatistics(): void {
-    this.#child?.send({ kind: "clearStatistics" });
+    this.#child.send({ kind: "clearStatistics" });
   }
 
   #hangBoundMs(): number {
     return hangBoundMs(Math.min(40_950, ...this.#config.instances.map(({ advertIntervalMs }) => advertIntervalMs)));
   }
 
-  #spawn(): void {
-    const boundMs = this.#hangBoundMs();
-    this.#startedMs = performance.now();
-    const child: VrrpChild = new SupervisedChild(
-      "vrrp.js",
-      {
-        onMessage: (message) => this.#receive(message),
-        onHung: (silentMs) => this.#log.write("alert", `VRRP process hangs: silent for ${silentMs} ms, killing it`),
-        onExit: (how, isDrained) => this.#exited(child, how, isDrained),
-      },
-      this.#options.isDaemon === true,
-      this.#flight.fd,
-    );
-    this.#child = child;
-    this.#log.write("notice", `Starting VRRP child process, pid=${child.pid}`);
-    this.#options.onVrrpPid?.(child.pid);
-    child.watch(boundMs);
-    child.send({
-      kind: "start",
-      config: nodeConfig(this.#config, uptime() * 1000),
-      process: this.#config.globals.process,
-      beatMs: beatIntervalMs(boundMs),
-      hasFlightMemory: this.#flight.fd !== undefined,
+  #makeChild(): SupervisedChild<ToVrrpProcess, FromVrrpProcess> {
+    const { isDaemon, dontRespawn, onVrrpPid, onGone } = this.#options;
+    return new SupervisedChild({
+      name: "VRRP",
+      program: "vrrp.js",
+      log: this.#log,
+      isQuiet: isDaemon === true,
+      lentFd: this.#flight.fd,
+      dontRespawn: dontRespawn === true,
+      boundMs: () => this.#hangBoundMs(),
+      greeting: () => ({
+        kind: "start",
+        config: nodeConfig(this.#config, uptime() * 1000),
+        process: this.#config.globals.process,
+        beatMs: beatIntervalMs(this.#hangBoundMs()),
+        hasFlightMemory: this.#flight.fd !== undefined,
+        fault: this.#fault,
+      }),
+      onMessage: (message) => this.#receive(message),
+      // First of all the addresses go; everything else can wait.
+      onDead: () => this.#letGo(),
+      onEnd: (how, isCrash) => this.#ended(how, isCrash),
+      onGone: () => onGone?.(),
+      onPid: (pid) => onVrrpPid?.(pid),
     });
   }
 
-  #receive(message: Exclude<FromVrrpProcess, Beat>): void {
+  #receive(message: Said<FromVrrpProcess>): void {
     switch (message.kind) {
       case "ready":
         this.#log.write("notice", "Startup complete");
         if (this.#isDrained) this.drain(true);
         this.#witnesses.configure(this.#config);
         this.#track();
-        this.#startUp?.resolve();
-        this.#startUp = undefined;
         break;
       case "log":
         this.#log.write(message.level, message.text);
@@ -403,12 +349,6 @@ export class VrrpSupervisor {
       case "session":
         this.#options.onSession?.(message.name, message.isUp);
         break;
-      case "report":
-        this.#reports.get(message.id)?.(message.report);
-        break;
-      case "handedOver":
-        this.#handovers.get(message.id)?.(message.results);
-        break;
       case "draining":
         this.#draining = message.addresses;
         this.#options.onDraining?.(message.addresses);
@@ -416,44 +356,24 @@ export class VrrpSupervisor {
       case "want":
         this.#witnesses.want(message.instance, message.isWanted);
         break;
-      case "partnerRecords":
-        this.#partnerRecords.get(message.id)?.(message.records);
-        break;
       case "recordWanted":
-        this.#child?.send({ kind: "ownRecord", id: message.id, bytes: this.#ownRecord(message.what) });
+        this.#child.send({ kind: "ownRecord", id: message.id, bytes: this.#ownRecord(message.what) });
         break;
     }
   }
 
-  /** First of all the addresses go; everything else can wait. */
-  #exited(child: VrrpChild, how: string, isDrained: boolean): void {
+  #letGo(): void {
     this.#flight.left(this.#guard.held);
     this.#guard.release();
-    if (this.#child !== child) return;
-    if (!isDrained) {
-      this.#options.onVrrpPid?.(undefined);
-      return;
-    }
+  }
+
+  #ended(how: string, isCrash: boolean): void {
+    // What it has said at its very end may have been about another address.
+    this.#letGo();
     this.#witnesses.wantNothing();
-    for (const answer of [...this.#reports.values()]) answer(undefined);
-    for (const answer of [...this.#handovers.values()]) answer([]);
-    for (const answer of [...this.#partnerRecords.values()]) answer([]);
     this.#draining = [];
     this.#options.onDraining?.([]);
-    const startUp = this.#startUp;
-    this.#startUp = undefined;
-    startUp?.reject(new Error("the VRRP process ended while it was starting"));
-    if (!this.#isStopping && startUp === undefined) this.#flight.died(how);
-    if (this.#isStopping || startUp !== undefined || this.#options.dontRespawn === true) {
-      this.#child = undefined;
-      this.#onStopped?.();
-      if (!this.#isStopping && startUp === undefined) this.#options.onGone?.();
-      return;
-    }
-    this.#restarts++;
-    const isShort = performance.now() - this.#startedMs < SHORT_LIFE_MS;
-    this.#log.write("alert", `VRRP child process(${how}) died: Respawning`);
-    this.#restart = setTimeout(() => this.#spawn(), isShort ? RESTART_PAUSE_MS : 0);
+    if (isCrash) this.#flight.died(how);
   }
 
   /** Starts everything that is watched from this process; what was known is told to a new VRRP process as well. */
@@ -466,17 +386,17 @@ export class VrrpSupervisor {
     for (const script of scripts) {
       if (!isUsed("scripts", script.name)) continue;
       const { name } = script;
-      const tell = (succeeded: boolean): void => this.#child?.send({ kind: "script", name, succeeded });
+      const tell = (succeeded: boolean): void => this.#child.send({ kind: "script", name, succeeded });
       this.#scripts.set(name, new ScriptChecker(script, this.#runner, this.#log, tell));
     }
     this.#processes = new ProcessTracker(
       trackProcesses.filter(({ name }) => isUsed("processes", name)),
-      (name, running) => this.#child?.send({ kind: "processes", name, running }),
+      (name, running) => this.#child.send({ kind: "processes", name, running }),
     );
     this.#files = new FileTracker(
       trackFiles.filter(({ name }) => isUsed("files", name)),
       this.#log,
-      (name, value) => this.#child?.send({ kind: "file", name, value }),
+      (name, value) => this.#child.send({ kind: "file", name, value }),
     );
     for (const name of this.#upstreams.keys()) this.#tellUpstream(name);
     for (const { name } of trackedUpstreams(this.#config))

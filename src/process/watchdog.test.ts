@@ -29,3 +29,15 @@ test("a supervisor that was suspended itself gives the process another bound", (
   for (let now = 9200; now <= 10_000; now += 200) assert.equal(dog.isHung(now), false);
   assert.equal(dog.isHung(10_200), true);
 });
+
+test("what takes its time is allowed to, until it is done or the time is over", () => {
+  const dog = new Watchdog(1000, 0);
+  dog.allow(5000, 0);
+  for (let now = 200; now <= 5000; now += 200) assert.equal(dog.isHung(now), false);
+  assert.equal(dog.isHung(5200), true);
+  dog.allow(5000, 5200);
+  assert.equal(dog.isHung(5400), false);
+  dog.settle(5500);
+  for (let now = 5600; now <= 6400; now += 200) assert.equal(dog.isHung(now), false);
+  assert.equal(dog.isHung(6600), true, "the usual bound is in force again");
+});

@@ -43,6 +43,8 @@ export interface WorkerPoolEvents {
   readonly onEmpty: () => void;
   /** The worker of a generation that supervises upstreams tells how they are. */
   readonly onUpstreams: (generation: number, upstreams: readonly UpstreamState[]) => void;
+  /** Another number of workers accepts. */
+  readonly onAccepting: () => void;
 }
 
 export class WorkerPool {
@@ -71,6 +73,13 @@ export class WorkerPool {
     return this.workers.size;
   }
 
+  /** How many accept new connections. */
+  get accepting(): number {
+    let count = 0;
+    for (const { state, isHung } of this.workers) if (state === "ready" && !isHung) count++;
+    return count;
+  }
+
   /** Starts a worker; it is in `ready` when it accepts. */
   start(spec: WorkerSpec): WorkerProcess {
     const onExit: OnWorkerExit = (gone, exit) => this.reap(gone, exit);
@@ -82,6 +91,11 @@ export class WorkerPool {
     this.workers.add(worker);
     const { generation } = spec;
     worker.onUpstreams = (upstreams) => this.events.onUpstreams(generation, upstreams);
+    worker.onHung = (hung, silentMs) => {
+      this.log.write("alert", `worker process ${hung.pid} hangs: silent for ${silentMs} ms, killing it`);
+      this.events.onAccepting();
+    };
+    void worker.ready.then(() => this.events.onAccepting());
     worker.start(spec, this.board.take(), this.messages);
     if (this.drained.length > 0) worker.drain(this.drained);
     if (worker.pid > 0) this.log.write("notice", `start worker process ${worker.pid}`);
@@ -149,13 +163,15 @@ export class WorkerPool {
     this.events.onGone(worker);
     if (code !== 0) for (const other of this.workers) other.settle({ slot: worker.slot, processId: worker.pid });
     const name = `worker process ${worker.pid}`;
-    if (signal !== null) this.log.write("alert", `${name} exited on signal ${SIGNAL_NUMBERS[signal] ?? signal}`);
+    if (worker.pid === 0) this.log.write("alert", "a worker process could not be started, which is tried again");
+    else if (signal !== null) this.log.write("alert", `${name} exited on signal ${SIGNAL_NUMBERS[signal] ?? signal}`);
     else this.log.write("notice", `${name} exited with code ${code ?? 0}`);
     if (!worker.isEnding) {
       if (code === FATAL_CODE) {
         this.log.write("alert", `${name} exited with fatal code ${FATAL_CODE} and cannot be respawned`);
       } else this.replace(worker);
     }
+    this.events.onAccepting();
     if (this.workers.size > 0) return;
     clearTimeout(this.killTimer);
     this.killTimer = undefined;

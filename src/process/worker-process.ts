@@ -15,6 +15,8 @@ import {
   type ToWorker,
   withDescriptors,
 } from "./messages.ts";
+import { startProcess } from "./start-process.ts";
+import { LoopWatch, SETTLE_MS } from "./watchdog.ts";
 
 /** A worker that is too busy to answer counts nothing. */
 const REPORT_TIMEOUT_MS = 500;
@@ -27,7 +29,7 @@ const YOUNG_SPACE = "--max-semi-space-size=1";
 
 export type WorkerState = "spare" | "starting" | "ready" | "quitting" | "terminating";
 
-/** How a worker ended. */
+/** How a worker ended; neither: it could not even be started. */
 export interface WorkerExit {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
@@ -49,6 +51,8 @@ export interface WorkerSpec {
   /** `fds[kind][i]`, a descriptor of this process, listens for the kind's `plan.listens[i]`. */
   readonly fds: readonly (readonly number[])[];
   readonly shared: SharedDescriptors;
+  /** How long its loop may stand still, ms; 0: for ever. */
+  readonly hangMs: number;
 }
 
 /** Whoever has a worker is told of its end, once. */
@@ -61,27 +65,43 @@ export class WorkerProcess {
   generation = 0;
   startedAtMs = performance.now();
   state: WorkerState = "spare";
+  isHung = false;
   onExit: OnWorkerExit;
   onUpstreams: (upstreams: readonly UpstreamState[]) => void = () => {};
+  /** It hangs and has been killed: its end follows. */
+  onHung: (worker: WorkerProcess, silentMs: number) => void = () => {};
   /** False when the worker ended without having accepted. */
   readonly ready: Promise<boolean>;
   readonly #child: ChildProcess;
+  #watch: LoopWatch | undefined;
+  #hangMs = 0;
   /** Our end of what brings it descriptors; -1 when it has them. */
-  #channel: number;
+  #channel = -1;
   #reportTo: ((counters: ServiceCounters) => void)[] = [];
 
   constructor({ program, environment }: WorkerCommand, onExit: OnWorkerExit) {
     this.onExit = onExit;
-    const { ours, theirs } = descriptorChannel();
-    this.#channel = ours;
-    this.#child = spawn(process.execPath, [YOUNG_SPACE, ...process.execArgv, program], {
-      stdio: ["inherit", "inherit", "inherit", "ipc", theirs],
-      env: environment,
+    const child = startProcess(() => {
+      const { ours, theirs } = descriptorChannel();
+      this.#channel = ours;
+      try {
+        return spawn(process.execPath, [YOUNG_SPACE, ...process.execArgv, program], {
+          stdio: ["inherit", "inherit", "inherit", "ipc", theirs],
+          env: environment,
+        });
+      } finally {
+        closeSync(theirs);
+      }
     });
-    closeSync(theirs);
+    this.#child = child;
     this.ready = new Promise((resolve) => {
-      this.#child.on("message", (message: FromWorker) => {
-        if (message.type === "ready") {
+      child.on("message", (message: FromWorker) => {
+        if (message.type === "beat") this.#watch?.beat();
+        else if (message.type === "prepared") {
+          // One that has been started meanwhile has more to do.
+          if (this.state === "spare") this.#watch?.settle();
+        } else if (message.type === "ready") {
+          this.#watch?.settle();
           if (this.state === "starting") this.state = "ready";
           resolve(true);
         } else if (message.type === "upstreams") this.onUpstreams(message.upstreams);
@@ -91,14 +111,15 @@ export class WorkerProcess {
       const gone = (exit: WorkerExit): void => {
         if (isGone) return;
         isGone = true;
+        this.#watch?.close();
         this.#closeChannel();
         resolve(false);
         this.onExit(this, exit);
       };
-      this.#child.on("exit", (code, signal) => gone({ code, signal }));
+      child.on("exit", (code, signal) => gone({ code, signal }));
       // fork or exec failed (no memory, too many processes): there is no process whose exit could be told.
-      this.#child.on("error", () => {
-        if (this.#child.pid === undefined) gone({ code: 2, signal: null });
+      child.on("error", () => {
+        if (child.pid === undefined) gone({ code: null, signal: null });
       });
     });
   }
@@ -112,18 +133,36 @@ export class WorkerProcess {
     return this.state === "quitting" || this.state === "terminating";
   }
 
+  /** From now on it is killed when its loop stands still for so long, ms; 0: never. */
+  watch(hangMs: number): void {
+    if (this.#hangMs === hangMs) return;
+    this.#hangMs = hangMs;
+    this.#watch?.close();
+    this.#watch = undefined;
+    if (hangMs === 0 || this.pid === 0) return;
+    this.#watch = new LoopWatch(hangMs, (silentMs) => {
+      this.isHung = true;
+      this.onHung(this, silentMs);
+      this.kill();
+    });
+    this.#watch.allow(SETTLE_MS);
+  }
+
   /** Lets it load a configuration, in place of one that it has loaded before. */
   prepare(configuration: PrepareMessage): void {
+    this.#watch?.allow(SETTLE_MS);
     this.#send(configuration);
   }
 
   /** Lets it work. It must have been prepared. */
-  start({ index, generation, fds, shared }: WorkerSpec, slot: number, messages: DescriptorMessages): void {
+  start({ index, generation, fds, shared, hangMs }: WorkerSpec, slot: number, messages: DescriptorMessages): void {
     this.index = index;
     this.slot = slot;
     this.generation = generation;
     this.startedAtMs = performance.now();
     this.state = "starting";
+    this.watch(hangMs);
+    this.#watch?.allow(SETTLE_MS);
     // A worker that waited has the standard error of the time when it was made: the log file may have been renewed since.
     const descriptors = [STDERR_FD, ...new Set([...fds.flat(), ...descriptorsOf(shared)])];
     const error = messages.send(this.#channel, descriptors);

@@ -28,6 +28,7 @@ import { setProcessTitle } from "../os/process-title.ts";
 import { createReactor } from "../os/reactor/create.ts";
 import type { Affinity } from "./core-module.ts";
 import { LogFiles } from "./error-log.ts";
+import { IpcChannel } from "./ipc-channel.ts";
 import { ProcessLogging } from "./logging.ts";
 import {
   addCounters,
@@ -52,6 +53,8 @@ const STDERR_FD = 2;
 const FATAL = 2;
 /** The worker that does what only one of them has to do. */
 const SUPERVISOR_INDEX = 0;
+/** A few times in the shortest `worker_hang_timeout`. */
+const BEAT_MS = 500;
 
 /**
  * A client must not hold a worker by a text that a pattern of the configuration backtracks on without end: after some ten thousand steps V8
@@ -68,16 +71,20 @@ export function runWorker(kinds: readonly ServiceKind[]): void {
   v8.setFlagsFromString(SCAVENGE_ALONE);
   let configured: Configured | undefined;
   let worker: Worker | undefined;
+  const channel = new IpcChannel<FromWorker>();
   // Until it has something to do.
   setProcessTitle("nginx: spare worker process", "nginx");
   process.on("message", (message: ToWorker) => {
-    if (message.type === "prepare") configured = load(message, kinds);
-    else if (message.type === "start") worker = new Worker(message, configured as Configured, kinds);
+    if (message.type === "prepare") {
+      configured = load(message, kinds);
+      channel.send({ type: "prepared" });
+    } else if (message.type === "start") worker = new Worker(message, configured as Configured, kinds);
     else if (message.type === "settle") worker?.settle(message);
     else if (message.type === "drain") worker?.drain(message.addresses);
     else if (worker !== undefined) worker.obey(message.type);
     else if (message.type !== "reopen" && message.type !== "report") process.exit(0);
   });
+  setInterval(() => channel.sendAtOnce({ type: "beat" }), BEAT_MS);
   process.on("disconnect", () => {
     if (worker === undefined) process.exit(FATAL);
     worker.masterIsGone();

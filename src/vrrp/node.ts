@@ -63,6 +63,7 @@ export class VrrpNode {
   readonly #fileValues = new Map<string, number>();
   readonly #upSessions = new Set<string>();
   readonly #upstreams = new Map<string, UpstreamHealth>();
+  #nodeFault: string | undefined;
   readonly #unknownVrids = new Map<number, number>();
   #stopped = false;
 
@@ -246,6 +247,15 @@ export class VrrpNode {
     this.#reassess();
   }
 
+  /** Something that every router needs has failed; undefined: no more. */
+  nodeFault(fault: string | undefined): void {
+    if (fault === this.#nodeFault) return;
+    this.#nodeFault = fault;
+    if (this.#watch === undefined) return;
+    this.#ports.changed();
+    this.#reassess();
+  }
+
   /** Takes over another configuration; routers that stay the same ones keep their role and their schedule. */
   reload(config: NodeConfig): void {
     const atMs = this.#ports.clock.now();
@@ -397,6 +407,7 @@ export class VrrpNode {
       router.attach(source);
       const faults = linkFaults(router.settings, this.#view, source);
       if (faults.length === 0 && !router.isAttached) faults.push("the advert socket cannot be opened");
+      if (this.#nodeFault !== undefined) faults.push(this.#nodeFault);
       this.#assessments.set(name, assess(router.settings, this.#groupOf(router), this.#config, seen, faults));
     }
     for (const router of this.#routers.values()) this.#damp(router, seen);

@@ -35,17 +35,22 @@ export class Node {
     });
   }
 
-  async start(): Promise<void> {
+  /** `env`: what the programs of the node see besides. */
+  async start(env: Readonly<Record<string, string>> = {}): Promise<void> {
     const up = ["up", "--nginx", "/etc/nginx/nginx.conf", "--keepalived", "/etc/keepalived/keepalived.conf"];
-    await this.#spawn("tandem", [path.join(CHECKOUT, "bin/tandem"), ...up, "--prefix", "/etc/nginx", "-e", "stderr"]);
+    await this.#spawn(
+      "tandem",
+      [path.join(CHECKOUT, "bin/tandem"), ...up, "--prefix", "/etc/nginx", "-e", "stderr"],
+      env,
+    );
   }
 
   async startBackEnd(): Promise<void> {
     await this.#spawn("back-end", [path.join(CHECKOUT, "dist/src/lab/stream-back-end.js")]);
   }
 
-  async #spawn(name: string, args: readonly string[]): Promise<void> {
-    const env = { PATH: process.env["PATH"] ?? "", TMPDIR: "/run/tmp" };
+  async #spawn(name: string, args: readonly string[], more: Readonly<Record<string, string>> = {}): Promise<void> {
+    const env = { PATH: process.env["PATH"] ?? "", TMPDIR: "/run/tmp", ...more };
     await this.agent.call("spawn", { name, argv: [process.execPath, ...args], env });
   }
 
