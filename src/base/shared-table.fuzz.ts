@@ -49,6 +49,7 @@ const agreesWithAMap = fc.property(
           if (cell === 0) break;
           assert.ok(table.words.subarray(table.valueOf(cell), table.valueOf(cell) + VALUE_WORDS).every((w) => w === 0));
           table.words.fill(cell + 1000, table.valueOf(cell), table.valueOf(cell) + VALUE_WORDS);
+          assert.deepEqual(table.keyOf(cell), bytes);
           model.set(name, { key: bytes, cell, stamp: table.stampOf(cell) });
           break;
         }

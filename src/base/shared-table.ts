@@ -102,6 +102,23 @@ export class SharedTable {
     return this.at(cell) + VALUE;
   }
 
+  /** A copy of an entry's key. */
+  keyOf(cell: number): Bytes {
+    const { bytes, words } = this;
+    const at = this.at(cell);
+    const length = (words[at + LENGTH] as number) - 1;
+    const key = new Uint8Array(length);
+    const from = at * 4 + this.keyOffset;
+    key.set(bytes.subarray(from, from + Math.min(length, this.inlineBytes)));
+    let more = words[at + MORE] as number;
+    for (let i = this.inlineBytes; i < length; i += MORE_BYTES) {
+      const begin = this.at(more) * 4 + MORE_OFFSET;
+      key.set(bytes.subarray(begin, begin + Math.min(MORE_BYTES, length - i)), i);
+      more = words[this.at(more) + NEXT] as number;
+    }
+    return key;
+  }
+
   /** Tells this entry from others that the cell may have been before or become later. */
   stampOf(cell: number): number {
     return this.words[this.at(cell) + STAMP] as number;

@@ -2,6 +2,13 @@
 
 import type { Diagnostic } from "./diagnostics.ts";
 
+/** What a zone's content depends on. */
+export interface ZoneKey {
+  readonly text: string;
+  /** nginx's complaint about a zone that has had another key. */
+  complain(before: string): string;
+}
+
 /** What the master is to make. Complete when the whole configuration has been read. */
 export interface ZoneDeclaration {
   readonly name: string;
@@ -11,8 +18,8 @@ export interface ZoneDeclaration {
   sizeBytes: number;
   /** A reload makes it anew, though name and size stay. nginx: noreuse. */
   isRenewed: boolean;
-  /** What its entries are keyed by: a zone that survives a reload must keep it. `by` is how nginx's complaint begins. */
-  key: { readonly by: string; readonly text: string } | undefined;
+  /** What its entries are keyed by: a zone that survives a reload must keep it. */
+  key: ZoneKey | undefined;
 }
 
 export class ZoneDeclarations {
@@ -48,3 +55,5 @@ export function zoneFault(zones: readonly ZoneDeclaration[]): Diagnostic | undef
 
 /** Smallest size of a zone that directives take: eight pages. */
 export const MIN_ZONE_BYTES = 8 * 4096;
+/** That of a cache's keys: two pages. */
+export const MIN_CACHE_ZONE_BYTES = 2 * 4096;

@@ -43,6 +43,8 @@ export function keyedZone(
   const zone = use.zone(name, sizeBytes, purpose);
   if (zone === undefined) return undefined;
   if (zone.key !== undefined) return use.fail(`${use.name} "${name}" is already bound to key "${zone.key.text}"`);
-  zone.key = { by, text: key.text };
+  const complain = (before: string): string =>
+    `${by} "${name}" uses the "${key.text}" key while previously it used the "${before}" key`;
+  zone.key = { text: key.text, complain };
   return { zone, key };
 }

@@ -7,6 +7,8 @@ import type { Memory } from "./memory.ts";
 /** Filled by `stat`, `statLink` and `statFd`; one object is reused, so that a request allocates nothing. */
 export interface FileInfo {
   sizeBytes: number;
+  /** What it takes of the file system. */
+  allocatedBytes: number;
   /** Whole seconds since the epoch. */
   mtimeS: number;
   inode: number;
@@ -26,6 +28,7 @@ export interface FileInfo {
 export function emptyFileInfo(): FileInfo {
   return {
     sizeBytes: 0,
+    allocatedBytes: 0,
     mtimeS: 0,
     inode: 0,
     ownerId: 0,
@@ -35,6 +38,14 @@ export function emptyFileInfo(): FileInfo {
     isLink: false,
     isExecutable: false,
   };
+}
+
+/** A file system. */
+export interface FileSystemInfo {
+  /** Files take a multiple of it. */
+  readonly blockBytes: number;
+  /** Bytes that are free for everybody. */
+  readonly availableBytes: number;
 }
 
 export interface DirectoryEntry {
@@ -54,6 +65,8 @@ export interface Files {
   openAppend(path: string): number;
   /** For reading and writing, mode 0600; -EEXIST (17) when there is one of that name. Returns a descriptor or -errno. */
   openNew(path: string): number;
+  /** For reading and writing, when it is there. Returns a descriptor or -errno. */
+  openExisting(path: string): number;
   /** For writing, made with `mode` or emptied. Returns a descriptor or -errno. */
   openEmptied(path: string, mode: number): number;
   /**
@@ -93,6 +106,8 @@ export interface Files {
   changeTimeOf(path: string, mtimeS: number): number;
   /** 0 or -errno. */
   unlink(path: string): number;
+  /** The file system that a path is on, or -errno. */
+  fileSystem(path: string): FileSystemInfo | number;
   /** The entries of a directory without `.` and `..`, in no order; or -errno. */
   list(path: string): readonly DirectoryEntry[] | number;
   /** The path without symbolic links, or -errno. */

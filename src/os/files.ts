@@ -1,7 +1,16 @@
 /** The files port on system calls. Paths are byte strings (one character a byte), as requests and configuration hold them. */
-import { fchmodSync, futimesSync, readdirSync, realpathSync, renameSync, rmdirSync, utimesSync } from "node:fs";
+import {
+  fchmodSync,
+  futimesSync,
+  readdirSync,
+  realpathSync,
+  renameSync,
+  rmdirSync,
+  statfsSync,
+  utimesSync,
+} from "node:fs";
 import { writeLatin1 } from "../base/bytes.ts";
-import type { DirectoryEntry, FileInfo, Files, OpenMode } from "../io/files.ts";
+import type { DirectoryEntry, FileInfo, FileSystemInfo, Files, OpenMode } from "../io/files.ts";
 import type { Memory } from "../io/memory.ts";
 import { EINTR, EINVAL, ENAMETOOLONG } from "./errno.ts";
 import {
@@ -36,6 +45,7 @@ import {
   S_IFMT,
   S_IFREG,
   STATX_BASIC_STATS,
+  STATX_BLOCKS,
   STATX_BYTES,
   STATX_INO,
   STATX_MODE,
@@ -50,6 +60,8 @@ import { errno } from "./ffi/native.ts";
 import { allocateMemory } from "./memory.ts";
 
 const PATH_BYTES = 4096;
+/** The unit of `stx_blocks`. */
+const SECTOR_BYTES = 512;
 
 const MODE_FLAGS: Readonly<Record<OpenMode, number>> = {
   read: O_RDONLY | O_NONBLOCK | O_CLOEXEC,
@@ -78,6 +90,10 @@ export class SystemFiles implements Files {
 
   openNew(path: string): number {
     return this.openWith(AT_FDCWD, path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o600);
+  }
+
+  openExisting(path: string): number {
+    return this.openWith(AT_FDCWD, path, O_RDWR | O_CLOEXEC, 0);
   }
 
   openEmptied(path: string, mode: number): number {
@@ -216,6 +232,15 @@ export class SystemFiles implements Files {
     }
   }
 
+  fileSystem(path: string): FileSystemInfo | number {
+    try {
+      const { bsize, bavail } = statfsSync(Buffer.from(path, "latin1"));
+      return { blockBytes: bsize, availableBytes: bavail * bsize };
+    } catch (error) {
+      return nodeErrno(error);
+    }
+  }
+
   private openWith(directory: number, path: string, flags: number, mode: number): number {
     const error = this.setPath(path);
     if (error < 0) return error;
@@ -241,6 +266,8 @@ export class SystemFiles implements Files {
     const mode = fields.getUint16(STATX_MODE, true);
     const type = mode & S_IFMT;
     info.sizeBytes = fields.getUint32(STATX_SIZE, true) + fields.getUint32(STATX_SIZE + 4, true) * 2 ** 32;
+    info.allocatedBytes =
+      SECTOR_BYTES * (fields.getUint32(STATX_BLOCKS, true) + fields.getUint32(STATX_BLOCKS + 4, true) * 2 ** 32);
     info.mtimeS = fields.getUint32(STATX_MTIME, true) + fields.getInt32(STATX_MTIME + 4, true) * 2 ** 32;
     info.inode = fields.getUint32(STATX_INO, true) + fields.getUint32(STATX_INO + 4, true) * 2 ** 32;
     info.ownerId = fields.getUint32(STATX_UID, true);

@@ -75,10 +75,11 @@ test("a reload that is given up leaves everything as it was", () => {
 
 test("what a zone is keyed by cannot change while it stays", () => {
   const { set, lines } = setUp();
-  const keyed = (text: string, sizeBytes = 64 * KIB) => declare("z", { sizeBytes, key: { by: "limit_req", text } });
+  const keyed = (text: string, sizeBytes = 64 * KIB) =>
+    declare("z", { sizeBytes, key: { text, complain: (before) => `z uses ${text}, not ${before}` } });
   set.prepare([keyed("$a")])?.commit();
   assert.equal(set.prepare([declare("other"), keyed("$b")]), undefined);
-  assert.deepEqual(lines, ['[emerg] limit_req "z" uses the "$b" key while previously it used the "$a" key']);
+  assert.deepEqual(lines, ["[emerg] z uses $b, not $a"]);
   assert.notEqual(set.prepare([keyed("$b", 65 * KIB)]), undefined);
 });
 

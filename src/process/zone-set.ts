@@ -86,14 +86,10 @@ export class ZoneSet {
 
   /** The zone as the new configuration has it; undefined when that contradicts what is in it. */
   private keep(old: OpenZone, declaration: ZoneDeclaration): OpenZone | undefined {
-    const { name, key } = declaration;
+    const { key } = declaration;
     const before = old.declaration.key;
     if (key !== undefined && before !== undefined && key.text !== before.text) {
-      const { by, text } = key;
-      this.log.write(
-        "emerg",
-        `${by} "${name}" uses the "${text}" key while previously it used the "${before.text}" key`,
-      );
+      this.log.write("emerg", key.complain(before.text));
       return undefined;
     }
     return { ...old, declaration };

@@ -32,6 +32,7 @@ export const STATX_UID = 20;
 export const STATX_MODE = 28;
 export const STATX_INO = 32;
 export const STATX_SIZE = 40;
+export const STATX_BLOCKS = 48;
 export const STATX_MTIME = 112;
 export const STATX_BYTES = 256;
 
