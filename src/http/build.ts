@@ -26,6 +26,7 @@ import {
 import { LocationTree, type Matcher, type RegexLocation, type StaticLocation } from "./location-tree.ts";
 import type { HttpModule, Place } from "./module.ts";
 import { type CoreConf, core, coreServer, httpMain, type LocationHeader, type RootPath } from "./modules/core.ts";
+import { proxy } from "./modules/proxy.ts";
 import { checksOf, healthCheck } from "./modules/upstream_hc.ts";
 import type { AddressPlan, HttpPlan } from "./plan.ts";
 import type { Request } from "./request.ts";
@@ -66,6 +67,7 @@ export class Builder {
   /** The points of every address, in the order of `plan.addresses`. */
   build(plan: HttpPlan): readonly ListeningPoint[] {
     this.defineVariables(plan.http);
+    this.worker.caches.open(plan.http.conf(proxy).proxy_cache_path, this.worker.ports);
     const defined = defineUpstreams(plan.http, this.worker, (scope) => this.upstreamParts(scope));
     this.worker.upstreams = new Upstreams(defined);
     const servers = new Map<Scope, VirtualServer>();

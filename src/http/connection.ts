@@ -249,7 +249,7 @@ export class Connection extends ConnectionInput implements StreamOwner {
   }
 
   fileFailed(request: Request, result: number): void {
-    const name = request.file?.path ?? "";
+    const name = request.file?.path ?? request.exchange?.cache?.path ?? "";
     if (result >= 0) this.logError("alert", `file "${name}" was truncated`);
     else this.logError("crit", `read() "${name}" failed`, -result);
     this.terminate(0);

@@ -137,6 +137,7 @@ function httpQuestion(
       http11: conf.proxy_http_version === "1.1",
       passHeaders: false,
       passBody: false,
+      convertsHead: false,
     },
     place,
   );

@@ -152,6 +152,7 @@ class HttpService implements Service {
 
   settle(debtor: Debtor): void {
     this.worker.limits.settle(debtor);
+    this.worker.caches.settle(debtor);
     this.worker.upstreams.settle(debtor);
   }
 

@@ -2,7 +2,7 @@
  * The head of a proxied request: request line, Host, the lines that the configuration sets, then those of the client that
  * it does not. Compiled once per location; bytes of the client's head are copied as they are. nginx: ngx_http_proxy_create_request.
  */
-import { constantOf, type Template } from "../conf/template.ts";
+import { constantOf, literal, type Template } from "../conf/template.ts";
 import { type FieldTable, fieldTable, findField, KNOWN_FIELDS } from "../wire/http1/fields.ts";
 import { HEAD } from "../wire/http1/methods.ts";
 import { FIELD_STRIDE, type RequestHead } from "../wire/http1/request-head.ts";
@@ -33,6 +33,27 @@ const STANDARD: readonly (readonly [name: string, value: "" | "length" | "chunke
   ["Expect", ""],
   ["Upgrade", ""],
 ];
+
+function variable(name: string): Template {
+  return { text: `$${name}`, parts: [{ kind: "variable", name }] };
+}
+
+/** What an answer for a cache must not depend on is asked for without; what is old is asked about. nginx: ngx_http_proxy_cache_headers. */
+const OF_CACHE: readonly (readonly [name: string, value: Template])[] = [
+  ["If-Modified-Since", variable("upstream_cache_last_modified")],
+  ["If-Unmodified-Since", literal("")],
+  ["If-None-Match", variable("upstream_cache_etag")],
+  ["If-Match", literal("")],
+  ["Range", literal("")],
+  ["If-Range", literal("")],
+];
+
+/** The lines of a request whose answer a cache may keep: those of the configuration, and its own. */
+export function cacheHeaders(headers: readonly SetHeader[]): readonly SetHeader[] {
+  const names = new Set(headers.map(({ name }) => name.toLowerCase()));
+  const own = OF_CACHE.filter(([name]) => !names.has(name.toLowerCase()));
+  return [...headers, ...own.map(([name, value]) => ({ name, value }))];
+}
 
 /** Room for spaces, the version, line ends, lengths. */
 const FIXED_BYTES = 128;
@@ -76,6 +97,8 @@ export interface ProxyRequestOptions {
   readonly http11: boolean;
   readonly passHeaders: boolean;
   readonly passBody: boolean;
+  /** HEAD becomes GET where the cache wants it so. */
+  readonly convertsHead: boolean;
 }
 
 export class ProxyRequest {
@@ -86,6 +109,7 @@ export class ProxyRequest {
   private readonly body: Text | undefined;
   private readonly http11: boolean;
   private readonly passHeaders: boolean;
+  private readonly convertsHead: boolean;
   private readonly sendsLength: boolean;
   private readonly sendsCoding: boolean;
   readonly sendsBody: boolean;
@@ -111,6 +135,7 @@ export class ProxyRequest {
     this.body = compile(options.body);
     this.http11 = options.http11;
     this.passHeaders = options.passHeaders;
+    this.convertsHead = options.convertsHead;
     this.sendsBody = options.passBody && options.body === undefined;
     const isHost = ({ name }: SetHeader): boolean => name.toLowerCase() === "host";
     this.host = compile(options.headers.findLast(isHost)?.value);
@@ -134,11 +159,13 @@ export class ProxyRequest {
 
   /** The method that the upstream sees. */
   methodOf(request: Request): string {
+    if (this.convertsHead && request.exchange?.cache?.convertsHead === true) return "GET";
     return this.method === undefined ? request.methodName : this.method(request);
   }
 
   /** The answer will have no body. */
   isHead(request: Request): boolean {
+    if (this.convertsHead && request.exchange?.cache?.convertsHead === true) return false;
     return this.method === undefined ? request.method === HEAD : this.method(request).toUpperCase() === "HEAD";
   }
 

@@ -54,7 +54,14 @@ function findTarget(request: Request, url: string, place: Place): Target | Named
 
 /** What requests to an address say of it. */
 export function destinationOf(address: UpstreamAddress): Destination {
-  return { scheme: SCHEME, uri: address.uri, ...hostHeader(address) };
+  const host = hostHeader(address);
+  return { scheme: SCHEME, uri: address.uri, ...host, keyStart: SCHEME + keyHost(address, host.hostHeader) };
+}
+
+/** nginx takes a unix socket's name with the byte behind it: a colon, or the zero that its configuration's words end with. */
+function keyHost({ host, uri }: UpstreamAddress, hostName: string): string {
+  if (!host.startsWith("unix:")) return hostName;
+  return host + (uri === "" ? "\0" : ":");
 }
 
 /** The Host of requests and `$proxy_port` for an address. */

@@ -41,6 +41,8 @@ export interface HttpPorts {
   /** An instant in a format of strftime(3), in local time or GMT; undefined when it makes nothing or too much. */
   formatTime(format: string, epochS: number, isLocal: boolean): string | undefined;
   readonly processId: number;
+  /** False once the process of this id is gone. */
+  isAlive(processId: number): boolean;
   readonly hostName: string;
   /** `multi_accept` of the events block. */
   readonly multiAccept: boolean;

@@ -8,7 +8,7 @@
 import type { Level } from "../base/log.ts";
 import type { AnswerMemory } from "./answer-memory.ts";
 import { sendingAction } from "./error-context.ts";
-import { SERVER_REWRITE } from "./location.ts";
+import { CONTENT, SERVER_REWRITE } from "./location.ts";
 import { releasePostponed, takePlace } from "./postpone.ts";
 import type { Request } from "./request.ts";
 
@@ -25,6 +25,8 @@ export interface SubrequestOptions {
   readonly args?: string;
   /** It sends nothing, and its parent does not wait for it. */
   readonly background?: boolean;
+  /** It is what its parent is, and goes on where that has got: at the content of the same location. nginx: NGX_HTTP_SUBREQUEST_CLONE. */
+  readonly clone?: boolean;
   /** Its answer goes here instead of into that of its parent. */
   readonly memory?: AnswerMemory;
   readonly onAnswered?: AnswerHook;
@@ -45,6 +47,15 @@ export function subrequest(parent: Request, uri: string, options: SubrequestOpti
   request.memory = options.memory;
   request.onAnswered = options.onAnswered;
   request.phase = SERVER_REWRITE;
+  if (options.clone === true) {
+    request.phase = CONTENT;
+    request.method = parent.method;
+    request.changedMethod = parent.methodName;
+    request.location = parent.location;
+    request.validLocation = parent.validLocation;
+    request.validUnparsedUri = parent.validUnparsedUri;
+    request.captures = parent.captures;
+  }
   request.parked = true;
   main.children ??= [];
   main.children.push(request);

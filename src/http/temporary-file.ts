@@ -40,13 +40,29 @@ export class TemporaryFile {
 
   /** Makes a new file; it has a name in the file system only while `keepName`. */
   static create(worker: Worker, folder: TemporaryFolder, keepName: boolean): TemporaryFile | FileFailure {
+    return TemporaryFile.createAt(worker, keepName, (number) => {
+      const parents = subfolders(folder, number);
+      return { path: `${parents.at(-1)}/${number}`, parents };
+    });
+  }
+
+  /** Makes a new file beside the place that it shall have, `parents` being the folders on the way there. */
+  static createBeside(worker: Worker, path: string, parents: readonly string[]): TemporaryFile | FileFailure {
+    return TemporaryFile.createAt(worker, true, (number) => ({ path: `${path}.${number}`, parents }));
+  }
+
+  private static createAt(
+    worker: Worker,
+    keepName: boolean,
+    place: (number: string) => { readonly path: string; readonly parents: readonly string[] },
+  ): TemporaryFile | FileFailure {
     const { files } = worker.ports;
     let path = "";
     let result = -EEXIST;
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
-      const name = String(worker.temporary()).padStart(NAME_DIGITS, "0");
-      const parents = subfolders(folder, name);
-      path = `${parents.at(-1)}/${name}`;
+      const chosen = place(String(worker.temporary()).padStart(NAME_DIGITS, "0"));
+      const { parents } = chosen;
+      path = chosen.path;
       result = files.openNew(path);
       if (result === -ENOENT && parents.length > 1) {
         for (const parent of parents) files.makeFolder(parent);
@@ -100,8 +116,8 @@ export class TemporaryFile {
   }
 }
 
-/** The folder and its subfolders on the way to a name, whose last digits name them. */
-function subfolders({ path, levels }: TemporaryFolder, name: string): readonly string[] {
+/** The folder and its subfolders on the way to a name, whose last characters name them. nginx: ngx_create_hashed_filename. */
+export function subfolders({ path, levels }: TemporaryFolder, name: string): readonly string[] {
   const parents = [path];
   let end = name.length;
   for (const digits of levels) {

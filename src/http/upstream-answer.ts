@@ -231,7 +231,7 @@ function copyLine(
       request.dateIndex = request.addHeader(name, head.value(index));
       return;
     case wire.ACCEPT_RANGES_FIELD:
-      if (!rules.forceRanges) request.acceptRangesIndex = request.addHeader(name, head.value(index));
+      if (!rules.forceRanges) copyAcceptRanges(request, name, head.value(index));
       return;
     case wire.LOCATION_FIELD:
       copyLocation(request, name, head.value(index), rules);
@@ -247,6 +247,16 @@ function copyLine(
     default:
       request.addHeader(name, head.value(index));
   }
+}
+
+/** Of what a cache has or will have, ranges are ours to make. nginx: ngx_http_upstream_copy_allow_ranges. */
+function copyAcceptRanges(request: Request, name: string, value: string): void {
+  const cache = request.exchange?.cache;
+  if (cache?.isCached === true) request.allowRanges = true;
+  else if (cache?.freshness.cacheable === true) {
+    request.allowRanges = true;
+    request.singleRange = true;
+  } else request.acceptRangesIndex = request.addHeader(name, value);
 }
 
 /** A relative redirect of the upstream stays relative; a rewritten one becomes absolute as ours do. */

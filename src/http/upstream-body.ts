@@ -10,7 +10,6 @@ import { Gathered } from "./gathered.ts";
 import type { Request } from "./request.ts";
 import { TemporaryFile } from "./temporary-file.ts";
 import type { UpstreamRules } from "./upstream-rules.ts";
-import type { StoredAnswer } from "./upstream-store.ts";
 import { AnswerTrailers, TRAILERS_BAD, TRAILERS_MORE } from "./upstream-trailers.ts";
 
 /** What `consume` says: more is to come, it is whole, it is whole and more came behind it, or it is malformed. */
@@ -35,6 +34,14 @@ export interface Piece {
   readonly end: number;
 }
 
+/** A copy of an answer while it passes. */
+export interface AnswerCopy {
+  /** False when the answer must end with it; the reason has been logged. */
+  append(memory: Memory | undefined, bytes: Bytes, start: number, end: number): boolean;
+  /** It is not wanted. */
+  drop(): void;
+}
+
 export class AnswerBody {
   /** The client's queue is as long as it may be: read no more before it is empty. */
   full = false;
@@ -53,7 +60,7 @@ export class AnswerBody {
   trailers: AnswerTrailers | undefined = undefined;
   private passesTrailers = false;
   /** A copy is kept, too. */
-  store: StoredAnswer | undefined = undefined;
+  copy: AnswerCopy | undefined = undefined;
 
   /** A new body: chunked, of so many bytes, or until the end (-1). */
   begin(length: number, chunked: boolean, buffered: boolean, passesTrailers: boolean): void {
@@ -140,10 +147,11 @@ export class AnswerBody {
     const { connection } = request;
     const size = end - start;
     if (this.gathered.length > 0 && !connection.isBlocked(request)) this.giveGathered(request);
-    if (this.store !== undefined && !this.store.append(memory, bytes, start, end)) {
+    if (this.copy !== undefined && !this.copy.append(memory, bytes, start, end)) {
       this.failed = true;
       return;
     }
+    if (request.headerOnly) return;
     if (!connection.isBlocked(request)) {
       emit(request, bytesChunk(bytes, start, end), this.buffered);
       if (!connection.isBlocked(request)) return;
@@ -211,8 +219,8 @@ export class AnswerBody {
   }
 
   dropCopy(): void {
-    this.store?.drop();
-    this.store = undefined;
+    this.copy?.drop();
+    this.copy = undefined;
   }
 
   /** The request is over. */

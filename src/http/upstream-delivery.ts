@@ -1,11 +1,12 @@
 /**
  * The body of an upstream's answer on its way to the client, and what may take its place: a tunnel. Paced by what the client takes and
- * by `proxy_limit_rate`, and copied for `proxy_store`. Counterpart in nginx: the second half of ngx_http_upstream.c.
+ * by `proxy_limit_rate`, and copied for `proxy_store` or a cache. Counterpart in nginx: the second half of ngx_http_upstream.c.
  */
 import type { Pick } from "../balance/pick.ts";
 import { parseHttpDate } from "../wire/http1/date.ts";
 import { LAST_MODIFIED_FIELD, ResponseHead } from "../wire/http1/response-head.ts";
 import { SENDING_TO_CLIENT } from "./actions.ts";
+import type { CacheUse } from "./cache-use.ts";
 import { sendHeader, sizeFrom } from "./engine.ts";
 import { ERROR, OK } from "./outcome.ts";
 import type { PeerConnection } from "./peer-connection.ts";
@@ -34,9 +35,14 @@ export abstract class DeliverySide extends PeerSide {
   protected readonly head = new ResponseHead();
   protected readonly facts = new AnswerFacts();
   protected readonly body = new AnswerBody();
+  /** `head` is that of an answer, from an upstream or a cache. */
+  protected headRead = false;
   private upgrade: Upgrade | undefined = undefined;
   /** `proxy_limit_rate` at work. */
   private pace: Pace | undefined = undefined;
+
+  /** Decides whether the answer is kept in the cache, and begins its file. False when the request can't go on. */
+  protected abstract keepInCache(use: CacheUse): boolean;
 
   // ---- the answer to the client
 
@@ -57,15 +63,21 @@ export abstract class DeliverySide extends PeerSide {
       this.finalize(rc);
       return;
     }
-    if (request.headerOnly) {
-      this.finalize(OK);
+    if (!this.beginCopy(buffered)) {
+      this.finalize(ERROR);
       return;
+    }
+    if (request.headerOnly) {
+      if (body.copy === undefined) {
+        this.finalize(OK);
+        return;
+      }
+      // The client has its answer; the rest is for the copy.
+      connection.urgent = true;
     }
     this.phase = ANSWERING;
     this.action = WHILE_READING;
     body.begin(bodiless ? 0 : facts.contentLength, facts.chunked && !bodiless, buffered, rules.passTrailers);
-    if (rules.store !== undefined && buffered && request.status === 200)
-      body.store = new StoredAnswer(request, rules.store, rules.temporaryFolder);
     if (rules.limitRate !== undefined && buffered) {
       const rate = sizeFrom(request, rules.limitRate);
       if (rate > 0) this.pace = new Pace(rate, this.wallS());
@@ -81,6 +93,18 @@ export abstract class DeliverySide extends PeerSide {
     }
     connection.worker.timers.arm(this, rules.readTimeoutMs);
     connection.flush();
+  }
+
+  /** Of an answer that is not passed as it comes a copy may be kept. False when the request can't go on. */
+  private beginCopy(buffered: boolean): boolean {
+    const { rules, request, cache, body } = this;
+    body.copy = undefined;
+    if (cache !== undefined) {
+      if (buffered) return this.keepInCache(cache);
+      cache.leave();
+    } else if (rules.store !== undefined && buffered && request.status === 200)
+      body.copy = new StoredAnswer(request, rules.store, rules.temporaryFolder);
+    return true;
   }
 
   protected takeBody(piece: Piece): void {
@@ -198,6 +222,7 @@ export abstract class DeliverySide extends PeerSide {
   protected openTunnel(following: Piece): void {
     const { request, rules } = this;
     this.keepable = false;
+    if (this.cache !== undefined) this.cache.leave();
     request.limitRate = 0;
     request.main.flushes = true;
     this.action = SENDING_TO_CLIENT;
@@ -224,6 +249,7 @@ export abstract class DeliverySide extends PeerSide {
   protected override leave(): void {
     this.pace = undefined;
     this.body.dropCopy();
+    if (this.cache !== undefined) this.cache.leave();
     if (this.upgrade !== undefined) {
       this.upgrade.close();
       this.upgrade = undefined;
@@ -231,14 +257,17 @@ export abstract class DeliverySide extends PeerSide {
     super.leave();
   }
 
-  /** The answer has come to its end: its copy gets its place when it is as long as it should be. */
+  /** The answer has come to its end: its copy gets its place, that of `proxy_store` when it is as long as it should be. */
   protected keepCopy(): void {
-    const { store } = this.body;
+    const { copy } = this.body;
+    if (copy === undefined) return;
     const { contentLength } = this.facts;
-    if (store === undefined) return;
-    this.body.store = undefined;
-    if (contentLength < 0 || contentLength === store.length) store.keep(this.lastModifiedS());
-    else store.drop();
+    this.body.copy = undefined;
+    if (copy === this.cache) this.cache.store();
+    else if (copy instanceof StoredAnswer) {
+      if (contentLength < 0 || contentLength === copy.length) copy.keep(this.lastModifiedS());
+      else copy.drop();
+    }
   }
 
   private lastModifiedS(): number {

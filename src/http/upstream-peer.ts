@@ -7,6 +7,7 @@
  * |------------|----------------------------------------------------------------|-----------------|
  * | idle       | it has not begun, or it is over                                | none            |
  * | resolving  | the addresses of its host are asked for                        | the resolver's  |
+ * | locked     | somebody else fetches the same into the cache: it waits          | the lock's      |
  * | queued     | no peer can be had now: it waits for one (upstream-queue.ts)   | the queue's     |
  * | connecting | a new connection is on its way                                 | connect_timeout |
  * | sending    | the request is being sent; an answer may come early            | send_timeout    |
@@ -24,6 +25,7 @@ import { type Lookup, type Resolution, resolverCodeText } from "../net/resolver.
 import { Timed } from "../net/timers.ts";
 import { LOCK, PATCH, POST } from "../wire/http1/methods.ts";
 import type { BodyBuffer } from "./body-buffer.ts";
+import type { CacheUse } from "./cache-use.ts";
 import { OK } from "./outcome.ts";
 import type { Output } from "./output.ts";
 import { PeerConnection, type PeerUser } from "./peer-connection.ts";
@@ -47,7 +49,7 @@ import {
 } from "./upstream-rules.ts";
 import { Tries, type Try, UNKNOWN } from "./upstream-try.ts";
 
-const IDLE = 0;
+export const IDLE = 0;
 const RESOLVING = 1;
 const CONNECTING = 2;
 const SENDING = 3;
@@ -55,6 +57,7 @@ const WAITING = 4;
 export const ANSWERING = 5;
 export const TUNNELLING = 6;
 const QUEUED = 7;
+export const LOCKED = 8;
 
 const WHILE_CONNECTING = "while connecting to upstream";
 const WHILE_SENDING = "while sending request to upstream";
@@ -76,6 +79,8 @@ export abstract class PeerSide extends Timed implements PeerUser, UploadUser, Qu
   target: Target | undefined = undefined;
   /** What it is doing, for the log. */
   action: string | undefined = undefined;
+  /** What it has with a cache; kept for variables until the request is over. */
+  cache: CacheUse | undefined = undefined;
   protected readonly request: Request;
   protected phase = IDLE;
   protected rules!: UpstreamRules;
@@ -114,6 +119,8 @@ export abstract class PeerSide extends Timed implements PeerUser, UploadUser, Qu
 
   /** The answer's head is no longer that of the last peer. */
   protected abstract forgetHead(): void;
+  /** An old answer of the cache takes the place of the one that can't be had, for this reason (set of NEXT_ bits). True when it has. */
+  protected abstract servesStale(reason: number): boolean;
   /** Connected, where nothing else is needed (`tunnels` of the rules). */
   protected abstract onTunnelReady(): void;
   /** The end of the peer's side ends the answer well. */
@@ -128,12 +135,12 @@ export abstract class PeerSide extends Timed implements PeerUser, UploadUser, Qu
 
   /** It goes on when the client has gone. */
   get outlivesClient(): boolean {
-    return this.rules.ignoreClientAbort || this.rules.store !== undefined;
+    return this.rules.ignoreClientAbort || this.isStored;
   }
 
   /** It goes on even when nothing can be sent any more: a copy is kept. */
   get isStored(): boolean {
-    return this.active && this.rules.store !== undefined;
+    return this.active && (this.rules.store !== undefined || this.cache?.freshness.cacheable === true);
   }
 
   /** Where the request is, as the log names it. */
@@ -184,8 +191,8 @@ export abstract class PeerSide extends Timed implements PeerUser, UploadUser, Qu
       return;
     }
     const upstream = request.connection.worker.upstreams.resolved(destination.address, result.value);
-    const { scheme, hostHeader, port, uri } = destination;
-    this.approach({ upstream, scheme, hostHeader, port, uri });
+    const { scheme, hostHeader, port, uri, keyStart } = destination;
+    this.approach({ upstream, scheme, hostHeader, port, uri, keyStart });
   }
 
   private giveUpName(): void {
@@ -353,7 +360,7 @@ export abstract class PeerSide extends Timed implements PeerUser, UploadUser, Qu
     attempt.status = status;
     const wanted = this.requestSent && isNonIdempotent(request) ? reason | NEXT_NON_IDEMPOTENT : reason;
     if (pick.tries === 0 || (rules.next & wanted) !== wanted || this.isSpent || this.isLate()) {
-      this.finalize(status);
+      if (!this.servesStale(wanted)) this.finalize(status);
       return;
     }
     if (attempt.responseMs === UNKNOWN) attempt.responseMs = this.now() - this.attemptMs;
@@ -555,6 +562,7 @@ export abstract class PeerSide extends Timed implements PeerUser, UploadUser, Qu
       return;
     }
     this.stopTimer();
+    if (phase === LOCKED) return;
     if (phase === QUEUED) (this.target as Target).upstream.queue?.leave(this);
     if (attempt.responseMs === UNKNOWN) attempt.responseMs = this.now() - this.attemptMs;
     this.unsent.clear();

@@ -1,6 +1,7 @@
 /** How a location deals with an upstream, whatever protocol it speaks: what `proxy_*` (and later `fastcgi_*` …) say. nginx: ngx_http_upstream_conf_t. */
 import type { ConnectSettings } from "../io/reactor.ts";
 import type { Endpoint } from "../io/stream.ts";
+import type { CacheRules } from "./cache-rules.ts";
 import type { Output } from "./output.ts";
 import type { Request } from "./request.ts";
 import type { TemporaryFolder } from "./temporary-file.ts";
@@ -23,6 +24,8 @@ export const NEXT_HTTP_429 = 512;
 export const NEXT_NON_IDEMPOTENT = 1024;
 /** No peer is left: never in a configuration, so never a reason to go on. */
 export const NEXT_NO_LIVE = 2048;
+/** Of `proxy_cache_use_stale`: somebody else is about to renew the answer. */
+export const NEXT_UPDATING = 4096;
 
 /** Answers of a peer that may be reasons. */
 export const NEXT_BY_STATUS: ReadonlyMap<number, number> = new Map([
@@ -40,6 +43,11 @@ export const IGNORE_X_ACCEL_REDIRECT = 1;
 export const IGNORE_X_ACCEL_LIMIT_RATE = 2;
 export const IGNORE_X_ACCEL_BUFFERING = 4;
 export const IGNORE_X_ACCEL_CHARSET = 8;
+export const IGNORE_X_ACCEL_EXPIRES = 16;
+export const IGNORE_EXPIRES = 32;
+export const IGNORE_CACHE_CONTROL = 64;
+export const IGNORE_SET_COOKIE = 128;
+export const IGNORE_VARY = 256;
 
 /** Rewrites a value; undefined when it stays as it is. */
 export type Rewrite = (request: Request, value: string) => string | undefined;
@@ -53,6 +61,8 @@ export interface Destination {
   readonly port: string;
   /** The URI part of `proxy_pass`; "" when it has none. */
   readonly uri: string;
+  /** What a cache's key begins with where none is configured. nginx: `key_start`. */
+  readonly keyStart: string;
 }
 
 /** A destination whose peers are known. */
@@ -67,13 +77,15 @@ export class NamedDestination implements Destination {
   readonly hostHeader: string;
   readonly port: string;
   readonly uri: string;
+  readonly keyStart: string;
 
-  constructor(address: UpstreamAddress, { scheme, hostHeader, port, uri }: Destination) {
+  constructor(address: UpstreamAddress, { scheme, hostHeader, port, uri, keyStart }: Destination) {
     this.address = address;
     this.scheme = scheme;
     this.hostHeader = hostHeader;
     this.port = port;
     this.uri = uri;
+    this.keyStart = keyStart;
   }
 }
 
@@ -120,6 +132,7 @@ export interface UpstreamRules {
   readonly forceRanges: boolean;
   readonly passTrailers: boolean;
   readonly store: StoreRules | undefined;
+  readonly cache: CacheRules | undefined;
   /** Bytes a second that are taken from the upstream, as a text; undefined: any. */
   readonly limitRate: Text | undefined;
   /** Set of IGNORE_ bits. */

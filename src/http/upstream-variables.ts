@@ -1,5 +1,7 @@
 /** `$upstream_*`. nginx: ngx_http_upstream_vars. */
+import { printHttpDate } from "../wire/http1/date.ts";
 import { findParam } from "../wire/http1/params.ts";
+import { CACHE_STATUSES, type CacheUse, EXPIRED } from "./cache-use.ts";
 import { seconds } from "./core-variables.ts";
 import type { Request } from "./request.ts";
 import type { Try } from "./upstream-try.ts";
@@ -45,6 +47,12 @@ function cookie(rest: string): Getter {
   };
 }
 
+/** The cache's answer is old, and the upstream is asked whether it has changed. */
+function asksAgain(request: Request): CacheUse | undefined {
+  const use = request.exchange?.cache;
+  return use?.status === EXPIRED && use.rules.revalidate ? use : undefined;
+}
+
 /** Variables with names of their own. */
 export const UPSTREAM_VARIABLES: readonly Variable[] = [
   { name: "upstream_addr", doc: "Addresses of the peers that were asked.", get: list((one) => one.peer) },
@@ -71,6 +79,24 @@ export const UPSTREAM_VARIABLES: readonly Variable[] = [
   },
   { name: "upstream_response_length", doc: "Bytes of each answer's body.", get: list((one) => String(one.bodyBytes)) },
   { name: "upstream_bytes_received", doc: "Bytes received from each.", get: list((one) => String(one.receivedBytes)) },
+  {
+    name: "upstream_cache_status",
+    doc: "What the cache did: MISS, BYPASS, EXPIRED, STALE, UPDATING, REVALIDATED, HIT.",
+    get: (request) => CACHE_STATUSES[request.exchange?.cache?.status ?? 0] || undefined,
+  },
+  {
+    name: "upstream_cache_last_modified",
+    doc: "When the old answer was modified that `proxy_cache_revalidate` asks about.",
+    get: (request) => {
+      const use = asksAgain(request);
+      return use === undefined || use.lastModifiedS === -1 ? undefined : printHttpDate(use.lastModifiedS);
+    },
+  },
+  {
+    name: "upstream_cache_etag",
+    doc: "The tag of the old answer that `proxy_cache_revalidate` asks about.",
+    get: (request) => asksAgain(request)?.etag || undefined,
+  },
   { name: "upstream_bytes_sent", doc: "Bytes sent to each.", get: list((one) => String(one.sentBytes)) },
 ];
 

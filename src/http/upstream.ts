@@ -26,7 +26,8 @@ import type { Request } from "./request.ts";
 import { Upload } from "./upload.ts";
 import { accelRedirect, fillAnswer, fillRedirected, readFacts } from "./upstream-answer.ts";
 import type { Piece } from "./upstream-body.ts";
-import { DeliverySide, SWITCHING_PROTOCOLS } from "./upstream-delivery.ts";
+import { CacheSide } from "./upstream-cache.ts";
+import { SWITCHING_PROTOCOLS } from "./upstream-delivery.ts";
 import { ANSWERING, isNonIdempotent, WHILE_READING_HEAD } from "./upstream-peer.ts";
 import {
   NamedDestination,
@@ -44,11 +45,10 @@ const NOT_MODIFIED = 304;
 const FIRST_HEAD_BYTES = 1024;
 
 /** What a request has with an upstream. */
-export class Exchange extends DeliverySide implements BodyTaker {
+export class Exchange extends CacheSide implements BodyTaker {
   /** `start` is running: the outcome is returned instead of told. */
   private starting = false;
   private outcome = DONE;
-  private headRead = false;
   private headBytes: Bytes = new Uint8Array(0);
   /** Bytes of an incomplete head in `headBytes`. */
   private kept = 0;
@@ -68,6 +68,7 @@ export class Exchange extends DeliverySide implements BodyTaker {
   run(rules: UpstreamRules): number {
     const { request } = this;
     this.rules = rules;
+    if (this.cache !== undefined) this.forgetCache();
     if (request.parent !== undefined || (request.contentLength < 0 && !request.chunkedBody)) {
       // Whoever expects a go-ahead gets it, even for no body.
       if (request.parent === undefined && request.head.known[EXPECT] !== -1) testExpect(request);
@@ -123,6 +124,16 @@ export class Exchange extends DeliverySide implements BodyTaker {
       return 500;
     }
     this.uri = uri;
+    if (rules.cache !== undefined) {
+      const rc = this.consult(rules.cache);
+      if (rc !== DECLINED) return rc;
+    }
+    return this.ask();
+  }
+
+  /** Gives the request to the upstream. */
+  protected override ask(): number {
+    const target = this.destination as NamedDestination | Target;
     this.starting = true;
     this.outcome = DONE;
     if (target instanceof NamedDestination) this.resolve(target);
@@ -134,12 +145,23 @@ export class Exchange extends DeliverySide implements BodyTaker {
   /** The request is over for good: what was kept for its log line goes. */
   forget(): void {
     this.body.release();
+    if (this.cache !== undefined) this.forgetCache();
     this.tries.clear();
     this.headRead = false;
     this.peerName = "";
     this.action = undefined;
     this.destination = undefined;
     this.target = undefined;
+  }
+
+  private forgetCache(): void {
+    this.cache?.release();
+    this.cache = undefined;
+  }
+
+  /** Bytes that an answer's head may have: a cache's key stands in front of it in the same buffer. */
+  private get headRoom(): number {
+    return this.cache === undefined ? this.rules.bufferSize : this.rules.bufferSize - this.cache.headerStart;
   }
 
   protected forgetHead(): void {
@@ -180,15 +202,15 @@ export class Exchange extends DeliverySide implements BodyTaker {
   // ---- the head of the answer
 
   private readHead(piece: Piece): void {
-    const { head, rules } = this;
+    const { head, headRoom } = this;
     this.action = WHILE_READING_HEAD;
     let limit: number;
     let rest = piece.end;
     if (this.kept === 0) {
       head.begin(piece.bytes, piece.start);
-      limit = Math.min(piece.end, piece.start + rules.bufferSize);
+      limit = Math.min(piece.end, piece.start + headRoom);
     } else {
-      const size = Math.min(piece.end - piece.start, rules.bufferSize - this.kept);
+      const size = Math.min(piece.end - piece.start, headRoom - this.kept);
       this.headBytes.set(piece.bytes.subarray(piece.start, piece.start + size), this.kept);
       this.kept += size;
       limit = this.kept;
@@ -222,7 +244,7 @@ export class Exchange extends DeliverySide implements BodyTaker {
   private keepHead(piece: Piece, limit: number): void {
     const { rules, head } = this;
     const length = this.kept === 0 ? limit - piece.start : this.kept;
-    if (length >= rules.bufferSize) {
+    if (length >= this.headRoom) {
       this.log("error", "upstream sent too big header");
       this.nextPeer(NEXT_INVALID_HEADER);
       return;
@@ -253,7 +275,7 @@ export class Exchange extends DeliverySide implements BodyTaker {
   /** Something that is no HTTP/1: passed as it is, as an answer of HTTP/0.9. */
   private answerWithoutHead(following: Piece): void {
     const { request } = this;
-    this.log("error", "upstream sent no valid HTTP/1.0 header");
+    if (this.cache === undefined) this.log("error", "upstream sent no valid HTTP/1.0 header");
     this.attempt.status = 200;
     this.attempt.headerMs = this.now() - this.attemptMs;
     this.facts.reset();
@@ -274,13 +296,15 @@ export class Exchange extends DeliverySide implements BodyTaker {
       return;
     }
     const { status } = head;
+    const { cache } = this;
+    if (cache !== undefined) cache.freshness.read(head, rules.ignoredHeaders, cache.nowS);
     const now = this.now();
     attempt.headerMs = now - this.attemptMs;
     const bodiless = status === NO_CONTENT || status === NOT_MODIFIED || rules.isHead(request);
     if (bodiless || (!facts.chunked && facts.contentLength === 0)) {
       this.keepable = !facts.connectionClose && following.start === following.end;
     }
-    if (status >= 300 && (this.tryAnother(status) || this.intercept(status))) return;
+    if (status >= 300 && this.isSetAside(status)) return;
     const { upstream } = this.target as Target;
     if (upstream.sticky?.learnsFromHeader === true) this.learnSession();
     upstream.balancer.gotHeader(this.pick as Pick, attempt.headerMs, now);
@@ -289,9 +313,18 @@ export class Exchange extends DeliverySide implements BodyTaker {
       this.redirect(redirect);
       return;
     }
+    if (cache !== undefined) this.honour(cache);
     fillAnswer(request, head, facts, rules);
+    if (cache !== undefined) request.skipConditions = !cache.freshness.cacheable;
     if (status === SWITCHING_PROTOCOLS && request.head.known[UPGRADE] !== -1) this.openTunnel(following);
     else this.sendAnswer(following, bodiless);
+  }
+
+  /** True when something else takes the place of this answer. */
+  private isSetAside(status: number): boolean {
+    if (this.tryAnother(status)) return true;
+    if (this.cache !== undefined && this.isBetterCached(this.cache, status)) return true;
+    return this.intercept(status);
   }
 
   /** True when this answer is a reason to ask the next peer, which has been done. */
@@ -314,30 +347,34 @@ export class Exchange extends DeliverySide implements BodyTaker {
         if (head.field(index) === WWW_AUTHENTICATE_FIELD) request.addHeader(head.name(index), head.value(index));
       }
     }
+    if (this.cache !== undefined) {
+      this.honour(this.cache);
+      this.cache.rememberError(status);
+    }
     this.finalize(status);
     return true;
   }
 
   /** X-Accel-Redirect: our own answer to another URI takes the place of this one. */
   private redirect(target: string): void {
-    const { request } = this;
     this.leave();
+    this.settle(this.redirected(target));
+  }
+
+  protected override redirected(target: string): number {
+    const { request } = this;
     fillRedirected(request, this.head, this.facts, this.rules);
-    if (target.startsWith("@")) {
-      this.settle(namedLocation(request, target));
-      return;
-    }
+    if (target.startsWith("@")) return namedLocation(request, target);
     const parts = splitUri(target);
     if (parts === undefined) {
       this.log("error", `unsafe URI "${target}" was detected`);
-      this.settle(404);
-      return;
+      return 404;
     }
     if (request.method !== HEAD) {
       request.method = GET;
       request.changedMethod = "GET";
     }
-    this.settle(internalRedirect(request, parts.uri, parts.args));
+    return internalRedirect(request, parts.uri, parts.args);
   }
 
   // ---- the end
@@ -349,6 +386,8 @@ export class Exchange extends DeliverySide implements BodyTaker {
     // The connection may end by this.
     if (request.headerSent) this.body.giveGathered(request);
     if (!this.active) return;
+    if (this.cache !== undefined && this.phase !== ANSWERING && (rc === 502 || rc === 504))
+      this.cache.rememberFailure(rc);
     this.leave();
     this.action = SENDING_TO_CLIENT;
     if (!request.headerSent || request.postAction || rc === 408 || rc === CLIENT_CLOSED) {
@@ -371,7 +410,7 @@ export class Exchange extends DeliverySide implements BodyTaker {
   }
 
   /** The engine goes on. Nothing of this object may be used behind it: the request may already be another one. */
-  private settle(rc: number): void {
+  protected override settle(rc: number): void {
     if (this.starting) this.outcome = rc;
     else this.request.connection.resume(this.request, rc);
   }

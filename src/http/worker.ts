@@ -17,6 +17,7 @@ import type { ConnectionOutput } from "./connection-output.ts";
 import { Connections } from "./connections.ts";
 import { Dates } from "./dates.ts";
 import { Etags } from "./etags.ts";
+import { FileCaches } from "./file-cache.ts";
 import { persistence } from "./head-rules.ts";
 import type { HealthChecks } from "./health-checks.ts";
 import { Input } from "./input.ts";
@@ -73,6 +74,8 @@ export class Worker {
   upstreams!: Upstreams;
   /** Their active health checks. */
   health!: HealthChecks;
+  /** Opened with the configuration. */
+  readonly caches = new FileCaches();
   readonly resolvers: Resolvers;
   readonly connections = new Connections();
   /** Every answer closes; see `Connection.isLeaving`. */

@@ -3,8 +3,9 @@ import { randomFillSync } from "node:crypto";
 import os from "node:os";
 import type { Scope } from "../conf/scope.ts";
 import type { ConfModule, Directives, Report } from "../conf/slot.ts";
+import { CacheKeeper } from "../http/cache-keeper.ts";
 import { createHttpService } from "../http/http-service.ts";
-import { core } from "../http/modules/core.ts";
+import { core, httpMain } from "../http/modules/core.ts";
 import { accessLogFiles, log } from "../http/modules/log.ts";
 import { proxy } from "../http/modules/proxy.ts";
 import { upstream } from "../http/modules/upstream.ts";
@@ -16,6 +17,7 @@ import type { Service } from "../io/service.ts";
 import { lackOf, openCompression } from "../os/compression.ts";
 import { SystemCrypt } from "../os/crypt.ts";
 import { formatTime } from "../os/format-time.ts";
+import { kernelLockHost } from "../os/shared-memory.ts";
 import type { ServiceKind, ServicePlan, ServicePorts } from "./service-kind.ts";
 
 const RANDOM_POOL_BYTES = 4096;
@@ -48,10 +50,11 @@ function usesStandardError(scope: Scope): boolean {
   return scope.conf(core).error_log.some(({ kind }) => kind === "stderr") || scope.children.some(usesStandardError);
 }
 
-/** Folders of temporary files of a scope and all inside it. */
+/** Folders that workers write to, of a scope and all inside it: for temporary files and caches. */
 function temporaryFolders(scope: Scope): readonly string[] {
   const own = [scope.conf(core).client_body_temp_path, scope.conf(proxy).proxy_temp_path];
-  return [...own.flatMap((folder) => folder?.path ?? []), ...scope.children.flatMap(temporaryFolders)];
+  const caches = scope.own(proxy).proxy_cache_path ?? [];
+  return [...[...own, ...caches].flatMap((folder) => folder?.path ?? []), ...scope.children.flatMap(temporaryFolders)];
 }
 
 function sharedUpstreams(http: Scope): readonly string[] {
@@ -94,6 +97,7 @@ function httpPorts(ports: ServicePorts): HttpPorts {
     formatTime,
     timezoneOffset: (epochS) => -new Date(epochS * 1000).getTimezoneOffset(),
     processId: process.pid,
+    isAlive: (processId) => kernelLockHost.isAlive(processId),
     hostName: os.hostname().toLowerCase(),
     multiAccept: ports.multiAccept,
     maxConnections: ports.workerConnections,
@@ -119,11 +123,16 @@ export function httpKind(): ServiceKind {
         folders: [...new Set(temporaryFolders(plan.http))],
         sharedUpstreams: sharedUpstreams(plan.http),
         usesStandardError: usesStandardError(plan.http),
+        hasCaches: plan.http.conf(proxy).proxy_cache_path.length > 0,
       };
     },
     create(main, ports) {
       const plan = planHttp(main, isRoot(), ignoreReport);
       return plan === undefined ? NO_SERVICE : createHttpService(plan, httpPorts(ports));
+    },
+    createCacheKeeper(main, ports) {
+      const lines = main.conf(httpMain).http?.scope.conf(proxy).proxy_cache_path ?? [];
+      return new CacheKeeper(lines, httpPorts(ports));
     },
   };
 }

@@ -19,6 +19,7 @@ import { printPosition } from "../conf/diagnostics.ts";
 import type { ServiceCounters, UpstreamState } from "../io/service.ts";
 import { ListeningSet, type PreparedSockets } from "./listening-set.ts";
 import { renewLogFile } from "./log-rotation.ts";
+import type { WorkerRole } from "./messages.ts";
 import { type Invocation, startNewBinary } from "./new-binary.ts";
 import type { ConfigurationRequest, NginxConfiguration } from "./nginx-configuration.ts";
 import { deletePidFile, OLD_SUFFIX, renamePidFile, writePidFile } from "./pid-file.ts";
@@ -101,6 +102,8 @@ const CONSEQUENCES: Readonly<Record<MasterSignal, string>> = {
 
 /** How long there may be no worker that accepts before that is told: a new one needs some tenths of a second. */
 const NOT_SERVING_MS = 2000;
+/** Of a process that is not one of the workers. */
+const NO_INDEX = -1;
 const LONGEST_INTERVAL_MS = 2 ** 31 - 1;
 
 export class Master {
@@ -139,8 +142,8 @@ export class Master {
     this.listening = new ListeningSet(options.log);
     this.zoneSet = new ZoneSet(options.log);
     this.pool = new WorkerPool(options.log, options.spare, this.board, {
-      respawn: ({ index, generation }) =>
-        generation === this.generation ? this.specOf(index, this.generation) : undefined,
+      respawn: ({ role, index, generation }) =>
+        generation === this.generation ? this.specOf(role, index, this.generation) : undefined,
       onGone: ({ pid }) => this.zoneSet.release(pid),
       onEmpty: () => this.workersGone(),
       onUpstreams: (generation, upstreams) => this.takeUpstreams(generation, upstreams),
@@ -171,6 +174,7 @@ export class Master {
     }
     this.hasPidFile = true;
     this.state = "running";
+    this.startCacheKeeper();
     this.keepSpare();
     if (this.isReloadWanted) this.reload();
     return true;
@@ -269,22 +273,31 @@ export class Master {
     this.log.write("notice", "start worker processes");
     const workers = [];
     for (let index = 0; index < this.running.configuration.workerCount; index++) {
-      workers.push(this.pool.start(this.specOf(index, generation)));
+      workers.push(this.pool.start(this.specOf("worker", index, generation)));
     }
     const ready = await Promise.all(workers.map((worker) => worker.ready));
     return ready.every((one) => one);
   }
 
-  private specOf(index: number, generation: number): WorkerSpec {
+  /** The process that keeps caches in order, when there are any: nobody waits for it. nginx: ngx_start_cache_manager_processes. */
+  private startCacheKeeper(): void {
+    if (!this.running.configuration.plans.some(({ hasCaches }) => hasCaches === true)) return;
+    this.pool.start(this.specOf("cache manager", NO_INDEX, this.generation));
+  }
+
+  private specOf(role: WorkerRole, index: number, generation: number): WorkerSpec {
     const { configuration, files } = this.running;
     const { workerProgram: program, environment, request, isDaemon } = this.options;
     const sockets = this.sockets as PreparedSockets;
     return {
       command: { program, environment: environmentOf(configuration.core.env, environment) },
       configuration: { type: "prepare", request, files, isDaemon },
+      role,
       generation,
       index,
-      fds: configuration.plans.map((plan) => plan.listens.map((spec) => sockets.fdFor(spec, index))),
+      fds: configuration.plans.map(({ listens }) =>
+        role === "worker" ? listens.map((spec) => sockets.fdFor(spec, index)) : [],
+      ),
       shared: {
         board: this.board.fd,
         zones: (this.zones as PreparedZones).descriptors,
@@ -297,7 +310,7 @@ export class Master {
 
   /** Whichever worker dies, its successor is made of the same. */
   private keepSpare(): void {
-    this.pool.keepSpare(this.specOf(0, this.generation));
+    this.pool.keepSpare(this.specOf("worker", 0, this.generation));
   }
 
   private failStart(): false {
@@ -379,6 +392,7 @@ export class Master {
     this.pool.quit(this.generation);
     sockets.commit();
     zones.commit();
+    this.startCacheKeeper();
     this.keepSpare();
   }
 
@@ -458,7 +472,9 @@ export class Master {
     this.isPaused = false;
     this.generation = ++this.lastGeneration;
     void this.startWorkers(this.generation).then((isUp) => {
-      if (isUp && this.state === "running" && !this.isPaused) this.keepSpare();
+      if (!isUp || this.state !== "running" || this.isPaused) return;
+      this.startCacheKeeper();
+      this.keepSpare();
     });
   }
 

@@ -13,9 +13,13 @@ export interface PrepareMessage {
   readonly isDaemon: boolean;
 }
 
+/** What a process is there for: clients, or the caches. The names are nginx's. */
+export type WorkerRole = "worker" | "cache manager";
+
 /** Makes a prepared worker work. The descriptors wait in its channel. */
 export interface StartMessage {
   readonly type: "start";
+  readonly role: WorkerRole;
   /** From 0; decides which processor and which socket of a `reuseport` listener are its own. */
   readonly index: number;
   /** How many descriptors are in the channel: standard error first, then listening sockets, each once. */

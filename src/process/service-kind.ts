@@ -48,6 +48,8 @@ export interface ServicePlan {
   readonly folders?: readonly string[];
   /** Upstreams that VRRP can follow: those whose workers share what they know. */
   readonly sharedUpstreams?: readonly string[];
+  /** There are caches that one process keeps in order for all. */
+  readonly hasCaches?: boolean;
 }
 
 export interface ServiceKind {
@@ -65,4 +67,6 @@ export interface ServiceKind {
   plan(main: Scope, report: Report): ServicePlan;
   /** Builds the service while the worker still has the master's rights: its log files are opened now. */
   create(main: Scope, ports: ServicePorts): Service;
+  /** What the process runs instead that keeps caches in order. */
+  createCacheKeeper?(main: Scope, ports: ServicePorts): Service;
 }

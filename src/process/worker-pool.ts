@@ -76,14 +76,14 @@ export class WorkerPool {
   /** How many accept new connections. */
   get accepting(): number {
     let count = 0;
-    for (const { state, isHung } of this.workers) if (state === "ready" && !isHung) count++;
+    for (const { role, state, isHung } of this.workers) if (role === "worker" && state === "ready" && !isHung) count++;
     return count;
   }
 
   /** Starts a worker; it is in `ready` when it accepts. */
   start(spec: WorkerSpec): WorkerProcess {
     const onExit: OnWorkerExit = (gone, exit) => this.reap(gone, exit);
-    let worker = this.spare.take(spec);
+    let worker = spec.role === "worker" ? this.spare.take(spec) : undefined;
     if (worker === undefined) {
       worker = new WorkerProcess(spec.command, onExit);
       worker.prepare(spec.configuration);
@@ -92,14 +92,15 @@ export class WorkerPool {
     const { generation } = spec;
     worker.onUpstreams = (upstreams) => this.events.onUpstreams(generation, upstreams);
     worker.onHung = (hung, silentMs) => {
-      this.log.write("alert", `worker process ${hung.pid} hangs: silent for ${silentMs} ms, killing it`);
+      this.log.write("alert", `${hung.role} process ${hung.pid} hangs: silent for ${silentMs} ms, killing it`);
       this.events.onAccepting();
     };
     void worker.ready.then(() => this.events.onAccepting());
     worker.start(spec, this.board.take(), this.messages);
     if (this.drained.length > 0) worker.drain(this.drained);
-    if (worker.pid > 0) this.log.write("notice", `start worker process ${worker.pid}`);
-    else this.log.write("alert", 'fork() failed while spawning "worker process"');
+    const name = `${spec.role} process`;
+    if (worker.pid > 0) this.log.write("notice", `start ${name} ${worker.pid}`);
+    else this.log.write("alert", `fork() failed while spawning "${name}"`);
     return worker;
   }
 
@@ -143,8 +144,9 @@ export class WorkerPool {
 
   /** How every worker is; without counters for one that doesn't answer in time. */
   async status(): Promise<readonly WorkerStatus[]> {
+    const servers = [...this.workers].filter(({ role }) => role === "worker");
     return Promise.all(
-      [...this.workers].map(async (worker) => {
+      servers.map(async (worker) => {
         const counters = await worker.counters();
         const { pid, index, generation, state } = worker;
         return { pid, index, generation, state, counters };
@@ -162,8 +164,9 @@ export class WorkerPool {
     this.board.release(worker.slot);
     this.events.onGone(worker);
     if (code !== 0) for (const other of this.workers) other.settle({ slot: worker.slot, processId: worker.pid });
-    const name = `worker process ${worker.pid}`;
-    if (worker.pid === 0) this.log.write("alert", "a worker process could not be started, which is tried again");
+    const name = `${worker.role} process ${worker.pid}`;
+    if (worker.pid === 0)
+      this.log.write("alert", `a ${worker.role} process could not be started, which is tried again`);
     else if (signal !== null) this.log.write("alert", `${name} exited on signal ${SIGNAL_NUMBERS[signal] ?? signal}`);
     else this.log.write("notice", `${name} exited with code ${code ?? 0}`);
     if (!worker.isEnding) {
@@ -193,6 +196,6 @@ export class WorkerPool {
 
   private async startSuccessor(spec: WorkerSpec): Promise<void> {
     const worker = this.start(spec);
-    if ((await worker.ready) && !worker.isEnding) this.keepSpare(spec);
+    if ((await worker.ready) && !worker.isEnding && spec.role === "worker") this.keepSpare(spec);
   }
 }

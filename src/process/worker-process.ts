@@ -13,6 +13,7 @@ import {
   type PrepareMessage,
   type SharedDescriptors,
   type ToWorker,
+  type WorkerRole,
   withDescriptors,
 } from "./messages.ts";
 import { startProcess } from "./start-process.ts";
@@ -46,6 +47,7 @@ export interface WorkerCommand {
 export interface WorkerSpec {
   readonly command: WorkerCommand;
   readonly configuration: PrepareMessage;
+  readonly role: WorkerRole;
   readonly generation: number;
   readonly index: number;
   /** `fds[kind][i]`, a descriptor of this process, listens for the kind's `plan.listens[i]`. */
@@ -59,6 +61,7 @@ export interface WorkerSpec {
 export type OnWorkerExit = (worker: WorkerProcess, exit: WorkerExit) => void;
 
 export class WorkerProcess {
+  role: WorkerRole = "worker";
   index = -1;
   /** Its line on the board of counters; 0 before it works. */
   slot = 0;
@@ -155,7 +158,12 @@ export class WorkerProcess {
   }
 
   /** Lets it work. It must have been prepared. */
-  start({ index, generation, fds, shared, hangMs }: WorkerSpec, slot: number, messages: DescriptorMessages): void {
+  start(
+    { role, index, generation, fds, shared, hangMs }: WorkerSpec,
+    slot: number,
+    messages: DescriptorMessages,
+  ): void {
+    this.role = role;
     this.index = index;
     this.slot = slot;
     this.generation = generation;
@@ -173,6 +181,7 @@ export class WorkerProcess {
     const listening = fds.map((kind) => kind.map(indexOf));
     this.#send({
       type: "start",
+      role,
       index,
       descriptorCount,
       listening,

@@ -38,6 +38,7 @@ import {
   type SettleMessage,
   type StartMessage,
   type ToWorker,
+  type WorkerRole,
   withDescriptors,
 } from "./messages.ts";
 import { loadNginxConfiguration, type NginxConfiguration } from "./nginx-configuration.ts";
@@ -131,12 +132,14 @@ class Worker {
   private readonly configuration: NginxConfiguration;
   private readonly services: readonly Service[];
   private readonly isDaemon: boolean;
+  private readonly role: WorkerRole;
   private readonly listeningFds: ReadonlySet<number>;
   private isQuitting = false;
 
   constructor(message: StartMessage, { configuration, lookUp, isDaemon }: Configured, kinds: readonly ServiceKind[]) {
     this.configuration = configuration;
     this.isDaemon = isDaemon;
+    this.role = message.role;
     const { fds, shared } = takeDescriptors(message);
     const memory = openWorkerMemory(shared, message.slot);
     this.listeningFds = new Set(fds.flat());
@@ -164,19 +167,22 @@ class Worker {
         workerConnections: events.worker_connections,
         multiAccept: events.multi_accept,
       };
-      this.services = kinds.map((kind) => kind.create(main, ports));
+      this.services =
+        message.role === "worker"
+          ? kinds.map((kind) => kind.create(main, ports))
+          : kinds.flatMap((kind) => kind.createCacheKeeper?.(main, ports) ?? []);
       this.prepareProcess(message.index);
       for (const [kind, service] of this.services.entries()) service.start(fds[kind] ?? []);
     } catch (error) {
       this.log.write("emerg", (error as Error).message);
       process.exit(FATAL);
     }
-    setProcessTitle("nginx: worker process", "nginx");
+    setProcessTitle(`nginx: ${message.role} process`, "nginx");
     if (message.index === SUPERVISOR_INDEX) this.supervise();
     this.tell({ type: "ready" });
   }
 
-  /** Limits and rights, in nginx's order. */
+  /** Limits and rights, in nginx's order. `index` is -1 for a process that is none of the workers. */
   private prepareProcess(index: number): void {
     const { core, workerUser } = this.configuration;
     const attempt = (change: () => void): void => {
@@ -187,7 +193,7 @@ class Worker {
         this.log.write("alert", text);
       }
     };
-    if (core.worker_priority !== 0) attempt(() => setPriority(core.worker_priority));
+    if (core.worker_priority !== 0 && index >= 0) attempt(() => setPriority(core.worker_priority));
     const { worker_rlimit_nofile: files, worker_rlimit_core: core_bytes } = core;
     if (files !== undefined) attempt(() => setOpenFilesLimit(files));
     if (core_bytes !== undefined) attempt(() => setCoreLimit(core_bytes));
@@ -200,7 +206,7 @@ class Worker {
         this.log.write("emerg", `initgroups(${workerUser.name}, ${workerUser.groupId}) failed`, { errno: failed });
       if (keepsRaw) this.complain("capset()", onlyNetRaw());
     }
-    const processors = processorsOf(core.worker_cpu_affinity, index);
+    const processors = index < 0 ? undefined : processorsOf(core.worker_cpu_affinity, index);
     if (processors !== undefined) attempt(() => setAffinity(processors));
     allowCoreDump();
     if (core.working_directory !== undefined) {
@@ -283,7 +289,7 @@ class Worker {
     if (this.isQuitting) return;
     this.isQuitting = true;
     this.log.write("notice", "gracefully shutting down");
-    setProcessTitle("nginx: worker process is shutting down", "nginx");
+    setProcessTitle(`nginx: ${this.role} process is shutting down`, "nginx");
     const timeoutMs = this.configuration.core.worker_shutdown_timeout;
     if (timeoutMs !== undefined) {
       setTimeout(() => {

@@ -36,6 +36,7 @@ import { fileDirectives, namedPool } from "../file-directives.ts";
 import { type Listen, parseListen } from "../listen.ts";
 import { httpModule } from "../module.ts";
 import { type Pattern, translatePattern } from "../pcre.ts";
+import { parsePredicates } from "../predicates.ts";
 import { parseResolver } from "../resolver-directive.ts";
 import { sendLowat } from "../send-lowat.ts";
 import { parseSymlinks, type SymlinkSettings } from "../symlinks.ts";
@@ -282,12 +283,6 @@ function parseKeepaliveTimeout(use: Use): { readonly timeout: number; readonly h
   if (use.args.length === 1) return { timeout, header: 0 };
   const header = parseSec(use.args[1] as string);
   return header === undefined ? use.invalid("invalid value") : { timeout, header };
-}
-
-/** Texts of which one that is neither empty nor `0` is enough. nginx: ngx_http_set_predicate_slot. */
-function parsePredicates(use: Use, current: readonly Template[] | undefined): readonly Template[] | undefined {
-  const texts = use.args.map((text) => use.template(text));
-  return texts.includes(undefined) ? undefined : [...(current ?? []), ...(texts as readonly Template[])];
 }
 
 function parseErrorPage(use: Use): ErrorPageLine | undefined {

@@ -1,6 +1,6 @@
 /** Passes requests to HTTP servers. nginx: ngx_http_proxy_module. */
 import type { Scope } from "../../conf/scope.ts";
-import type { ConfOf, Use } from "../../conf/slot.ts";
+import type { ConfOf, Report, Use } from "../../conf/slot.ts";
 import {
   type Buffers,
   bits,
@@ -18,11 +18,13 @@ import {
 import { constantOf, literal, type Template } from "../../conf/template.ts";
 import { sizeBytes } from "../../conf/values.ts";
 import { RESPONSE_FIELDS } from "../../wire/http1/response-head.ts";
+import { type CacheChoice, cacheDirectives } from "../cache-directives.ts";
+import { cacheRulesOf } from "../cache-rules.ts";
 import { parseAccess } from "../file-moves.ts";
 import type { Handler } from "../location.ts";
 import { httpModule, type Place } from "../module.ts";
 import type { Pattern } from "../pcre.ts";
-import { ProxyRequest, proxiedUri, type SetHeader } from "../proxy-request.ts";
+import { cacheHeaders, ProxyRequest, type ProxyRequestOptions, proxiedUri, type SetHeader } from "../proxy-request.ts";
 import { type CookieFlags, cookieRewrite, type Replacement, redirectRewrite } from "../proxy-rewrite.ts";
 import { computedTarget, fixedTarget, HTTP_PORT, SCHEME } from "../proxy-target.ts";
 import type { Request } from "../request.ts";
@@ -153,17 +155,16 @@ const NEXT_BITS = {
 } as const;
 type NextWord = keyof typeof NEXT_BITS;
 
-/** Lines of an answer that concern a cache only have no effect to take away. */
 const IGNORED_BITS = {
   "X-Accel-Redirect": rules.IGNORE_X_ACCEL_REDIRECT,
-  "X-Accel-Expires": 0,
+  "X-Accel-Expires": rules.IGNORE_X_ACCEL_EXPIRES,
   "X-Accel-Limit-Rate": rules.IGNORE_X_ACCEL_LIMIT_RATE,
   "X-Accel-Buffering": rules.IGNORE_X_ACCEL_BUFFERING,
   "X-Accel-Charset": rules.IGNORE_X_ACCEL_CHARSET,
-  Expires: 0,
-  "Cache-Control": 0,
-  "Set-Cookie": 0,
-  Vary: 0,
+  Expires: rules.IGNORE_EXPIRES,
+  "Cache-Control": rules.IGNORE_CACHE_CONTROL,
+  "Set-Cookie": rules.IGNORE_SET_COOKIE,
+  Vary: rules.IGNORE_VARY,
 } as const;
 type IgnoredWord = keyof typeof IGNORED_BITS;
 
@@ -244,6 +245,7 @@ const directives = {
     defaultText: "user:rw",
     doc: "Who may do what with files of `proxy_store`.",
   }),
+  ...cacheDirectives,
   proxy_limit_rate: template(undefined, {
     constant: sizeBytes,
     doc: "Bytes a second that are taken of a buffered answer; 0 for any.",
@@ -315,6 +317,28 @@ function checkSizes(conf: ProxyConf, report: (message: string) => void): void {
     );
 }
 
+/** An answer is kept in one place: what the inner scope says wins. nginx: the beginning of ngx_http_proxy_merge_loc_conf. */
+function oneCopy({ proxy_store: store, proxy_cache: cache }: ProxyConf, own: Partial<ProxyConf>): Partial<ProxyConf> {
+  if (store === "off" || cache === "off") return {};
+  return own.proxy_store === undefined ? { proxy_store: "off" } : { proxy_cache: "off" };
+}
+
+/** The caches of a configuration are those of its http block. */
+function checkCache(conf: ProxyConf, own: Partial<ProxyConf>, scope: Scope, report: Report): void {
+  const position = (name: "proxy_cache" | "proxy_store") => scope.origin(proxy, name)?.positions[0];
+  const choice: CacheChoice | undefined = own.proxy_cache;
+  if (choice === undefined || choice === "off") return;
+  if (own.proxy_store !== undefined && own.proxy_store !== "off") {
+    const isLater = (position("proxy_store")?.line ?? 0) > (position("proxy_cache")?.line ?? 0);
+    const [late, early] = isLater
+      ? (["proxy_store", "proxy_cache"] as const)
+      : (["proxy_cache", "proxy_store"] as const);
+    report("emerg", `"${late}" directive is incompatible with "${early}"`, position(late));
+  }
+  if ("zone" in choice && !conf.proxy_cache_path.some(({ zone }) => zone === choice.zone))
+    report("emerg", `"proxy_cache" zone "${choice.zone}" is unknown`, endOfHttp(scope));
+}
+
 /** Length of the location's name that `proxy_pass` replaces. */
 function replacedLength(place: Place): number {
   const origin = place.scope.origin(proxy, "proxy_pass")?.scope;
@@ -352,6 +376,12 @@ function hiddenHeaders(conf: ProxyConf): ReadonlySet<string> {
   return hidden;
 }
 
+/** What a request is written by: one way, or another when its answer may be kept in the cache. */
+function writerOf(proxied: ProxyRequest, cached: ProxyRequest | undefined): (request: Request) => ProxyRequest {
+  if (cached === undefined) return () => proxied;
+  return (request) => (request.exchange?.cache?.freshness.cacheable === true ? cached : proxied);
+}
+
 function storeOf(conf: ProxyConf, place: Place): StoreRules | undefined {
   const { proxy_store: store, proxy_store_access: mode } = conf;
   if (store === "off") return undefined;
@@ -359,17 +389,19 @@ function storeOf(conf: ProxyConf, place: Place): StoreRules | undefined {
 }
 
 function rulesOf(conf: ProxyConf, pass: Pass, place: Place): rules.UpstreamRules {
-  const proxied = new ProxyRequest(
-    {
-      headers: conf.proxy_set_header,
-      method: conf.proxy_method,
-      body: conf.proxy_set_body,
-      http11: conf.proxy_http_version === "1.1",
-      passHeaders: conf.proxy_pass_request_headers,
-      passBody: conf.proxy_pass_request_body,
-    },
-    place,
-  );
+  const cache = cacheRulesOf(conf, place);
+  const options: ProxyRequestOptions = {
+    headers: conf.proxy_set_header,
+    method: conf.proxy_method,
+    body: conf.proxy_set_body,
+    http11: conf.proxy_http_version === "1.1",
+    passHeaders: conf.proxy_pass_request_headers,
+    passBody: conf.proxy_pass_request_body,
+    convertsHead: cache !== undefined,
+  };
+  const proxied = new ProxyRequest(options, place);
+  const headers = cacheHeaders(options.headers);
+  const writer = writerOf(proxied, cache === undefined ? undefined : new ProxyRequest({ ...options, headers }, place));
   const replaced = replacedLength(place);
   const { proxy_buffers: memory } = conf;
   const next = conf.proxy_next_upstream;
@@ -377,8 +409,8 @@ function rulesOf(conf: ProxyConf, pass: Pass, place: Place): rules.UpstreamRules
   return {
     target: pass.kind === "fixed" ? fixedTarget(pass.address, place) : computedTarget(place.compile(pass.url), place),
     uriOf: (request, { uri }) => proxiedUri(request, uri, replaced, pass.kind === "computed") || undefined,
-    prepare: (request, uri, target) => proxied.prepare(request, uri, target),
-    write: (request, output) => proxied.write(request, output),
+    prepare: (request, uri, target) => writer(request).prepare(request, uri, target),
+    write: (request, output) => writer(request).write(request, output),
     tunnels: false,
     sendsBody: proxied.sendsBody,
     streamsBody: (request) =>
@@ -402,6 +434,7 @@ function rulesOf(conf: ProxyConf, pass: Pass, place: Place): rules.UpstreamRules
     forceRanges: conf.proxy_force_ranges,
     passTrailers: conf.proxy_pass_trailers,
     store: storeOf(conf, place),
+    cache,
     limitRate: conf.proxy_limit_rate === undefined ? undefined : place.compile(conf.proxy_limit_rate),
     ignoredHeaders: sumBits(conf.proxy_ignore_headers, IGNORED_BITS),
     hiddenFields: Uint8Array.from(RESPONSE_FIELDS, (name) => (hidden.has(name) ? 1 : 0)),
@@ -463,9 +496,9 @@ export const proxy = httpModule({
   directives,
   variables,
   autoRedirect: true,
-  merge(merged, _outer, { environment: { prefix } }) {
-    if (merged.proxy_temp_path !== undefined) return merged;
-    return { ...merged, proxy_temp_path: { path: `${prefix}proxy_temp`, levels: [1, 2] } };
+  merge(merged, _outer, { own, environment: { prefix } }) {
+    const { proxy_temp_path = { path: `${prefix}proxy_temp`, levels: [1, 2] } } = merged;
+    return { ...merged, proxy_temp_path, ...oneCopy(merged, own) };
   },
   check(conf, { scope, own, environment }, report) {
     const pass = own.proxy_pass;
@@ -473,6 +506,7 @@ export const proxy = httpModule({
       const position = scope.origin(proxy, "proxy_pass")?.positions[0];
       checkAddress(scope, pass.address, environment.lookUp, { report, position, needsPort: false });
     }
+    checkCache(conf, own, scope, report);
     // What stands in http itself is looked at when a server takes it over.
     const isMerged = scope.context !== "http" || scope.children.some(({ context }) => context === "server");
     if (isMerged && Object.keys(own).some((name) => /buffer|temp_file/.test(name)))

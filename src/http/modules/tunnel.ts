@@ -66,7 +66,7 @@ const directives = {
 type TunnelConf = ConfOf<typeof directives>;
 
 function destinationOf(address: UpstreamAddress): rules.Destination {
-  return { scheme: "", hostHeader: address.host, port: String(address.port), uri: "" };
+  return { scheme: "", hostHeader: address.host, port: String(address.port), uri: "", keyStart: "" };
 }
 
 /** Finds what a request's own text names. nginx: ngx_http_tunnel_eval. */
@@ -121,6 +121,7 @@ const NO_HTTP = {
   forceRanges: false,
   passTrailers: false,
   store: undefined,
+  cache: undefined,
   limitRate: undefined,
   ignoredHeaders: 0,
   hiddenFields: new Uint8Array(0),

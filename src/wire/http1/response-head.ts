@@ -46,6 +46,7 @@ export const RESPONSE_FIELDS = [
   "expires",
   "content-disposition",
   "x-pad",
+  "vary",
 ] as const;
 
 export const STATUS_FIELD = 0;
@@ -73,6 +74,7 @@ export const WWW_AUTHENTICATE_FIELD = 21;
 export const CACHE_CONTROL_FIELD = 22;
 export const EXPIRES_FIELD = 23;
 export const CONTENT_DISPOSITION_FIELD = 24;
+export const VARY_FIELD = 26;
 
 const TABLE: FieldTable = fieldTable(RESPONSE_FIELDS);
 

@@ -1,0 +1,92 @@
+/** How a location uses a cache. nginx: the `cache_*` members of ngx_http_upstream_conf_t. */
+import { GET, HEAD, POST } from "../wire/http1/methods.ts";
+import type { CacheConf, STALE_WORDS, ValidLine } from "./cache-directives.ts";
+import type { FileCache } from "./file-cache.ts";
+import type { Place } from "./module.ts";
+import type { Request } from "./request.ts";
+import * as rules from "./upstream-rules.ts";
+import type { Text } from "./variables.ts";
+
+/** Why an old answer may be used, as bits. */
+const STALE_BITS: Readonly<Record<(typeof STALE_WORDS)[number], number>> = {
+  error: rules.NEXT_ERROR | rules.NEXT_NO_LIVE,
+  timeout: rules.NEXT_TIMEOUT,
+  invalid_header: rules.NEXT_INVALID_HEADER,
+  non_idempotent: rules.NEXT_NON_IDEMPOTENT,
+  http_500: rules.NEXT_HTTP_500,
+  http_502: rules.NEXT_HTTP_502,
+  http_503: rules.NEXT_HTTP_503,
+  http_504: rules.NEXT_HTTP_504,
+  http_403: rules.NEXT_HTTP_403,
+  http_404: rules.NEXT_HTTP_404,
+  http_429: rules.NEXT_HTTP_429,
+  updating: rules.NEXT_UPDATING,
+  off: 0,
+};
+
+export interface CacheRules {
+  /** The cache for a request: undefined for none, "unknown" (which has been logged) for one that there isn't. */
+  cacheOf(request: Request): FileCache | "unknown" | undefined;
+  /** `proxy_cache_key`; undefined: scheme, host and URI of the request to the upstream. */
+  readonly key: Text | undefined;
+  takesMethod(method: number): boolean;
+  /** How long an answer with this status is fresh that says nothing itself, seconds; 0: it is not kept. */
+  validS(status: number): number;
+  readonly bypass: readonly Text[];
+  readonly noCache: readonly Text[];
+  readonly minUses: number;
+  readonly maxRangeOffset: number;
+  /** Set of NEXT_ bits. */
+  readonly useStale: number;
+  readonly backgroundUpdate: boolean;
+  readonly revalidate: boolean;
+  readonly lock: boolean;
+  readonly lockAgeMs: number;
+  readonly lockTimeoutMs: number;
+  readonly convertHead: boolean;
+}
+
+/** Undefined when the location uses none. */
+export function cacheRulesOf(conf: CacheConf, place: Place): CacheRules | undefined {
+  const choice = conf.proxy_cache;
+  if (choice === "off") return undefined;
+  const stale = conf.proxy_cache_use_stale;
+  let useStale = 0;
+  if (!stale.has("off")) for (const word of stale) useStale |= STALE_BITS[word];
+  const { caches } = place.worker;
+  const compile = (texts: CacheConf["proxy_no_cache"]): readonly Text[] => texts.map((text) => place.compile(text));
+  const fixed = "zone" in choice ? caches.find(choice.zone) : undefined;
+  const takesPost = conf.proxy_cache_methods.has("POST");
+  return {
+    cacheOf: "text" in choice ? computedCache(place.compile(choice.text), place) : () => fixed,
+    key: conf.proxy_cache_key === undefined ? undefined : place.compile(conf.proxy_cache_key),
+    takesMethod: (method) => method === GET || method === HEAD || (takesPost && method === POST),
+    validS: (status) => validOf(conf.proxy_cache_valid, status),
+    bypass: compile(conf.proxy_cache_bypass),
+    noCache: compile(conf.proxy_no_cache),
+    minUses: conf.proxy_cache_min_uses,
+    maxRangeOffset: conf.proxy_cache_max_range_offset ?? Number.POSITIVE_INFINITY,
+    useStale,
+    backgroundUpdate: conf.proxy_cache_background_update,
+    revalidate: conf.proxy_cache_revalidate,
+    lock: conf.proxy_cache_lock,
+    lockAgeMs: conf.proxy_cache_lock_age,
+    lockTimeoutMs: conf.proxy_cache_lock_timeout,
+    convertHead: conf.proxy_cache_convert_head,
+  };
+}
+
+function computedCache(name: Text, { worker }: Place): CacheRules["cacheOf"] {
+  return (request) => {
+    const text = name(request);
+    if (text === "" || text === "off") return undefined;
+    const found = worker.caches.find(text);
+    if (found !== undefined) return found;
+    request.connection.logErrorOf(request, "error", `cache "${text}" not found`);
+    return "unknown";
+  };
+}
+
+function validOf(lines: readonly ValidLine[], status: number): number {
+  return lines.find(({ statuses }) => statuses === "any" || statuses.includes(status))?.validS ?? 0;
+}
