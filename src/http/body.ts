@@ -71,6 +71,7 @@ export const PIECE_BYTES = 32 * 1024;
 // request and see what its subrequests send too, in the order of the answer.
 export const ORDER_RANGE = 10;
 export const ORDER_COPY = 20;
+export const ORDER_SLICE = 25;
 export const ORDER_TRAILERS = 30;
 export const ORDER_GUNZIP = 40;
 export const ORDER_ADDITION = 45;

@@ -36,6 +36,7 @@ import { realip } from "./modules/realip.ts";
 import { referer } from "./modules/referer.ts";
 import { rewrite } from "./modules/rewrite.ts";
 import { secureLink } from "./modules/secure_link.ts";
+import { slice } from "./modules/slice.ts";
 import { splitClients } from "./modules/split_clients.ts";
 import { ssi } from "./modules/ssi.ts";
 import { staticFiles } from "./modules/static.ts";
@@ -78,6 +79,7 @@ export const httpModules: readonly HttpModule[] = [
   userid,
   headers,
   notModified,
+  slice,
   staticFiles,
   gzipStatic,
   brotliStatic,

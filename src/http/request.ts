@@ -146,6 +146,9 @@ export class Request {
   lastModified = -1;
   allowRanges = false;
   singleRange = false;
+  /** Where in the whole the body begins, and, of a subrequest's, that it is cut as the main request's is: slices. */
+  contentOffset = 0;
+  subrequestRanges = false;
   headerOnly = false;
   chunkedAnswer = false;
   /** The body depends on Accept-Encoding; whether `Vary` says so is up to gzip_vary. */
@@ -306,6 +309,8 @@ export class Request {
     this.lastModified = -1;
     this.allowRanges = false;
     this.singleRange = false;
+    this.contentOffset = 0;
+    this.subrequestRanges = false;
     this.chunkedAnswer = false;
     this.varies = false;
     this.expectTrailers = false;

@@ -2,67 +2,11 @@
 import { parseHttpDate } from "../../wire/http1/date.ts";
 import { IF_RANGE, RANGE } from "../../wire/http1/fields.ts";
 import { type ByteRange, parseRanges } from "../../wire/http1/range.ts";
-import { type BodyFilter, type Chunk, ORDER_RANGE, subChunk, textChunk } from "../body.ts";
+import { ORDER_RANGE } from "../body.ts";
 import { httpModule } from "../module.ts";
 import { OK } from "../outcome.ts";
+import { MultiPart, SinglePart } from "../range-parts.ts";
 import type { Request } from "../request.ts";
-
-/** Cuts one range out of a body that may come in pieces. */
-class SinglePart implements BodyFilter {
-  readonly order = ORDER_RANGE;
-  readonly takesPieces = false;
-  private readonly range: ByteRange;
-  private offset = 0;
-
-  constructor(range: ByteRange) {
-    this.range = range;
-  }
-
-  filter(_request: Request, chunks: readonly Chunk[]): readonly Chunk[] {
-    const out: Chunk[] = [];
-    this.offset = cutRange(out, chunks, this.offset, this.range);
-    return out;
-  }
-}
-
-/** Adds what of a range is in the chunks, which begin at an offset of the body. The offset behind them. */
-function cutRange(out: Chunk[], chunks: readonly Chunk[], offset: number, range: ByteRange): number {
-  let start = offset;
-  for (const chunk of chunks) {
-    const size = chunk.end - chunk.start;
-    const from = Math.max(range.start - start, 0);
-    const to = Math.min(range.end - start, size);
-    if (from < to) out.push(subChunk(chunk, from, to));
-    start += size;
-  }
-  return start;
-}
-
-/** Puts several ranges into parts. The body comes at once: only such answers allow more than one. */
-class MultiPart implements BodyFilter {
-  readonly order = ORDER_RANGE;
-  readonly takesPieces = false;
-  private readonly ranges: readonly ByteRange[];
-  private readonly heads: readonly string[];
-  private readonly end: string;
-
-  constructor(ranges: readonly ByteRange[], heads: readonly string[], end: string) {
-    this.ranges = ranges;
-    this.heads = heads;
-    this.end = end;
-  }
-
-  filter(_request: Request, chunks: readonly Chunk[]): readonly Chunk[] {
-    if (chunks.length === 0) return chunks;
-    const out: Chunk[] = [];
-    this.ranges.forEach((range, index) => {
-      out.push(textChunk(this.heads[index] as string));
-      cutRange(out, chunks, 0, range);
-    });
-    out.push(textChunk(this.end));
-    return out;
-  }
-}
 
 /** Whether If-Range lets the range pass. */
 function isCurrent(request: Request): boolean {
@@ -72,7 +16,15 @@ function isCurrent(request: Request): boolean {
   return request.lastModified >= 0 && parseHttpDate(condition) === request.lastModified;
 }
 
+/** A slice of an answer is a subrequest's: of it the client gets what lies in the range of the whole. */
+function cutSlice(request: Request): number {
+  const part = request.subrequestRanges ? request.main.chain?.find(ORDER_RANGE) : undefined;
+  if (part instanceof SinglePart) request.addBodyFilter(new SinglePart(part.range, request.contentOffset));
+  return OK;
+}
+
 function filter(request: Request): number {
+  if (request.parent !== undefined) return cutSlice(request);
   if (request.status !== 200 || !request.allowRanges || request.version < 1000 || request.answerLength < 0) return OK;
   const { max_ranges: maxRanges } = request.location.core;
   if (maxRanges === 0) return OK;
@@ -111,7 +63,7 @@ function singlePart(request: Request, range: ByteRange): void {
   dropContentRange(request);
   request.addHeader("Content-Range", `bytes ${range.start}-${range.end - 1}/${request.answerLength}`);
   request.answerLength = range.end - range.start;
-  request.addBodyFilter(new SinglePart(range));
+  request.addBodyFilter(new SinglePart(range, request.contentOffset));
 }
 
 function multiPart(request: Request, ranges: readonly ByteRange[]): void {
@@ -132,4 +84,9 @@ function multiPart(request: Request, ranges: readonly ByteRange[]): void {
   request.addBodyFilter(new MultiPart(ranges, heads, end));
 }
 
-export const range = httpModule({ name: "range", directives: {}, headerFilter: () => filter });
+export const range = httpModule({
+  name: "range",
+  directives: {},
+  headerFilter: () => filter,
+  filtersSubrequests: true,
+});
