@@ -22,6 +22,8 @@ import { nginxAllowWithoutDeny } from "./rules/nginx-allow-without-deny.ts";
 import { nginxAuthVoid } from "./rules/nginx-auth-void.ts";
 import { nginxAutoindex } from "./rules/nginx-autoindex.ts";
 import { nginxBodyUnlimited } from "./rules/nginx-body-unlimited.ts";
+import { nginxCacheCookies } from "./rules/nginx-cache-cookies.ts";
+import { nginxCacheKey } from "./rules/nginx-cache-key.ts";
 import { nginxConditionNever } from "./rules/nginx-condition-never.ts";
 import { nginxDefaultServer } from "./rules/nginx-default-server.ts";
 import { nginxDirectives } from "./rules/nginx-directives.ts";
@@ -207,6 +209,8 @@ export const RULES: readonly Rule<Subject>[] = [
   nginxLimitUnused,
   nginxLimitKey,
   nginxBodyUnlimited,
+  nginxCacheCookies,
+  nginxCacheKey,
   nginxTimeoutLong,
   nginxWorkerConnections,
   nginxErrorLogOff,
