@@ -58,9 +58,19 @@ function addBlock(state: Int32Array, view: DataView, at: number): void {
   let d = state[3] as number;
   for (let i = 0; i < 64; i++) {
     const round = i >> 4;
-    const mix =
-      round === 0 ? (b & c) | (~b & d) : round === 1 ? (b & d) | (c & ~d) : round === 2 ? b ^ c ^ d : c ^ (b | ~d);
-    const word = [i, 5 * i + 1, 3 * i + 5, 7 * i][round] as number;
+    let mix: number;
+    let word = i;
+    if (round === 0) mix = (b & c) | (~b & d);
+    else if (round === 1) {
+      mix = (b & d) | (c & ~d);
+      word = 5 * i + 1;
+    } else if (round === 2) {
+      mix = b ^ c ^ d;
+      word = 3 * i + 5;
+    } else {
+      mix = c ^ (b | ~d);
+      word = 7 * i;
+    }
     const sum = (a + mix + (SINES[i] as number) + view.getInt32(at + 4 * (word & 15), true)) | 0;
     const shift = SHIFTS[4 * round + (i & 3)] as number;
     a = d;

@@ -62,7 +62,10 @@ const ENOTDIR = 20;
 /** Room for the answer's head that the key must leave in the buffer. nginx's number. */
 const HEAD_ROOM_BYTES = 256;
 const OWNER_FOLDERS = 0o700;
+const NO_BYTES: Bytes = new Uint8Array(0);
 const NO_VARIANT: Bytes = new Uint8Array(CACHE_KEY_BYTES);
+/** So much of a body is read together with its head. */
+const SMALL_BODY_BYTES = 16 * 1024;
 const NEWLINE: Bytes = fromLatin1("\n");
 
 /** A file that is begun. */
@@ -92,8 +95,8 @@ export class CacheUse {
   /** Bytes of the file that is there. */
   length = 0;
   fd = -1;
-  /** The first bytes of it, its head among them. */
-  bytes: Bytes = new Uint8Array(0);
+  /** The first bytes of it, its head among them; all of a small one. */
+  bytes: Bytes = NO_BYTES;
   lastModifiedS = -1;
   etag = "";
   /** What is sent is the file that is there. */
@@ -215,8 +218,9 @@ export class CacheUse {
 
   private readFile(path: string, blocks: number): number {
     const { worker } = this.request.connection;
-    const { memory } = worker.scratchFor(this.bodyStart);
-    const read = worker.ports.files.read(this.fd, memory, 0, this.bodyStart, 0);
+    const wanted = this.length <= this.bodyStart + SMALL_BODY_BYTES ? this.length : this.bodyStart;
+    const { memory } = worker.scratchFor(wanted);
+    const read = worker.ports.files.read(this.fd, memory, 0, wanted, 0);
     if (read < 0) {
       this.log("crit", `read() "${path}" failed`, -read);
       return FILE_FAILED;

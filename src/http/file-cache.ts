@@ -149,8 +149,10 @@ function blockBytesOf(info: ReturnType<Files["fileSystem"]>): number {
     : blockBytes;
 }
 
+const HEX: readonly string[] = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
+
 function hexOf(key: Bytes): string {
   let text = "";
-  for (let i = 0; i < key.length; i++) text += (key[i] as number).toString(16).padStart(2, "0");
+  for (let i = 0; i < key.length; i++) text += HEX[key[i] as number] as string;
   return text;
 }

@@ -7,7 +7,7 @@ import { parseHttpDate } from "../wire/http1/date.ts";
 import { RANGE } from "../wire/http1/fields.ts";
 import { ETAG_FIELD, HEAD_COMPLETE, HEAD_NO_STATUS, LAST_MODIFIED_FIELD } from "../wire/http1/response-head.ts";
 import { SENDING_TO_CLIENT } from "./actions.ts";
-import { fileChunk, LAST } from "./body.ts";
+import { bytesChunk, fileChunk, LAST } from "./body.ts";
 import type { CacheRules } from "./cache-rules.ts";
 import {
   BYPASS,
@@ -207,8 +207,10 @@ export abstract class CacheSide extends DeliverySide {
     const { request } = this;
     const rc = sendHeader(request);
     if (rc !== OK || request.headerOnly) return rc;
-    const { fd, bodyStart, length } = use;
-    sendBody(request, bodyStart < length ? [fileChunk(fd, bodyStart, length)] : [], LAST);
+    const { fd, bodyStart, length, bytes } = use;
+    const isRead = bytes.length === length;
+    const chunk = isRead ? bytesChunk(bytes, bodyStart, length) : fileChunk(fd, bodyStart, length);
+    sendBody(request, bodyStart < length ? [chunk] : [], LAST);
     return OK;
   }
 

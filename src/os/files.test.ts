@@ -1,6 +1,16 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { after, describe, test } from "node:test";
@@ -29,6 +39,7 @@ describe("files", () => {
       const expected = statSync(at(name));
       assert.deepEqual(info, {
         sizeBytes: expected.size,
+        allocatedBytes: expected.blocks * 512,
         mtimeS: Math.floor(expected.mtimeMs / 1000),
         inode: expected.ino,
         ownerId: expected.uid,
@@ -45,6 +56,26 @@ describe("files", () => {
     assert.equal(files.statFd(fd, info), 0);
     assert.equal(info.sizeBytes, 10);
     files.close(fd);
+  });
+
+  test("an existing file is opened for both, a missing one is not made", () => {
+    assert.equal(files.openExisting(at("nothing")), -ENOENT);
+    assert.ok(!existsSync(at("nothing")));
+    writeFileSync(at("both"), "0123456789");
+    const fd = files.openExisting(at("both"));
+    const memory = allocateMemory(16);
+    memory.bytes.set([0x21], 0);
+    assert.equal(files.writeAt(fd, memory, 0, 1, 9), 1);
+    assert.equal(files.read(fd, memory, 1, 1, 9), 1);
+    assert.equal(memory.bytes[1], 0x21);
+    files.close(fd);
+    rmSync(at("both"));
+  });
+
+  test("a file system says how large its blocks are and what is free", () => {
+    const info = files.fileSystem(at("plain"));
+    assert.ok(typeof info !== "number" && info.blockBytes >= 512 && info.availableBytes >= 0);
+    assert.equal(files.fileSystem(at("nothing")), -ENOENT);
   });
 
   test("sizes over 4 GiB and times before 1970 are read whole", () => {

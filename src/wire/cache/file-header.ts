@@ -93,7 +93,8 @@ function putText(bytes: Bytes, at: number, text: string): void {
 export function decodeCacheHeader(bytes: Bytes): Decoded<CacheFileHeader> {
   if (bytes.length < CACHE_HEADER_BYTES) return { ok: false, reason: "is too small" };
   const view = new DataView(bytes.buffer, bytes.byteOffset, CACHE_HEADER_BYTES);
-  const number = (index: number): number => Number(view.getBigInt64(8 * index, true));
+  const number = (index: number): number =>
+    view.getUint32(8 * index, true) + view.getInt32(8 * index + 4, true) * 2 ** 32;
   if (number(0) !== VERSION) return { ok: false, reason: "version mismatch" };
   const varyLength = bytes[VARY_AT] as number;
   if (varyLength > MAX_VARY_BYTES) return { ok: false, reason: "has incorrect vary length" };
