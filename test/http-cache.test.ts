@@ -404,13 +404,16 @@ describe("the cache of a proxy", { timeout: 120_000 }, () => {
   });
 
   test("an answer is kept to its end though its client has gone", async () => {
+    let finish = (): void => {};
     replies.set("/leaving", () => (socket) => {
       socket.write("HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nhalf");
-      setTimeout(() => socket.write("half"), 400);
+      finish = () => socket.write("half");
     });
     const client = net.connect(server.port, "127.0.0.1", () => client.write("GET /leaving HTTP/1.0\r\n\r\n"));
-    await new Promise((resolve) => client.once("data", resolve));
+    await until(() => asked("/leaving") === 1, "it is asked for");
     client.destroy();
+    await sleep(200);
+    finish();
     await until(async () => (await get("/leaving"))[0] === "HIT", "the whole is there");
     assert.deepEqual(await get("/leaving"), ["HIT", "halfhalf"]);
     assert.equal(asked("/leaving"), 1);
