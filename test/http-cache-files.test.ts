@@ -3,8 +3,10 @@
  * a full disk, workers that are killed, and the process that keeps order.
  */
 import assert from "node:assert/strict";
-import { cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import net from "node:net";
+import os from "node:os";
 import path from "node:path";
 import { after, before, describe, test } from "node:test";
 import { exchange, installedNginx, OURS, TestServer } from "./http-server.ts";
@@ -181,6 +183,43 @@ describe("the files of a cache", { timeout: 120_000 }, () => {
       return bytes;
     }, /\[crit\] .*cache file ".*" contains invalid header/);
     await server.stop();
+  });
+
+  test("configurations are refused as nginx refuses them", { skip: skipNginx }, () => {
+    const folder = mkdtempSync(path.join(os.tmpdir(), "cache-conf-"));
+    mkdirSync(path.join(folder, "logs"));
+    const complaint = (binary: string, http: string): string => {
+      const text = `events {}\npid ${folder}/pid; error_log ${folder}/log;\nhttp {\n${http}\n}\n`;
+      writeFileSync(path.join(folder, "nginx.conf"), text);
+      const { stderr } = spawnSync(binary, ["-t", "-p", `${folder}/`, "-c", "nginx.conf"], { encoding: "latin1" });
+      return /\[emerg\] (?:\d+#\d+: )?(.*)/.exec(stderr)?.[1] ?? "";
+    };
+    const one = `proxy_cache_path ${folder}/a keys_zone=a:1m`;
+    for (const http of [
+      "server { location / { proxy_pass http://127.0.0.1:1; proxy_cache nope; } }",
+      `${one};\nproxy_cache_path ${folder}/a keys_zone=b:1m;`,
+      `${one};\nproxy_cache_path ${folder}/b keys_zone=a:1m;`,
+      `${one} levels=3;`,
+      `${one} levels=1:2:1:1;`,
+      `${one} inactive=x;`,
+      `${one} other=x;`,
+      `proxy_cache_path ${folder}/a keys_zone=a;`,
+      `proxy_cache_path ${folder}/a keys_zone=a:4k;`,
+      `proxy_cache_path ${folder}/a levels=1:2;`,
+      `${one};\nserver { proxy_cache a; proxy_store on; }`,
+      `${one};\nserver { proxy_store on; proxy_cache a; }`,
+      `limit_req_zone $uri zone=a:1m rate=1r/s;\nserver { proxy_cache a; }`,
+      "server { proxy_cache_valid 20 1m; }",
+    ]) {
+      const theirs = complaint(nginx as string, http);
+      assert.notEqual(theirs, "", http);
+      assert.equal(complaint(OURS, http), theirs, http);
+    }
+    assert.match(
+      complaint(OURS, `${one} purger=on;`),
+      /^invalid parameter "purger=on": purging a cache is a part of nginx Plus /,
+    );
+    rmSync(folder, { recursive: true });
   });
 
   test("a file that is no more is fetched again", async () => {

@@ -1,7 +1,7 @@
 /** Directives of a proxy about its cache, under the proxy's name. nginx: ngx_http_file_cache_set_slot and the cache part of ngx_http_proxy_module. */
 import { printPosition } from "../conf/diagnostics.ts";
 import type { ConfOf, Use } from "../conf/slot.ts";
-import { bits, flag, fold, fullName, list, msec, num, offset, raw, template } from "../conf/slots.ts";
+import { bits, flag, fold, fullName, msec, num, offset, raw, template } from "../conf/slots.ts";
 import { constantOf, type Template } from "../conf/template.ts";
 import { parseMsec, parseNumber, parseOffset, parseSec, parseSize } from "../conf/units.ts";
 import { MIN_CACHE_ZONE_BYTES } from "../conf/zones.ts";
@@ -127,7 +127,7 @@ const PARAMETERS: Readonly<Record<string, ReadParameter>> = {
 /** Parameters that nginx Plus has. */
 const PLUS = /^purger(_files|_sleep|_threshold)?=/;
 
-function parseCachePath(use: Use): CacheLine | undefined {
+function parseCachePath(use: Use, current: readonly CacheLine[] = []): readonly CacheLine[] | undefined {
   const [first = "", ...words] = use.args;
   const draft = emptyDraft();
   for (const word of words) {
@@ -143,13 +143,13 @@ function parseCachePath(use: Use): CacheLine | undefined {
   }
   if (draft.zone === "") return use.fail(`"${use.name}" must have "keys_zone" parameter`);
   const path = fullName(first.endsWith("/") ? first.slice(0, -1) : first, use.environment.prefix);
-  return declare(use, path, draft);
+  const same = current.find((line) => line.path === path);
+  if (same !== undefined) return use.fail(`the same path name "${path}" used in ${same.place} and`);
+  const line = declare(use, path, draft);
+  return line === undefined ? undefined : [...current, line];
 }
 
 function declare(use: Use, path: string, draft: Draft): CacheLine | undefined {
-  const before = use.scope.own({ directives: cacheDirectives }).proxy_cache_path ?? [];
-  const same = before.find((line) => line.path === path);
-  if (same !== undefined) return use.fail(`the same path name "${path}" used in ${same.place} and`);
   const { zone: name, levels } = draft;
   const zone = use.zone(name, draft.sizeBytes, PURPOSE);
   if (zone === undefined) return undefined;
@@ -222,7 +222,7 @@ export const STALE_WORDS = [
 ] as const;
 
 export const cacheDirectives = {
-  proxy_cache_path: list(parseCachePath, {
+  proxy_cache_path: fold<readonly CacheLine[], readonly CacheLine[]>([], parseCachePath, {
     in: "http",
     args: [2, MANY],
     syntax:

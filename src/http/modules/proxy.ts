@@ -1,4 +1,5 @@
 /** Passes requests to HTTP servers. nginx: ngx_http_proxy_module. */
+import type { Position } from "../../conf/diagnostics.ts";
 import type { Scope } from "../../conf/scope.ts";
 import type { ConfOf, Report, Use } from "../../conf/slot.ts";
 import {
@@ -323,13 +324,18 @@ function oneCopy({ proxy_store: store, proxy_cache: cache }: ProxyConf, own: Par
   return own.proxy_store === undefined ? { proxy_store: "off" } : { proxy_cache: "off" };
 }
 
+function behind(one: Position | undefined, other: Position | undefined): boolean {
+  if (one === undefined || other === undefined) return false;
+  return one.line === other.line ? one.column > other.column : one.line > other.line;
+}
+
 /** The caches of a configuration are those of its http block. */
 function checkCache(conf: ProxyConf, own: Partial<ProxyConf>, scope: Scope, report: Report): void {
   const position = (name: "proxy_cache" | "proxy_store") => scope.origin(proxy, name)?.positions[0];
   const choice: CacheChoice | undefined = own.proxy_cache;
   if (choice === undefined || choice === "off") return;
   if (own.proxy_store !== undefined && own.proxy_store !== "off") {
-    const isLater = (position("proxy_store")?.line ?? 0) > (position("proxy_cache")?.line ?? 0);
+    const isLater = behind(position("proxy_store"), position("proxy_cache"));
     const [late, early] = isLater
       ? (["proxy_store", "proxy_cache"] as const)
       : (["proxy_cache", "proxy_store"] as const);
