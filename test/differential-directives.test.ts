@@ -17,8 +17,11 @@ const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "../..")
 const facts = readDirectiveFacts(root);
 const { catalog } = testCatalog();
 const declarations = [...catalog.declarations.values()].flat();
-/** What only nginx's commercial edition has, or modules of others: their documentation is all there is to compare with. */
-const ELSEWHERE = /^(health_check|match|queue|state|(brotli|zstd)(_\w+)?)$/;
+/**
+ * What only nginx's commercial edition has, or modules of others: their documentation is all there is to compare with. And what is
+ * Tandem's own.
+ */
+const ELSEWHERE = /^(health_check|match|queue|state|(brotli|zstd)(_\w+)?|worker_hang_timeout)$/;
 
 /** nginx counts words only up to here. */
 const COUNTED_WORDS = 8;
