@@ -290,9 +290,8 @@ class VrrpProcess {
   }
 
   #drain(): void {
-    const isDrained = this.#isDrained || this.#isUnattended;
-    if (this.#node === undefined || this.#node.partnership.handovers.isDrained === isDrained) return;
-    this.#node.partnership.handovers.drain(isDrained);
+    if (this.#node === undefined) return;
+    this.#node.partnership.handovers.drain(this.#isDrained || this.#isUnattended);
     this.#node.partnership.settle();
   }
 
