@@ -407,7 +407,8 @@ export class VrrpNode {
       router.attach(source);
       const faults = linkFaults(router.settings, this.#view, source);
       if (faults.length === 0 && !router.isAttached) faults.push("the advert socket cannot be opened");
-      if (this.#nodeFault !== undefined) faults.push(this.#nodeFault);
+      if (this.#nodeFault !== undefined && !isRanked(router.settings, this.#groupOf(router)))
+        faults.push(this.#nodeFault);
       this.#assessments.set(name, assess(router.settings, this.#groupOf(router), this.#config, seen, faults));
     }
     for (const router of this.#routers.values()) this.#damp(router, seen);
@@ -584,4 +585,10 @@ function isSameRouter(a: VrrpInstance, b: VrrpInstance): boolean {
     a.version === b.version &&
     a.unicast === b.unicast
   );
+}
+
+/** Scripts or processes change its priority by weight: the operator has said who is better when a service is dead. */
+function isRanked({ tracks }: VrrpInstance, group: SyncGroup | undefined): boolean {
+  const all = group === undefined ? [tracks] : [tracks, group.tracks];
+  return all.some(({ scripts, processes }) => [...scripts, ...processes].some(({ weight }) => weight !== 0));
 }
