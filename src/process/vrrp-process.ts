@@ -126,7 +126,7 @@ class VrrpProcess {
         break;
       case "drain":
         this.#isDrained = message.isDrained;
-        this.#drain();
+        this.#applyDrain();
         break;
       case "fault":
         this.#node?.nodeFault(message.fault);
@@ -289,9 +289,18 @@ class VrrpProcess {
     this.#drain();
   }
 
+  get #wantsNothing(): boolean {
+    return this.#isDrained || this.#isUnattended;
+  }
+
+  /** Nobody has ordered this: what an order left behind (a node that stands back) stays, unless something changes. */
   #drain(): void {
+    if (this.#node?.partnership.handovers.isDrained !== this.#wantsNothing) this.#applyDrain();
+  }
+
+  #applyDrain(): void {
     if (this.#node === undefined) return;
-    this.#node.partnership.handovers.drain(this.#isDrained || this.#isUnattended);
+    this.#node.partnership.handovers.drain(this.#wantsNothing);
     this.#node.partnership.settle();
   }
 
