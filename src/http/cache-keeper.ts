@@ -4,7 +4,7 @@
  * and the cache loader process, ngx_http_file_cache_manager.
  */
 import type { Debtor } from "../base/zone-ledger.ts";
-import type { Service, ServiceCounters } from "../io/service.ts";
+import { NO_COUNTERS, type Service, type ServiceCounters } from "../io/service.ts";
 import { Timer, Timers } from "../net/timers.ts";
 import type { CacheLine, WorkPace } from "./cache-directives.ts";
 import { CacheLoader } from "./cache-loader.ts";
@@ -14,15 +14,6 @@ import type { HttpPorts } from "./service.ts";
 /** The loader begins when the workers have had time for their clients. */
 const LOADER_DELAY_MS = 60_000;
 const LONGEST_REST_MS = 3_600_000;
-const NO_COUNTERS: ServiceCounters = {
-  accepted: 0,
-  handled: 0,
-  requests: 0,
-  active: 0,
-  reading: 0,
-  writing: 0,
-  waiting: 0,
-};
 
 export class CacheKeeper implements Service {
   private readonly ports: HttpPorts;

@@ -12,6 +12,17 @@ export interface ServiceCounters {
   readonly waiting: number;
 }
 
+/** Of a service that has no clients, or has had none yet. */
+export const NO_COUNTERS: ServiceCounters = {
+  accepted: 0,
+  handled: 0,
+  requests: 0,
+  active: 0,
+  reading: 0,
+  writing: 0,
+  waiting: 0,
+};
+
 /** What a peer of an upstream is, in the words of nginx Plus' API. */
 export type PeerStateName = "up" | "draining" | "down" | "unavail" | "checking" | "unhealthy";
 

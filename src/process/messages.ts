@@ -102,13 +102,3 @@ export function addCounters(a: ServiceCounters, b: ServiceCounters): ServiceCoun
     waiting: a.waiting + b.waiting,
   };
 }
-
-export const NO_COUNTERS: ServiceCounters = {
-  accepted: 0,
-  handled: 0,
-  requests: 0,
-  active: 0,
-  reading: 0,
-  writing: 0,
-  waiting: 0,
-};

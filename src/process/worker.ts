@@ -7,7 +7,7 @@ import os from "node:os";
 import v8 from "node:v8";
 import type { HostLookup } from "../base/ip.ts";
 import type { Log } from "../base/log.ts";
-import type { Service } from "../io/service.ts";
+import { NO_COUNTERS, type Service } from "../io/service.ts";
 import { KernelDatagrams } from "../os/datagrams.ts";
 import { DescriptorMessages } from "../os/descriptor-channel.ts";
 import { printErrno, SystemError } from "../os/errno.ts";
@@ -33,7 +33,6 @@ import { ProcessLogging } from "./logging.ts";
 import {
   addCounters,
   type FromWorker,
-  NO_COUNTERS,
   type PrepareMessage,
   type SettleMessage,
   type StartMessage,

@@ -4,7 +4,7 @@ import { assert } from "../base/assert.ts";
 import { fromLatin1 } from "../base/bytes.ts";
 import type { IpAddress } from "../base/ip.ts";
 import { parseIp } from "../base/ip.ts";
-import type { VirtualAddress, VrrpInstance, VrrpScript } from "../conf/keepalived/config.ts";
+import type { VirtualAddress, VirtualLink, VrrpInstance, VrrpScript } from "../conf/keepalived/config.ts";
 import { FakeDetours } from "../io/detour-fake.ts";
 import { NO_NEIGHBOURS } from "../io/neighbours.ts";
 import { FakePeerNetwork } from "../io/peer-socket-fake.ts";
@@ -52,6 +52,20 @@ export function examplePassword(text: string): VrrpInstance["authentication"] {
   password.set(fromLatin1(text));
   return { type: "PASS", password };
 }
+
+/** A link with the virtual MAC address of `exampleInstance`. */
+export const EXAMPLE_VMAC: VirtualLink = {
+  name: "vrrp.33",
+  kind: "macvlan",
+  base: "eth0",
+  family: 4,
+  mac: Uint8Array.of(0, 0, 0x5e, 0, 1, 33),
+  ipvlanType: "bridge",
+  address: undefined,
+  carriesAdverts: true,
+  group: undefined,
+  forcesNotification: false,
+};
 
 /** VRRP version 2, VRID 33, priority 100, one address, no authentication. */
 export function exampleInstance(changes: Partial<VrrpInstance> = {}): VrrpInstance {

@@ -3,26 +3,13 @@ import { test } from "node:test";
 import type { VirtualLink, VrrpInstance } from "../conf/keepalived/config.ts";
 import { FakeRouting } from "../io/routing-fake.ts";
 import { FakeVirtualLinks } from "../io/virtual-links-fake.ts";
-import { exampleInstance, ip } from "./example.ts";
+import { EXAMPLE_VMAC, exampleInstance, ip } from "./example.ts";
 import { extraAnnouncements } from "./extra-garp.ts";
 import { NodeLinks } from "./node-links.ts";
 import type { Farewell } from "./ports.ts";
 
-const vmac: VirtualLink = {
-  name: "vrrp.33",
-  kind: "macvlan",
-  base: "eth0",
-  family: 4,
-  mac: Uint8Array.of(0, 0, 0x5e, 0, 1, 33),
-  ipvlanType: "bridge",
-  address: undefined,
-  carriesAdverts: true,
-  group: undefined,
-  forcesNotification: false,
-};
-
 function withLink(changes: Partial<VirtualLink> = {}): VrrpInstance {
-  const virtualLink = { ...vmac, ...changes };
+  const virtualLink = { ...EXAMPLE_VMAC, ...changes };
   return exampleInstance({ virtualLink, advertInterface: virtualLink.name, family: virtualLink.family });
 }
 
@@ -65,11 +52,11 @@ test("a link is made, known to the guard and quiet; its base is silent until it 
 
 test("what is there already is taken over, mended or replaced, and somebody else's link is not", () => {
   const { routing, virtualLinks, logs, ensure } = world();
-  const settings = { ...vmac, baseIndex: 1 };
+  const settings = { ...EXAMPLE_VMAC, baseIndex: 1 };
   virtualLinks.create({ ...settings, mac: Uint8Array.of(2, 0, 0, 0, 0, 9) });
   ensure(withLink());
   assert.deepEqual(logs, ["(VI_1) Update old VMAC interface vrrp.33 due to wrong MAC/mode"]);
-  assert.deepEqual(routing.link("vrrp.33")?.mac, vmac.mac);
+  assert.deepEqual(routing.link("vrrp.33")?.mac, EXAMPLE_VMAC.mac);
 
   const second = world();
   second.routing.createLink({ name: "vrrp.33" });
@@ -157,7 +144,7 @@ test("garp_extra_if speaks for one address of each link that no adverts pass", (
   const instance = {
     ...withLink(),
     announce,
-    addressLinks: [{ ...vmac, name: "vrrp1.33", base: "eth1" }],
+    addressLinks: [{ ...EXAMPLE_VMAC, name: "vrrp1.33", base: "eth1" }],
     addresses: [on("vrrp.33", "192.0.2.1"), on("vrrp1.33", "192.0.2.2"), on("vrrp1.33", "192.0.2.3")],
     excludedAddresses: [on("eth2", "192.0.2.4")],
   };

@@ -1,11 +1,11 @@
 /** A node with real routers on a switch and links without a kernel: sync groups, tracking, reload, faults of links. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { FlapDamping, SyncGroup, VirtualLink, VrrpInstance } from "../conf/keepalived/config.ts";
+import type { FlapDamping, SyncGroup, VrrpInstance } from "../conf/keepalived/config.ts";
 import { FakeRouting } from "../io/routing-fake.ts";
 import { FakeSwitch } from "../io/segment-fake.ts";
 import { FakeVirtualLinks } from "../io/virtual-links-fake.ts";
-import { alone, exampleAddress, exampleInstance, exampleNode, exampleScript, ip } from "./example.ts";
+import { alone, EXAMPLE_VMAC, exampleAddress, exampleInstance, exampleNode, exampleScript, ip } from "./example.ts";
 import { VrrpNode } from "./node.ts";
 import type { NodeConfig } from "./ports.ts";
 
@@ -120,18 +120,7 @@ test("a sync group takes over together, when its last member has heard nobody", 
 });
 
 test("a link with a virtual MAC address forgets its neighbours when its addresses have gone", () => {
-  const virtualLink: VirtualLink = {
-    name: "vrrp.33",
-    kind: "macvlan",
-    base: "eth0",
-    family: 4,
-    mac: Uint8Array.of(0, 0, 0x5e, 0, 1, 33),
-    ipvlanType: "bridge",
-    address: undefined,
-    carriesAdverts: true,
-    group: undefined,
-    forcesNotification: false,
-  };
+  const virtualLink = EXAMPLE_VMAC;
   const addresses = [{ ...exampleAddress("192.168.50.1"), interface: virtualLink.name }];
   const A = exampleInstance({ name: "A", virtualLink, advertInterface: virtualLink.name, addresses });
   const { node, run, held, routing, virtualLinks } = world(exampleNode({ instances: [A] }));
