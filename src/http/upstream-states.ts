@@ -28,7 +28,7 @@ export class UpstreamStates {
     this.worker = worker;
     this.onChange = onChange;
     worker.health.onChange = () => this.compare();
-    worker.timers.arm(this.timer, 0);
+    if ([...worker.upstreams.all].length > 0) worker.timers.arm(this.timer, 0);
   }
 
   stop(): void {

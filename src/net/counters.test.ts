@@ -40,3 +40,16 @@ test("connections are numbered from 1, over all workers and beyond 32 bits", () 
   assert.equal(board.nextConnection(), 2 ** 32 + 2);
   assert.equal(board.total().accepted, 0);
 });
+
+test("a worker beats on its own line; the next one of the line begins anew", () => {
+  const values = new Float64Array(3 * COUNTER_VALUES);
+  const [board, master] = [new CounterBoard(values), new CounterBoard(values)];
+  master.open(2);
+  board.beat(1);
+  board.beat(1);
+  board.beat(2);
+  assert.deepEqual([master.beats(1), master.beats(2)], [2, 1]);
+  assert.equal(master.total().accepted, 0);
+  master.retire(1);
+  assert.deepEqual([master.beats(1), master.beats(2)], [0, 1]);
+});

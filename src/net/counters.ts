@@ -11,6 +11,8 @@ export const REQUESTS = 2;
 export const ACTIVE = 3;
 export const READING = 4;
 export const WRITING = 5;
+/** In a worker's line: how often its loop has shown that it turns. */
+const BEATS = 6;
 /** In line 0 alone: the last line that was ever used. */
 const LAST_LINE = 6;
 /** In line 0 alone, as two words of 32 bits, the lower one first: how many connections there have been. */
@@ -48,6 +50,16 @@ export class CounterBoard {
   /** A worker's own values. */
   line(slot: number): Float64Array {
     return this.values.subarray(slot * COUNTER_VALUES, (slot + 1) * COUNTER_VALUES);
+  }
+
+  /** The worker of this line is alive. */
+  beat(slot: number): void {
+    const at = slot * COUNTER_VALUES + BEATS;
+    this.values[at] = (this.values[at] as number) + 1;
+  }
+
+  beats(slot: number): number {
+    return this.values[slot * COUNTER_VALUES + BEATS] as number;
   }
 
   of(slot: number): ServiceCounters {

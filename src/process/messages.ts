@@ -80,7 +80,7 @@ export type ToWorker =
   | { readonly type: "quit" | "terminate" | "reopen" | "report" };
 
 export type FromWorker =
-  /** Its loop turns. */
+  /** Its loop turns: said by a spare. A worker that works says it on its line of the board. */
   | { readonly type: "beat" }
   /** The configuration is loaded. */
   | { readonly type: "prepared" }

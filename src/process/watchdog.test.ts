@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { beatIntervalMs, hangBoundMs, Watchdog } from "./watchdog.ts";
+import { setTimeout as sleep } from "node:timers/promises";
+import { beatIntervalMs, hangBoundMs, LoopWatch, Watchdog } from "./watchdog.ts";
 
 test("the bound follows the advert interval, but never below what a busy machine needs", () => {
   assert.equal(hangBoundMs(1000), 2000);
@@ -40,4 +41,28 @@ test("what takes its time is allowed to, until it is done or the time is over", 
   dog.settle(5500);
   for (let now = 5600; now <= 6400; now += 200) assert.equal(dog.isHung(now), false);
   assert.equal(dog.isHung(6600), true, "the usual bound is in force again");
+});
+
+test("a process that beats in shared memory is heard there; what it was silent for is told once", async () => {
+  let beats = 0;
+  const silences: number[] = [];
+  const watch = new LoopWatch(
+    100,
+    (silentMs) => silences.push(silentMs),
+    () => beats,
+  );
+  const other = new LoopWatch(100, () => {});
+  const heart = setInterval(() => beats++, 20);
+  try {
+    await sleep(400);
+    assert.deepEqual(silences, []);
+    clearInterval(heart);
+    other.close();
+    await sleep(400);
+    assert.deepEqual(silences, [100]);
+  } finally {
+    clearInterval(heart);
+    watch.close();
+    other.close();
+  }
 });

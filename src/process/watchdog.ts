@@ -66,19 +66,61 @@ export class Watchdog {
   }
 }
 
-/** A watchdog with its timer, for one process. */
+/** One timer for all who look equally often: a master with many workers wakes no oftener than one with few. */
+class Rounds {
+  readonly #looks = new Set<() => void>();
+  readonly #intervalMs: number;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(intervalMs: number) {
+    this.#intervalMs = intervalMs;
+  }
+
+  join(look: () => void): void {
+    this.#looks.add(look);
+    this.#timer ??= setInterval(() => {
+      for (const one of this.#looks) one();
+    }, this.#intervalMs);
+  }
+
+  leave(look: () => void): void {
+    if (!this.#looks.delete(look) || this.#looks.size > 0) return;
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+  }
+}
+
+const roundsByInterval = new Map<number, Rounds>();
+
+function roundsEvery(intervalMs: number): Rounds {
+  const known = roundsByInterval.get(intervalMs);
+  if (known !== undefined) return known;
+  const rounds = new Rounds(intervalMs);
+  roundsByInterval.set(intervalMs, rounds);
+  return rounds;
+}
+
+/** A watchdog that looks by itself, for one process. */
 export class LoopWatch {
   readonly #dog: Watchdog;
   readonly #onHung: (silentMs: number) => void;
-  readonly #looks: NodeJS.Timeout;
+  readonly #pulse: () => number;
+  readonly #rounds: Rounds;
+  readonly #look = (): void => this.#lookSoon();
+  #lastPulse = 0;
   #judgement: NodeJS.Immediate | undefined;
   #isTold = false;
 
-  /** `onHung` is called once in a row of silence: again only when a beat has come between. */
-  constructor(boundMs: number, onHung: (silentMs: number) => void) {
+  /**
+   * `onHung` is called once in a row of silence: again only when a beat has come between. A process that shares memory with
+   * this one may beat there: `pulse` is another number then.
+   */
+  constructor(boundMs: number, onHung: (silentMs: number) => void, pulse: () => number = () => 0) {
     this.#dog = new Watchdog(boundMs, performance.now());
     this.#onHung = onHung;
-    this.#looks = setInterval(() => this.#look(), beatIntervalMs(boundMs));
+    this.#pulse = pulse;
+    this.#rounds = roundsEvery(beatIntervalMs(boundMs));
+    this.#rounds.join(this.#look);
   }
 
   /** True: it had been told that the process hangs. */
@@ -98,11 +140,14 @@ export class LoopWatch {
   }
 
   close(): void {
-    clearInterval(this.#looks);
+    this.#rounds.leave(this.#look);
     clearImmediate(this.#judgement);
   }
 
-  #look(): void {
+  #lookSoon(): void {
+    const pulse = this.#pulse();
+    if (pulse !== this.#lastPulse) this.beat();
+    this.#lastPulse = pulse;
     // Beats that wait in the channel are read before the judgement: a timer comes first in libuv's turn.
     this.#judgement = setImmediate(() => {
       if (!this.#dog.isHung(performance.now()) || this.#isTold) return;

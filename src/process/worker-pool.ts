@@ -96,7 +96,7 @@ export class WorkerPool {
       this.events.onAccepting();
     };
     void worker.ready.then(() => this.events.onAccepting());
-    worker.start(spec, this.board.take(), this.messages);
+    worker.start(spec, this.board, this.messages);
     if (this.drained.length > 0) worker.drain(this.drained);
     const name = `${spec.role} process`;
     if (worker.pid > 0) this.log.write("notice", `start ${name} ${worker.pid}`);

@@ -6,6 +6,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync } from "node:fs";
 import type { Debtor } from "../base/zone-ledger.ts";
 import type { ServiceCounters, UpstreamState } from "../io/service.ts";
+import type { CounterBoard } from "../net/counters.ts";
 import { type DescriptorMessages, descriptorChannel } from "../os/descriptor-channel.ts";
 import {
   descriptorsOf,
@@ -18,6 +19,7 @@ import {
 } from "./messages.ts";
 import { startProcess } from "./start-process.ts";
 import { LoopWatch, SETTLE_MS } from "./watchdog.ts";
+import type { WorkerBoard } from "./worker-board.ts";
 
 /** A worker that is too busy to answer counts nothing. */
 const REPORT_TIMEOUT_MS = 500;
@@ -78,6 +80,7 @@ export class WorkerProcess {
   readonly #child: ChildProcess;
   #watch: LoopWatch | undefined;
   #hangMs = 0;
+  #board: CounterBoard | undefined;
   /** Our end of what brings it descriptors; -1 when it has them. */
   #channel = -1;
   #reportTo: ((counters: ServiceCounters) => void)[] = [];
@@ -143,11 +146,12 @@ export class WorkerProcess {
     this.#watch?.close();
     this.#watch = undefined;
     if (hangMs === 0 || this.pid === 0) return;
-    this.#watch = new LoopWatch(hangMs, (silentMs) => {
+    const onHung = (silentMs: number): void => {
       this.isHung = true;
       this.onHung(this, silentMs);
       this.kill();
-    });
+    };
+    this.#watch = new LoopWatch(hangMs, onHung, () => this.#board?.beats(this.slot) ?? 0);
     this.#watch.allow(SETTLE_MS);
   }
 
@@ -160,12 +164,14 @@ export class WorkerProcess {
   /** Lets it work. It must have been prepared. */
   start(
     { role, index, generation, fds, shared, hangMs }: WorkerSpec,
-    slot: number,
+    board: WorkerBoard,
     messages: DescriptorMessages,
   ): void {
+    const slot = board.take();
     this.role = role;
     this.index = index;
     this.slot = slot;
+    this.#board = board.counters;
     this.generation = generation;
     this.startedAtMs = performance.now();
     this.state = "starting";

@@ -8,6 +8,7 @@ import v8 from "node:v8";
 import type { HostLookup } from "../base/ip.ts";
 import type { Log } from "../base/log.ts";
 import { NO_COUNTERS, type Service } from "../io/service.ts";
+import type { CounterBoard } from "../net/counters.ts";
 import { KernelDatagrams } from "../os/datagrams.ts";
 import { DescriptorMessages } from "../os/descriptor-channel.ts";
 import { printErrno, SystemError } from "../os/errno.ts";
@@ -44,6 +45,7 @@ import { loadNginxConfiguration, type NginxConfiguration } from "./nginx-configu
 import { ReplayingReader } from "./recorded-files.ts";
 import type { ServiceKind } from "./service-kind.ts";
 import { SIGNAL_NUMBERS } from "./signals.ts";
+import { beatIntervalMs } from "./watchdog.ts";
 import { openWorkerMemory } from "./worker-memory.ts";
 
 /** Where a worker finds the channel that brings it descriptors: behind the standard ones and Node's own channel. */
@@ -53,8 +55,6 @@ const STDERR_FD = 2;
 const FATAL = 2;
 /** The worker that does what only one of them has to do. */
 const SUPERVISOR_INDEX = 0;
-/** A few times in the shortest `worker_hang_timeout`. */
-const BEAT_MS = 500;
 
 /**
  * A client must not hold a worker by a text that a pattern of the configuration backtracks on without end: after some ten thousand steps V8
@@ -71,12 +71,20 @@ export function runWorker(kinds: readonly ServiceKind[]): void {
   v8.setFlagsFromString(SCAVENGE_ALONE);
   let configured: Configured | undefined;
   let worker: Worker | undefined;
+  let beats: NodeJS.Timeout | undefined;
+  const beat = (): void => {
+    if (worker === undefined) channel.sendAtOnce({ type: "beat" });
+    else worker.beat();
+  };
   const channel = new IpcChannel<FromWorker>();
   // Until it has something to do.
   setProcessTitle("nginx: spare worker process", "nginx");
   process.on("message", (message: ToWorker) => {
     if (message.type === "prepare") {
       configured = load(message, kinds);
+      clearInterval(beats);
+      const { worker_hang_timeout: boundMs } = configured.configuration.core;
+      if (boundMs > 0) beats = setInterval(beat, beatIntervalMs(boundMs));
       channel.send({ type: "prepared" });
     } else if (message.type === "start") worker = new Worker(message, configured as Configured, kinds);
     else if (message.type === "settle") worker?.settle(message);
@@ -84,7 +92,6 @@ export function runWorker(kinds: readonly ServiceKind[]): void {
     else if (worker !== undefined) worker.obey(message.type);
     else if (message.type !== "reopen" && message.type !== "report") process.exit(0);
   });
-  setInterval(() => channel.sendAtOnce({ type: "beat" }), BEAT_MS);
   process.on("disconnect", () => {
     if (worker === undefined) process.exit(FATAL);
     worker.masterIsGone();
@@ -133,6 +140,8 @@ class Worker {
   private readonly isDaemon: boolean;
   private readonly role: WorkerRole;
   private readonly listeningFds: ReadonlySet<number>;
+  private readonly board: CounterBoard;
+  private readonly slot: number;
   private isQuitting = false;
 
   constructor(message: StartMessage, { configuration, lookUp, isDaemon }: Configured, kinds: readonly ServiceKind[]) {
@@ -142,6 +151,8 @@ class Worker {
     const { fds, shared } = takeDescriptors(message);
     const memory = openWorkerMemory(shared, message.slot);
     this.listeningFds = new Set(fds.flat());
+    this.board = memory.counters;
+    this.slot = message.slot;
     const { reactor, refusal } = createReactor(
       configuration.events.use,
       shared.clockOriginMs,
@@ -249,6 +260,11 @@ class Worker {
           counters: this.services.map((service) => service.counters()).reduce(addCounters, NO_COUNTERS),
         });
     }
+  }
+
+  /** Its loop turns. */
+  beat(): void {
+    this.board.beat(this.slot);
   }
 
   drain(addresses: readonly string[]): void {
