@@ -50,7 +50,7 @@ describe("programs", () => {
         'import { two } from "./a.js";\nconsole.log("late runs");\nexport const late = new URL("x", import.meta.url).pathname + two;\n',
     });
     assert.match(script, /^[\x00-\x7f]*$/);
-    const program = path.join(folder, "programs/main.js");
+    const program = path.join(folder, "programs/main.cjs");
     writeFileSync(path.join(folder, "programs/main.script.js"), script);
     writeFileSync(program, loader);
     const user = `const { run } = await import(${JSON.stringify(program)}); console.log("loaded"); console.log((await run()).join(" "));`;
@@ -105,7 +105,7 @@ describe("programs", () => {
   test("tandem explains a directive as its modules do", () => {
     const script =
       'const { runTandem } = await import(process.argv[1]); process.exitCode = await runTandem(["explain", "proxy_pass"]);';
-    const [program, modules] = ["dist/programs/tandem.js", "dist/src/cli/tandem.js"].map((file) => {
+    const [program, modules] = ["dist/programs/tandem.cjs", "dist/src/cli/tandem.js"].map((file) => {
       const url = pathToFileURL(path.join(root, file)).href;
       const done = spawnSync(process.execPath, ["--input-type=module", "-e", script, url], { encoding: "utf8" });
       return [done.status, done.stdout, done.stderr];

@@ -42,7 +42,7 @@ function fail(message: string): number {
 
 /** The services of the nginx half. */
 export const nginxServer: Server = {
-  workerProgram: fileURLToPath(new URL("../../programs/nginx-worker.js", import.meta.url)),
+  workerProgram: fileURLToPath(new URL("../../programs/nginx-worker.cjs", import.meta.url)),
   loadKinds: async () => (await import("../process/nginx-kinds.ts")).nginxKinds,
 };
 

@@ -170,7 +170,7 @@ export class CheckerSupervisor {
     const { isDaemon, dontRespawn, sessions, onPid, onGone } = this.#options;
     return new SupervisedChild({
       name: "Healthcheck",
-      program: "checker.js",
+      program: "checker.cjs",
       log: this.#log,
       isQuiet: isDaemon === true,
       dontRespawn: dontRespawn === true,

@@ -1,5 +1,4 @@
 /** The HTTP service as the processes know it: joins `src/http` with Node's clocks, names and randomness. */
-import { randomFillSync } from "node:crypto";
 import os from "node:os";
 import type { Scope } from "../conf/scope.ts";
 import type { ConfModule, Directives, Report } from "../conf/slot.ts";
@@ -17,6 +16,7 @@ import type { Service } from "../io/service.ts";
 import { lackOf, openCompression } from "../os/compression.ts";
 import { SystemCrypt } from "../os/crypt.ts";
 import { formatTime } from "../os/format-time.ts";
+import { fillRandom } from "../os/random.ts";
 import { kernelLockHost } from "../os/shared-memory.ts";
 import type { ServiceKind, ServicePlan, ServicePorts } from "./service-kind.ts";
 
@@ -70,7 +70,7 @@ function randomSource(): (sizeBytes: number) => Uint8Array {
   let used = pool.length;
   return (sizeBytes) => {
     if (used + sizeBytes > pool.length) {
-      randomFillSync(pool);
+      fillRandom(pool);
       used = 0;
     }
     used += sizeBytes;

@@ -303,7 +303,7 @@ export class VrrpSupervisor {
     const { isDaemon, dontRespawn, onVrrpPid, onGone } = this.#options;
     return new SupervisedChild({
       name: "VRRP",
-      program: "vrrp.js",
+      program: "vrrp.cjs",
       log: this.#log,
       isQuiet: isDaemon === true,
       lentFd: this.#flight.fd,

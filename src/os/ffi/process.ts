@@ -1,4 +1,4 @@
-/** prctl(2), setrlimit(2), sched_setaffinity(2), getpwnam(3), getgrnam(3). */
+/** prctl(2), setrlimit(2), sched_setaffinity(2), getpwnam(3), getgrnam(3), getrandom(2). */
 import { native } from "./native.ts";
 
 export const PR_SET_DUMPABLE = 4;
@@ -33,3 +33,7 @@ export const initgroups = native<(user: string, group: number) => number>(
 export const capset = native<(header: number, data: number) => number>("int capset(uint64_t header, uint64_t data)");
 export const CAP_NET_RAW = 13;
 export const LINUX_CAPABILITY_VERSION_3 = 0x20080522;
+/** Up to `size` random bytes to `address`; returns how many. */
+export const getrandom = native<(address: number, size: number, flags: number) => number>(
+  "long getrandom(uint64_t address, size_t size, uint32_t flags)",
+);
