@@ -1,17 +1,21 @@
 // Puts a program into one script, dist/programs/*.script.js: node needs half a millisecond for every module that it loads, and a worker has
 // 200 of them. What tsc has made stays as it is; each module becomes a function that runs when its first
-// importer does. Beside it lie a module that loads it, and what V8 has compiled of it (*.cache), which node uses if it is the same node.
+// importer does. What is imported late lies in a second script (*.late.script.js), so that a program begins before all of it is read. Beside them
+// lie a module that loads them, and what V8 has compiled of each (*.cache), which node uses if it is the same node.
 // Plain JavaScript, as setup.mjs is. Understands what tsc makes of our sources, and fails at anything else.
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 
-/** Entry modules below dist/src, by the program's name, and the options of node that it is started with: V8's cache is bound to them. */
+/**
+ * Entry modules below dist/src, by the program's name, and the options of node that it is started with: V8's cache is bound to them. `early` are
+ * modules that it imports late, but which belong to its first script nevertheless: what starts workers while the rest is read.
+ */
 const PROGRAMS = {
-  nginx: { entry: "cli/nginx.js", options: [] },
+  nginx: { entry: "cli/nginx.js", early: ["process/spare-workers.js"], options: [] },
   "nginx-worker": { entry: "process/nginx-worker.js", options: ["--max-semi-space-size=1"] },
-  tandem: { entry: "cli/tandem.js", options: [] },
+  tandem: { entry: "cli/tandem.js", early: ["cli/up.js", "process/spare-workers.js"], options: [] },
   keepalived: { entry: "cli/keepalived.js", options: [] },
   vrrp: { entry: "process/vrrp-main.js", options: [] },
   checker: { entry: "process/checker-main.js", options: [] },
@@ -60,9 +64,7 @@ class Bundle {
       .replace(NOTHING, "");
     const name = path.relative(this.#source, file);
     if (UNKNOWN.test(body.replace(DYNAMIC_IMPORT, ""))) throw new Error(`${name} imports or exports in an unknown way`);
-    // Their modules may import this one.
-    const later = () => body.replace(DYNAMIC_IMPORT, (_, from) => `Promise.resolve(${this.#reference(file, from)})`);
-    return { name, number, exported, later, body: undefined };
+    return { name, file, number, exported, body };
   }
 
   #reference(file, from) {
@@ -71,29 +73,53 @@ class Bundle {
       : `$require(${JSON.stringify(from)})`;
   }
 
-  /** The script and its loader. */
-  files(name, entry, folder) {
-    const first = this.#add(path.join(this.#source, entry));
-    for (let number = 0; number < this.#parts.length; number++) this.#parts[number].body = this.#parts[number].later();
-    const parts = this.#parts.map(({ name, number, exported, body }) => {
+  /** Adds what is imported late: such a module may import those that import it. */
+  #addLate() {
+    for (let number = 0; number < this.#parts.length; number++) {
+      const { body, file } = this.#parts[number];
+      for (const [, from] of body.matchAll(DYNAMIC_IMPORT)) this.#reference(file, from);
+    }
+  }
+
+  /** The scripts (`late` is undefined where nothing is) and their loader. */
+  files(name, { entry, early = [] }, folder) {
+    for (const one of [entry, ...early]) this.#add(path.join(this.#source, one));
+    const earlyCount = this.#parts.length;
+    this.#addLate();
+    const isLate = (number) => number >= earlyCount;
+    const parts = this.#parts.map(({ name, file, number, exported, body }) => {
       const url = path.posix.join(path.posix.relative(folder, this.#source), name);
       const text = body
+        .replace(DYNAMIC_IMPORT, (_, from) => {
+          const imported = this.#reference(file, from);
+          const crosses = !isLate(number) && isLate(Number(/\d+/.exec(imported)?.[0]));
+          return `Promise.resolve(${crosses ? "$late()." : ""}${imported})`;
+        })
         .replaceAll("import.meta.url", `new URL(${JSON.stringify(url)}, $url).href`)
         // A text of ASCII alone takes half the memory. These stand in comments, strings and patterns.
         .replace(/[\u0080-\uffff]/g, (sign) => `\\u${sign.charCodeAt(0).toString(16).padStart(4, "0")}`);
       return `// ${name}\nconst $${number} = $once(() => {\n${text}\nreturn { ${exported.join(", ")} };\n});\n`;
     });
-    const others = parts.map((_, number) => `$${number}`).filter((_, number) => number !== first);
-    const script = [
-      "(($require, $url) => {",
-      '"use strict";',
-      "const $once = (run) => { let value; return () => (value ??= run()); };",
-      ...parts,
-      `return { run: $${first}, others: [${others.join(", ")}] };`,
-      "})",
-      "",
-    ].join("\n");
-    return { script, loader: loaderText(name, this.#parts[first].exported) };
+    const names = parts.map((_, number) => `$${number}`);
+    const ours = `{ ${names.slice(0, earlyCount).join(", ")} }`;
+    const theirs = `{ ${names.slice(earlyCount).join(", ")} }`;
+    const script = (head, own, result) => [`(${head}`, '"use strict";', ...own, result, "})", ""].join("\n");
+    const first = script(
+      "($require, $url, $load) => {",
+      [
+        "const $once = (run) => { let value; return () => (value ??= run()); };",
+        `const $late = $once(() => $load()($require, $url, $once, ${ours}));`,
+        ...parts.slice(0, earlyCount),
+      ],
+      `return { run: $0, early: ${ours}, late: $late };`,
+    );
+    const hasLate = parts.length > earlyCount;
+    const late = script(
+      "($require, $url, $once, $early) => {",
+      [`const ${ours} = $early;`, ...parts.slice(earlyCount)],
+      `return ${theirs};`,
+    );
+    return { script: first, late: hasLate ? late : undefined, loader: loaderText(name, this.#parts[0].exported) };
   }
 }
 
@@ -104,15 +130,17 @@ function loaderText(name, exported) {
 const { readFileSync } = require("node:fs");
 const { pathToFileURL } = require("node:url");
 const { Script } = require("node:vm");
-const filename = \`\${__dirname}/${name}.script.js\`;
-let cachedData;
-try {
-  cachedData = readFileSync(\`\${__dirname}/${name}.cache\`);
-} catch {
-  // It is made by the build, and not needed.
-}
-const script = new Script(readFileSync(filename, "latin1"), { filename, cachedData });
-const program = script.runInThisContext()(require, pathToFileURL(__filename).href).run();
+const load = (name) => {
+  const filename = \`\${__dirname}/\${name}.script.js\`;
+  let cachedData;
+  try {
+    cachedData = readFileSync(\`\${__dirname}/\${name}.cache\`);
+  } catch {
+    // It is made by the build, and not needed.
+  }
+  return new Script(readFileSync(filename, "latin1"), { filename, cachedData }).runInThisContext();
+};
+const program = load("${name}")(require, pathToFileURL(__filename).href, () => load("${name}.late")).run();
 ${exported.map((name) => `exports.${name} = program.${name};`).join("\n")}
 `;
 }
@@ -122,9 +150,9 @@ function bindings(names) {
   return names.replace(/^\* as /, "").replaceAll(/(\w+) as (\w+)/g, "$1: $2");
 }
 
-/** The program that begins with the module `entry` of the folder `source` and will stand in `folder`: texts of its script and its loader. */
-export function programFiles(name, source, entry, folder) {
-  return new Bundle(source).files(name, entry, folder);
+/** The program of modules in the folder `source` that will stand in `folder`: texts of its scripts and its loader. `modules`: as in `PROGRAMS`. */
+export function programFiles(name, source, modules, folder) {
+  return new Bundle(source).files(name, modules, folder);
 }
 
 /** Writes the programs of a compiled checkout. */
@@ -132,17 +160,25 @@ export function bundlePrograms(root) {
   const source = path.join(root, "dist", "src");
   const folder = path.join(root, "dist", "programs");
   mkdirSync(folder, { recursive: true });
-  for (const [name, { entry, options }] of Object.entries(PROGRAMS)) {
-    const { script, loader } = programFiles(name, source, entry, folder);
-    const file = path.join(folder, `${name}.script.js`);
-    const isNew = !existsSync(file) || readFileSync(file, "latin1") !== script;
-    if (isNew) write(file, script);
-    write(path.join(folder, `${name}.cjs`), loader);
-    const cache = path.join(folder, `${name}.cache`);
-    if (!isNew && existsSync(cache)) continue;
+  for (const [name, { options, ...modules }] of Object.entries(PROGRAMS)) {
+    const { script, late, loader } = programFiles(name, source, modules, folder);
+    const at = (end) => path.join(folder, name + end);
+    const isNew = [
+      [".script.js", script],
+      [".late.script.js", late],
+    ].filter(([end, text]) => text !== undefined && renew(at(end), text));
+    write(at(".cjs"), loader);
+    if (isNew.length === 0 && existsSync(at(".cache"))) continue;
     // In a process with the program's own options. Without a cache a start only takes longer.
-    spawnSync(process.execPath, [...options, fileURLToPath(import.meta.url), file, cache], { stdio: "inherit" });
+    spawnSync(process.execPath, [...options, fileURLToPath(import.meta.url), at("")], { stdio: "inherit" });
   }
+}
+
+/** True: the file had another text. */
+function renew(file, text) {
+  const isNew = !existsSync(file) || readFileSync(file, "latin1") !== text;
+  if (isNew) write(file, text);
+  return isNew;
 }
 
 /** At once, for a server that starts meanwhile. */
@@ -151,15 +187,22 @@ function write(file, content) {
   renameSync(`${file}.new`, file);
 }
 
-/** Runs all modules of a script but the first, whose run is the program's, and writes what V8 has compiled for that. */
-async function writeCache(file, cache) {
+/** Runs all modules of a program but its entry, whose run is the program's, and writes what V8 has compiled for that. `file` lacks its end. */
+async function writeCaches(file) {
   const { createRequire } = await import("node:module");
   const { Script } = await import("node:vm");
-  const script = new Script(readFileSync(file, "latin1"), { filename: file });
-  const url = pathToFileURL(file).href;
-  for (const run of script.runInThisContext()(createRequire(url), url).others) run();
-  write(cache, script.createCachedData());
+  const compile = (end) => {
+    const filename = `${file}${end}.script.js`;
+    return new Script(readFileSync(filename, "latin1"), { filename });
+  };
+  const [first, late] = [compile(""), existsSync(`${file}.late.script.js`) ? compile(".late") : undefined];
+  const url = pathToFileURL(`${file}.cjs`).href;
+  const program = first.runInThisContext()(createRequire(url), url, () => late.runInThisContext());
+  const { $0: _entry, ...others } = program.early;
+  for (const run of Object.values({ ...others, ...(late === undefined ? {} : program.late()) })) run();
+  write(`${file}.cache`, first.createCachedData());
+  if (late !== undefined) write(`${file}.late.cache`, late.createCachedData());
   process.exit(0);
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) await writeCache(process.argv[2], process.argv[3]);
+if (process.argv[1] === fileURLToPath(import.meta.url)) await writeCaches(process.argv[2]);

@@ -10,7 +10,12 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 const root = fileURLToPath(new URL("../../", import.meta.url));
 const bundler = pathToFileURL(path.join(root, "scripts/bundle.mjs")).href;
 const { programFiles } = (await import(bundler)) as {
-  programFiles: (name: string, source: string, entry: string, folder: string) => { script: string; loader: string };
+  programFiles: (
+    name: string,
+    source: string,
+    modules: { entry: string; early?: readonly string[] },
+    folder: string,
+  ) => { script: string; late: string | undefined; loader: string };
 };
 
 describe("programs", () => {
@@ -22,13 +27,13 @@ describe("programs", () => {
   });
   afterEach(() => rmSync(folder, { recursive: true }));
 
-  function bundle(modules: Readonly<Record<string, string>>): { script: string; loader: string } {
+  function bundle(modules: Readonly<Record<string, string>>, early: readonly string[] = []) {
     for (const [name, text] of Object.entries(modules)) writeFileSync(path.join(folder, "src", name), text);
-    return programFiles("main", path.join(folder, "src"), "main.js", path.join(folder, "programs"));
+    return programFiles("main", path.join(folder, "src"), { entry: "main.js", early }, path.join(folder, "programs"));
   }
 
   test("every form of import works, a module runs once and when it is needed, and knows where it stood", () => {
-    const { script, loader } = bundle({
+    const modules = {
       "main.js": [
         'import path from "node:path";',
         'import { one, two as other } from "./part/a.js";',
@@ -48,18 +53,25 @@ describe("programs", () => {
       ].join("\n"),
       "part/late.js":
         'import { two } from "./a.js";\nconsole.log("late runs");\nexport const late = new URL("x", import.meta.url).pathname + two;\n',
-    });
-    assert.match(script, /^[\x00-\x7f]*$/);
-    const program = path.join(folder, "programs/main.cjs");
-    writeFileSync(path.join(folder, "programs/main.script.js"), script);
-    writeFileSync(program, loader);
-    const user = `const { run } = await import(${JSON.stringify(program)}); console.log("loaded"); console.log((await run()).join(" "));`;
-    const { stdout, stderr } = spawnSync(process.execPath, ["--input-type=module", "-e", user], { encoding: "utf8" });
-    const late = `${path.join(folder, "src/part/x")}2`;
-    assert.deepEqual(
-      [stderr, stdout],
-      ["", `a runs\nloaded\nlate runs\ny 1 2 Three,one,two ${late} ${late} § → \u{1F600}\n`],
-    );
+    };
+    // Whether what is imported late lies in a script of its own or not.
+    for (const early of [[], ["part/late.js"]]) {
+      const { script, late, loader } = bundle(modules, early);
+      assert.match(`${script}${late}`, /^[\x00-\x7f]*$/);
+      assert.equal(script.includes("late runs"), late === undefined);
+      assert.equal(late === undefined, early.length > 0);
+      const program = path.join(folder, "programs/main.cjs");
+      writeFileSync(path.join(folder, "programs/main.script.js"), script);
+      writeFileSync(path.join(folder, "programs/main.late.script.js"), late ?? "");
+      writeFileSync(program, loader);
+      const user = `const { run } = await import(${JSON.stringify(program)}); console.log("loaded"); console.log((await run()).join(" "));`;
+      const { stdout, stderr } = spawnSync(process.execPath, ["--input-type=module", "-e", user], { encoding: "utf8" });
+      const place = `${path.join(folder, "src/part/x")}2`;
+      assert.deepEqual(
+        [stderr, stdout],
+        ["", `a runs\nloaded\nlate runs\ny 1 2 Three,one,two ${place} ${place} § → \u{1F600}\n`],
+      );
+    }
   });
 
   test("what the bundler doesn't understand, and modules that import each other, fail the build", () => {
@@ -86,8 +98,10 @@ describe("programs", () => {
   test("V8 takes the cache of each program, with the options that the program is started with", () => {
     for (const [name, ...options] of [
       ["nginx"],
+      ["nginx.late"],
       ["nginx-worker", "--max-semi-space-size=1"],
       ["tandem"],
+      ["tandem.late"],
       ["vrrp"],
       ["checker"],
     ]) {
