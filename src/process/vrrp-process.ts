@@ -77,10 +77,6 @@ class VrrpProcess {
   #beats: NodeJS.Timeout | undefined;
   #recorder: FlightRecorder | undefined;
   #supervisor: LoopWatch | undefined;
-  /** By order of the operator. */
-  #isDrained = false;
-  /** The supervisor hangs. */
-  #isUnattended = false;
   #giving: NodeJS.Timeout | undefined;
   /** Partners that want a record of this node, until the supervisor has made it. */
   readonly #readers = new Map<number, (bytes: Uint8Array) => void>();
@@ -125,8 +121,7 @@ class VrrpProcess {
         this.#handOver(message);
         break;
       case "drain":
-        this.#isDrained = message.isDrained;
-        this.#applyDrain();
+        this.#node?.partnership.drain(message.isDrained);
         break;
       case "fault":
         this.#node?.nodeFault(message.fault);
@@ -273,35 +268,15 @@ class VrrpProcess {
       "alert",
       `the supervisor hangs: silent for ${silentMs} ms, so this node wants no address until it is back`,
     );
-    this.#isUnattended = true;
-    const give = (): void => {
-      const options = { limitMs: undefined, mayLower: true };
-      if (this.#isUnattended) this.#node?.partnership.handOver(undefined, options, () => this.#drain());
-    };
+    const give = (): void => this.#node?.partnership.leaveUnattended();
     give();
     this.#giving = setInterval(give, GIVE_AGAIN_MS);
   }
 
   #supervisorTurns(): void {
     this.#log.write("notice", "the supervisor is back");
-    this.#isUnattended = false;
     clearInterval(this.#giving);
-    this.#drain();
-  }
-
-  get #wantsNothing(): boolean {
-    return this.#isDrained || this.#isUnattended;
-  }
-
-  /** Nobody has ordered this: what an order left behind (a node that stands back) stays, unless something changes. */
-  #drain(): void {
-    if (this.#node?.partnership.handovers.isDrained !== this.#wantsNothing) this.#applyDrain();
-  }
-
-  #applyDrain(): void {
-    if (this.#node === undefined) return;
-    this.#node.partnership.handovers.drain(this.#wantsNothing);
-    this.#node.partnership.settle();
+    this.#node?.partnership.attend();
   }
 
   #report(id: number): void {

@@ -101,12 +101,22 @@ export class Handovers {
   readonly #lowered = new Set<Lowered>();
   readonly #caps = new Map<string, number>();
   readonly #pulls = new Map<string, { readonly sinceMs: number; readonly askedMs: number }>();
-  isDrained = false;
+  /** By order. */
+  #isDrained = false;
+  /** Nobody looks after this node, and what it had is given away. */
+  #isUnattended = false;
+  /** Caps of before nobody looked after this node; undefined: somebody does. */
+  #capsBefore: Map<string, number> | undefined;
   limitMs = 0;
 
   constructor(host: HandoverHost, kept: KeptAddresses) {
     this.#host = host;
     this.#kept = kept;
+  }
+
+  /** It wants no address. */
+  get isDrained(): boolean {
+    return this.#isDrained || this.#isUnattended;
   }
 
   /** No priority above this one, until another hand-over or a new start. A drained node wants nothing that others have. */
@@ -236,7 +246,10 @@ export class Handovers {
         this.#standBack(running, effect.partnerPriority);
         break;
       case "standUp":
-        for (const { settings } of unit) this.#caps.delete(settings.name);
+        for (const { settings } of unit) {
+          this.#caps.delete(settings.name);
+          this.#capsBefore?.delete(settings.name);
+        }
         this.#host.reassess();
         break;
       case "take":
@@ -508,14 +521,43 @@ export class Handovers {
       if (running.unit.includes(router)) this.#feed(running, { kind: "stop", atMs: this.#host.now() });
     for (const running of [...this.#running]) if (running.unit.includes(router)) this.#running.delete(running);
     this.#caps.delete(router.settings.name);
+    this.#capsBefore?.delete(router.settings.name);
     this.#pulls.delete(router.settings.name);
     this.#kept.letGo(router.settings.name);
   }
 
-  /** No address is wanted, or is wanted again. */
+  /** An order: no address is wanted, or is wanted again, those that were handed over too. */
   drain(isDrained: boolean): void {
-    this.isDrained = isDrained;
-    if (!isDrained) this.#caps.clear();
+    this.#isDrained = isDrained;
+    if (!isDrained) {
+      this.#caps.clear();
+      this.#capsBefore?.clear();
+    }
+    this.#host.reassess();
+    this.#host.changed();
+  }
+
+  /**
+   * Nobody looks after this node from now on. What is done when its addresses have been given away: nothing is wanted, and `attend` lifts what
+   * giving them left behind, or this does where somebody was back before that. What an order has left behind stays.
+   */
+  leaveUnattended(): (results: readonly HandoverResult[]) => void {
+    this.#capsBefore ??= new Map(this.#caps);
+    const before = this.#capsBefore;
+    return (results) => {
+      if (this.#capsBefore === before) this.#isUnattended = true;
+      else for (const name of results.flatMap(({ instances }) => instances)) this.#cap(name, before.get(name));
+      this.#host.reassess();
+      this.#host.changed();
+    };
+  }
+
+  /** Somebody looks after it again. */
+  attend(): void {
+    if (this.#capsBefore === undefined) return;
+    for (const name of [...this.#caps.keys()]) this.#cap(name, this.#capsBefore.get(name));
+    this.#capsBefore = undefined;
+    this.#isUnattended = false;
     this.#host.reassess();
     this.#host.changed();
   }

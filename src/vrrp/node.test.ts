@@ -169,6 +169,45 @@ test("an instance with a script of weight 0 waits for its first result", () => {
   node.scriptResult("unknown", false);
 });
 
+test("a fault of the node is one of its routers, but for those whose weights say who is better when a service is dead", () => {
+  const chk = (weight: number) => ({ name: "chk", weight, weightReverse: false, at });
+  const scripted = (weight: number) => ({ ...none, scripts: [chk(weight)] });
+  const watched = (weight: number) => ({ ...none, processes: [chk(weight)] });
+  const told = { ...none, interfaces: [chk(-1)], files: [chk(-1)], bfds: [chk(-1)], upstreams: [chk(-1)] };
+  const cases: readonly [string, Partial<VrrpInstance>, SyncGroup["tracks"] | undefined, string][] = [
+    ["nothing is tracked", {}, undefined, "fault"],
+    ["a script of weight 0", { tracks: scripted(0) }, undefined, "fault"],
+    ["a script of weight -20", { tracks: scripted(-20) }, undefined, "active"],
+    ["a script of weight 2", { tracks: scripted(2) }, undefined, "active"],
+    ["a process of weight 0", { tracks: watched(0) }, undefined, "fault"],
+    ["a process of weight -20", { tracks: watched(-20) }, undefined, "active"],
+    ["what says nothing of this node's services", { tracks: told }, undefined, "fault"],
+    ["a group that tracks nothing", {}, none, "fault"],
+    ["a group whose script has a weight", {}, scripted(-20), "active"],
+    ["a group whose process has a weight", {}, watched(-20), "active"],
+  ];
+  for (const [what, more, ofGroup, role] of cases) {
+    const { node, run } = world(
+      exampleNode({
+        scripts: [exampleScript({ weight: 0 })],
+        syncGroups: ofGroup === undefined ? [] : [{ ...group, members: ["A"], tracks: ofGroup }],
+        instances: [instance("A", "eth0", 1, "192.168.50.1", { ...more, ...(ofGroup && { syncGroup: "G" }) })],
+      }),
+    );
+    node.start();
+    node.scriptResult("chk", true);
+    node.processCount("chk", 1);
+    run(4000);
+    node.nodeFault("no worker accepts");
+    assert.equal(node.routers[0]?.state.role, role, what);
+    if (role !== "fault") continue;
+    assert.equal(node.routers[0]?.state.reason, "no worker accepts");
+    node.nodeFault(undefined);
+    run(9000);
+    assert.equal(node.routers[0]?.state.role, "active", `${what}: the fault is gone`);
+  }
+});
+
 test("a reload keeps roles, exchanges addresses, adds and removes routers", () => {
   const first = instance("A", "eth0", 1, "192.168.50.1");
   const { node, run, roles, held, told } = world(

@@ -213,6 +213,27 @@ export class Partnership {
     this.#host.rearm();
   }
 
+  /** By order of the operator: no address is wanted, or is wanted again. */
+  drain(isDrained: boolean): void {
+    this.handovers.drain(isDrained);
+    this.settle();
+  }
+
+  /** Nobody looks after this node: gives away what is active, and wants nothing until `attend`. Again for partners that have come since. */
+  leaveUnattended(): void {
+    const given = this.handovers.leaveUnattended();
+    this.handOver(undefined, { limitMs: undefined, mayLower: true }, (results) => {
+      given(results);
+      this.settle();
+    });
+  }
+
+  /** Somebody looks after it again. */
+  attend(): void {
+    this.handovers.attend();
+    this.settle();
+  }
+
   /** The last words of this node, when its routers have left. */
   stop(): void {
     this.handovers.stop();

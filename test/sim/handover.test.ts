@@ -259,3 +259,49 @@ test("a drained node takes over when nobody else is there, and gives back", () =
   pass(9000);
   assert.equal(roles(), "backup active");
 });
+
+test("a node whose supervisor hangs gives its address away, and has it again when the supervisor is back", () => {
+  const { world, pass, roles } = atRest();
+  const a = world.node("A");
+  a.setAttended(false);
+  pass(100);
+  assert.equal(roles(), "backup active");
+  a.setAttended(false);
+  pass(60_000);
+  assert.equal(roles(), "backup active");
+  assert.ok((a.state?.priority ?? 255) < 90);
+  a.setAttended(true);
+  pass(9000);
+  assert.equal(roles(), "active backup");
+  assert.equal(a.state?.priority, 100);
+});
+
+test("a supervisor that was gone while its node gave the address away lifts what that has left behind", () => {
+  for (const handoverLimitMs of [5000, undefined])
+    for (const backMs of [0, 0.1, 0.3, 1, 1500]) {
+      const { world, pass, roles } = atRest({ handoverLimitMs });
+      world.node("A").setAttended(false);
+      pass(backMs);
+      world.node("A").setAttended(true);
+      pass(15_000);
+      assert.equal(roles(), "active backup", `back after ${backMs} ms`);
+    }
+});
+
+test("a supervisor that is back from a hang does not move what the operator has handed over", () => {
+  const { world, pass, roles } = atRest();
+  const a = world.node("A");
+  a.handOver();
+  pass(100);
+  for (const _ of [1, 2]) {
+    a.setAttended(false);
+    pass(20_000);
+    a.setAttended(true);
+    pass(20_000);
+    assert.equal(roles(), "backup active");
+    assert.equal(a.state?.priority, 89);
+  }
+  a.drain(false);
+  pass(9000);
+  assert.equal(roles(), "active backup", "an order lifts it");
+});

@@ -178,8 +178,14 @@ export class SimNode {
 
   /** `tandem drain`, when everything has been handed over. */
   drain(isDrained: boolean): void {
-    this.#life?.node.partnership.handovers.drain(isDrained);
-    this.#life?.node.partnership.settle();
+    this.#life?.node.partnership.drain(isDrained);
+  }
+
+  /** Its supervisor hangs, or is back. */
+  setAttended(isAttended: boolean): void {
+    const partnership = this.#life?.node.partnership;
+    if (isAttended) partnership?.attend();
+    else partnership?.leaveUnattended();
   }
 
   /** Clients end connections. */
