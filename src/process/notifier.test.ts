@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
 import {
   closeSync,
   constants,
@@ -143,6 +144,20 @@ test("the end of a process is heard from the kernel, without another look at /pr
   child?.kill("SIGKILL");
   await eventually(() => counts.at(-1) === 0);
   tracker.close();
+});
+
+test("a process that becomes another program late is counted", async (t) => {
+  const script = `read word; exec /bin/sleep ${seconds}`;
+  const child = spawn("/bin/sh", ["-c", script], { stdio: ["pipe", "ignore", "ignore"] });
+  const counts: number[] = [];
+  const tracker = new ProcessTracker([sleeper], (_, running) => counts.push(running), 2, 1);
+  t.after(() => {
+    tracker.close();
+    child.kill("SIGKILL");
+  });
+  assert.deepEqual(counts, [0]);
+  child.stdin.write("go\n");
+  await eventually(() => counts.at(-1) === 1);
 });
 
 test("track files hold a number", async () => {

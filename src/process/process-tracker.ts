@@ -9,8 +9,10 @@ import type { VrrpTrackProcess } from "../conf/keepalived/config.ts";
 import { watchExit } from "../os/process-exit.ts";
 
 const SCAN_MS = 250;
-/** A process this young may still become another program (fork, then exec): it is looked at again. */
-const YOUNG_SCANS = 3;
+/** A process this young may still become another program or take a title: it is looked at in every scan. 10 s. */
+const YOUNG_SCANS = 40;
+/** An older one in every so many, a few of them in each. */
+const OLD_EVERY = 40;
 
 /** A process as /proc shows it. */
 export interface ProcessFacts {
@@ -66,11 +68,19 @@ export class ProcessTracker {
   readonly #told = new Map<string, number>();
   readonly #delays = new Map<string, { readonly running: number; readonly timer: NodeJS.Timeout }>();
   readonly #timer: NodeJS.Timeout | undefined;
+  readonly #youngScans: number;
+  #scans = 0;
 
-  /** `scanMs`: how often new processes are looked for. */
-  constructor(rules: readonly VrrpTrackProcess[], onCount: (name: string, running: number) => void, scanMs = SCAN_MS) {
+  /** `scanMs`: how often new processes are looked for; `youngScans`: how often each is looked at before it is an old one. */
+  constructor(
+    rules: readonly VrrpTrackProcess[],
+    onCount: (name: string, running: number) => void,
+    scanMs = SCAN_MS,
+    youngScans = YOUNG_SCANS,
+  ) {
     this.#rules = rules;
     this.#onCount = onCount;
+    this.#youngScans = youngScans;
     if (rules.length === 0) return;
     this.#scan();
     this.#timer = setInterval(() => this.#scan(), scanMs);
@@ -84,12 +94,17 @@ export class ProcessTracker {
   #scan(): void {
     const present = new Set(readdirSync("/proc").filter((name) => name >= "0" && name <= "9~"));
     for (const pid of [...this.#known.keys()]) if (!present.has(pid)) this.#forget(pid);
+    this.#scans++;
     for (const pid of present) {
       const known = this.#known.get(pid);
-      if (known !== undefined && known.scans >= YOUNG_SCANS && known.rules.length === 0) continue;
-      this.#look(pid, known);
+      if (known === undefined || known.rules.length > 0 || known.scans < this.#youngScans || this.#isTurnOf(pid))
+        this.#look(pid, known);
     }
     this.#count();
+  }
+
+  #isTurnOf(pid: string): boolean {
+    return (Number(pid) + this.#scans) % OLD_EVERY === 0;
   }
 
   #look(pid: string, known: Known | undefined): void {
