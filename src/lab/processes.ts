@@ -49,6 +49,8 @@ function belongsTo(process: ProcessInfo, part: Part, all: readonly ProcessInfo[]
       return true;
     case "http":
       return /^nginx: (master|worker|cache) /.test(commandLine);
+    case "http-with-spares":
+      return /^nginx: (master|worker|spare|cache) /.test(commandLine);
     case "http-workers":
       return /^nginx: worker /.test(commandLine);
     case "vrrp":

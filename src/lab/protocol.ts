@@ -22,7 +22,13 @@ export interface SpawnSettings {
 }
 
 /** Which processes of a node are meant: a part of the system under test, by its role in either implementation. */
-export type Part = "all" | "vrrp" | "http" | "http-workers";
+export type Part =
+  | "all"
+  | "vrrp"
+  | "http"
+  /** Those too that wait to take a worker's place: what is kept dead has none that serves for a moment first. */
+  | "http-with-spares"
+  | "http-workers";
 
 export interface ProbeSettings {
   readonly ip: string;

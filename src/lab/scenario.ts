@@ -191,7 +191,7 @@ export class Stage {
   async suppressHttp(node: NodeName, suppressed: boolean): Promise<void> {
     if (suppressed) this.#suppressed.add(node);
     else this.#suppressed.delete(node);
-    await this.pair.suppress(node, suppressed ? "http" : undefined);
+    await this.pair.suppress(node, suppressed ? "http-with-spares" : undefined);
   }
 
   /** A reload of the node's files with the lowest priority there is, or with what was written. */
