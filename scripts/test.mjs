@@ -1,16 +1,21 @@
 // `npm test`: sets the checkout up, then lint, then every test file that was compiled. `npm test -- WORD…` runs the
-// files whose path contains a word. Files of the pure layers share one process; all others get their own, one at a time,
-// because they measure sockets, processes and namespaces of one small machine.
+// files whose path contains a word. Files of the pure layers share one process, all others get their own; which of them run beside each
+// other is the rule of lanes.mjs.
 import { spawnSync } from "node:child_process";
-import { existsSync, readdirSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { run } from "node:test";
 import { pathToFileURL } from "node:url";
+import { kindOf, readSeconds, runStages, stagesOf } from "./lanes.mjs";
 import { root, setup } from "./setup.mjs";
 
 /** Layers without a view of Node or the kernel: their tests are fast and cannot disturb each other. */
 const PURE = ["base", "wire", "conf", "io", "balance", "net", "http", "vrrp", "bfd", "lvs", "admin", "check"];
 const FILE_TIMEOUT_MS = 600_000;
+/** Where the seconds of the last run are kept: what takes longest begins first. */
+const SECONDS = path.join(root, "dist", ".test-seconds.json");
+/** Of a file that has not run here yet: its size says something. */
+const BYTES_PER_SECOND = 300;
 
 function testFiles(folder) {
   const compiled = path.join(root, "dist", folder);
@@ -45,20 +50,27 @@ writeFileSync(
   shared,
   pure.map((file) => `await import(${JSON.stringify(pathToFileURL(path.join(root, "dist", file)).href)});\n`).join(""),
 );
-const programs = [
-  ...(pure.length > 0 ? [shared] : []),
-  ...files.filter((file) => !isPure(file)).map((file) => path.join(root, "dist", file)),
-];
+const sourceOf = (file) => file.replace(/\.js$/, ".ts");
+const programs = files
+  .filter((file) => !isPure(file))
+  .map((file) => {
+    const name = sourceOf(file);
+    const text = readFileSync(path.join(root, name), "utf8");
+    return { name, program: path.join(root, "dist", file), kind: kindOf(name, text), sizeBytes: text.length };
+  });
+if (pure.length > 0) {
+  const sizeBytes = pure.reduce((sum, file) => sum + readFileSync(path.join(root, sourceOf(file))).length, 0);
+  programs.push({ name: `${pure.length} files of the pure layers`, program: shared, kind: "host", sizeBytes });
+}
 
-const counts = { passed: 0, failed: 0, skipped: 0 };
+const totals = { passed: 0, failed: 0, skipped: 0 };
 const failures = [];
+const seconds = readSeconds(SECONDS);
 const started = Date.now();
-for (const program of programs) {
-  const name =
-    program === shared
-      ? `${pure.length} files of the pure layers`
-      : path.relative(path.join(root, "dist"), program).replace(/\.js$/, ".ts");
-  const before = { ...counts };
+
+/** Runs a file to its end, then tells in one go what came of it; failures also at once. */
+async function runFile({ name, program }) {
+  const counts = { passed: 0, failed: 0, skipped: 0 };
   const begun = Date.now();
   const skips = [];
   for await (const event of run({ files: [program], timeout: FILE_TIMEOUT_MS })) {
@@ -89,14 +101,22 @@ for (const program of programs) {
       );
     }
   }
-  const passed = counts.passed - before.passed;
-  const failed = counts.failed - before.failed;
+  const tookS = (Date.now() - begun) / 1000;
+  seconds.set(name, tookS);
+  for (const kind of Object.keys(totals)) totals[kind] += counts[kind];
+  const { passed, failed } = counts;
   console.log(
-    `${failed > 0 ? "✗" : "✓"} ${name}: ${passed} passed${failed > 0 ? `, ${failed} failed` : ""} (${((Date.now() - begun) / 1000).toFixed(1)} s)`,
+    `${failed > 0 ? "✗" : "✓"} ${name}: ${passed} passed${failed > 0 ? `, ${failed} failed` : ""} (${tookS.toFixed(1)} s)`,
   );
   for (const skip of skips) console.log(`  skipped ${skip}`);
 }
+
+await runStages(
+  stagesOf(programs, ({ name, sizeBytes }) => seconds.get(name) ?? sizeBytes / BYTES_PER_SECOND),
+  runFile,
+);
+writeFileSync(SECONDS, JSON.stringify(Object.fromEntries(seconds)));
 if (failures.length > 0) console.log(`\n${failures.join("\n\n")}`);
 console.log(`\n${((Date.now() - started) / 1000).toFixed(0)} s`);
-console.log(`${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`);
-process.exit(counts.failed > 0 || counts.passed === 0 ? 1 : 0);
+console.log(`${totals.passed} passed, ${totals.failed} failed, ${totals.skipped} skipped`);
+process.exit(totals.failed > 0 || totals.passed === 0 ? 1 : 0);

@@ -1,3 +1,4 @@
+// lane: waits
 /** BFD on a real segment: Tandem with itself, with keepalived and with FRR's bfdd, and what VRRP makes of it. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";

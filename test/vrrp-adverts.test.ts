@@ -1,3 +1,4 @@
+// lane: waits
 /**
  * A running Tandem on a real segment: what it does with crafted adverts (the rows that were measured with keepalived), and
  * what the death or the hanging of its VRRP process costs.

@@ -1,3 +1,4 @@
+// lane: waits
 /** The keepalived half as a program: daemon, pid files, signals, reload, dumps, scripts, pipes, and the death of the parent. */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";

@@ -1,3 +1,4 @@
+// lane: waits
 /** Mail on changes of state: Tandem's next to that of the real keepalived, with the same file and the same events. */
 import assert from "node:assert/strict";
 import path from "node:path";

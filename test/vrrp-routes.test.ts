@@ -1,3 +1,4 @@
+// lane: waits
 /** Routes, rules and static items in the kernel: set, repaired, exchanged by a reload, taken away by a stop, by the guard, by a successor. */
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";

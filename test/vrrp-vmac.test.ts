@@ -1,3 +1,4 @@
+// lane: waits
 /** `use_vmac` on a real segment: with the real keepalived on either side, on links that come and go, after crashes, with a partner. */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";

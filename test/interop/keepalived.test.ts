@@ -1,3 +1,4 @@
+// lane: measures (gaps, against bounds of scenarios)
 import assert from "node:assert/strict";
 import { rmSync } from "node:fs";
 import { after, test } from "node:test";

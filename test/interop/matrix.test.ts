@@ -1,3 +1,4 @@
+// lane: measures (whether a router waits for its delay; six labs at once)
 /**
  * Tandem with keepalived and with FRR's vrrpd, row by row (test/support/interop-matrix.ts), in both roles. With TANDEM_WRITE_INTEROP=1 what
  * came of it is written into docs/compatibility.md.

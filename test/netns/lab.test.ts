@@ -1,3 +1,4 @@
+// lane: measures (gaps, against bounds of scenarios)
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";

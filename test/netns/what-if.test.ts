@@ -1,3 +1,4 @@
+// lane: measures (gaps, against what was computed)
 /** What `tandem explain failover` computes from a pair's files is what the lab sees when it does the same harm to that pair. */
 import assert from "node:assert/strict";
 import { rmSync } from "node:fs";
