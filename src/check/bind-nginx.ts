@@ -22,6 +22,12 @@ export const anyHost: HostLookup = () => [Uint8Array.of(192, 0, 2, 1)];
 
 const CATALOG = nginxCatalog(nginxKinds);
 
+/** Directives that nginx does not have. */
+export const OWN_DIRECTIVES: readonly string[] = [...CATALOG.declarations.values()]
+  .flat()
+  .filter(({ slot }) => slot.isOwn)
+  .map(({ name }) => name);
+
 /** Binds a loaded file. Relative paths begin at its folder; nothing of that is opened. */
 export function bindNginx(source: Source, lookUp: HostLookup, host = hostname()): BoundNginx {
   const folder = withoutLabel(folderOf(source.file));

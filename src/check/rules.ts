@@ -29,6 +29,7 @@ import { nginxDefaultServer } from "./rules/nginx-default-server.ts";
 import { nginxDirectives } from "./rules/nginx-directives.ts";
 import { nginxErrorLogOff } from "./rules/nginx-error-log-off.ts";
 import { nginxErrorPageLoop } from "./rules/nginx-error-page-loop.ts";
+import { nginxExtension } from "./rules/nginx-extension.ts";
 import { nginxFiles } from "./rules/nginx-files.ts";
 import { nginxHeaderContentType } from "./rules/nginx-header-content-type.ts";
 import { nginxHeaderDropped } from "./rules/nginx-header-dropped.ts";
@@ -239,6 +240,7 @@ export const RULES: readonly Rule<Subject>[] = [
   interfaceNames,
   upstreamUntied,
   keepalivedExtension,
+  nginxExtension,
 ];
 
 /** Runs rules; errors first, within a severity in the order of the rules. */

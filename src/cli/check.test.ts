@@ -87,6 +87,9 @@ test("an nginx.conf alone ends with the status of its worst finding, and tells a
     assert.match(check(file, "--offline").stdout, /\nErrors: what breaks or gives away \(1\)\n/);
     write("location ~ /admin { }");
     assert.equal(check(file, "--offline").status, 0);
+    writeFileSync(file, "worker_processes auto;\nworker_hang_timeout 2s;\nevents { }\n");
+    assert.equal(check(file, "--offline").status, 0);
+    assert.equal(check(file, "--offline", "--strict").status, 2);
     write("error_log off;");
     assert.equal(check(file, "--offline").status, 1);
     assert.equal(check(file, "--offline", "--strict").status, 2);

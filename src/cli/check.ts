@@ -9,6 +9,7 @@ import { printJson } from "../check/json.ts";
 import { nodeFacts } from "../check/node-facts.ts";
 import { printReport, type Style } from "../check/report.ts";
 import { keepalivedExtension } from "../check/rules/keepalived-extension.ts";
+import { nginxExtension } from "../check/rules/nginx-extension.ts";
 import { RULES, runRules } from "../check/rules.ts";
 import { nodesOf } from "../check/subject.ts";
 import { judge } from "../check/verdict.ts";
@@ -117,9 +118,12 @@ async function runPeers({ socket, json, strict, offline }: Options): Promise<num
   }
 }
 
+/** Rules that name what only Tandem understands. */
+const EXTENSIONS: readonly string[] = [keepalivedExtension.id, nginxExtension.id];
+
 /** What keepalived would refuse is no matter of taste then. */
 function strictly(finding: Finding): Finding {
-  return finding.rule === keepalivedExtension.id ? { ...finding, severity: "error" } : finding;
+  return EXTENSIONS.includes(finding.rule) ? { ...finding, severity: "error" } : finding;
 }
 
 function exitStatus(findings: readonly Finding[], isStrict: boolean): number {

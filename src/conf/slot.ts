@@ -132,6 +132,8 @@ export interface SlotWords {
   readonly in?: string | undefined;
   /** One sentence for `tandem explain` and the reference. */
   readonly doc: string;
+  /** nginx, with all modules that there are for it, has no such directive. */
+  readonly isOwn: boolean;
   readonly arity: Arity;
   /** What follows the name: `on | off`, `size`, `code ... [=[response]] uri`. */
   readonly syntax: string;

@@ -15,6 +15,8 @@ export interface SlotOptions<T> {
   /** Contexts as the documentation lists them; the module's `contexts` without it. */
   readonly in?: string;
   readonly syntax?: string;
+  /** Of Tandem's own: nginx, with all modules that there are for it, has no such directive. */
+  readonly isOwn?: boolean;
   readonly inherit?: Inherit;
   /** Combines the outer and the inner scope's values where both have one; without it the inner wins. */
   merge?(outer: T, inner: T): T;
@@ -35,9 +37,10 @@ function slot<T, F>(
   fallback: (environment: Environment) => F,
   set: (current: T | F | undefined, use: Use) => T | F | undefined,
 ): Slot<T | F> {
-  const { doc, syntax = shape.syntax, inherit = "all", merge } = options;
+  const { doc, syntax = shape.syntax, isOwn = false, inherit = "all", merge } = options;
   return {
     doc,
+    isOwn,
     in: options.in,
     syntax,
     inherit,
@@ -341,6 +344,7 @@ function blockWords(opens: Opens, options: BlockOptions, isRepeatable: boolean):
   const { doc, syntax = "", args = 0 } = options;
   return {
     doc,
+    isOwn: false,
     in: Object.keys(opens).join(", "),
     syntax: `${syntax === "" ? "" : `${syntax} `}{ ... }`,
     inherit: "none",

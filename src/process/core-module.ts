@@ -63,6 +63,7 @@ export const coreModule = confModule({
       doc: "A worker whose event loop stands still for longer is killed and replaced; `0` lets it hang. Of Tandem's own, at least 1 second.",
       syntax: "time",
       defaultText: "5s",
+      isOwn: true,
     }),
     working_directory: path(undefined, { doc: "The workers' current directory." }),
     env: list(parseEnv, {
