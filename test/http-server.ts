@@ -6,6 +6,7 @@ import os from "node:os";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { guest } from "./support/guest.ts";
 import { freePort } from "./support/server-process.ts";
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "../..");
@@ -39,6 +40,8 @@ export function normal(text: string, server: TestServer): string {
     .replace(/(boundary=|--)0\d{19}/g, "$1B");
 }
 
+/** A busy machine may take its time to start a server. */
+const START_MS = 20_000;
 /** A busy machine may let the first byte wait. */
 const FIRST_BYTE_MS = 600;
 
@@ -118,10 +121,11 @@ http { ${TEMPORARY} ${http} }`;
     writeFileSync(path.join(folder, "conf/nginx.conf"), filled, "latin1");
     const args = ["-p", `${folder}/`, "-c", "conf/nginx.conf", "-e", "logs/error.log"];
     const child = spawn(binary, args, { stdio: ["ignore", "pipe", "pipe"] });
+    guest(child);
     let output = "";
     for (const stream of [child.stdout, child.stderr]) stream?.on("data", (data) => (output += data));
     const server = new TestServer(port, folder, child);
-    for (let tries = 0; tries < 100; tries++) {
+    for (const deadline = Date.now() + START_MS; Date.now() < deadline; ) {
       if (existsSync(path.join(folder, "nginx.pid")) && (await canConnect(port))) return server;
       if (child.exitCode !== null) break;
       await sleep(50);
@@ -166,6 +170,7 @@ http { ${TEMPORARY} ${http} }`;
   async stop(): Promise<void> {
     const ended = new Promise((resolve) => this.child.once("exit", resolve));
     if (this.child.exitCode === null) {
+      this.child.ref();
       this.child.kill("SIGTERM");
       await Promise.race([ended, sleep(5000, undefined, { ref: false }).then(() => this.child.kill("SIGKILL"))]);
     }

@@ -23,6 +23,7 @@ export class BackEnd {
       const connection = this.connections++;
       let text = "";
       this.sockets.add(socket);
+      socket.unref();
       socket.on("close", () => this.sockets.delete(socket));
       socket.on("error", () => {});
       socket.on("end", () => socket.end());
@@ -38,6 +39,8 @@ export class BackEnd {
         else answer(socket, seen);
       });
     });
+    // It is there for the tests, which wait for their clients: nothing waits for it (guest.ts has the reason).
+    this.server.unref();
   }
 
   static async listen(reply: (seen: Seen) => Reply, where?: string): Promise<BackEnd> {

@@ -67,6 +67,7 @@ export class GrpcServer {
   static async listen(settings: http2.Settings = {}): Promise<GrpcServer> {
     const grpc = new GrpcServer(settings);
     await new Promise<void>((resolve) => grpc.server.listen(0, "127.0.0.1", resolve));
+    grpc.server.unref(); // guest.ts has the reason
     return grpc;
   }
 
@@ -108,6 +109,7 @@ export class RawGrpcServer {
   static async listen(): Promise<RawGrpcServer> {
     const raw = new RawGrpcServer();
     await new Promise<void>((resolve) => raw.server.listen(0, "127.0.0.1", resolve));
+    raw.server.unref(); // guest.ts has the reason
     return raw;
   }
 

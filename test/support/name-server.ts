@@ -45,8 +45,14 @@ export class NameServer {
         tcp.once("error", () => resolve(false));
         tcp.listen(udp.address().port, "127.0.0.1", () => resolve(true));
       });
-      if (isOurs) return new NameServer(udp, tcp, reply);
-      udp.close();
+      if (!isOurs) {
+        udp.close();
+        continue;
+      }
+      // guest.ts has the reason.
+      udp.unref();
+      tcp.unref();
+      return new NameServer(udp, tcp, reply);
     }
   }
 

@@ -7,6 +7,7 @@ import net from "node:net";
 import os from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
+import { guest } from "./guest.ts";
 
 /** How a server is started: a program and its first arguments. */
 export type Program = readonly string[];
@@ -102,6 +103,7 @@ export class ServerProcess {
   async start(...args: string[]): Promise<void> {
     const [command = "", ...first] = this.program;
     this.child = spawn(command, [...first, "-p", this.folder, ...args], { stdio: ["ignore", "ignore", "pipe"] });
+    guest(this.child);
     let complaint = "";
     this.child.stderr?.on("data", (data) => (complaint += data));
     await until(() => {
