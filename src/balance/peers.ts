@@ -166,10 +166,14 @@ export function countRequest(memory: PeerMemory, at: number, by: 1 | -1): void {
 }
 
 function changeRequests(words: Int32Array, at: number, by: number): void {
-  const refs = (words[at + REFS] as number) + by;
-  words[at + REFS] = refs;
-  words[at + CONNS] = (words[at + CONNS] as number) + by;
-  if (refs === 0 && words[at + STATE] === LEAVING) words[at + STATE] = FREE;
+  setRequests(words, at, (words[at + REFS] as number) + by);
+}
+
+/** So many requests are with the peer of this slot. Call with the lock held. */
+export function setRequests(words: Int32Array, at: number, count: number): void {
+  words[at + REFS] = count;
+  words[at + CONNS] = count;
+  if (count === 0 && words[at + STATE] === LEAVING) words[at + STATE] = FREE;
 }
 
 /** A worker has died that had `heldAt(slot)` requests with the peer of each slot: they are no more. Call with the lock held. */

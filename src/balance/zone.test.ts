@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Zone, type ZoneUser } from "../base/zone.ts";
+import { Killed, LastLedger } from "../base/zone-ledger.cases.ts";
 import { ledgerWords, ZoneLedger } from "../base/zone-ledger.ts";
 import { CONNS, Group, PEER_DEFAULTS } from "./peers.ts";
 import { Pick } from "./pick.ts";
@@ -74,4 +75,39 @@ test("what was known before a reload can be looked up", () => {
   assert.equal(formerPeers(zone, "u")?.memory.words[3], 4);
   assert.equal(formerPeers(zone, "v"), undefined);
   assert.equal(formerPeers(before, "u"), undefined);
+});
+
+test("a worker that is killed in the middle of a change leaves the other upstreams' counts whole, too", () => {
+  for (const diesAt of ["before", "behind"] as const) {
+    const words = new Int32Array(2048);
+    const ledgers = new Int32Array(ledgerWords(words.length));
+    const alive = new Set([101, 102]);
+    const host = { isAlive: (id: number) => alive.has(id), rest: () => {} };
+    const settings = [{ ...PEER_DEFAULTS, name: "a", server: "a" }];
+    const start = (slot: number, processId: number) => {
+      const ledger = new LastLedger(ledgers, words.length, { slot, processId });
+      const zone = new Zone("z", words, { processId, host }, { ledger });
+      const upstreams = ["one", "two"].map((name) => zonePeers(zone, name, 2) as ZonePeers);
+      const groups = upstreams.map(({ memory }) => new Group("u", memory, settings, []));
+      const begin = (i: 0 | 1): boolean => {
+        const balancer = new RoundRobin(groups[i] as Group);
+        const pick = new Pick(balancer.group);
+        balancer.begin(pick, new Uint8Array(0));
+        return balancer.next(pick, 0);
+      };
+      const conns = (): readonly number[] => groups.map(({ primary }) => primary.get(0, CONNS));
+      return { ledger, begin, conns, upstreams };
+    };
+    const [dead, living] = [start(1, 101), start(2, 102)];
+    for (const i of [0, 1] as const) {
+      dead.begin(i);
+      living.begin(i);
+    }
+    dead.ledger.diesAt = diesAt;
+    assert.throws(() => dead.begin(1), Killed);
+    alive.delete(101);
+    living.begin(0); // of the other upstream, and the first one to have the lock
+    for (const one of living.upstreams) one.settle({ slot: 1, processId: 101 });
+    assert.deepEqual(living.conns(), [2, 1], `killed ${diesAt} its ledger`);
+  }
 });

@@ -6,7 +6,10 @@
 import { SharedText } from "../base/shared-text.ts";
 import type { Zone } from "../base/zone.ts";
 import type { Debtor } from "../base/zone-ledger.ts";
-import { PEER_WORDS, type PeerMemory, settleSlots } from "./peers.ts";
+import { PEER_WORDS, type PeerMemory, setRequests, settleSlots } from "./peers.ts";
+
+/** In front of an upstream's name: the region of its peers. */
+const PEERS = "peers ";
 
 /** What a peer takes of the text, which is there twice: names of services have up to 255 bytes, most have a fraction of that. */
 const ROSTER_WORDS = 48;
@@ -38,7 +41,7 @@ export function zoneSlots(sizeWords: number, counts: readonly number[]): readonl
  * Undefined when there is no room.
  */
 export function zonePeers(zone: Zone, name: string, slots: number): ZonePeers | undefined {
-  const words = zone.region(`peers ${name}`, slots * PEER_WORDS);
+  const words = zone.region(`${PEERS}${name}`, slots * PEER_WORDS);
   const text = zone.region(`roster ${name}`, slots * ROSTER_WORDS);
   if (words === undefined || text === undefined) return undefined;
   const peers = over(zone, words, text);
@@ -48,29 +51,47 @@ export function zonePeers(zone: Zone, name: string, slots: number): ZonePeers | 
 
 /** The peers of upstream `name` before the configuration was read again, if they were in a zone of the same name. */
 export function formerPeers({ previous }: Zone, name: string): ZonePeers | undefined {
-  const words = previous?.find(`peers ${name}`);
+  const words = previous?.find(`${PEERS}${name}`);
   const text = previous?.find(`roster ${name}`);
   return previous === undefined || words === undefined || text === undefined ? undefined : over(previous, words, text);
 }
 
 function over(zone: Zone, words: Int32Array, text: Int32Array): ZonePeers {
   const { lock } = zone;
+  /** Who died in here may have left counts that are off by one, and this process can't tell: somebody else must. */
+  let isDoubtful = false;
+  const acquire = (): void => {
+    if (lock.acquire()) isDoubtful = !recountAll(zone);
+  };
+  const release = (): void => {
+    if (isDoubtful) lock.leave();
+    else lock.release();
+    isDoubtful = false;
+  };
   const memory: PeerMemory = {
     words,
-    // A worker that died in here leaves counters that are off by one at worst: every word stands for itself.
-    lock: () => {
-      lock.acquire();
-    },
-    unlock: () => lock.release(),
+    lock: acquire,
+    unlock: release,
     hold: (at, by) => zone.hold(words, at, by),
   };
   return {
     memory,
     roster: new SharedText(text),
     settle: (debtor) => {
-      lock.acquire();
+      acquire();
       settleSlots(memory, (at) => zone.takeDebt(words, at, debtor));
-      lock.release();
+      release();
     },
   };
+}
+
+/** Behind a worker that was killed with the lock: every word of a peer stands for itself, but for its requests. False without a ledger. */
+function recountAll(zone: Zone): boolean {
+  for (const words of zone.findAll(PEERS))
+    for (let at = 0; at + PEER_WORDS <= words.length; at += PEER_WORDS) {
+      const count = zone.counted(words, at);
+      if (count === undefined) return false;
+      setRequests(words, at, count);
+    }
+  return true;
 }

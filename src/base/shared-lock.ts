@@ -14,7 +14,7 @@ export interface SharedLockHost {
 }
 
 const FREE = 0;
-/** Freed by somebody else than its holder, who has died. */
+/** Free, and its last holder but for those who could not repair what it protects has died. */
 const ABANDONED = -1;
 /** Looks at the word before other processes are let run. */
 const SPINS = 1024;
@@ -61,6 +61,12 @@ export class SharedLock {
 
   release(): void {
     const holder = Atomics.compareExchange(this.words, this.index, this.id, FREE);
+    assert(holder === this.id, "a lock is released by its holder");
+  }
+
+  /** As `release`, but whoever takes it next is told that what it protects may be half changed. */
+  leave(): void {
+    const holder = Atomics.compareExchange(this.words, this.index, this.id, ABANDONED);
     assert(holder === this.id, "a lock is released by its holder");
   }
 

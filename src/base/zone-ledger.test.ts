@@ -20,11 +20,19 @@ test("what a worker has counted is taken once, by whoever knows its slot and its
   assert.equal(living.take(undefined, 20), 7);
 });
 
-test("workers beyond the last ledger count without one", () => {
+test("workers beyond the last ledger count in one that nobody takes back, and sums are whole", () => {
   const words = new Int32Array(ledgerWords(160));
-  const one = new ZoneLedger(words, 160, { slot: LEDGER_SLOTS, processId: 9 });
+  const [one, other] = [LEDGER_SLOTS, LEDGER_SLOTS + 7].map(
+    (slot) => new ZoneLedger(words, 160, { slot, processId: slot }),
+  ) as [ZoneLedger, ZoneLedger];
+  const last = new ZoneLedger(words, 160, { slot: LEDGER_SLOTS - 1, processId: 9 });
   one.add(20, 1);
+  other.add(20, 2);
+  last.add(20, 4);
+  last.add(40, 8);
   assert.equal(one.take(undefined, 20), 0);
-  assert.equal(one.take({ slot: LEDGER_SLOTS, processId: 9 }, 20), 0);
-  assert.ok(words.every((word) => word === 0));
+  assert.equal(one.take({ slot: LEDGER_SLOTS, processId: LEDGER_SLOTS }, 20), 0);
+  assert.deepEqual([one.total(20), one.total(40)], [7, 8]);
+  assert.equal(one.take({ slot: LEDGER_SLOTS - 1, processId: 9 }, 20), 4);
+  assert.equal(last.total(20), 3);
 });

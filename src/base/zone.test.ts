@@ -36,6 +36,29 @@ test("regions do not touch, begin at 64 bytes, and are zero", () => {
   assert.equal(zone.find("b")?.[0], 3);
 });
 
+test("who asks for a region behind a process that died with the lock leaves it to the next one to repair what is in there", () => {
+  const words = new Int32Array(1024);
+  new Zone("z", words, { ...user, processId: 8 }).lock.acquire();
+  const zone = new Zone("z", words, user);
+  zone.lock.releaseFor(8);
+  zone.region("a", 20);
+  zone.region("b", 20);
+  assert.equal(zone.lock.acquire(), true);
+  zone.lock.release();
+  zone.region("a", 20);
+  assert.equal(zone.lock.acquire(), false);
+});
+
+test("all regions whose name begins so are found", () => {
+  const zone = new Zone("z", new Int32Array(1024), user);
+  for (const name of ["p one", "q", "p two", "p"]) zone.region(name, 17)?.fill(name.length);
+  assert.deepEqual(
+    zone.findAll("p ").map(([first]) => first),
+    [5, 5],
+  );
+  assert.deepEqual(zone.findAll("r"), []);
+});
+
 test("a region that does not fit is refused, and one that just fits is not", () => {
   const zone = new Zone("z", new Int32Array(128), user);
   assert.equal(zone.freeWords, 96);

@@ -66,25 +66,39 @@ export class Zone {
    * when there is no room. The zone's lock must not be held.
    */
   region(name: string, sizeWords: number): Int32Array | undefined {
-    this.lock.acquire();
+    const isDoubtful = this.lock.acquire();
     const region = this.find(name) ?? this.make(fromUtf8(name), sizeWords);
-    this.lock.release();
+    // What is in the regions is for those to repair who know it.
+    if (isDoubtful) this.lock.leave();
+    else this.lock.release();
     return region;
   }
 
   /** The region of this name if there is one. */
   find(name: string): Int32Array | undefined {
-    const { words } = this;
     const wanted = fromUtf8(name);
+    for (const region of this.regions()) if (equalBytes(region.name, wanted)) return region.words;
+    return undefined;
+  }
+
+  /** All regions whose name begins so. */
+  findAll(prefix: string): readonly Int32Array[] {
+    const wanted = fromUtf8(prefix);
+    return [...this.regions()]
+      .filter(({ name }) => equalBytes(name.subarray(0, wanted.length), wanted))
+      .map(({ words }) => words);
+  }
+
+  private *regions(): Generator<{ readonly name: Bytes; readonly words: Int32Array }> {
+    const { words } = this;
     const used = this.usedWords;
     for (let at = HEADER_WORDS; at < used; ) {
       const sizeWords = words[at + REGION_WORDS] as number;
       const nameBytes = words[at + NAME_BYTES] as number;
       const begin = at + roundUp(NAME + Math.ceil(nameBytes / 4));
-      if (equalBytes(this.nameAt(at, nameBytes), wanted)) return words.subarray(begin, begin + sizeWords);
+      yield { name: this.nameAt(at, nameBytes), words: words.subarray(begin, begin + sizeWords) };
       at = begin + roundUp(sizeWords);
     }
-    return undefined;
   }
 
   /** This process changes a counter, word `at` of a region, by so much. With the lock held. */
@@ -95,6 +109,14 @@ export class Zone {
   /** What a dead process has counted there, see `ZoneLedger.take`. With the lock held. */
   takeDebt(region: Int32Array, at: number, debtor: Debtor | undefined): number {
     return this.ledger === undefined ? 0 : this.ledger.take(debtor, this.indexOf(region, at));
+  }
+
+  /**
+   * What the ledgers say that a counter has: its value, where a process was killed between the two. With the lock held. Undefined
+   * without a ledger.
+   */
+  counted(region: Int32Array, at: number): number | undefined {
+    return this.ledger?.total(this.indexOf(region, at));
   }
 
   private indexOf(region: Int32Array, at: number): number {

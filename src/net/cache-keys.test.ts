@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { Zone } from "../base/zone.ts";
-import { ledgerWords, ZoneLedger } from "../base/zone-ledger.ts";
+import { Killed, LastLedger } from "../base/zone-ledger.cases.ts";
+import { ledgerWords } from "../base/zone-ledger.ts";
 import { CacheKeys, KEY_KNOWN, KEY_NEW, KEY_NO_ROOM, KEY_SCARCE, KeyUse } from "./cache-keys.ts";
 
 const ZONE_WORDS = 8192 / 4;
@@ -12,6 +13,7 @@ const FOREVER_S = 1000;
 class Processes {
   readonly alive = new Set<number>();
   readonly words: Int32Array;
+  readonly ledgers = new Map<number, LastLedger>();
   private readonly ledger: Int32Array;
 
   constructor(words = ZONE_WORDS) {
@@ -22,7 +24,8 @@ class Processes {
   start(processId: number, slot = processId): CacheKeys {
     this.alive.add(processId);
     const isAlive = (id: number): boolean => this.alive.has(id);
-    const ledger = new ZoneLedger(this.ledger, this.words.length, { slot, processId });
+    const ledger = new LastLedger(this.ledger, this.words.length, { slot, processId });
+    this.ledgers.set(processId, ledger);
     const zone = new Zone("c", this.words, { processId, host: { isAlive, rest: () => {} } }, { ledger });
     return new CacheKeys(zone, 5, { processId, isAlive });
   }
@@ -154,6 +157,25 @@ describe("the keys of a cache", () => {
     processes.alive.delete(1);
     assert.equal(enter(living, 1).result, KEY_KNOWN);
     assert.deepEqual([living.count, living.blocks], [3, 9]);
+  });
+
+  test("a process that is killed in the middle of a change of a count leaves no use behind", () => {
+    for (const diesAt of ["before", "behind"] as const)
+      for (const isLeaving of [true, false]) {
+        const processes = new Processes();
+        const [dead, living] = [processes.start(1), processes.start(2)];
+        dead.stored(enter(dead, 1).use, FILE);
+        const { use } = enter(living, 1);
+        const its = enter(dead, 1).use;
+        (processes.ledgers.get(1) as LastLedger).diesAt = diesAt;
+        assert.throws(() => (isLeaving ? dead.letGo(its, false) : enter(dead, 1)), Killed);
+        processes.alive.delete(1);
+        living.settle({ slot: 1, processId: 1 });
+        const what = `killed ${diesAt} its ledger`;
+        assert.deepEqual(living.expireOldest(0, 1, true), { kind: "locked", key: key(1), count: 1 }, what);
+        living.letGo(use, false);
+        assert.equal(living.expireOldest(0, 1, true).kind, "file", what);
+      }
   });
 
   test("a cold cache learns of files, and is warm when all are known", () => {

@@ -439,13 +439,14 @@ export class CacheKeys {
     if (this.zone.lock.acquire()) this.repair();
   }
 
-  /** A process was killed in here: records stand for themselves, the sum is made anew. */
+  /** A process was killed in here: records stand for themselves, their counts are what the ledgers say, the sum is made anew. */
   private repair(): void {
-    const { doubles, table } = this;
+    const { doubles, records, table, zone } = this;
     table.repair();
     let blocks = 0;
     for (const cell of table.entries()) {
       const at = this.at(cell);
+      records[at + COUNT] = zone.counted(records, at + COUNT) ?? (records[at + COUNT] as number);
       if (this.has(at, EXISTS)) blocks += doubles[(at + BLOCKS) / 2] as number;
     }
     this.commonDoubles[SIZE / 2] = blocks;

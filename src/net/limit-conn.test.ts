@@ -2,18 +2,21 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { fromLatin1 } from "../base/bytes.ts";
 import { Zone } from "../base/zone.ts";
-import { ledgerWords, ZoneLedger } from "../base/zone-ledger.ts";
+import { Killed, LastLedger } from "../base/zone-ledger.cases.ts";
+import { ledgerWords } from "../base/zone-ledger.ts";
 import { FULL, KeyCounts, NO_ROOM } from "./limit-conn.ts";
 
-const host = { isAlive: () => true, rest: () => {} };
+const alive = new Set<number>();
+const host = { isAlive: (id: number) => alive.has(id), rest: () => {} };
 
 /** Memory that workers can be started over. */
-function memory(zoneWords = 4096): (slot: number, processId: number) => KeyCounts {
+function memory(zoneWords = 4096): (slot: number, processId: number) => KeyCounts & { readonly ledger: LastLedger } {
   const words = new Int32Array(zoneWords);
   const ledgers = new Int32Array(ledgerWords(zoneWords));
   return (slot, processId) => {
-    const ledger = new ZoneLedger(ledgers, zoneWords, { slot, processId });
-    return new KeyCounts(new Zone("z", words, { processId, host }, { ledger }), 1);
+    alive.add(processId);
+    const ledger = new LastLedger(ledgers, zoneWords, { slot, processId });
+    return Object.assign(new KeyCounts(new Zone("z", words, { processId, host }, { ledger }), 1), { ledger });
   };
 }
 
@@ -73,4 +76,38 @@ test("the worker that is started in its place does it if nobody else was there",
   assert.ok(entry > 0);
   start(2, 102).settle({ slot: 1, processId: 101 });
   assert.equal(enter(successor, "a", 1), FULL, "a late word of the death changes nothing");
+});
+
+test("a worker that is killed in the middle of a change leaves neither more nor less than the living have", () => {
+  for (const diesAt of ["before", "behind"] as const)
+    for (const change of ["enters", "enters a new key", "leaves"] as const) {
+      const start = memory();
+      const [dead, living] = [start(1, 101), start(2, 102)];
+      enter(living, "a", 9);
+      const entry = enter(dead, "a", 9);
+      dead.ledger.diesAt = diesAt;
+      assert.throws(() => {
+        if (change === "leaves") dead.leave(entry);
+        else enter(dead, change === "enters" ? "a" : "b", 9);
+      }, Killed);
+      alive.delete(101);
+      living.settle({ slot: 1, processId: 101 });
+      const what = `killed ${diesAt} its ledger when it ${change}`;
+      assert.ok(enter(living, "a", 2) > 0, what);
+      assert.equal(enter(living, "a", 2), FULL, what);
+      assert.ok(enter(living, "b", 1) > 0, what);
+      assert.equal(enter(living, "b", 1), FULL, what);
+    }
+});
+
+test("a worker that is started behind one that was killed so repairs what it finds", () => {
+  const start = memory();
+  const dead = start(1, 101);
+  enter(dead, "a", 9);
+  dead.ledger.diesAt = "before";
+  assert.throws(() => enter(dead, "a", 9), Killed);
+  alive.delete(101);
+  const successor = start(1, 103);
+  assert.ok(enter(successor, "a", 1) > 0);
+  assert.equal(enter(successor, "a", 1), FULL);
 });

@@ -69,6 +69,18 @@ export class KeyCounts {
   }
 
   private lock(): void {
-    if (this.zone.lock.acquire()) this.table.repair();
+    if (this.zone.lock.acquire()) this.repair();
+  }
+
+  /** A process was killed in here: the ledgers say what it had counted, whichever word it wrote last. */
+  private repair(): void {
+    const { table } = this;
+    table.repair();
+    for (const entry of table.entries()) {
+      const at = table.valueOf(entry) + COUNT;
+      const count = this.zone.counted(table.words, at) ?? (table.words[at] as number);
+      table.words[at] = count;
+      if (count <= 0) table.remove(entry);
+    }
   }
 }

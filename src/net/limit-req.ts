@@ -153,7 +153,8 @@ export function openTable(zone: Zone, valueWords: number, seed: number): SharedT
   if (words === undefined) throw new RangeError(`no memory in shared memory zone "${zone.name}"`);
   const isDoubtful = zone.lock.acquire();
   const table = new SharedTable(words, valueWords, seed);
-  if (isDoubtful) table.repair();
-  zone.lock.release();
+  // Who asks for it knows how to repair it, and does so at the first lock.
+  if (isDoubtful) zone.lock.leave();
+  else zone.lock.release();
   return table;
 }
