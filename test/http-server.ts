@@ -85,6 +85,8 @@ export interface ServerOptions {
   readonly workers?: number;
   /** `worker_connections`. */
   readonly connections?: number;
+  /** Directives of `events`. */
+  readonly events?: string;
   /** Files to create, by path below the server's folder. */
   readonly files?: Readonly<Record<string, string>>;
 }
@@ -103,7 +105,7 @@ export class TestServer {
 
   static async start(
     http: string,
-    { binary = UNDER_TEST, main = "", workers = 1, connections = 1024, files = {} }: ServerOptions = {},
+    { binary = UNDER_TEST, main = "", workers = 1, connections = 1024, events = "", files = {} }: ServerOptions = {},
   ): Promise<TestServer> {
     const port = await freePort();
     const folder = mkdtempSync(path.join(os.tmpdir(), "tandem-http-"));
@@ -115,7 +117,7 @@ export class TestServer {
     }
     const user = process.getuid?.() === 0 ? "user root;" : "";
     const text = `daemon off; worker_processes ${workers}; ${user} pid %DIR%/nginx.pid; error_log %DIR%/logs/error.log info; ${main}
-events { worker_connections ${connections}; }
+events { worker_connections ${connections}; ${events} }
 http { ${TEMPORARY} ${http} }`;
     const filled = text.replaceAll("%PORT%", String(port)).replaceAll("%DIR%", folder);
     writeFileSync(path.join(folder, "conf/nginx.conf"), filled, "latin1");

@@ -189,7 +189,7 @@ export abstract class ConnectionOutput extends Timed {
     }
     if (taken < 0) {
       output.used = 0;
-      this.failed(-taken, "send()");
+      this.failed(-taken, "writev()");
       return;
     }
     this.queueComposed(taken);
@@ -260,7 +260,7 @@ export abstract class ConnectionOutput extends Timed {
       : this.offerCopy(chunk, Math.min(size, worker.output.size), more || size > worker.output.size);
     if (taken >= 0 || this.closed) return taken;
     if (taken === -ENODATA && request !== undefined) this.fileFailed(request, 0);
-    else this.failed(-taken, useSendfile ? "sendfile()" : "send()");
+    else this.failed(-taken, useSendfile ? "sendfile()" : "writev()");
     return -1;
   }
 

@@ -44,9 +44,9 @@ export class Unsent {
     return taken;
   }
 
-  /** The call that the next offer makes, as an error names it. */
+  /** The call that nginx makes with what is offered next, as an error names it. */
   get call(): string {
-    return this.pieces.length === 0 ? "sendfile()" : "send()";
+    return this.pieces.length === 0 ? "sendfile()" : "writev()";
   }
 
   /** Nothing that is left lies in this memory any more, which others need. */

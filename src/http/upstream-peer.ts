@@ -32,7 +32,7 @@ import { PeerConnection, type PeerUser } from "./peer-connection.ts";
 import type { Request } from "./request.ts";
 import { Unsent } from "./unsent.ts";
 import type { Upload, UploadUser } from "./upload.ts";
-import { AT_ONCE, callText, ENOENT, ETIMEDOUT, PEER_FAILURES, STATUS_OF } from "./upstream-failures.ts";
+import { AT_ONCE, callText, ENOENT, EPIPE, ETIMEDOUT, PEER_FAILURES, STATUS_OF } from "./upstream-failures.ts";
 import type { Upstream } from "./upstream-group.ts";
 import type { QueueTicket } from "./upstream-queue.ts";
 import {
@@ -414,7 +414,7 @@ export abstract class PeerSide extends Timed implements PeerUser, UploadUser, Qu
 
   /** What has been composed is all of the request. */
   private sendComposed({ memory, bytes, used }: Output): void {
-    const taken = this.sent((this.connection as PeerConnection).stream.write(memory, 0, used, false), "send()");
+    const taken = this.sent((this.connection as PeerConnection).stream.write(memory, 0, used, false), "writev()");
     if (taken < 0) return;
     if (taken === used) {
       this.requestDone();
@@ -432,10 +432,17 @@ export abstract class PeerSide extends Timed implements PeerUser, UploadUser, Qu
       this.attempt.sentBytes += taken;
       return taken;
     }
-    (this.connection as PeerConnection).ended = true;
-    this.failed(`${call} failed`, -taken);
+    this.sendFailed(call, -taken);
     this.nextPeer(NEXT_ERROR);
     return -1;
+  }
+
+  /** nginx asks a connection for its error before it sends the first bytes, and names that after connect(). */
+  private sendFailed(call: string, errno: number): void {
+    (this.connection as PeerConnection).ended = true;
+    const isFirst = this.attempt.sentBytes === 0 && errno !== EPIPE;
+    if (isFirst) this.action = WHILE_CONNECTING;
+    this.failed(isFirst ? "connect() failed" : `${call} failed`, errno);
   }
 
   private sendMore(): void {
@@ -469,8 +476,7 @@ export abstract class PeerSide extends Timed implements PeerUser, UploadUser, Qu
   }
 
   onUploadError(errno: number): void {
-    (this.connection as PeerConnection).ended = true;
-    this.failed("send() failed", errno);
+    this.sendFailed("writev()", errno);
     if (this.phase === ANSWERING) this.finalize(502);
     else this.nextPeer(NEXT_ERROR);
   }

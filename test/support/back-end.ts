@@ -14,6 +14,8 @@ export type Reply = string | ((socket: net.Socket, seen: Seen) => void);
 /** Answers every request, whose body has come as far as Content-Length says, with what `reply` makes of it. */
 export class BackEnd {
   readonly seen: Seen[] = [];
+  /** Some bytes have come, perhaps not yet a whole request. */
+  onBytes: (socket: net.Socket) => void = () => {};
   connections = 0;
   private readonly server: net.Server;
   private readonly sockets = new Set<net.Socket>();
@@ -23,11 +25,11 @@ export class BackEnd {
       const connection = this.connections++;
       let text = "";
       this.sockets.add(socket);
-      socket.unref();
       socket.on("close", () => this.sockets.delete(socket));
       socket.on("error", () => {});
       socket.on("end", () => socket.end());
       socket.on("data", (data) => {
+        this.onBytes(socket);
         text += data.toString("latin1");
         const end = wholeRequest(text);
         if (end < 0) return;
