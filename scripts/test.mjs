@@ -80,7 +80,9 @@ async function runFile({ name, program }) {
     }
     if (event.type !== "test:pass" && event.type !== "test:fail") continue;
     const { data } = event;
-    if (data.details?.type === "suite") continue;
+    // Of a suite only its own hooks count: why its tests were cancelled is said there.
+    const isHook = event.type === "test:fail" && data.details?.error?.failureType === "hookFailed";
+    if (data.details?.type === "suite" && !isHook) continue;
     const isFile =
       data.name === program || data.file === undefined || data.name === path.relative(process.cwd(), program);
     if (event.type === "test:fail" && data.details?.error?.failureType === "subtestsFailed") continue;
