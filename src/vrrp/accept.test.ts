@@ -78,8 +78,8 @@ function activeRouter(changes: Parameters<typeof exampleInstance>[0] = {}) {
   logs.length = 0;
   sent.length = 0;
   announcements = 0;
-  const inject = (message: Uint8Array, { ttl = 255, source = RIVAL, padding = 0 } = {}): void => {
-    const fields = { source, destination: VRRP_GROUP_4, protocol: 112, ttl, tos: 0xc0, id: 9 };
+  const inject = (message: Uint8Array, { ttl = 255, source = RIVAL, padding = 0, id = 9 } = {}): void => {
+    const fields = { source, destination: VRRP_GROUP_4, protocol: 112, ttl, tos: 0xc0, id };
     attacker.inject(concatBytes([encodeIpv4(fields, message), new Uint8Array(padding)]), VRRP_GROUP_4);
   };
   const router = node.routers[0];
@@ -136,6 +136,28 @@ for (const [name, priority, says] of [
     run(12_300 + 3610);
     assert.equal(router.state.role, "active");
   });
+
+test("a copy of an advert is not the winner's answer to our goodbye, and whoever numbers no packets sends no copies", () => {
+  const better = encodeAdvert({ ...rival, priority: 200 }, undefined);
+  const { inject, sent, run } = activeRouter();
+  inject(better, { id: 9 });
+  run(12_303);
+  inject(better, { id: 9 });
+  run(13_303);
+  inject(better, { id: 10 });
+  run(13_306);
+  inject(better, { id: 11 });
+  run(14_306);
+  inject(better, { id: 12 });
+  assert.deepEqual(sent, [1, 1]);
+  const unnumbered = activeRouter();
+  unnumbered.inject(better, { id: 0 });
+  unnumbered.run(12_303);
+  unnumbered.inject(better, { id: 0 });
+  unnumbered.run(13_303);
+  unnumbered.inject(better, { id: 0 });
+  assert.deepEqual(unnumbered.sent, [1]);
+});
 
 const short = mend(encodeAdvert(rival, undefined).subarray(0, 12));
 for (const [name, message, reason, says, ttl] of [

@@ -33,6 +33,8 @@ export interface ReceivedAdvert {
   readonly destination: IpAddress;
   /** TTL or hop limit. */
   readonly hopLimit: number;
+  /** IPv4 identification; 0: the sender numbers nothing; undefined: IPv6. */
+  readonly id?: number;
   /** Bytes in front of the message, which keepalived counts in what it says: 0 for IPv6. */
   readonly headerBytes: number;
   /** The VRRP message, perhaps with a trailer behind it. */

@@ -146,43 +146,80 @@ test("a backup whose timer fires an interval late listens once more", () => {
 });
 
 test("an active router answers worse adverts, priority 0 and equal ones from below with an advert and announcements", () => {
-  for (const heard of [advert(90, 5000), advert(100, 5000, { isHigher: false })]) {
+  for (const heard of [advert(90, 4000), advert(100, 4000, { isHigher: false })]) {
     const { state, effects } = run(active(), [heard]);
     assert.equal(state.role, "active");
     assert.deepEqual(words(effects), ["send 100", "announce rival", "lowerPriorityHeard"]);
-    assert.equal(state.deadlineMs, 6000);
+    assert.equal(state.deadlineMs, 5000);
   }
-  assert.deepEqual(words(run(active(), [advert(0, 5000)]).effects), ["send 100", "announce rival"]);
+  assert.deepEqual(words(run(active(), [advert(0, 4000)]).effects), ["send 100", "announce rival"]);
 });
 
 test("lower_prio_no_advert leaves the advert out, not the announcement", () => {
   const quiet = exampleInstance({ lowerPriorityNoAdvert: true });
-  assert.deepEqual(words(run(active(quiet), [advert(90, 5000)], quiet).effects), [
+  assert.deepEqual(words(run(active(quiet), [advert(90, 4000)], quiet).effects), [
     "announce rival",
     "lowerPriorityHeard",
   ]);
 });
 
 test("an active router yields to better adverts and says goodbye when its addresses are gone", () => {
-  for (const heard of [advert(200, 5000), advert(255, 5000), advert(100, 5000)]) {
+  for (const heard of [advert(200, 4000), advert(255, 4000), advert(100, 4000)]) {
     const { state, effects } = run(active(), [heard]);
     assert.equal(state.role, "backup");
     assert.deepEqual(words(effects), ["active>backup", "release", "send 1"]);
-    assert.equal(state.deadlineMs, 8609.375);
+    assert.equal(state.deadlineMs, 7609.375);
   }
 });
 
 test("the goodbye is repeated until the winner has answered it", () => {
-  const yielded = run(active(), [advert(200, 5000)]).state;
-  const answered = run(yielded, [advert(200, 5003), advert(200, 6000)]);
+  const yielded = run(active(), [advert(200, 4000)]).state;
+  const answered = run(yielded, [advert(200, 4003), advert(200, 5000)]);
   assert.deepEqual(words(answered.effects), [], "the answer came at once");
-  const unheard = run(yielded, [advert(200, 6000), advert(200, 6002), advert(200, 7000)]);
+  const unheard = run(yielded, [advert(200, 5000), advert(200, 5002), advert(200, 6000)]);
   assert.deepEqual(words(unheard.effects), ["send 1"], "an advert on schedule is no answer; the one behind it is");
   const never = run(
     yielded,
-    Array.from({ length: 20 }, (_, i) => advert(200, 6000 + i * 1000)),
+    Array.from({ length: 20 }, (_, i) => advert(200, 5000 + i * 1000)),
   );
   assert.equal(never.effects.length, 9);
+});
+
+test("what only looks like an answer ends no goodbyes: copies, a fallen priority, another router", () => {
+  const yielded = run(active(), [advert(200, 4000)]).state;
+  const others: readonly [string, RouterInput][] = [
+    ["a copy of the advert that the goodbye followed", advert(200, 4003, { isCopy: true })],
+    ["the winner's priority has fallen", advert(190, 4003)],
+    ["another router", advert(210, 4003, { source: ip("192.168.50.135") })],
+    ["a late one, and the next on schedule", advert(200, 4400)],
+  ];
+  for (const [what, heard] of others)
+    assert.deepEqual(words(run(yielded, [heard, advert(200, 5010)]).effects), ["send 1"], what);
+});
+
+test("an active router that has been suspended says nothing to worse adverts before it has read them all", () => {
+  const was = active();
+  const dueMs = was.deadlineMs as number;
+  const worse = run(was, [advert(90, dueMs + 5000), advert(0, dueMs + 5000)]);
+  assert.deepEqual(words(worse.effects), ["announce gap", "lowerPriorityHeard", "announce gap"]);
+  assert.deepEqual(words(run(worse.state, [{ kind: "alarm", atMs: dueMs + 5000 }]).effects), [
+    "send 100",
+    "announce gap",
+  ]);
+  const meek = { ...settings, highestOtherPriority: 250 };
+  assert.equal(run(worse.state, [{ kind: "alarm", atMs: dueMs + 5000 }], meek).state.role, "backup");
+  const quiet = { ...settings, lowerPriorityNoAdvert: true };
+  assert.deepEqual(words(run(was, [advert(90, dueMs)], quiet).effects), ["announce gap", "lowerPriorityHeard"]);
+});
+
+test("an active router that has been suspended takes nothing for the answer to its first goodbye", () => {
+  const was = active();
+  const lateMs = (was.deadlineMs as number) + 5000;
+  const yielded = run(was, [advert(90, lateMs), advert(200, lateMs)]);
+  assert.deepEqual(words(yielded.effects).slice(-3), ["active>backup", "release", "send 1"]);
+  const later = run(yielded.state, [advert(200, lateMs + 100), advert(200, lateMs + 1100), advert(200, lateMs + 1102)]);
+  assert.deepEqual(words(later.effects), ["send 1"]);
+  assert.equal(later.state.goodbyesLeft, 0);
 });
 
 test("a node that starts, or comes back from a fault, says goodbye for an earlier life", () => {
@@ -212,6 +249,22 @@ test("another router's goodbye does not make a backup wait longer for the active
     const bystander = advert(1, 3000, { source: ip("192.168.50.135") });
     assert.equal(run(heard, [bystander], using).state.deadlineMs, heard.deadlineMs);
   }
+});
+
+test("a goodbye to somebody else makes a backup that knows of no active router listen for one more advert, not for three", () => {
+  for (const using of [exampleInstance({ nopreempt: true }), exampleInstance({ preemptDelayMs: 5000 })]) {
+    const fresh = started(using);
+    assert.equal(run(fresh, [advert(1, 1000)], using).state.deadlineMs, 3609.375);
+    const late = run(fresh, [advert(1, 3500)], using).state;
+    assert.equal(late.deadlineMs, 3500 + 1000 + 609.375);
+    assert.equal(late.preemptAtMs, undefined);
+    assert.equal(run(late, [advert(1, 4500)], using).state.deadlineMs, 4500 + 3609.375, "it is active");
+    const left = run(fresh, [advert(90, 1000), advert(0, 2000), advert(1, 2100)], using).state;
+    assert.equal(left.deadlineMs, 2100 + 1609.375);
+  }
+  assert.equal(run(started(), [advert(1, 3500)]).state.deadlineMs, 3609.375, "preempting, nobody waits for it");
+  const lowest = exampleInstance({ priority: 1 });
+  assert.equal(run(started(lowest), [advert(1, 3500)], lowest).state.deadlineMs, 3500 + 1000 + (255 * 1000) / 256);
 });
 
 test("a gap in its own adverts makes an active router announce again", () => {
@@ -265,11 +318,14 @@ test("a router that starts broken is in fault", () => {
 });
 
 test("an active router whose priority falls says so at once", () => {
-  const sunk = run(active(), [{ kind: "tracking", atMs: 5000, priority: 80, faults: [] }]);
+  const sunk = run(active(), [{ kind: "tracking", atMs: 4000, priority: 80, faults: [] }]);
   assert.deepEqual(words(sunk.effects), ["priorityChanged", "send 80"]);
-  assert.equal(sunk.state.deadlineMs, 6000);
-  const risen = run(active(), [{ kind: "tracking", atMs: 5000, priority: 120, faults: [] }]);
+  assert.equal(sunk.state.deadlineMs, 5000);
+  const risen = run(active(), [{ kind: "tracking", atMs: 4000, priority: 120, faults: [] }]);
   assert.deepEqual(words(risen.effects), ["priorityChanged"]);
+  const late = run(active(), [{ kind: "tracking", atMs: 9000, priority: 80, faults: [] }]);
+  assert.deepEqual(words(late.effects), ["priorityChanged"], "an overdue advert will say it, and that there was a gap");
+  assert.deepEqual(words(run(late.state, [{ kind: "alarm", atMs: 9000 }]).effects), ["send 80", "announce gap"]);
 });
 
 test("a graceful stop sends priority 0 and removes the addresses", () => {

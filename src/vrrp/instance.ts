@@ -16,9 +16,12 @@
  * - a router that was active, or may have been in an earlier life, says goodbye to the one that is: an advert of
  *   priority 1, sent when our addresses are gone. The winner's answer (it answers every lower advert at once, and announces)
  *   is the receipt; without one the goodbye is repeated at its next adverts. So clients find the winner even when it has
- *   won unheard. (Not priority 0: that would start an election among third routers.)
+ *   won unheard. (Not priority 0: that would start an election among third routers.) A backup that knows of no active router
+ *   can't tell a goodbye from the first advert of one of priority 1: it listens for the next one, and no longer.
  * - an active router that lowers its priority says so at once, and a backup that outranks it from then on waits only the
  *   skew time: a failed check script need not cost three more intervals;
+ * - an active router whose own advert is overdue has perhaps been suspended: to worse adverts, which may have waited as long, it says
+ *   nothing before all of them are read, so that it does not call clients back a moment before it reads of a better router;
  * - a backup whose timer fires more than an interval late has been suspended: it listens once more before it takes over;
  * - a backup whose tracked BFD session with the active router expires waits no longer for its adverts: a silent death costs
  *   milliseconds (keepalived: the session changes priorities, but the down timer runs on).
@@ -288,6 +291,8 @@ function advertAsBackup(settings: RouterSettings, state: RouterState, advert: Ad
     };
   }
   if (priority === PRIORITY_GOODBYE && isBystander(state, source)) return same(state);
+  if (priority === PRIORITY_GOODBYE && !isKnown(state, source) && isObeyed(settings, state, advert))
+    return perhapsGoodbye(settings, { ...state, activeRouter, intervalMs }, atMs);
   const waiting: RouterState = {
     ...state,
     activeRouter,
@@ -297,7 +302,7 @@ function advertAsBackup(settings: RouterSettings, state: RouterState, advert: Ad
     deadlineMs: atMs + downIntervalMs(settings, state.priority, intervalMs),
   };
   if (settings.nopreempt || priority >= state.priority)
-    return sayGoodbye({ ...waiting, preemptAtMs: undefined }, atMs, atMs - state.heardMs);
+    return sayGoodbye({ ...waiting, preemptAtMs: undefined }, state, advert);
 
   // The active router ranks below us. preempt_delay: obey it for a while (keepalived).
   if (settings.preemptDelayMs > 0) {
@@ -322,20 +327,52 @@ function isBystander({ activeRouter: known }: RouterState, source: IpAddress): b
   return known !== undefined && known.priority !== PRIORITY_STOP && !sameAddress(known.source, source);
 }
 
+function isKnown({ activeRouter: known }: RouterState, source: IpAddress): boolean {
+  return known !== undefined && known.priority !== PRIORITY_STOP && sameAddress(known.source, source);
+}
+
+/** A backup lets the sender of this advert be active, at least for now. */
+function isObeyed(settings: RouterSettings, state: RouterState, { priority, atMs }: Advert): boolean {
+  if (settings.nopreempt || priority >= state.priority) return true;
+  return settings.preemptDelayMs > 0 && atMs < (state.preemptAtMs ?? Number.POSITIVE_INFINITY);
+}
+
+/**
+ * Somebody steps down before a router that may be dead by now (it has woken up with its last words in the socket), or is active at the
+ * lowest priority: then its next advert comes within its interval. A whole down timer for it would be a whole outage more.
+ */
+function perhapsGoodbye(settings: RouterSettings, state: RouterState, atMs: number): Step {
+  const { intervalMs, priority } = state;
+  const nextMs = atMs + intervalMs + skewMs(settings.version, priority, intervalMs);
+  return same({ ...state, isAsking: false, deadlineMs: Math.max(state.deadlineMs as number, nextMs) });
+}
+
 function sameAddress(a: Uint8Array, b: Uint8Array): boolean {
   return a.length === b.length && a.every((byte, i) => byte === b[i]);
 }
 
 /** An advert right behind our goodbye is the receipt; one on schedule means that the winner may not have heard it. */
-function sayGoodbye(state: RouterState, atMs: number, sinceLastMs: number): Step {
+function sayGoodbye(state: RouterState, before: RouterState, advert: Advert): Step {
   if (state.goodbyesLeft === 0) return same(state);
-  if (atMs - state.goodbyeMs < state.intervalMs / 2) return same({ ...state, goodbyesLeft: 0 });
+  const { atMs } = advert;
+  const sinceLastMs = atMs - before.heardMs;
+  if (isReceipt(before, advert)) return same({ ...state, goodbyesLeft: 0 });
   // Only to a router whose adverts keep coming: those that waited while we were suspended may be its last words.
   if (sinceLastMs < state.intervalMs / 2 || sinceLastMs > 2 * state.intervalMs) return same(state);
   return {
     state: { ...state, goodbyesLeft: state.goodbyesLeft - 1, goodbyeMs: atMs },
     effects: [{ kind: "send", priority: PRIORITY_GOODBYE }],
   };
+}
+
+/**
+ * What else may come right behind a goodbye that was lost: a copy of the advert that it followed; word that the winner's priority has
+ * fallen; another router that was active, too. Behind a late advert the next one on schedule may be as close as half an interval.
+ */
+function isReceipt({ goodbyeMs, intervalMs, activeRouter: known }: RouterState, advert: Advert): boolean {
+  const { atMs, source, priority, isCopy } = advert;
+  if (isCopy === true || atMs - goodbyeMs >= intervalMs / 4) return false;
+  return known?.priority === priority && sameAddress(known.source, source);
 }
 
 /**
@@ -375,7 +412,7 @@ function advertAsActive(settings: RouterSettings, state: RouterState, advert: Ad
     : `lower priority ${priority}, ours ${state.priority}`;
   const heard = log(settings, `Received advert from ${from} with ${how}, forcing new election`);
   const answered = settings.lowerPriorityNoAdvert
-    ? { state, effects: [{ kind: "announce", cause: "rival" } as const] }
+    ? { state, effects: [{ kind: "announce", cause: isOverdue(state, atMs) ? "gap" : "rival" } as const] }
     : answer(state, atMs, state.priority);
   return {
     state: answered.state,
@@ -383,8 +420,14 @@ function advertAsActive(settings: RouterSettings, state: RouterState, advert: Ad
   };
 }
 
+/** Our own advert should have gone out already, and will behind all that has waited in the socket: this event may be an old one. */
+function isOverdue(state: RouterState, atMs: number): boolean {
+  return state.role === "active" && atMs >= (state.deadlineMs as number);
+}
+
 /** Asserts our role: an advert now (RFC 9568 §6.4.3 (760)), and announcements, because a rival has held the addresses. */
 function answer(state: RouterState, atMs: number, priority: number): Step {
+  if (isOverdue(state, atMs)) return { state: { ...state, priority }, effects: [{ kind: "announce", cause: "gap" }] };
   return {
     state: { ...state, priority, sentMs: atMs, deadlineMs: atMs + state.intervalMs },
     effects: [
@@ -423,7 +466,8 @@ function yieldTo(settings: RouterSettings, state: RouterState, advert: Advert, w
       heardMs: atMs,
       deadlineMs: atMs + downIntervalMs(settings, state.priority, intervalMs),
       goodbyesLeft: GOODBYES - 1,
-      goodbyeMs: atMs,
+      // If theirs has waited, their next one may come too soon to be told from an answer.
+      goodbyeMs: isOverdue(state, atMs) ? Number.NEGATIVE_INFINITY : atMs,
     },
     effects: [
       role,
@@ -450,7 +494,8 @@ function tracking(
     effects.push(log(settings, `Changing effective priority from ${state.priority} to ${priority}`));
     effects.push({ kind: "event", event: "priorityChanged" });
     next = { ...next, priority, handedBy: undefined };
-    if (state.role === "active" && priority < state.priority && faults.length === 0) {
+    // An advert that is overdue says so itself, and what its lateness means.
+    if (state.role === "active" && priority < state.priority && faults.length === 0 && !isOverdue(state, atMs)) {
       effects.push({ kind: "send", priority });
       next = { ...next, sentMs: atMs, deadlineMs: atMs + state.intervalMs };
     }

@@ -70,6 +70,8 @@ export class Router {
   #source: IpAddress | undefined;
   #ipId = 0;
   #lastAccepted: IpAddress | undefined;
+  /** IPv4 identification of that advert. */
+  #lastId: number | undefined;
   /** When `garp_extra_if` is due. */
   #extraMs = Number.POSITIVE_INFINITY;
   /** When the last advert of a living active router was accepted. */
@@ -298,7 +300,13 @@ export class Router {
       this.#log("notice", "Setting unicast VRRPv3 checksum to old version");
       this.#settings = { ...this.#settings, unicastChecksum: "old" };
     }
+    const isCopy =
+      (packet.id ?? 0) !== 0 &&
+      packet.id === this.#lastId &&
+      this.#lastAccepted !== undefined &&
+      equalBytes(this.#lastAccepted, packet.source);
     this.#lastAccepted = packet.source.slice();
+    this.#lastId = packet.id;
     const atMs = this.#ports.clock.now();
     if (verdict.priority !== PRIORITY_STOP) {
       this.advertMs = atMs;
@@ -311,6 +319,7 @@ export class Router {
       isHigher: compareIp(packet.source, source) > 0,
       priority: verdict.priority,
       intervalMs: verdict.intervalMs,
+      isCopy,
     });
   }
 

@@ -52,10 +52,10 @@ test("a router in an authentication header and one without hear each their own p
   inject(encodeIpv4({ ...fields, protocol: 112 }, message));
   inject(encodeAh(fields, 7, message, { password: new Uint8Array(8), isUnicast: false }));
   assert.deepEqual(
-    heard.map(([name, { headerBytes, ah, message: inner }]) => [name, headerBytes, ah?.header.sequence, inner]),
+    heard.map(([name, { id, headerBytes, ah, message: inner }]) => [name, id, headerBytes, ah?.header.sequence, inner]),
     [
-      ["plain", 20, undefined, message],
-      ["ah", 44, 7, message],
+      ["plain", 1, 20, undefined, message],
+      ["ah", 1, 44, 7, message],
     ],
   );
   inject(encodeIpv4({ ...fields, protocol: AH_PROTOCOL }, new Uint8Array(20)));

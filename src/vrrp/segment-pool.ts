@@ -109,8 +109,8 @@ function resize(socket: AdvertSocket, members: ReadonlySet<Member>): void {
 function openIpv4(packet: Bytes): ReceivedAdvert | undefined {
   const read = decodeIpv4(packet);
   if (!read.ok) return undefined;
-  const { source, destination, ttl, headerBytes, payload, protocol, totalBytes } = read.value;
-  const outer = { source, destination, hopLimit: ttl };
+  const { source, destination, ttl, id, headerBytes, payload, protocol, totalBytes } = read.value;
+  const outer = { source, destination, hopLimit: ttl, id };
   if (protocol === VRRP_PROTOCOL) return { ...outer, headerBytes, message: payload };
   const header = protocol === AH_PROTOCOL ? decodeAh(payload) : undefined;
   if (header?.ok !== true) return undefined;
