@@ -8,10 +8,10 @@
  */
 import type { Bytes } from "../base/bytes.ts";
 import { fromLatin1, writeLatin1 } from "../base/bytes.ts";
+import type { Dates } from "../net/dates.ts";
 import { printHttpDate } from "../wire/http1/date.ts";
 import { writeDecimal } from "../wire/http1/digits.ts";
 import { statusText } from "../wire/http1/status.ts";
-import type { Dates } from "./dates.ts";
 import type { Output } from "./output.ts";
 import type { Request } from "./request.ts";
 import { serverToken } from "./special-response.ts";

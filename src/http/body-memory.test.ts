@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { MemorySource } from "../io/memory.ts";
-import { BodyMemory } from "./body-memory.ts";
 import {
   CRUMB_BYTES,
   KEPT_RESERVE_BYTES,
@@ -9,7 +8,8 @@ import {
   MemoryGuard,
   RESERVE_BYTES,
   SMALL_BYTES,
-} from "./memory-guard.ts";
+} from "../net/memory-guard.ts";
+import { BodyMemory } from "./body-memory.ts";
 
 /** Has so many bytes. */
 function sourceOf(sizeBytes: number, keptBytes = 0): MemorySource & { asked: number; collected: number } {

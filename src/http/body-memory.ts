@@ -4,7 +4,7 @@
  */
 import { NoMemory, noMemoryText } from "../base/no-memory.ts";
 import type { Memory, MemorySource } from "../io/memory.ts";
-import type { MemoryGuard } from "./memory-guard.ts";
+import type { MemoryGuard } from "../net/memory-guard.ts";
 
 const SMALLEST_BITS = 10;
 const LARGEST_BITS = 20;

@@ -5,8 +5,13 @@
 import type { Log } from "../base/log.ts";
 import type { Scope } from "../conf/scope.ts";
 import { constantOf } from "../conf/template.ts";
+import { noKey } from "../net/balanced-group.ts";
+import { Captures } from "../net/captures.ts";
+import type { AddressPlan } from "../net/listening-plan.ts";
+import { defineUpstreams } from "../net/upstream-blocks.ts";
+import { Upstreams } from "../net/upstreams.ts";
+import type { Variables } from "../net/variables.ts";
 import type { HeadLimits } from "../wire/http1/head-results.ts";
-import { Captures } from "./captures.ts";
 import { earlyReader } from "./early-body.ts";
 import { ANSWERED_WITH_400 } from "./engine.ts";
 import { fileCacheOf, fileUseOf } from "./file-directives.ts";
@@ -23,17 +28,17 @@ import {
   PHASES,
   type VirtualServer,
 } from "./location.ts";
-import { LocationTree, type Matcher, type RegexLocation, type StaticLocation } from "./location-tree.ts";
+import { LocationTree, type RegexLocation, type StaticLocation } from "./location-tree.ts";
 import type { HttpModule, Place } from "./module.ts";
 import { type CoreConf, core, coreServer, httpMain, type LocationHeader, type RootPath } from "./modules/core.ts";
 import { proxy } from "./modules/proxy.ts";
 import { checksOf, healthCheck } from "./modules/upstream_hc.ts";
-import type { AddressPlan, HttpPlan } from "./plan.ts";
+import type { HttpPlan } from "./plan.ts";
 import type { Request } from "./request.ts";
 import { ServerNames } from "./server-names.ts";
-import { defineUpstreams } from "./upstream-blocks.ts";
-import { type UpstreamParts, Upstreams } from "./upstreams.ts";
-import type { Text, Variables } from "./variables.ts";
+import { type UpstreamParts, upstreamBlocks } from "./upstream-blocks.ts";
+import { Upstream } from "./upstream-group.ts";
+import type { Matcher, Text } from "./variables.ts";
 import type { Worker } from "./worker.ts";
 
 /** Where files of a location are, inherited as a whole. */
@@ -50,7 +55,7 @@ interface Naming {
 
 export class Builder {
   private readonly modules: readonly HttpModule[];
-  private readonly variables: Variables;
+  private readonly variables: Variables<Request>;
   private readonly worker: Worker;
   private readonly logs = new Map<unknown, Log>();
   /** Of the server that is being built. */
@@ -58,7 +63,7 @@ export class Builder {
   /** Locations with health checks. */
   private readonly checked: { readonly place: Place; readonly location: Location }[] = [];
 
-  constructor(modules: readonly HttpModule[], variables: Variables, worker: Worker) {
+  constructor(modules: readonly HttpModule[], variables: Variables<Request>, worker: Worker) {
     this.modules = modules;
     this.variables = variables;
     this.worker = worker;
@@ -68,12 +73,21 @@ export class Builder {
   build(plan: HttpPlan): readonly ListeningPoint[] {
     this.defineVariables(plan.http);
     this.worker.caches.open(plan.http.conf(proxy).proxy_cache_path, this.worker.ports);
-    const defined = defineUpstreams(plan.http, this.worker, (scope) => this.upstreamParts(scope));
-    this.worker.upstreams = new Upstreams(defined);
+    this.worker.upstreams = this.upstreamsOf(plan.http);
     const servers = new Map<Scope, VirtualServer>();
     for (const { scope } of plan.http.conf(httpMain).server) servers.set(scope, this.buildServer(scope));
     this.worker.health = new HealthChecks(this.worker, this.healthPlans(servers));
     return plan.addresses.map((address) => this.buildPoint(address, servers));
+  }
+
+  private upstreamsOf(http: Scope): Upstreams<Upstream> {
+    const { worker } = this;
+    const { ports, resolvers, timers, log } = worker;
+    const blocks = upstreamBlocks(http, worker, (scope) => this.upstreamParts(scope));
+    const { shared, reactor } = ports;
+    const defined = defineUpstreams(blocks, { shared, resolvers, timers, clock: reactor.clock, log });
+    const none = { keyOf: noKey, keepAlive: undefined, sticky: undefined, queue: undefined };
+    return new Upstreams(defined, (balancer, members) => new Upstream(balancer, members, none));
   }
 
   /** Before anything else is compiled: what follows may use them. */

@@ -21,6 +21,7 @@ import { printIp } from "../base/ip.ts";
 import type { Level } from "../base/log.ts";
 import { printEndpoint } from "../io/listen.ts";
 import type { Endpoint, Stream, StreamOwner } from "../io/stream.ts";
+import type { TunnelStart } from "../net/tunnel.ts";
 import { COMPLETE } from "../wire/http1/head-results.ts";
 import type { ProxyHeader } from "../wire/proxy-protocol/decode.ts";
 import {
@@ -39,7 +40,6 @@ import type { ListeningPoint } from "./location.ts";
 import { CLIENT_CLOSED, CLOSE, RUN } from "./outcome.ts";
 import type { Request } from "./request.ts";
 import { resumeAnswer } from "./subrequest.ts";
-import type { TunnelStart } from "./tunnel.ts";
 import type { Worker } from "./worker.ts";
 
 /** Idle time that a keep-alive connection has to bring one more request while the worker quiesces. */

@@ -1,4 +1,7 @@
 /** A `health_check` line as the probes of a location follow it: what is asked, of whom, and what is read of the location's `proxy_*`. */
+
+import type { UpstreamAddress } from "../net/upstream-address.ts";
+import { connectSettingsOf } from "../net/upstream-socket.ts";
 import { encodeHealthRequest, HEALTH_CHECK_PATH } from "../wire/grpc/health.ts";
 import type { ResponseHead } from "../wire/http1/response-head.ts";
 import { isConnectionField } from "../wire/http2/field-rules.ts";
@@ -17,9 +20,8 @@ import { destinationOf } from "./proxy-target.ts";
 import type { Request } from "./request.ts";
 import { standInRequest } from "./stand-in.ts";
 import { Exchange } from "./upstream.ts";
-import type { UpstreamAddress } from "./upstream-address.ts";
+import { localAddressOf } from "./upstream-bind.ts";
 import type { Target } from "./upstream-rules.ts";
-import { connectSettingsOf, localAddressOf } from "./upstream-socket.ts";
 
 /** An exchange that a probe has had: what `$upstream_*` tell while it is judged. */
 class ProbedExchange extends Exchange {

@@ -4,12 +4,13 @@ import type { Debtor } from "../base/zone-ledger.ts";
 import type { Acceptor } from "../io/reactor.ts";
 import type { Service, ServiceCounters, UpstreamState } from "../io/service.ts";
 import type { Stream } from "../io/stream.ts";
+import type { SocketPlan } from "../net/listening-plan.ts";
+import { SMALL_BYTES } from "../net/memory-guard.ts";
 import { Builder } from "./build.ts";
 import { Connection } from "./connection.ts";
 import type { ListeningPoint } from "./location.ts";
-import { SMALL_BYTES } from "./memory-guard.ts";
 import { httpModules, httpVariables } from "./modules.ts";
-import type { HttpPlan, SocketPlan } from "./plan.ts";
+import type { HttpPlan } from "./plan.ts";
 import { ProxyHeaderReader } from "./proxy-header-reader.ts";
 import type { HttpPorts } from "./service.ts";
 import { UpstreamStates } from "./upstream-states.ts";
@@ -119,7 +120,7 @@ class HttpService implements Service {
     this.acceptors = [];
     this.stopSupervision();
     worker.quiescing = true;
-    worker.upstreams.closeIdle();
+    for (const upstream of worker.upstreams.all) upstream.closeIdle();
     worker.onIdle = () => {
       worker.onIdle = undefined;
       worker.accessLogs.flush();
@@ -142,7 +143,7 @@ class HttpService implements Service {
     this.acceptors = [];
     this.stopSupervision();
     for (const connection of this.worker.connections.list()) connection.terminate(0);
-    this.worker.upstreams.closeIdle();
+    for (const upstream of this.worker.upstreams.all) upstream.closeIdle();
     this.worker.accessLogs.flush();
   }
 

@@ -5,9 +5,9 @@
  */
 import type { Location } from "./location.ts";
 import type { Request } from "./request.ts";
+import type { Matcher } from "./variables.ts";
 
 /** A regular expression of the configuration at work: tests a text and keeps its captures in the request. */
-export type Matcher = (request: Request, text: string) => boolean;
 
 export interface RegexLocation {
   readonly matches: Matcher;

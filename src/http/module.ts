@@ -6,12 +6,11 @@
 import type { Scope } from "../conf/scope.ts";
 import type { ConfModule, ConfOf, Directives } from "../conf/slot.ts";
 import type { Template } from "../conf/template.ts";
+import type { BalancerRules } from "../net/upstreams.ts";
 import type { Handler, HeaderFilter, Location, Phase } from "./location.ts";
-import type { Matcher } from "./location-tree.ts";
 import type { Request } from "./request.ts";
 import type { Sticky } from "./sticky.ts";
-import type { BalancerRules } from "./upstreams.ts";
-import type { Definition, Getter, Setter, Text, Variable, VariablePrefix } from "./variables.ts";
+import type { Definition, Getter, Matcher, Setter, Text, Variable, VariablePrefix } from "./variables.ts";
 import type { Worker } from "./worker.ts";
 
 /** Where something is built. */
@@ -57,7 +56,7 @@ export interface HttpModule<D extends Directives = Directives> extends ConfModul
   readonly filtersSubrequests?: boolean;
   readonly log?: Build<D, (request: Request) => void>;
   /** How the peers of an upstream are chosen, when this module's directive stands in it. */
-  readonly balancer?: Build<D, BalancerRules>;
+  readonly balancer?: Build<D, BalancerRules<Request>>;
   /** How the sessions of an upstream stay with their peers. */
   readonly sticky?: Build<D, Sticky>;
 }

@@ -1,5 +1,6 @@
 /** All modules in the order that nginx registers them: filters of the header run from the last to the first, and so do handlers of a phase. */
 import type { VariableWords } from "../conf/describe.ts";
+import { Variables } from "../net/variables.ts";
 import { CORE_PREFIXES, CORE_VARIABLES } from "./core-variables.ts";
 import type { HttpModule } from "./module.ts";
 import { access } from "./modules/access.ts";
@@ -57,7 +58,6 @@ import { userid } from "./modules/userid.ts";
 import { zstd } from "./modules/zstd.ts";
 import { zstdStatic } from "./modules/zstd_static.ts";
 import type { Request } from "./request.ts";
-import { Variables } from "./variables.ts";
 
 /** What `process/` binds a configuration against. */
 export const httpModules: readonly HttpModule[] = [
@@ -133,9 +133,11 @@ export function describeVariables(): readonly VariableWords[] {
 }
 
 /** A fresh set of all variables, for one configuration. */
-export function httpVariables(): Variables {
+export function httpVariables(): Variables<Request> {
   const variables = [...CORE_VARIABLES, ...httpModules.flatMap((module) => module.variables ?? [])];
   const prefixes = [...CORE_PREFIXES, ...httpModules.flatMap((module) => module.prefixes ?? [])];
-  const warns = ({ location }: Request): boolean => location.scope.conf(rewrite).uninitialized_variable_warn;
-  return new Variables(variables, prefixes, warns);
+  return new Variables<Request>(variables, prefixes, {
+    log: ({ connection }, level, message) => connection.logError(level, message),
+    warns: ({ location }) => location.scope.conf(rewrite).uninitialized_variable_warn,
+  });
 }

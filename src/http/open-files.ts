@@ -5,7 +5,7 @@
 import type { Clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
 import { emptyFileInfo, type FileInfo, type Files } from "../io/files.ts";
-import { isSameCheck, type LinkCheck, openChecked, type StepByStep } from "./symlinks.ts";
+import { isSameCheck, type LinkCheck, openChecked, type StepByStep } from "../net/link-checks.ts";
 
 /** An `open_file_cache` line: places that have the same line share a cache. */
 export interface FileCacheLine {

@@ -1,11 +1,11 @@
 /** Redirects and cookies of an upstream, rewritten for the client. nginx: ngx_http_proxy_rewrite_redirect, ngx_http_proxy_rewrite_cookie. */
+
+import type { Pattern } from "../conf/pcre.ts";
 import type { Template } from "../conf/template.ts";
-import type { Matcher } from "./location-tree.ts";
 import type { Place } from "./module.ts";
-import type { Pattern } from "./pcre.ts";
 import type { Request } from "./request.ts";
 import type { Rewrite } from "./upstream-rules.ts";
-import type { Text } from "./variables.ts";
+import type { Matcher, Text } from "./variables.ts";
 
 /** A pattern and what takes its place; a text pattern is a prefix (redirects, paths) or a domain. */
 export interface Replacement {

@@ -1,7 +1,8 @@
 /** Where `proxy_pass` leads to: a fixed address, or what a text with variables says for each request. nginx: ngx_http_proxy_eval. */
+
+import { endpointsOf, parseUpstreamAddress, type UpstreamAddress } from "../net/upstream-address.ts";
 import type { Place } from "./module.ts";
 import type { Request } from "./request.ts";
-import { endpointsOf, parseUpstreamAddress, type UpstreamAddress } from "./upstream-address.ts";
 import { type Destination, NamedDestination, type Target, type UpstreamRules } from "./upstream-rules.ts";
 import type { Text } from "./variables.ts";
 

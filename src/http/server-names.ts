@@ -3,8 +3,8 @@
  * regular expressions in their order. Counterpart in nginx: ngx_http_find_virtual_server.
  */
 import type { VirtualServer } from "./location.ts";
-import type { Matcher } from "./location-tree.ts";
 import type { Request } from "./request.ts";
+import type { Matcher } from "./variables.ts";
 
 /** A `server_name` with the server that it stands in. */
 export interface ServerName {

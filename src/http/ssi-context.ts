@@ -3,10 +3,10 @@
  * Counterpart in nginx: ngx_http_ssi_ctx_t, ngx_http_ssi_evaluate_string.
  */
 import type { Decoded } from "../base/decoded.ts";
+import type { Pattern } from "../conf/pcre.ts";
 import { ANYWHERE, type Condition } from "../wire/ssi/commands.ts";
 import { splitValue } from "../wire/ssi/expression.ts";
 import { sendingAction } from "./error-context.ts";
-import type { Pattern } from "./pcre.ts";
 import type { Request } from "./request.ts";
 import { type Block, MAX_PAGE_BYTES, pageOf, type SsiPage } from "./ssi-page.ts";
 import { lowerAscii } from "./substitutions.ts";

@@ -1,6 +1,6 @@
 /** Patterns that pages bring, translated once. */
 import { type Decoded, malformed } from "../base/decoded.ts";
-import { type Pattern, translatePattern } from "./pcre.ts";
+import { type Pattern, translatePattern } from "../conf/pcre.ts";
 
 /** Patterns that are kept; when there are more, all are forgotten. */
 const KEPT_PATTERNS = 64;

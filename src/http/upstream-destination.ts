@@ -3,8 +3,8 @@ import type { HostLookup } from "../base/ip.ts";
 import type { Position } from "../conf/diagnostics.ts";
 import type { Scope } from "../conf/scope.ts";
 import type { Report } from "../conf/slot.ts";
+import { endpointsOf, type UpstreamAddress } from "../net/upstream-address.ts";
 import { upstream } from "./modules/upstream.ts";
-import { endpointsOf, type UpstreamAddress } from "./upstream-address.ts";
 
 /** A fixed address must be an upstream of this configuration, or known when it is read. `needsPort`: there is no usual one. */
 export function checkAddress(

@@ -1,6 +1,4 @@
-/** Errno values that a connection to a peer can fail with, and whose failures they are. nginx: ngx_connection_error. */
-import { printEndpoint } from "../io/listen.ts";
-import type { Endpoint } from "../io/stream.ts";
+/** What a failure of a peer is to the client. nginx: ngx_http_upstream_next. */
 import {
   NEXT_HTTP_403,
   NEXT_HTTP_404,
@@ -10,36 +8,6 @@ import {
   NEXT_HTTP_504,
   NEXT_TIMEOUT,
 } from "./upstream-rules.ts";
-
-const EPERM = 1;
-export const ENOENT = 2;
-const EACCES = 13;
-const EINVAL = 22;
-export const EPIPE = 32;
-const ENETDOWN = 100;
-const ENETUNREACH = 101;
-const ECONNRESET = 104;
-const ENOTCONN = 107;
-export const ETIMEDOUT = 110;
-const ECONNREFUSED = 111;
-const EHOSTDOWN = 112;
-const EHOSTUNREACH = 113;
-const EAFNOSUPPORT = 97;
-const EADDRNOTAVAIL = 99;
-/** Failures that are the peer's or the network's; any other is ours. */
-export const PEER_FAILURES: ReadonlySet<number> = new Set([
-  ECONNRESET,
-  EPIPE,
-  ENOTCONN,
-  ETIMEDOUT,
-  ECONNREFUSED,
-  ENETDOWN,
-  ENETUNREACH,
-  EHOSTDOWN,
-  EHOSTUNREACH,
-]);
-/** Failures that connect(2) itself tells: nginx names the peer in their message. */
-export const AT_ONCE: ReadonlySet<number> = new Set([EPERM, EACCES, EINVAL, EAFNOSUPPORT, ENETUNREACH, EADDRNOTAVAIL]);
 
 /** The statuses that stand for reasons to try the next peer; 502 for all others. */
 export const STATUS_OF: ReadonlyMap<number, number> = new Map([
@@ -51,8 +19,3 @@ export const STATUS_OF: ReadonlyMap<number, number> = new Map([
   [NEXT_HTTP_404, 404],
   [NEXT_HTTP_429, 429],
 ]);
-
-/** A call of ours that has failed, as nginx names it: `bind()` with the address. */
-export function callText(call: string, local: Endpoint | undefined): string {
-  return call === "bind()" && local !== undefined ? `bind(${printEndpoint(local).replace(/:0$/, "")})` : call;
-}

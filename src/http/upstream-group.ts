@@ -1,15 +1,14 @@
 /**
- * Upstreams at work in one worker: their balancers, the endpoints of their peers, and the idle connections that are kept for
+ * Upstreams at work in one worker: groups of peers, and the idle connections that are kept for
  * the next request. Counterpart in nginx: ngx_http_upstream_srv_conf_t and ngx_http_upstream_keepalive_module.c.
  */
-import type { PeerSettings } from "../balance/peers.ts";
 import type { Balancer } from "../balance/round_robin.ts";
 import type { Bytes } from "../base/bytes.ts";
 import type { Endpoint } from "../io/stream.ts";
+import { BalancedGroup, type Member } from "../net/balanced-group.ts";
 import type { PeerConnection } from "./peer-connection.ts";
 import type { Request } from "./request.ts";
 import type { Sticky } from "./sticky.ts";
-import { parseLocalAddress } from "./upstream-address.ts";
 import type { UpstreamQueue } from "./upstream-queue.ts";
 
 /** When connections are kept. */
@@ -22,28 +21,10 @@ export interface KeepAliveSettings {
   readonly local: boolean;
 }
 
-/** A peer that can be connected to. */
-export interface Member {
-  readonly settings: PeerSettings;
-  readonly endpoint: Endpoint;
-}
-
-const NO_KEY: Bytes = new Uint8Array(0);
-
-/** What a request is hashed by; nothing for most algorithms. */
-export const noKey = (_request: Request): Bytes => NO_KEY;
-
-export class Upstream {
-  /** As in the configuration; `host:port` when it has no block. */
-  readonly name: string;
-  readonly balancer: Balancer;
-  readonly keyOf: (request: Request) => Bytes;
+export class Upstream extends BalancedGroup<Request> {
   readonly keepAlive: KeepAliveSettings | undefined;
   readonly sticky: Sticky | undefined;
   readonly queue: UpstreamQueue | undefined;
-  private readonly endpoints: ReadonlyMap<PeerSettings, Endpoint>;
-  /** Of peers that have come since. */
-  private readonly found = new WeakMap<PeerSettings, Endpoint>();
   /** Idle connections, the one that was used last in front. */
   private first: PeerConnection | undefined = undefined;
   private last: PeerConnection | undefined = undefined;
@@ -59,22 +40,10 @@ export class Upstream {
       readonly queue: UpstreamQueue | undefined;
     },
   ) {
-    this.name = balancer.group.name;
-    this.balancer = balancer;
-    this.keyOf = options.keyOf;
+    super(balancer, members, options.keyOf);
     this.keepAlive = options.keepAlive;
     this.sticky = options.sticky;
     this.queue = options.queue;
-    this.endpoints = new Map(members.map(({ settings, endpoint }) => [settings, endpoint]));
-  }
-
-  /** Where a peer is: the same object each time, which idle connections are known by. */
-  endpointOf(peer: PeerSettings): Endpoint {
-    const known = this.endpoints.get(peer) ?? this.found.get(peer);
-    if (known !== undefined) return known;
-    const endpoint = parseLocalAddress(peer.name) as Endpoint;
-    this.found.set(peer, endpoint);
-    return endpoint;
   }
 
   /** An idle connection to this endpoint, taken out; undefined when there is none. `owner` is the location's settings. */

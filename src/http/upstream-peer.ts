@@ -21,8 +21,10 @@ import type { IpAddress } from "../base/ip.ts";
 import type { Level } from "../base/log.ts";
 import type { Memory } from "../io/memory.ts";
 import type { Endpoint } from "../io/stream.ts";
+import { AT_ONCE, callText, ENOENT, EPIPE, ETIMEDOUT, PEER_FAILURES } from "../net/peer-failures.ts";
 import { type Lookup, type Resolution, resolverCodeText } from "../net/resolver.ts";
 import { Timed } from "../net/timers.ts";
+import { Tries, type Try, UNKNOWN } from "../net/upstream-try.ts";
 import { LOCK, PATCH, POST } from "../wire/http1/methods.ts";
 import type { BodyBuffer } from "./body-buffer.ts";
 import type { CacheUse } from "./cache-use.ts";
@@ -32,7 +34,7 @@ import { PeerConnection, type PeerUser } from "./peer-connection.ts";
 import type { Request } from "./request.ts";
 import { Unsent } from "./unsent.ts";
 import type { Upload, UploadUser } from "./upload.ts";
-import { AT_ONCE, callText, ENOENT, EPIPE, ETIMEDOUT, PEER_FAILURES, STATUS_OF } from "./upstream-failures.ts";
+import { STATUS_OF } from "./upstream-failures.ts";
 import type { Upstream } from "./upstream-group.ts";
 import type { QueueTicket } from "./upstream-queue.ts";
 import {
@@ -47,7 +49,6 @@ import {
   type Target,
   type UpstreamRules,
 } from "./upstream-rules.ts";
-import { Tries, type Try, UNKNOWN } from "./upstream-try.ts";
 
 export const IDLE = 0;
 const RESOLVING = 1;

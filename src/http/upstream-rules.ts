@@ -1,11 +1,11 @@
 /** How a location deals with an upstream, whatever protocol it speaks: what `proxy_*` (and later `fastcgi_*` …) say. nginx: ngx_http_upstream_conf_t. */
 import type { ConnectSettings } from "../io/reactor.ts";
 import type { Endpoint } from "../io/stream.ts";
+import type { UpstreamAddress } from "../net/upstream-address.ts";
 import type { CacheRules } from "./cache-rules.ts";
 import type { Output } from "./output.ts";
 import type { Request } from "./request.ts";
 import type { TemporaryFolder } from "./temporary-file.ts";
-import type { UpstreamAddress } from "./upstream-address.ts";
 import type { Upstream } from "./upstream-group.ts";
 import type { StoreRules } from "./upstream-store.ts";
 import type { Text } from "./variables.ts";

@@ -1,11 +1,11 @@
 /** An exchange whose connection was upgraded: opens the tunnel, counts and logs for it. nginx: ngx_http_upstream_upgrade. */
 import type { Stream } from "../io/stream.ts";
+import { CLIENT_TIMED_OUT, Tunnel, type TunnelUser, UPSTREAM_TIMED_OUT } from "../net/tunnel.ts";
+import type { Try } from "../net/upstream-try.ts";
 import { bytesChunk } from "./body.ts";
 import type { Request } from "./request.ts";
-import { CLIENT_TIMED_OUT, Tunnel, type TunnelUser, UPSTREAM_TIMED_OUT } from "./tunnel.ts";
 import type { Piece } from "./upstream-body.ts";
 import type { UpstreamRules } from "./upstream-rules.ts";
-import type { Try } from "./upstream-try.ts";
 
 const ETIMEDOUT = 110;
 
@@ -47,6 +47,9 @@ export class Upgrade implements TunnelUser {
   close(): void {
     this.tunnel?.close();
   }
+
+  /** Nobody asks for them. */
+  countFromClient(): void {}
 
   countReceived(sizeBytes: number): void {
     this.attempt.receivedBytes += sizeBytes;

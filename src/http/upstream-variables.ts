@@ -1,10 +1,11 @@
 /** `$upstream_*`. nginx: ngx_http_upstream_vars. */
+
+import type { Try } from "../net/upstream-try.ts";
 import { printHttpDate } from "../wire/http1/date.ts";
 import { findParam } from "../wire/http1/params.ts";
 import { CACHE_STATUSES, type CacheUse, EXPIRED } from "./cache-use.ts";
 import { seconds } from "./core-variables.ts";
 import type { Request } from "./request.ts";
-import type { Try } from "./upstream-try.ts";
 import type { Getter, Variable, VariablePrefix } from "./variables.ts";
 
 function list(value: (one: Try) => string): Getter {

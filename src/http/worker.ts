@@ -1,36 +1,39 @@
 /** What all connections of a worker share: ports, clock texts, output memory, pools, counters. */
 import { latin1 } from "../base/bytes.ts";
+import type { Clock } from "../base/clock.ts";
 import { Interner } from "../base/interner.ts";
 import { printIp } from "../base/ip.ts";
 import type { Log } from "../base/log.ts";
 import type { Memory } from "../io/memory.ts";
+import { AccessLogs } from "../net/access-logs.ts";
+import { Connections } from "../net/connections.ts";
 import { ACCEPTED, ACTIVE, HANDLED, READING, REQUESTS, WRITING } from "../net/counters.ts";
+import { Dates } from "../net/dates.ts";
+import { MemoryGuard } from "../net/memory-guard.ts";
+import { Resolvers } from "../net/resolvers.ts";
 import { Timers } from "../net/timers.ts";
+import type { Upstreams } from "../net/upstreams.ts";
 import { parseHost } from "../wire/http1/host.ts";
-import { AccessLogs } from "./access-logs.ts";
+import { LOGGING_REQUEST } from "./actions.ts";
 import { AnswerHeads } from "./answer-head.ts";
 import { PIECE_BYTES } from "./body.ts";
 import { BodyMemory } from "./body-memory.ts";
 import type { Connection } from "./connection.ts";
 import type { ConnectionInput } from "./connection-input.ts";
 import type { ConnectionOutput } from "./connection-output.ts";
-import { Connections } from "./connections.ts";
-import { Dates } from "./dates.ts";
 import { Etags } from "./etags.ts";
 import { FileCaches } from "./file-cache.ts";
 import { persistence } from "./head-rules.ts";
 import type { HealthChecks } from "./health-checks.ts";
 import { Input } from "./input.ts";
 import { Limits } from "./limits.ts";
-import { MemoryGuard } from "./memory-guard.ts";
 import { OpenFiles } from "./open-files.ts";
 import { OUTPUT_BYTES, Output } from "./output.ts";
 import { Request } from "./request.ts";
-import { Resolvers } from "./resolvers.ts";
 import type { HttpPorts } from "./service.ts";
 import { ErrorPages } from "./special-response.ts";
 import { lineName } from "./upstream-answer.ts";
-import type { Upstreams } from "./upstreams.ts";
+import type { Upstream } from "./upstream-group.ts";
 import { UserIds } from "./user-ids.ts";
 
 /** Requests kept for use again; more than that at once become garbage afterwards. */
@@ -53,7 +56,7 @@ export class Worker {
   scratch: Output;
   readonly heads: AnswerHeads;
   readonly files: OpenFiles;
-  readonly accessLogs: AccessLogs;
+  readonly accessLogs: AccessLogs<Request>;
   readonly guard: MemoryGuard;
   readonly bodyMemory: BodyMemory;
   readonly errorPages = new ErrorPages();
@@ -71,13 +74,13 @@ export class Worker {
   /** Connections to upstreams come from addresses of others (`proxy_bind … transparent`). */
   bindsForeign = false;
   /** The upstreams of the configuration. */
-  upstreams!: Upstreams;
+  upstreams!: Upstreams<Upstream>;
   /** Their active health checks. */
   health!: HealthChecks;
   /** Opened with the configuration. */
   readonly caches = new FileCaches();
   readonly resolvers: Resolvers;
-  readonly connections = new Connections();
+  readonly connections = new Connections<Connection>();
   /** Every answer closes; see `Connection.isLeaving`. */
   quiescing = false;
   /** Addresses that another node has now: answers to them close, too. */
@@ -120,6 +123,7 @@ export class Worker {
       timers: this.timers,
       log: ports.log,
       nowS: () => this.dates.now(),
+      complain: ({ connection }, level, message, errno) => connection.logError(level, message, errno, LOGGING_REQUEST),
     });
     this.resolvers = new Resolvers({
       datagrams: ports.datagrams,
@@ -131,6 +135,10 @@ export class Worker {
       random: () => ports.random(4).reduce((sum, byte) => sum * 256 + byte, 0) / 2 ** 32,
     });
     this.temporaryNumber = ports.random(4).reduce((sum, byte) => (sum * 256 + byte) % 0x1000000, 0);
+  }
+
+  get clock(): Clock {
+    return this.ports.reactor.clock;
   }
 
   get log(): Log {

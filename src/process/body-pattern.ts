@@ -5,7 +5,7 @@ import { type Decoded, decoded, malformed } from "../base/decoded.ts";
 import type { Diagnostic } from "../conf/diagnostics.ts";
 import type { KeepalivedConfig } from "../conf/keepalived/config.ts";
 import type { CheckedRegex } from "../conf/keepalived/lvs/config.ts";
-import { translatePattern } from "../http/pcre.ts";
+import { translatePattern } from "../conf/pcre.ts";
 import type { BodyPattern } from "../lvs/ports.ts";
 
 /** Options that have a letter in a pattern. */

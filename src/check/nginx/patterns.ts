@@ -1,9 +1,9 @@
 /** Every regular expression of a site, with what it is matched against. */
 import type { Directive } from "../../conf/directive.ts";
+import { type Pattern, translatePattern } from "../../conf/pcre.ts";
 import { parseTemplate, type Template } from "../../conf/template.ts";
 import { coreServer } from "../../http/modules/core.ts";
 import { rewrite } from "../../http/modules/rewrite.ts";
-import { type Pattern, translatePattern } from "../../http/pcre.ts";
 import { type Automaton, automatonOf } from "../regex/automaton.ts";
 import { anyDomain, type Domain, hostDomain, pathDomain } from "../regex/language.ts";
 import { type Expression, parseExpression } from "../regex/syntax.ts";

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { translatePattern } from "../../http/pcre.ts";
+import { translatePattern } from "../../conf/pcre.ts";
 import { automatonOf } from "./automaton.ts";
 import { costOf } from "./backtracking.ts";
 import { exampleOf } from "./example.ts";

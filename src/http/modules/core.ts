@@ -3,6 +3,8 @@
  * nginx: ngx_http_core_module.
  */
 import type { Position } from "../../conf/diagnostics.ts";
+import { parsePattern } from "../../conf/pattern.ts";
+import type { Pattern } from "../../conf/pcre.ts";
 import type { Scope } from "../../conf/scope.ts";
 import type { ConfOf, Report, Use } from "../../conf/slot.ts";
 import {
@@ -28,16 +30,15 @@ import { literal, type Template } from "../../conf/template.ts";
 import { parseMsec, parseNumber, parseSec, parseSize } from "../../conf/units.ts";
 import { sizeBytes } from "../../conf/values.ts";
 import { parseErrorLog } from "../../net/error-log.ts";
+import { type Listen, type ListenRules, parseListen } from "../../net/listen.ts";
 import type { ResolverSettings } from "../../net/resolver.ts";
+import { parseResolver } from "../../net/resolver-directive.ts";
 import { checkThreadPool } from "../../net/thread-pools.ts";
 import { METHOD_NAMES } from "../../wire/http1/methods.ts";
 import { UNLIMITED_RANGES } from "../../wire/http1/range.ts";
 import { fileDirectives, namedPool } from "../file-directives.ts";
-import { type Listen, parseListen } from "../listen.ts";
 import { httpModule } from "../module.ts";
-import { type Pattern, translatePattern } from "../pcre.ts";
 import { parsePredicates } from "../predicates.ts";
-import { parseResolver } from "../resolver-directive.ts";
 import { sendLowat } from "../send-lowat.ts";
 import { parseSymlinks, type SymlinkSettings } from "../symlinks.ts";
 import type { TemporaryFolder } from "../temporary-file.ts";
@@ -59,14 +60,6 @@ export interface LocationHeader {
 export interface ServerNameWord {
   readonly name: string;
   readonly pattern: Pattern | undefined;
-}
-
-/** Translates a pattern of the configuration and declares its captures; undefined when it has been refused. */
-export function parsePattern(use: Use, source: string, ignoreCase: boolean): Pattern | undefined {
-  const translated = translatePattern(source, ignoreCase);
-  if (!translated.ok) return use.fail(`pcre2_compile() failed: ${translated.reason} in "${source}"`);
-  for (const name of translated.value.names) if (name !== "") use.define(name.toLowerCase());
-  return translated.value;
 }
 
 /** One `error_page` line. */
@@ -182,8 +175,15 @@ export function headerOf(scope: Scope): LocationHeader | undefined {
   return scope.parent?.own(coreServer).location?.find((opened) => opened.scope === scope)?.header;
 }
 
+/** What a `listen` of HTTP can say. */
+export const LISTEN_RULES: ListenRules = {
+  usualPort: 80,
+  knowsDefault: true,
+  unsupported: new Set(["ssl", "http2", "quic"]),
+};
+
 function readListen(use: Use, known: readonly Listen[] = []): readonly Listen[] | undefined {
-  const parsed = parseListen(use.args, use.environment.lookUp);
+  const parsed = parseListen(use.args, LISTEN_RULES, use.environment.lookUp);
   if (typeof parsed === "string") return use.fail(parsed);
   const { listens, warnings } = parsed;
   for (const warning of warnings) use.warn(warning);

@@ -4,14 +4,14 @@ import { type IpAddress, parseIp, parseIpv4 } from "../../base/ip.ts";
 import type { ConfOf, IncludedFile, Use } from "../../conf/slot.ts";
 import { list } from "../../conf/slots.ts";
 import type { Endpoint } from "../../io/stream.ts";
+import { parseDefined, type TextPlace } from "../../net/variables.ts";
 import { AddressTable, rangeOf } from "../address-table.ts";
 import { forwardedAddress, forwardedFor } from "../forwarded.ts";
 import { GeoRanges } from "../geo-ranges.ts";
-import { httpModule, type Place } from "../module.ts";
+import { httpModule } from "../module.ts";
 import { type Cidr, parseCidr, unmapped } from "../networks.ts";
 import type { Request } from "../request.ts";
 import type { Definition, Getter } from "../variables.ts";
-import { parseDefined } from "./map.ts";
 
 /** Stands for every address that is none or can't be read. */
 const NOWHERE: IpAddress = Uint8Array.of(255, 255, 255, 255);
@@ -239,7 +239,7 @@ const directives = {
 /** The address to look up; undefined when there is none. */
 type Source = (request: Request) => Endpoint | undefined;
 
-function compileSource({ source, proxies, isRecursive }: GeoBlock, place: Place): Source {
+function compileSource({ source, proxies, isRecursive }: GeoBlock, place: TextPlace<Request>): Source {
   const own = source === undefined ? clientOf : compileVariable(place.getter(source));
   if (proxies.length === 0) return own;
   return (request) => {
@@ -261,7 +261,7 @@ function compileVariable(get: Getter): Source {
   };
 }
 
-function compileGeo(block: GeoBlock, place: Place): Getter {
+function compileGeo(block: GeoBlock, place: TextPlace<Request>): Getter {
   const source = compileSource(block, place);
   const { ipv4, ipv6, standard } = block;
   return (request) => {

@@ -1,4 +1,6 @@
 /** Compresses answers. nginx: ngx_http_gzip_filter_module, and what the core says about gzip. */
+
+import { parsePattern } from "../../conf/pattern.ts";
 import type { ConfOf, Use } from "../../conf/slot.ts";
 import { bits, buffers, choice, flag, fold, num, single, size } from "../../conf/slots.ts";
 import { sizeBytes } from "../../conf/values.ts";
@@ -9,7 +11,6 @@ import { mediaTypes } from "../media-types.ts";
 import { httpModule } from "../module.ts";
 import { type Coding, PackedBody, packAnswers, packedRatio, roundedRatio } from "../packing.ts";
 import type { Request } from "../request.ts";
-import { parsePattern } from "./core.ts";
 
 const EVERYWHERE = "http, server, location";
 /** The smallest window and the smallest table. */

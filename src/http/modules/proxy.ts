@@ -1,5 +1,7 @@
 /** Passes requests to HTTP servers. nginx: ngx_http_proxy_module. */
 import type { Position } from "../../conf/diagnostics.ts";
+import { parsePattern } from "../../conf/pattern.ts";
+import type { Pattern } from "../../conf/pcre.ts";
 import type { Scope } from "../../conf/scope.ts";
 import type { ConfOf, Report, Use } from "../../conf/slot.ts";
 import {
@@ -18,13 +20,14 @@ import {
 } from "../../conf/slots.ts";
 import { constantOf, literal, type Template } from "../../conf/template.ts";
 import { sizeBytes } from "../../conf/values.ts";
+import { parseUpstreamAddress, type UpstreamAddress } from "../../net/upstream-address.ts";
+import { type Bind, connectSettingsOf, parseBind } from "../../net/upstream-socket.ts";
 import { RESPONSE_FIELDS } from "../../wire/http1/response-head.ts";
 import { type CacheChoice, cacheDirectives } from "../cache-directives.ts";
 import { cacheRulesOf } from "../cache-rules.ts";
 import { parseAccess } from "../file-moves.ts";
 import type { Handler } from "../location.ts";
 import { httpModule, type Place } from "../module.ts";
-import type { Pattern } from "../pcre.ts";
 import { cacheHeaders, ProxyRequest, type ProxyRequestOptions, proxiedUri, type SetHeader } from "../proxy-request.ts";
 import { type CookieFlags, cookieRewrite, type Replacement, redirectRewrite } from "../proxy-rewrite.ts";
 import { computedTarget, fixedTarget, HTTP_PORT, SCHEME } from "../proxy-target.ts";
@@ -32,13 +35,12 @@ import type { Request } from "../request.ts";
 import { sendLowat } from "../send-lowat.ts";
 import type { TemporaryFolder } from "../temporary-file.ts";
 import { Exchange } from "../upstream.ts";
-import { parseUpstreamAddress, type UpstreamAddress } from "../upstream-address.ts";
+import { localAddressOf } from "../upstream-bind.ts";
 import { checkAddress } from "../upstream-destination.ts";
 import * as rules from "../upstream-rules.ts";
-import { type Bind, connectSettingsOf, localAddressOf, parseBind } from "../upstream-socket.ts";
 import { parseStore, type StoreRules } from "../upstream-store.ts";
 import type { Variable } from "../variables.ts";
-import { endOfHttp, headerOf, parsePattern, parseTemporaryPath } from "./core.ts";
+import { endOfHttp, headerOf, parseTemporaryPath } from "./core.ts";
 
 /** nginx's page: the size of buffers that nobody has set. */
 const PAGE = "4k";

@@ -1,11 +1,12 @@
 /** `$invalid_referer`: whether a request comes from a page that may refer to this server. nginx: ngx_http_referer_module. */
+
+import { translatePattern } from "../../conf/pcre.ts";
 import { closingBrace, type Scope } from "../../conf/scope.ts";
 import type { Report, Use } from "../../conf/slot.ts";
 import { fold, num } from "../../conf/slots.ts";
+import { type HostKey, HostTable, lowerAscii, parseHostKey } from "../../net/host-table.ts";
 import { REFERER } from "../../wire/http1/fields.ts";
-import { type HostKey, HostTable, lowerAscii, parseHostKey } from "../host-table.ts";
 import { httpModule } from "../module.ts";
-import { translatePattern } from "../pcre.ts";
 import type { Request } from "../request.ts";
 import { coreServer } from "./core.ts";
 

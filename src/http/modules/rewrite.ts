@@ -3,6 +3,8 @@
  * nginx: ngx_http_rewrite_module and ngx_http_script.c.
  */
 import { fromLatin1 } from "../../base/bytes.ts";
+import { parsePattern } from "../../conf/pattern.ts";
+import type { Pattern } from "../../conf/pcre.ts";
 import type { ConfOf, Use } from "../../conf/slot.ts";
 import { blocks, flag, list } from "../../conf/slots.ts";
 import { constantOf, type Template } from "../../conf/template.ts";
@@ -10,14 +12,11 @@ import { escapeUri, unescapeRedirect } from "../../wire/http1/uri.ts";
 import { bytesChunk } from "../body.ts";
 import { answer, discardBody, enterLocation, sendText } from "../engine.ts";
 import type { Handler } from "../location.ts";
-import type { Matcher } from "../location-tree.ts";
 import { httpModule, type Place } from "../module.ts";
 import { DECLINED } from "../outcome.ts";
-import type { Pattern } from "../pcre.ts";
 import type { Request } from "../request.ts";
 import { linkCheckOf } from "../symlinks.ts";
-import type { Getter, Text } from "../variables.ts";
-import { parsePattern } from "./core.ts";
+import type { Getter, Matcher, Text } from "../variables.ts";
 import { setContentType } from "./static.ts";
 
 const PLACES = "server, location, if in server, if in location";

@@ -5,9 +5,10 @@ import type { ConfOf, Use } from "../../conf/slot.ts";
 import { list } from "../../conf/slots.ts";
 import type { Template } from "../../conf/template.ts";
 import { parseFixedPoint } from "../../conf/units.ts";
-import { httpModule, type Place } from "../module.ts";
+import { parseDefined, type TextPlace } from "../../net/variables.ts";
+import { httpModule } from "../module.ts";
+import type { Request } from "../request.ts";
 import type { Definition, Getter } from "../variables.ts";
-import { parseDefined } from "./map.ts";
 
 /** All of them, in hundredths of a percent. */
 const WHOLE = 10_000;
@@ -79,7 +80,7 @@ const directives = {
   }),
 };
 
-function compileSplit({ source, shares }: SplitBlock, place: Place): Getter {
+function compileSplit({ source, shares }: SplitBlock, place: TextPlace<Request>): Getter {
   const text = place.compile(source);
   return (request) => {
     const hash = murmur2(fromLatin1(text(request)));

@@ -2,16 +2,17 @@
 import type { ConfOf, Use } from "../../conf/slot.ts";
 import { bits, flag, msec, num, raw, size } from "../../conf/slots.ts";
 import { constantOf, type Template } from "../../conf/template.ts";
+import { endpointsOf, parseUpstreamAddress, type UpstreamAddress } from "../../net/upstream-address.ts";
+import { type Bind, connectSettingsOf, parseBind } from "../../net/upstream-socket.ts";
 import { CONNECT } from "../../wire/http1/methods.ts";
 import type { Handler } from "../location.ts";
 import { httpModule, type Place } from "../module.ts";
 import type { Request } from "../request.ts";
 import { sendLowat } from "../send-lowat.ts";
 import { Exchange } from "../upstream.ts";
-import { endpointsOf, parseUpstreamAddress, type UpstreamAddress } from "../upstream-address.ts";
+import { localAddressOf } from "../upstream-bind.ts";
 import { checkAddress } from "../upstream-destination.ts";
 import * as rules from "../upstream-rules.ts";
-import { type Bind, connectSettingsOf, localAddressOf, parseBind } from "../upstream-socket.ts";
 
 const DEFAULT_TARGET = "$host:$request_port";
 /** There is no usual port: an address without one is told apart by `noPort`. */

@@ -2,13 +2,13 @@
 import { HEALTH_DEFAULTS, type HealthSettings } from "../../balance/health.ts";
 import type { Parameter } from "../../conf/parameters.ts";
 import { present, readParameters, valued } from "../../conf/parameters.ts";
+import { translatePattern } from "../../conf/pcre.ts";
 import type { Scope } from "../../conf/scope.ts";
 import type { Report, Use } from "../../conf/slot.ts";
 import { list } from "../../conf/slots.ts";
 import { milliseconds, number, word } from "../../conf/values.ts";
 import type { BodyTest, HeaderTest, MatchTests, StatusTest } from "../health-match.ts";
 import { httpModule } from "../module.ts";
-import { translatePattern } from "../pcre.ts";
 import { proxy } from "./proxy.ts";
 import { upstream } from "./upstream.ts";
 import { upstreamZone } from "./upstream_zone.ts";

@@ -1,9 +1,9 @@
 /** `ip_hash`: the client's network decides. nginx: ngx_http_upstream_ip_hash_module. */
 import { IpHash } from "../../balance/ip_hash.ts";
 import { fold } from "../../conf/slots.ts";
+import { noKey } from "../../net/balanced-group.ts";
 import { httpModule } from "../module.ts";
-import { noKey } from "../upstream-group.ts";
-import { refuseParameters } from "./upstream.ts";
+import { refuseMethodParameters } from "./upstream.ts";
 
 const directives = {
   ip_hash: fold<{ readonly order: number }, undefined>(undefined, ({ order }) => ({ order }), {
@@ -18,7 +18,7 @@ const directives = {
 export const ipHash = httpModule({
   name: "upstream_ip_hash",
   directives,
-  check: (conf, { scope }, report) => refuseParameters(scope, conf.ip_hash?.order, report),
+  check: (conf, { scope }, report) => refuseMethodParameters(scope, conf.ip_hash?.order, report),
   balancer: ({ ip_hash: line }) =>
     line === undefined
       ? undefined

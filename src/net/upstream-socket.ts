@@ -3,11 +3,10 @@ import type { Use } from "../conf/slot.ts";
 import { constantOf, type Template } from "../conf/template.ts";
 import type { ConnectSettings } from "../io/reactor.ts";
 import type { Endpoint } from "../io/stream.ts";
-import type { Place } from "./module.ts";
-import type { Request } from "./request.ts";
 import { parseLocalAddress } from "./upstream-address.ts";
+import type { Text } from "./variables.ts";
 
-/** The address that connections come from: a text that makes it for each request, undefined for `off`. */
+/** The address that connections come from: a text that makes it for each subject, undefined for `off`. */
 export interface Bind {
   readonly address: Template | undefined;
   /** It need not be one of this machine. */
@@ -25,23 +24,31 @@ export function parseBind(use: Use): Bind | undefined {
   return { address, transparent: word !== undefined };
 }
 
-/** The address of a request's connections; undefined when the system chooses. */
-export function localAddressOf(
+/** Where a `proxy_bind` is compiled. */
+export interface BindPlace<S> {
+  compile(template: Template): Text<S>;
+  /** The worker connects from addresses that are not of this machine. */
+  bindForeign(): void;
+  complain(subject: S, message: string): void;
+}
+
+/** The address that a subject's connections come from; undefined when the system chooses. */
+export function localAddressOf<S>(
   bind: Bind | undefined,
-  place: Place,
-): ((request: Request) => Endpoint | undefined) | undefined {
+  place: BindPlace<S>,
+): ((subject: S) => Endpoint | undefined) | undefined {
   if (bind?.address === undefined) return undefined;
-  if (bind.transparent) place.worker.bindsForeign = true;
+  if (bind.transparent) place.bindForeign();
   const text = place.compile(bind.address);
-  return (request) => {
-    const value = text(request);
+  return (subject) => {
+    const value = text(subject);
     const local = parseLocalAddress(value);
-    if (local === undefined && value !== "") request.connection.logError("error", `invalid local address "${value}"`);
+    if (local === undefined && value !== "") place.complain(subject, `invalid local address "${value}"`);
     return local;
   };
 }
 
-/** The options of a location's sockets; undefined when it asks for none. */
+/** The options of a place's sockets; undefined when it asks for none. */
 export function connectSettingsOf(
   bind: Bind | undefined,
   options: Pick<ConnectSettings, "keepAlive" | "receiveBuffer" | "sendBuffer">,

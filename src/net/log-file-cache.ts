@@ -4,7 +4,7 @@
  */
 import type { Clock } from "../base/clock.ts";
 import { emptyFileInfo, type Files } from "../io/files.ts";
-import { isSameCheck, type LinkCheck, openChecked } from "./symlinks.ts";
+import { isSameCheck, type LinkCheck, openChecked } from "./link-checks.ts";
 
 export interface LogFileCacheSettings {
   /** Files that are kept; the one that was not used for longest gives way. */

@@ -1,10 +1,12 @@
 /** An access log that can't be written: what the error log hears of it, and how often. Counterpart in nginx: ngx_http_log_write. */
-import { LOGGING_REQUEST } from "./actions.ts";
-import type { Request } from "./request.ts";
+import type { Level } from "../base/log.ts";
 
 const ENOSPC = 28;
 /** nginx tells of a failing log once a minute, not once a request. */
 const COMPLAINT_EVERY_S = 60;
+
+/** Tells the error log, on behalf of whoever is being logged. */
+export type Complain = (level: Level, message: string, errno?: number) => void;
 
 export class LogFailure {
   /** The second in which the disk was last found full; 0: never. */
@@ -17,13 +19,12 @@ export class LogFailure {
   }
 
   /** `written` is -errno, or fewer bytes than there were. */
-  note(request: Request, name: string, written: number, sizeBytes: number, nowS: number): void {
+  note(complain: Complain, name: string, written: number, sizeBytes: number, nowS: number): void {
     if (written === -ENOSPC) this.fullS = nowS;
     if (nowS - this.complainedS < COMPLAINT_EVERY_S) return;
     this.complainedS = nowS;
-    const { connection } = request;
-    if (written < 0) connection.logError("alert", `write() to "${name}" failed`, -written, LOGGING_REQUEST);
-    else connection.logError("alert", incomplete(name, written, sizeBytes), undefined, LOGGING_REQUEST);
+    if (written < 0) complain("alert", `write() to "${name}" failed`, -written);
+    else complain("alert", incomplete(name, written, sizeBytes));
   }
 }
 

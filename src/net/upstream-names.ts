@@ -6,12 +6,12 @@ import type { FoundPeer, NamedMembers } from "../balance/membership.ts";
 import type { IpAddress } from "../base/ip.ts";
 import type { Log } from "../base/log.ts";
 import { printEndpoint } from "../io/listen.ts";
-import { type Lookup, type Resolution, type Resolver, resolverCodeText } from "../net/resolver.ts";
-import type { FailedTarget, ResolvedAddress } from "../net/resolver-services.ts";
-import { Timed, type Timers } from "../net/timers.ts";
 import { NAME_ERROR } from "../wire/dns/message.ts";
-import type { NamedHost, UpstreamServer } from "./modules/upstream.ts";
+import { type Lookup, type Resolution, type Resolver, resolverCodeText } from "./resolver.ts";
+import type { FailedTarget, ResolvedAddress } from "./resolver-services.ts";
+import { Timed, type Timers } from "./timers.ts";
 import { parseLocalAddress } from "./upstream-address.ts";
+import type { NamedHost, UpstreamServer } from "./upstream-servers.ts";
 
 /** A name is asked for so often at most. */
 const MIN_INTERVAL_MS = 1000;

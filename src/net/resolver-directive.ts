@@ -2,8 +2,8 @@
 import type { Use } from "../conf/slot.ts";
 import { parseSec } from "../conf/units.ts";
 import { printEndpoint } from "../io/listen.ts";
-import { parseServerAddress } from "../net/address.ts";
-import type { ResolverSettings } from "../net/resolver.ts";
+import { parseServerAddress } from "./address.ts";
+import type { ResolverSettings } from "./resolver.ts";
 
 const DNS_PORT = 53;
 

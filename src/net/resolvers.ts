@@ -1,5 +1,5 @@
 /** The resolvers of a worker: one for each `resolver` of the configuration, made when it is first needed. */
-import { Resolver, type ResolverPorts, type ResolverSettings } from "../net/resolver.ts";
+import { Resolver, type ResolverPorts, type ResolverSettings } from "./resolver.ts";
 
 export class Resolvers {
   private readonly ports: ResolverPorts;

@@ -4,8 +4,10 @@ import { parseListen } from "./listen.ts";
 
 const LOCAL = Uint8Array.of(127, 0, 0, 1);
 
+const RULES = { usualPort: 80, knowsDefault: true, unsupported: new Set(["ssl"]) };
+
 function name(...words: string[]): string {
-  const parsed = parseListen(words, (host) => (host === "localhost" ? [LOCAL, LOCAL] : undefined));
+  const parsed = parseListen(words, RULES, (host) => (host === "localhost" ? [LOCAL, LOCAL] : undefined));
   return typeof parsed === "string" ? parsed : parsed.listens.map((listen) => listen.name).join(" ");
 }
 
@@ -39,7 +41,10 @@ test("what is no address or parameter is refused in nginx's words", () => {
 });
 
 test("socket parameters are kept, and imply a socket of its own", () => {
-  const parsed = parseListen(["80", "default_server", "backlog=10", "rcvbuf=8k", "so_keepalive=30m::10", "reuseport"]);
+  const parsed = parseListen(
+    ["80", "default_server", "backlog=10", "rcvbuf=8k", "so_keepalive=30m::10", "reuseport"],
+    RULES,
+  );
   assert.ok(typeof parsed !== "string");
   const [listen] = parsed.listens;
   assert.equal(listen?.defaultServer, true);
@@ -47,7 +52,7 @@ test("socket parameters are kept, and imply a socket of its own", () => {
   assert.equal(listen?.socket?.backlog, 10);
   assert.equal(listen?.socket?.receiveBufferBytes, 8192);
   assert.deepEqual(listen?.socket?.keepAlive, { idleS: 1800, count: 10 });
-  const plain = parseListen(["80", "default"]);
+  const plain = parseListen(["80", "default"], RULES);
   assert.ok(typeof plain !== "string");
   assert.equal(plain.listens[0]?.socket, undefined);
   assert.equal(plain.warnings.length, 1);

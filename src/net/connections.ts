@@ -3,18 +3,23 @@
  * to and deleted from without end leaves a chain of old tables behind, each of which keeps dead connections from being
  * collected until the next full collection (bench: a new connection per request).
  */
-import type { Connection } from "./connection.ts";
 
-export class Connections {
-  private oldest: Connection | undefined = undefined;
-  private newest: Connection | undefined = undefined;
+/** What is in a list has the list's links. */
+export interface Linked<C> {
+  older: C | undefined;
+  newer: C | undefined;
+}
+
+export class Connections<C extends Linked<C>> {
+  private oldest: C | undefined = undefined;
+  private newest: C | undefined = undefined;
   private count = 0;
 
   get size(): number {
     return this.count;
   }
 
-  add(connection: Connection): void {
+  add(connection: C): void {
     const { newest } = this;
     connection.older = newest;
     if (newest === undefined) this.oldest = connection;
@@ -24,7 +29,7 @@ export class Connections {
   }
 
   /** Takes out one that was added. Its links are cleared: a dead one must not keep its neighbours from being collected. */
-  remove(connection: Connection): void {
+  remove(connection: C): void {
     const { older, newer } = connection;
     if (older === undefined) this.oldest = newer;
     else older.newer = newer;
@@ -36,8 +41,8 @@ export class Connections {
   }
 
   /** The connections of now, in a list that stands still while they come and go. */
-  list(): Connection[] {
-    const connections: Connection[] = [];
+  list(): C[] {
+    const connections: C[] = [];
     for (let connection = this.oldest; connection !== undefined; connection = connection.newer)
       connections.push(connection);
     return connections;

@@ -1,9 +1,9 @@
-/** `listen`: an address and what its socket shall be. Counterpart in nginx: ngx_http_core_listen. */
+/** `listen`: an address and what its socket shall be. Counterpart in nginx: ngx_http_core_listen, ngx_stream_core_listen. */
 import type { HostLookup } from "../base/ip.ts";
 import { parseSec, parseSize } from "../conf/units.ts";
 import { type ListenSpec, printEndpoint } from "../io/listen.ts";
 import type { Endpoint } from "../io/stream.ts";
-import { parseListenAddress } from "../net/address.ts";
+import { parseListenAddress } from "./address.ts";
 
 /** The options of a listening socket. */
 export type SocketSettings = Omit<ListenSpec, "endpoint" | "datagram">;
@@ -27,7 +27,15 @@ export interface ParsedListen {
   readonly warnings: readonly string[];
 }
 
-const DEFAULT_PORT = 80;
+/** What differs between services. */
+export interface ListenRules {
+  /** Undefined: a port has to be named. */
+  readonly usualPort: number | undefined;
+  /** The old word `default` is known. */
+  readonly knowsDefault: boolean;
+  /** Parameters of protocols that this version doesn't speak yet: an error, never silence. */
+  readonly unsupported: ReadonlySet<string>;
+}
 
 type Draft = { -readonly [K in keyof SocketSettings]: SocketSettings[K] } & {
   defaultServer?: boolean;
@@ -35,15 +43,21 @@ type Draft = { -readonly [K in keyof SocketSettings]: SocketSettings[K] } & {
   proxyProtocol?: boolean;
 };
 
+/** Stands in for a port that is missing. */
+const ANY_PORT = 1;
+/** An address, but neither a port alone nor the path of a unix socket. */
+const WITHOUT_PORT = /^(?![\d-]+$)(\[[^\]]*\]|[^:]*)$/;
+
 /** Reads the words of a `listen`, whose names `lookUp` knows; a text when something is wrong: nginx's message. */
-export function parseListen(words: readonly string[], lookUp?: HostLookup): ParsedListen | string {
+export function parseListen(words: readonly string[], rules: ListenRules, lookUp?: HostLookup): ParsedListen | string {
   const text = words[0] ?? "";
-  const endpoints = parseListenAddress(text, DEFAULT_PORT, lookUp);
+  const endpoints = parseListenAddress(text, rules.usualPort ?? ANY_PORT, lookUp);
+  if (rules.usualPort === undefined && WITHOUT_PORT.test(text)) return `no port in "${text}" of the "listen" directive`;
   if (typeof endpoints === "string") return `${endpoints} in "${text}" of the "listen" directive`;
   const draft: Draft = {};
   const warnings: string[] = [];
   for (const word of words.slice(1)) {
-    const reason = readParameter(word, draft, warnings);
+    const reason = readParameter(word, draft, warnings, rules);
     if (reason !== undefined) return reason;
   }
   const { defaultServer = false, bind = false, proxyProtocol = false, ...socket } = draft;
@@ -73,16 +87,19 @@ function socketOf(endpoint: Endpoint, socket: SocketSettings): SocketSettings {
   };
 }
 
-/** Parameters of protocols that this version doesn't speak yet: an error, never silence. */
-const UNSUPPORTED = new Set(["ssl", "http2", "quic"]);
-
-function readParameter(word: string, draft: Draft, warnings: string[]): string | undefined {
+function readParameter(
+  word: string,
+  draft: Draft,
+  warnings: string[],
+  { knowsDefault, unsupported }: ListenRules,
+): string | undefined {
   const equals = word.indexOf("=");
   const name = equals < 0 ? word : word.slice(0, equals);
   const value = equals < 0 ? undefined : word.slice(equals + 1);
   if (value === undefined) {
     switch (name) {
       case "default":
+        if (!knowsDefault) break;
         warnings.push('the "default" parameter is obsolete, use the "default_server" parameter instead');
         draft.defaultServer = true;
         return undefined;
@@ -106,7 +123,7 @@ function readParameter(word: string, draft: Draft, warnings: string[]): string |
         return undefined;
       default:
     }
-    if (UNSUPPORTED.has(name)) return `the "${name}" parameter of the "listen" directive is not supported`;
+    if (unsupported.has(name)) return `the "${name}" parameter of the "listen" directive is not supported`;
     return `invalid parameter "${word}"`;
   }
   return readValue(name, value, word, draft);
