@@ -87,15 +87,15 @@ test("every path that ARCHITECTURE.md names exists", options, () => {
   assert.deepEqual(missing, []);
 });
 
-test("the list of HTTP modules is the folder of HTTP modules", options, () => {
-  const listed = [...read("src/http/modules.ts").matchAll(/from "\.\/modules\/([\w-]+)\.ts"/g)].map(
-    (match) => match[1],
-  );
-  const folder = products
-    .filter((file) => /^src\/http\/modules\/[\w-]+\.ts$/.test(file))
-    .map((file) => path.basename(file, ".ts"));
-  assert.deepEqual([...new Set(listed)].sort(), folder.sort());
-});
+for (const service of ["http", "stream"])
+  test(`the list of the ${service} modules is their folder`, options, () => {
+    const listed = [...read(`src/${service}/modules.ts`).matchAll(/from "\.\/modules\/([\w-]+)\.ts"/g)].map(
+      (match) => match[1],
+    );
+    const inFolder = new RegExp(`^src/${service}/modules/[\\w-]+\\.ts$`);
+    const folder = products.filter((file) => inFolder.test(file)).map((file) => path.basename(file, ".ts"));
+    assert.deepEqual([...new Set(listed)].sort(), folder.sort());
+  });
 
 test("the lock file names no registry", options, () => {
   assert.doesNotMatch(read("package-lock.json"), /"resolved"/);

@@ -13,6 +13,8 @@ export interface LogContext {
   readonly request?: string;
   readonly subrequest?: string;
   readonly upstream?: string;
+  /** Bytes that have passed, as nginx's stream words it. */
+  readonly transfer?: string;
   readonly host?: string;
   readonly referrer?: string;
   /** A phrase in front of the context, `while reading client request line`. */

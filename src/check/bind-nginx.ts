@@ -8,6 +8,7 @@ import { folderOf } from "../conf/nginx/load.ts";
 import type { Scope } from "../conf/scope.ts";
 import { nginxCatalog } from "../process/nginx-configuration.ts";
 import { nginxKinds } from "../process/nginx-kinds.ts";
+import { variableRules } from "../process/service-kind.ts";
 import { withoutLabel } from "./running-node.ts";
 
 /** What binding has made, and what was wrong. */
@@ -36,8 +37,7 @@ export function bindNginx(source: Source, lookUp: HostLookup, host = hostname())
     confPrefix: folder,
     lookUp,
     hostName: host.toLowerCase(),
-    isVariable: (name) => nginxKinds.some((kind) => kind.isVariable?.(name) ?? false),
-    isConstant: (name) => nginxKinds.some((kind) => kind.isConstant?.(name) ?? false),
+    ...variableRules(nginxKinds),
     lackOf: (need) => nginxKinds.map((kind) => kind.lackOf?.(need)).find((lack) => lack !== undefined),
   });
   return { main, diagnostics };

@@ -70,10 +70,12 @@ const CAPTURE: VariableWords = {
 
 function explainVariable(name: string, known: Known, source: Source | undefined): string | undefined {
   const mentions = source === undefined ? [] : mentionsOf(name, source);
-  const words = /^[1-9]$/.test(name) ? { ...CAPTURE, name } : findVariable(name, known.variables);
-  if (words === undefined && mentions.length === 0) return undefined;
+  const words = /^[1-9]$/.test(name) ? [{ ...CAPTURE, name }] : findVariable(name, known.variables);
+  if (words.length === 0 && mentions.length === 0) return undefined;
   const text =
-    words === undefined ? `$${name}\n\n  A variable that only this configuration defines.\n` : printVariable(words);
+    words.length === 0
+      ? `$${name}\n\n  A variable that only this configuration defines.\n`
+      : words.map(printVariable).join("\n");
   return source === undefined ? text : `${text}\n${printPlaces(mentions, "Mentioned", "Not mentioned")}`;
 }
 
@@ -213,7 +215,7 @@ async function loadNginx(path: string, prefix: string | undefined, known: Known)
     prefix: prefix === undefined ? confPrefix : `${fullName(prefix, `${process.cwd()}/`).replace(/\/+$/, "")}/`,
     confPrefix,
     lookUp: reader.lookUp,
-    isVariable: (name) => findVariable(name, known.variables) !== undefined,
+    isVariable: (name) => findVariable(name, known.variables).length > 0,
   });
   for (const diagnostic of diagnostics) printError(`tandem: ${printDiagnostic(diagnostic)}`);
   return source.text === undefined ? null : { main, source };

@@ -34,6 +34,8 @@ export function bind(sources: readonly Source[], catalog: Catalog, environment: 
 interface Segment {
   readonly found: Diagnostics;
   readonly references: Map<string, Position>;
+  /** Variables that its directives define: a service knows none of another. */
+  readonly defined: Set<string>;
   scope?: Scope;
 }
 
@@ -43,7 +45,6 @@ class Binder implements Binding {
   readonly zones = new ZoneDeclarations();
   readonly bases = new Map<string, MadeBase>();
   readonly #catalog: Catalog;
-  readonly #defined = new Set<string>();
   readonly #segments: Segment[] = [];
   #segment = this.#beginSegment();
   /** The last one with a block that ended. */
@@ -76,7 +77,7 @@ class Binder implements Binding {
   }
 
   define(variable: string): void {
-    this.#defined.add(variable);
+    this.#segment.defined.add(variable);
   }
 
   refer(variable: string, position: Position): void {
@@ -85,7 +86,7 @@ class Binder implements Binding {
   }
 
   #beginSegment(): Segment {
-    const segment: Segment = { found: new Diagnostics(), references: new Map() };
+    const segment: Segment = { found: new Diagnostics(), references: new Map(), defined: new Set() };
     this.#segments.push(segment);
     return segment;
   }
@@ -175,11 +176,11 @@ class Binder implements Binding {
     };
   }
 
-  #check({ found, references, scope }: Segment): void {
+  #check({ found, references, defined, scope }: Segment): void {
     if (scope !== undefined) checkScopes(scope, this.#catalog.modules, this.environment, found);
     if (found.fatalCount > 0) return;
     for (const [variable, position] of references)
-      if (!this.#defined.has(variable) && this.environment.isVariable?.(variable) === false)
+      if (!defined.has(variable) && this.environment.isVariable?.(variable, scope?.context ?? "main") === false)
         found.report("emerg", `unknown "${variable}" variable`, position);
   }
 }

@@ -31,12 +31,10 @@ export interface VariableWords {
   readonly doc: string;
 }
 
-/** The words about a variable, undefined when it needs a definition. */
-export function findVariable(name: string, known: readonly VariableWords[]): VariableWords | undefined {
-  return (
-    known.find((one) => !one.isFamily && one.name === name) ??
-    known.find((one) => one.isFamily && name.startsWith(one.name))
-  );
+/** The words about a variable, of each service that has it; none when it needs a definition. */
+export function findVariable(name: string, known: readonly VariableWords[]): readonly VariableWords[] {
+  const own = known.filter((one) => !one.isFamily && one.name === name);
+  return own.length > 0 ? own : known.filter((one) => one.isFamily && name.startsWith(one.name));
 }
 
 const INHERIT_NOTES: Readonly<Record<Inherit, string | undefined>> = {

@@ -41,6 +41,13 @@ export class Scope {
     this.directive = directive;
   }
 
+  /** The block of the main context that this is in; "main" outside of all. */
+  get service(): Context {
+    let scope: Scope = this;
+    while (scope.parent?.parent !== undefined) scope = scope.parent;
+    return scope.context;
+  }
+
   /** What holds here for a module: its own values, inherited ones, defaults. Frozen; shared with the parent where equal. */
   conf<D extends Directives>({ directives }: Declares<D>): ConfOf<D> {
     for (let scope: Scope | undefined = this; scope !== undefined; scope = scope.parent) {

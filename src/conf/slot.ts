@@ -46,10 +46,13 @@ export interface Environment {
   readonly lookUp?: HostLookup;
   /** This machine's name, in lower case. */
   readonly hostName?: string;
-  /** Whether a variable (lower case) exists that no directive of the configuration defines. Without it all do. */
-  isVariable?(name: string): boolean;
-  /** Whether a variable (lower case) is one that a configuration may not define or set. */
-  isConstant?(name: string): boolean;
+  /**
+   * Whether a variable (lower case) exists in a service, named as its block in the main context, that no directive of the
+   * configuration defines. Without it all do.
+   */
+  isVariable?(name: string, service: string): boolean;
+  /** Whether a variable (lower case) is one that a configuration may not define or set there. */
+  isConstant?(name: string, service: string): boolean;
   /** What this machine lacks for something optional, as the end of "directive … "; undefined when it has it. Without it nothing is missing. */
   lackOf?(need: string): string | undefined;
 }

@@ -117,7 +117,8 @@ export class DirectiveUse implements Use {
 
   define(variable: string): void {
     const name = variable.toLowerCase();
-    if (this.environment.isConstant?.(name) === true) this.fail(`the duplicate "${variable}" variable`);
+    if (this.environment.isConstant?.(name, this.scope.service) === true)
+      this.fail(`the duplicate "${variable}" variable`);
     this.#binding.define(name);
   }
 

@@ -4,7 +4,7 @@
  * and the cache loader process, ngx_http_file_cache_manager.
  */
 import type { Debtor } from "../base/zone-ledger.ts";
-import { NO_COUNTERS, type Service, type ServiceCounters } from "../io/service.ts";
+import type { Service } from "../io/service.ts";
 import { Timer, Timers } from "../net/timers.ts";
 import type { CacheLine, WorkPace } from "./cache-directives.ts";
 import { CacheLoader } from "./cache-loader.ts";
@@ -114,10 +114,6 @@ export class CacheKeeper implements Service {
   }
 
   reopenLogs(): void {}
-
-  counters(): ServiceCounters {
-    return NO_COUNTERS;
-  }
 
   settle(debtor: Debtor): void {
     this.caches.settle(debtor);

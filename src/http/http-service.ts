@@ -2,7 +2,7 @@
 import { printIp } from "../base/ip.ts";
 import type { Debtor } from "../base/zone-ledger.ts";
 import type { Acceptor } from "../io/reactor.ts";
-import type { Service, ServiceCounters, UpstreamState } from "../io/service.ts";
+import type { Service, UpstreamState } from "../io/service.ts";
 import type { Stream } from "../io/stream.ts";
 import type { SocketPlan } from "../net/listening-plan.ts";
 import { SMALL_BYTES } from "../net/memory-guard.ts";
@@ -155,11 +155,6 @@ class HttpService implements Service {
     this.worker.limits.settle(debtor);
     this.worker.caches.settle(debtor);
     this.worker.upstreams.settle(debtor);
-  }
-
-  counters(): ServiceCounters {
-    const { counters, slot } = this.worker.ports;
-    return counters.of(slot);
   }
 }
 

@@ -1,7 +1,7 @@
 /** A service (http; later stream, mail) as the worker that it runs in sees it. Implementations: `http/`; driven by `process/`. */
 import type { Debtor } from "../base/zone-ledger.ts";
 
-/** Counters of one worker: sums since the start, and what is going on now. nginx: stub_status. */
+/** Counters of one worker, over all its services: sums since the start, and what is going on now. nginx: stub_status. */
 export interface ServiceCounters {
   readonly accepted: number;
   readonly handled: number;
@@ -11,17 +11,6 @@ export interface ServiceCounters {
   readonly writing: number;
   readonly waiting: number;
 }
-
-/** Of a service that has no clients, or has had none yet. */
-export const NO_COUNTERS: ServiceCounters = {
-  accepted: 0,
-  handled: 0,
-  requests: 0,
-  active: 0,
-  reading: 0,
-  writing: 0,
-  waiting: 0,
-};
 
 /** What a peer of an upstream is, in the words of nginx Plus' API. */
 export type PeerStateName = "up" | "draining" | "down" | "unavail" | "checking" | "unhealthy";
@@ -87,7 +76,6 @@ export interface Service {
   terminate(): void;
   /** Opens its own log files again by name, for rotation. */
   reopenLogs(): void;
-  counters(): ServiceCounters;
   /** Another worker was killed: what it had counted in shared memory and can't take back is taken back for it. */
   settle?(debtor: Debtor): void;
 }

@@ -18,6 +18,13 @@ import type { TextPlace } from "./variables.ts";
 /** Where upstreams stand. */
 export type UpstreamContext = "upstream" | "stream upstream";
 
+/** What a service's word for a time of `least_time` means. */
+export interface TimeWord {
+  readonly mode: TimeMode;
+  /** The time of a "header" is that of the connection (stream: `connect`). */
+  readonly isOfConnection: boolean;
+}
+
 /** A method without words. */
 export interface MethodLine {
   readonly order: number;
@@ -72,25 +79,25 @@ export function leastConnRules<S>({ order }: MethodLine): BalancerRules<S> {
 }
 
 export interface LeastTimeLine extends MethodLine {
-  readonly mode: TimeMode;
+  readonly time: TimeWord;
   readonly inflight: boolean;
 }
 
-/** `least_time`: the server that will probably answer first. `modeOf` knows the service's words for what is measured. */
+/** `least_time`: the server that will probably answer first. `timeOf` knows the service's words for what is measured. */
 export function leastTimeSlot(
   context: UpstreamContext,
   {
-    modeOf,
+    timeOf,
     syntax,
     doc,
-  }: { modeOf(word: string): TimeMode | undefined; readonly syntax: string; readonly doc: string },
+  }: { timeOf(word: string): TimeWord | undefined; readonly syntax: string; readonly doc: string },
 ) {
   const parse = (use: Use): LeastTimeLine | undefined => {
     const [word = "", option] = use.args;
-    const mode = modeOf(word.toLowerCase());
+    const time = timeOf(word.toLowerCase());
     if (option !== undefined && option !== "inflight") return use.fail(`invalid parameter "${option}"`);
-    if (mode === undefined) return use.fail(`invalid value "${word}"`);
-    return { mode, inflight: option !== undefined, order: use.order };
+    if (time === undefined) return use.fail(`invalid value "${word}"`);
+    return { time, inflight: option !== undefined, order: use.order };
   };
   return fold<LeastTimeLine, undefined>(undefined, parse, {
     in: context,
@@ -101,30 +108,34 @@ export function leastTimeSlot(
   });
 }
 
-export function leastTimeRules<S>({ order, mode, inflight }: LeastTimeLine): BalancerRules<S> {
-  return { order, create: (group) => new LeastTime(group, mode, inflight) };
+export function leastTimeRules<S>({ order, time, inflight }: LeastTimeLine): BalancerRules<S> {
+  return {
+    order,
+    timesConnection: time.isOfConnection,
+    create: (group) => new LeastTime(group, time.mode, inflight),
+  };
 }
 
 export interface RandomLine extends MethodLine {
   readonly two: boolean;
   /** `least_time=`; undefined: connections are compared. */
-  readonly mode: TimeMode | undefined;
+  readonly time: TimeWord | undefined;
 }
 
 const LEAST_TIME = "least_time=";
 
-/** `random`: a server by chance, or the better of two. `modeOf` knows the service's words for what is measured. */
+/** `random`: a server by chance, or the better of two. `timeOf` knows the service's words for what is measured. */
 export function randomSlot(
   context: UpstreamContext,
-  { modeOf, syntax }: { modeOf(word: string): TimeMode | undefined; readonly syntax: string },
+  { timeOf, syntax }: { timeOf(word: string): TimeWord | undefined; readonly syntax: string },
 ) {
   const parse = (use: Use): RandomLine | undefined => {
     const [two, method] = use.args;
     if (two !== undefined && two !== "two") return use.fail(`invalid parameter "${two}"`);
-    const mode = method?.startsWith(LEAST_TIME) === true ? modeOf(method.slice(LEAST_TIME.length)) : undefined;
-    if (method !== undefined && method !== "least_conn" && mode === undefined)
+    const time = method?.startsWith(LEAST_TIME) === true ? timeOf(method.slice(LEAST_TIME.length)) : undefined;
+    if (method !== undefined && method !== "least_conn" && time === undefined)
       return use.fail(`invalid parameter "${method}"`);
-    return { two: two !== undefined, mode, order: use.order };
+    return { two: two !== undefined, time, order: use.order };
   };
   return fold<RandomLine, undefined>(undefined, parse, {
     in: context,
@@ -139,7 +150,7 @@ const RANDOM_BYTES = 4;
 
 /** `random` gives so many bytes of the kernel's generator. */
 export function randomRules<S>(
-  { order, two, mode }: RandomLine,
+  { order, two, time }: RandomLine,
   random: (sizeBytes: number) => Bytes,
 ): BalancerRules<S> {
   const below: RandomBelow = (bound) =>
@@ -147,7 +158,8 @@ export function randomRules<S>(
   return {
     order,
     withoutBackup: true,
-    create: (group) => (two ? new RandomTwo(group, below, mode) : new Random(group, below)),
+    timesConnection: time?.isOfConnection === true,
+    create: (group) => (two ? new RandomTwo(group, below, time?.mode) : new Random(group, below)),
   };
 }
 

@@ -93,7 +93,7 @@ function defineUpstream<S, U>(block: UpstreamBlock<S, U>, room: Room | undefined
     .filter(({ backup }) => backup)
     .flatMap(membersOf)
     .map(withHealth);
-  const rules = balancerOf(block);
+  const rules = balancerOf(block.balancers);
   const memory = room?.peers.memory ?? localPeerMemory(primary.length + backup.length);
   const group = new Group(name, memory, settingsOf(primary), settingsOf(backup));
   const balancer = rules === undefined ? new RoundRobin(group) : rules.create(group);
@@ -101,7 +101,7 @@ function defineUpstream<S, U>(block: UpstreamBlock<S, U>, room: Room | undefined
 }
 
 /** The last one that the block names. */
-function balancerOf<S>({ balancers }: UpstreamBlock<S, unknown>): BalancerRules<S> | undefined {
+export function balancerOf<S>(balancers: readonly BalancerRules<S>[]): BalancerRules<S> | undefined {
   return [...balancers].sort((a, b) => b.order - a.order)[0];
 }
 
@@ -122,7 +122,7 @@ function namesOf<S>(
     servers,
     resolver: resolvers.of(block.resolver as ResolverSettings),
     timeoutMs: block.resolverTimeoutMs,
-    hasBackup: balancerOf(block)?.withoutBackup !== true,
+    hasBackup: balancerOf(block.balancers)?.withoutBackup !== true,
     timers,
     now: () => clock.now(),
     log,

@@ -16,6 +16,8 @@ export interface BalancerRules<S> {
   create(group: Group): Balancer;
   /** What subjects are hashed by. */
   readonly keyOf?: (subject: S) => Bytes;
+  /** The time of a header that it goes by is that of the connection. */
+  readonly timesConnection?: boolean;
   /** It knows no backup peers. */
   readonly withoutBackup?: boolean;
 }

@@ -37,6 +37,30 @@ const DEFAULT_MODULES: Readonly<Record<string, string>> = {
   http_upstream_sticky_module: "sticky",
 };
 
+/** The same of stream: built whenever stream itself is. */
+const DEFAULT_STREAM_MODULES: Readonly<Record<string, string>> = {
+  stream_limit_conn_module: "limit_conn",
+  stream_access_module: "allow",
+  stream_geo_module: "geo",
+  stream_map_module: "map",
+  stream_split_clients_module: "split_clients",
+  stream_return_module: "return",
+  stream_pass_module: "pass",
+  stream_set_module: "set",
+  stream_upstream_hash_module: "hash",
+  stream_upstream_least_conn_module: "least_conn",
+  stream_upstream_least_time_module: "least_time",
+  stream_upstream_random_module: "random",
+  stream_upstream_zone_module: "zone",
+};
+
+/** Modules of stream that nginx builds when asked to. */
+const OPTIONAL_STREAM_MODULES: Readonly<Record<string, string>> = {
+  stream_ssl_module: "ssl_certificate",
+  stream_realip_module: "set_real_ip_from",
+  stream_ssl_preread_module: "ssl_preread",
+};
+
 /** Modules that nginx builds when asked to. */
 const OPTIONAL_MODULES: Readonly<Record<string, string>> = {
   http_ssl_module: "ssl_certificate",
@@ -61,9 +85,21 @@ const OPTIONAL_MODULES: Readonly<Record<string, string>> = {
 
 /** The arguments that nginx would have been configured with to have the same modules. */
 export function configureArguments(catalog: Catalog, prefix: string): string {
-  const has = (directive: string): boolean => catalog.declarations.has(directive);
-  const without = Object.entries(DEFAULT_MODULES).filter(([, directive]) => !has(directive));
-  const including = Object.entries(OPTIONAL_MODULES).filter(([, directive]) => has(directive));
+  const isThere = (directive: string, isStreams: boolean): boolean =>
+    (catalog.declarations.get(directive) ?? []).some(({ contexts }) =>
+      contexts.some((context) => /^stream\b/.test(context) === isStreams),
+    );
+  const has = (directive: string): boolean => isThere(directive, false);
+  const hasInStream = (directive: string): boolean => isThere(directive, true);
+  const streamDefaults = has("stream") ? Object.entries(DEFAULT_STREAM_MODULES) : [];
+  const without = [
+    ...Object.entries(DEFAULT_MODULES).filter(([, directive]) => !has(directive)),
+    ...streamDefaults.filter(([, directive]) => !hasInStream(directive)),
+  ];
+  const including = [
+    ...Object.entries(OPTIONAL_MODULES).filter(([, directive]) => has(directive)),
+    ...Object.entries(OPTIONAL_STREAM_MODULES).filter(([, directive]) => hasInStream(directive)),
+  ];
   const list = [
     `--prefix=${prefix.replace(/(.)\/$/, "$1")}`,
     ...including.map(([name]) => `--with-${name}`),

@@ -91,7 +91,8 @@ export function escapeControls(text: string): string {
 
 /** A message with errno and context behind it, in nginx's order of phrases. */
 export function printMessage(message: string, context: LogContext): string {
-  const { connection, errno, action, client, server, request, subrequest, upstream, host, referrer } = context;
+  const { connection, errno, action, client, server, request, subrequest, upstream, transfer, host, referrer } =
+    context;
   let text = connection === undefined ? message : `*${connection} ${message}`;
   if (errno !== undefined && errno !== 0) text += ` ${printErrno(errno)}`;
   if (action !== undefined) text += ` ${action}`;
@@ -100,6 +101,7 @@ export function printMessage(message: string, context: LogContext): string {
   if (request !== undefined) text += `, request: "${request}"`;
   if (subrequest !== undefined) text += `, subrequest: "${subrequest}"`;
   if (upstream !== undefined) text += `, upstream: "${upstream}"`;
+  if (transfer !== undefined) text += `, ${transfer}`;
   if (host !== undefined) text += `, host: "${host}"`;
   if (referrer !== undefined) text += `, referrer: "${referrer}"`;
   return escapeControls(text);

@@ -1,5 +1,4 @@
 /** The HTTP service as the processes know it: joins `src/http` with Node's clocks, names and randomness. */
-import os from "node:os";
 import type { Scope } from "../conf/scope.ts";
 import type { ConfModule, Directives, Report } from "../conf/slot.ts";
 import { CacheKeeper } from "../http/cache-keeper.ts";
@@ -12,22 +11,12 @@ import { upstreamZone } from "../http/modules/upstream_zone.ts";
 import { describeVariables, httpModules, httpVariables } from "../http/modules.ts";
 import { planHttp } from "../http/plan.ts";
 import type { HttpPorts } from "../http/service.ts";
-import type { Service } from "../io/service.ts";
-import { lackOf, openCompression } from "../os/compression.ts";
+import { lackOf } from "../os/compression.ts";
 import { SystemCrypt } from "../os/crypt.ts";
 import { formatTime } from "../os/format-time.ts";
-import { fillRandom } from "../os/random.ts";
 import { kernelLockHost } from "../os/shared-memory.ts";
+import { commonPorts, idleService } from "./common-ports.ts";
 import type { ServiceKind, ServicePlan, ServicePorts } from "./service-kind.ts";
-
-const RANDOM_POOL_BYTES = 4096;
-const NO_SERVICE: Service = {
-  start: () => {},
-  quiesce: (onIdle) => onIdle(),
-  terminate: () => {},
-  reopenLogs: () => {},
-  counters: () => ({ accepted: 0, handled: 0, requests: 0, active: 0, reading: 0, writing: 0, waiting: 0 }),
-};
 
 function isRoot(): boolean {
   return process.geteuid?.() === 0;
@@ -64,43 +53,12 @@ function sharedUpstreams(http: Scope): readonly string[] {
     .map(({ header }) => header);
 }
 
-/** Random bytes in small pieces without a system call for each. */
-function randomSource(): (sizeBytes: number) => Uint8Array {
-  const pool = new Uint8Array(RANDOM_POOL_BYTES);
-  let used = pool.length;
-  return (sizeBytes) => {
-    if (used + sizeBytes > pool.length) {
-      fillRandom(pool);
-      used = 0;
-    }
-    used += sizeBytes;
-    return pool.slice(used - sizeBytes, used);
-  };
-}
-
 function httpPorts(ports: ServicePorts): HttpPorts {
-  const { reactor, files, memory, shared, counters, slot, lookUp, datagrams, log, logging } = ports;
   return {
-    reactor,
-    files,
-    memory,
-    shared,
-    counters,
-    slot,
-    lookUp,
-    datagrams,
-    log,
-    logging,
-    compression: openCompression(),
+    ...commonPorts(ports),
     crypt: new SystemCrypt(),
-    random: randomSource(),
     formatTime,
-    timezoneOffset: (epochS) => -new Date(epochS * 1000).getTimezoneOffset(),
-    processId: process.pid,
     isAlive: (processId) => kernelLockHost.isAlive(processId),
-    hostName: os.hostname().toLowerCase(),
-    multiAccept: ports.multiAccept,
-    maxConnections: ports.workerConnections,
   };
 }
 
@@ -128,7 +86,7 @@ export function httpKind(): ServiceKind {
     },
     create(main, ports) {
       const plan = planHttp(main, isRoot(), ignoreReport);
-      return plan === undefined ? NO_SERVICE : createHttpService(plan, httpPorts(ports));
+      return plan === undefined ? idleService : createHttpService(plan, httpPorts(ports));
     },
     createCacheKeeper(main, ports) {
       const lines = main.conf(httpMain).http?.scope.conf(proxy).proxy_cache_path ?? [];

@@ -89,16 +89,3 @@ export type FromWorker =
   | { readonly type: "counters"; readonly counters: ServiceCounters }
   /** From the one worker that supervises them: how the upstreams are, when that has changed and before counters. */
   | { readonly type: "upstreams"; readonly upstreams: readonly UpstreamState[] };
-
-/** The sum of two workers' counters. */
-export function addCounters(a: ServiceCounters, b: ServiceCounters): ServiceCounters {
-  return {
-    accepted: a.accepted + b.accepted,
-    handled: a.handled + b.handled,
-    requests: a.requests + b.requests,
-    active: a.active + b.active,
-    reading: a.reading + b.reading,
-    writing: a.writing + b.writing,
-    waiting: a.waiting + b.waiting,
-  };
-}

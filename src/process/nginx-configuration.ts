@@ -19,7 +19,7 @@ import { findGroup, findUser } from "../os/accounts.ts";
 import { type CoreConf, coreModule } from "./core-module.ts";
 import { type EventsConf, eventCoreModule, eventsModule } from "./events-module.ts";
 import type { ConfigurationSource } from "./recorded-files.ts";
-import type { ServiceKind, ServicePlan } from "./service-kind.ts";
+import { type ServiceKind, type ServicePlan, variableRules } from "./service-kind.ts";
 
 /** Where a program that is given no paths looks, as nginx has them from `./configure`. Relative ones begin at the prefix. */
 export interface Layout {
@@ -97,8 +97,7 @@ export function loadNginxConfiguration(
     confPrefix: folderOf(file),
     lookUp: reader.lookUp,
     hostName: os.hostname().toLowerCase(),
-    isVariable: (name) => kinds.some((kind) => kind.isVariable?.(name) ?? false),
-    isConstant: (name) => kinds.some((kind) => kind.isConstant?.(name) ?? false),
+    ...variableRules(kinds),
     lackOf: (need) => kinds.map((kind) => kind.lackOf?.(need)).find((lack) => lack !== undefined),
   });
   const diagnostics = new Diagnostics();

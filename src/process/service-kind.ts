@@ -7,7 +7,7 @@ import type { HostLookup } from "../base/ip.ts";
 import type { Log } from "../base/log.ts";
 import type { VariableWords } from "../conf/describe.ts";
 import type { Scope } from "../conf/scope.ts";
-import type { ConfModule, Directives, Report } from "../conf/slot.ts";
+import type { ConfModule, Directives, Environment, Report } from "../conf/slot.ts";
 import type { Datagrams } from "../io/datagram.ts";
 import type { Files } from "../io/files.ts";
 import type { ListenSpec } from "../io/listen.ts";
@@ -17,6 +17,15 @@ import type { Reactor } from "../io/reactor.ts";
 import type { Service } from "../io/service.ts";
 import type { SharedMemory } from "../io/shared-memory.ts";
 import type { CounterBoard } from "../net/counters.ts";
+
+/** What configurations may say of variables, for all services. */
+export function variableRules(kinds: readonly ServiceKind[]): Required<Pick<Environment, "isVariable" | "isConstant">> {
+  const kindOf = (service: string): ServiceKind | undefined => kinds.find(({ name }) => name === service);
+  return {
+    isVariable: (name, service) => kindOf(service)?.isVariable?.(name) ?? false,
+    isConstant: (name, service) => kindOf(service)?.isConstant?.(name) ?? false,
+  };
+}
 
 /** What a worker lends to its services. */
 export interface ServicePorts {
@@ -53,6 +62,7 @@ export interface ServicePlan {
 }
 
 export interface ServiceKind {
+  /** Of its block in the main context. */
   readonly name: string;
   readonly modules: readonly ConfModule<Directives>[];
   /** Variables that need no definition, for people. */

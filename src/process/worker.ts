@@ -7,7 +7,7 @@ import os from "node:os";
 import v8 from "node:v8";
 import type { HostLookup } from "../base/ip.ts";
 import type { Log } from "../base/log.ts";
-import { NO_COUNTERS, type Service } from "../io/service.ts";
+import type { Service } from "../io/service.ts";
 import type { CounterBoard } from "../net/counters.ts";
 import { KernelDatagrams } from "../os/datagrams.ts";
 import { DescriptorMessages } from "../os/descriptor-channel.ts";
@@ -32,7 +32,6 @@ import { LogFiles } from "./error-log.ts";
 import { IpcChannel } from "./ipc-channel.ts";
 import { ProcessLogging } from "./logging.ts";
 import {
-  addCounters,
   type FromWorker,
   type PrepareMessage,
   type SettleMessage,
@@ -257,7 +256,7 @@ class Worker {
         this.tellUpstreams();
         this.tell({
           type: "counters",
-          counters: this.services.map((service) => service.counters()).reduce(addCounters, NO_COUNTERS),
+          counters: this.board.of(this.slot),
         });
     }
   }

@@ -7,6 +7,7 @@ import type { Environment } from "../../src/conf/slot.ts";
 import { planHttp } from "../../src/http/plan.ts";
 import { nginxCatalog } from "../../src/process/nginx-configuration.ts";
 import { nginxKinds } from "../../src/process/nginx-kinds.ts";
+import { variableRules } from "../../src/process/service-kind.ts";
 
 /** The catalog, and what is known of variables. */
 export function testCatalog(): {
@@ -15,10 +16,7 @@ export function testCatalog(): {
 } {
   return {
     catalog: nginxCatalog(nginxKinds),
-    variables: {
-      isVariable: (name) => nginxKinds.some((kind) => kind.isVariable?.(name) ?? false),
-      isConstant: (name) => nginxKinds.some((kind) => kind.isConstant?.(name) ?? false),
-    },
+    variables: variableRules(nginxKinds),
   };
 }
 

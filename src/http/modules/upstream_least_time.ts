@@ -1,16 +1,15 @@
 /** `least_time`: the server that will probably answer first. nginx: ngx_http_upstream_least_time_module. */
-import type { TimeMode } from "../../balance/least_time.ts";
-import { leastTimeRules, leastTimeSlot } from "../../net/balancers.ts";
+import { leastTimeRules, leastTimeSlot, type TimeWord } from "../../net/balancers.ts";
 import { httpModule } from "../module.ts";
 
-/** The word for a mode; undefined for any other. */
-export function timeMode(word: string): TimeMode | undefined {
-  return word === "header" || word === "last_byte" ? word : undefined;
+/** What is measured, by nginx's words. */
+export function timeWord(word: string): TimeWord | undefined {
+  return word === "header" || word === "last_byte" ? { mode: word, isOfConnection: false } : undefined;
 }
 
 const directives = {
   least_time: leastTimeSlot("upstream", {
-    modeOf: timeMode,
+    timeOf: timeWord,
     syntax: "header | last_byte [inflight]",
     doc: "Chooses the server with the least average time until the header or the end of its answers, for its connections and weight.",
   }),

@@ -2,11 +2,11 @@
 import { randomRules, randomSlot } from "../../net/balancers.ts";
 import { httpModule } from "../module.ts";
 import { refuseMethodParameters } from "./upstream.ts";
-import { timeMode } from "./upstream_least_time.ts";
+import { timeWord } from "./upstream_least_time.ts";
 
 const directives = {
   random: randomSlot("upstream", {
-    modeOf: timeMode,
+    timeOf: timeWord,
     syntax: "[two [least_conn | least_time=header | least_time=last_byte]]",
   }),
 };
