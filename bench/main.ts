@@ -17,6 +17,7 @@ import { compareStarts, START_WORK } from "./start-up.ts";
 import { Report } from "./table.ts";
 import { HTTP_WORKS } from "./works/http.ts";
 import { PROXY_WORKS } from "./works/proxy.ts";
+import { STREAM_WORKS } from "./works/stream.ts";
 import type { Work } from "./works/work.ts";
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "../..");
@@ -45,6 +46,7 @@ const costs = (name: string, works: readonly Work[]): Subject => ({
 const SUBJECTS: readonly Subject[] = [
   costs("http", HTTP_WORKS),
   costs("proxy", PROXY_WORKS),
+  costs("stream", STREAM_WORKS),
   {
     name: "latency",
     works: [LATENCY_WORK],
