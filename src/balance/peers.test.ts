@@ -51,6 +51,22 @@ test("the failure that reaches max_fails says so; a success in the next window f
   assert.equal(group.primary.get(0, FAILS), 0);
 });
 
+test("a connection forgives at once what a request forgives at its end, in the next window and no earlier", () => {
+  const group = localGroup("u", [peer("a"), peer("b", { down: true })]);
+  const balancer = new RoundRobin(group);
+  ask(balancer, 1000, FAILURE);
+  const pick = new Pick(group);
+  balancer.begin(pick, NO_KEY);
+  assert.equal(balancer.next(pick, 12_000), true);
+  assert.equal(ask(balancer, 12_000), "-", "one try only");
+  balancer.connected(pick, 12_100);
+  assert.equal(group.primary.get(0, FAILS), 0);
+  assert.equal(ask(balancer, 12_200), "a");
+  ask(balancer, 13_000, FAILURE);
+  balancer.connected(pick, 13_100);
+  assert.equal(group.primary.get(0, FAILS), 1);
+});
+
 test("within fail_timeout a success does not forgive, and one try only is made after it", () => {
   const group = localGroup("u", [peer("a", { maxFails: 2 }), peer("b", { down: true })]);
   const balancer = new RoundRobin(group);

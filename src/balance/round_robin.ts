@@ -30,6 +30,8 @@ export interface Balancer {
   begin(pick: Pick, key: Bytes): void;
   /** Finds the request its next peer: `pick.peers`, `pick.current`. False: there is none ("no live upstreams"). */
   next(pick: Pick, nowMs: number): boolean;
+  /** The peer has been connected to, which says of a stream's peer that it is well again. HTTP waits for the end of an answer. */
+  connected(pick: Pick, nowMs: number): void;
   /** The header of the answer is there, `headerMs` after the choice. */
   gotHeader(pick: Pick, headerMs: number, nowMs: number): void;
   /**
@@ -69,6 +71,14 @@ export class RoundRobin implements Balancer {
     this.begin(pick, pick.key);
     pick.tries = Math.min(tries, pick.tries);
     pick.hint = hint;
+  }
+
+  connected(pick: Pick, nowMs: number): void {
+    const { peers, current, single } = pick;
+    if (single || peers.get(current, FAILS) === 0) return;
+    this.group.memory.lock();
+    if (peers.get(current, ACCESSED) < peers.get(current, CHECKED)) this.forgive(pick, nowMs);
+    this.group.memory.unlock();
   }
 
   gotHeader(_pick: Pick, _headerMs: number, _nowMs: number): void {}

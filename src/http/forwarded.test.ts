@@ -3,8 +3,8 @@ import { test } from "node:test";
 import { parseIp } from "../base/ip.ts";
 import { printEndpoint } from "../io/listen.ts";
 import type { Endpoint } from "../io/stream.ts";
+import { inNetworks, type Network, parseCidr } from "../net/networks.ts";
 import { forwardedAddress, parseForwarded } from "./forwarded.ts";
-import { inNetworks, type Network, parseCidr } from "./networks.ts";
 
 const FROM: Endpoint = { ip: parseIp("127.0.0.1") as Uint8Array, port: 1234 };
 

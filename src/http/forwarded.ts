@@ -1,8 +1,8 @@
 /** Whom a chain of trusted proxies names as its client. nginx: ngx_http_get_forwarded_addr. */
 import { parseIpv4, parseIpv6 } from "../base/ip.ts";
 import type { Endpoint } from "../io/stream.ts";
+import { inNetworks, type Network } from "../net/networks.ts";
 import { X_FORWARDED_FOR } from "../wire/http1/fields.ts";
-import { inNetworks, type Network } from "./networks.ts";
 import type { Request } from "./request.ts";
 
 /** Reads an address with or without port (`[2001:db8::1]:80`, `192.0.2.1:80`); port 0 without. Undefined when malformed. */

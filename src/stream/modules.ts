@@ -3,12 +3,17 @@ import type { VariableWords } from "../conf/describe.ts";
 import { Variables } from "../net/variables.ts";
 import { CORE_PREFIXES, CORE_VARIABLES } from "./core-variables.ts";
 import type { StreamModule } from "./module.ts";
+import { access } from "./modules/access.ts";
 import { core, coreServer, streamMain } from "./modules/core.ts";
+import { geo } from "./modules/geo.ts";
+import { limitConn } from "./modules/limit_conn.ts";
 import { log } from "./modules/log.ts";
 import { map } from "./modules/map.ts";
 import { proxy } from "./modules/proxy.ts";
+import { realip } from "./modules/realip.ts";
 import { returnText } from "./modules/return.ts";
 import { set } from "./modules/set.ts";
+import { splitClients } from "./modules/split_clients.ts";
 import { upstream } from "./modules/upstream.ts";
 import { hash } from "./modules/upstream_hash.ts";
 import { leastConn } from "./modules/upstream_least_conn.ts";
@@ -25,7 +30,12 @@ export const streamModules: readonly StreamModule[] = [
   log,
   proxy,
   upstream,
+  realip,
+  limitConn,
+  access,
+  geo,
   map,
+  splitClients,
   returnText,
   set,
   hash,

@@ -248,6 +248,7 @@ export class Proxying extends Timed implements Content, StreamOwner, TunnelUser 
       session.logPlain("info", `proxy ${printEndpoint(peer.local)} connected to ${this.peerName}`);
     const now = this.now();
     attempt.connectMs = now - this.attemptMs;
+    group.balancer.connected(this.pick as Pick, now);
     if (rules.timesConnection.has(group)) group.balancer.gotHeader(this.pick as Pick, attempt.connectMs, now);
     const toPeer = this.firstBytes();
     const { timeoutMs } = rules;

@@ -21,6 +21,7 @@ import { Timed } from "../net/timers.ts";
 import type { Subject } from "../net/variables.ts";
 import { decodeProxyHeader, type ProxyHeader } from "../wire/proxy-protocol/decode.ts";
 import { errorContext } from "./error-context.ts";
+import type { SessionLimits } from "./limits.ts";
 import { AGAIN, BAD_REQUEST, DECLINED, FINISHED, INTERNAL_SERVER_ERROR, OK } from "./outcome.ts";
 import type { Proxying } from "./proxying.ts";
 import { type Handler, type ListeningPoint, PHASES, PREREAD, type Server } from "./server.ts";
@@ -72,6 +73,8 @@ export class Session extends Timed implements StreamOwner, Subject {
   preread: Bytes = NOTHING;
   /** What the session has with an upstream. */
   proxying: Proxying | undefined = undefined;
+  /** What limits keep of it. */
+  limits: SessionLimits | undefined = undefined;
   private content: Content | undefined = undefined;
   private state = BEGUN;
   private phase = 0;
@@ -291,6 +294,7 @@ export class Session extends Timed implements StreamOwner, Subject {
     this.preread = NOTHING;
     this.worker.timers.discard(this);
     this.stream.close();
+    this.limits?.leave();
     this.worker.forget(this);
   }
 }

@@ -113,6 +113,7 @@ class StreamService implements Service {
   }
 
   settle(debtor: Debtor): void {
+    this.worker.limits.settle(debtor);
     this.worker.upstreams.settle(debtor);
   }
 }

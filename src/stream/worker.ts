@@ -9,6 +9,7 @@ import type { BalancedGroup } from "../net/balanced-group.ts";
 import { Connections } from "../net/connections.ts";
 import { ACCEPTED, ACTIVE, HANDLED } from "../net/counters.ts";
 import { Dates } from "../net/dates.ts";
+import { Limits } from "../net/limits.ts";
 import { MemoryGuard } from "../net/memory-guard.ts";
 import { Resolvers } from "../net/resolvers.ts";
 import { Timers } from "../net/timers.ts";
@@ -27,6 +28,7 @@ export class Worker implements TunnelPorts {
   readonly scratch: TunnelPorts["scratch"];
   readonly accessLogs: AccessLogs<Session>;
   readonly resolvers: Resolvers;
+  readonly limits: Limits;
   /** Clients' addresses as text, and as short keys. */
   readonly addresses = new Interner((bytes, start, end) => printIp(bytes.subarray(start, end)));
   readonly texts = new Interner(latin1);
@@ -46,6 +48,10 @@ export class Worker implements TunnelPorts {
     const { reactor, memory } = ports;
     this.line = ports.counters.line(ports.slot);
     this.guard = new MemoryGuard(memory, () => reactor.clock.now());
+    this.limits = new Limits(
+      ports.shared,
+      ports.random(4).reduce((sum, byte) => sum * 256 + byte, 0),
+    );
     this.timers = new Timers(reactor.clock, (ring) => reactor.alarm(ring));
     this.dates = new Dates(reactor.clock, ports.timezoneOffset);
     const scratch = memory.allocate(SCRATCH_BYTES);

@@ -1,12 +1,13 @@
 /** Bounds the rate of requests per key, over all workers. nginx: ngx_http_limit_req_module. */
 import type { Level } from "../../base/log.ts";
+import { keyedZone, LIMIT_LEVELS } from "../../conf/limit-zone.ts";
 import type { ConfOf, Use } from "../../conf/slot.ts";
 import { choice, flag, list, num } from "../../conf/slots.ts";
 import type { Template } from "../../conf/template.ts";
 import { parseNumber } from "../../conf/units.ts";
 import { BUSY, COUNTED, NO_ROOM, PROMISED, type RequestRates } from "../../net/limit-req.ts";
-import { keyedZone, LIMIT_LEVELS } from "../limit-zone.ts";
-import { limitsOf, MAX_KEY_BYTES } from "../limits.ts";
+import { MAX_KEY_BYTES } from "../../net/limits.ts";
+import { limitsOf } from "../limits.ts";
 import type { Handler } from "../location.ts";
 import { httpModule, type Place } from "../module.ts";
 import { AGAIN, DECLINED } from "../outcome.ts";

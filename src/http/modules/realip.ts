@@ -3,27 +3,13 @@ import { printIp } from "../../base/ip.ts";
 import type { ConfOf, Use } from "../../conf/slot.ts";
 import { flag, list, raw } from "../../conf/slots.ts";
 import type { Endpoint } from "../../io/stream.ts";
+import { parseTrusted } from "../../net/networks.ts";
 import { forwardedAddress, forwardedFor } from "../forwarded.ts";
 import type { Handler } from "../location.ts";
 import { httpModule } from "../module.ts";
-import { type Network, parseCidr } from "../networks.ts";
 import { DECLINED } from "../outcome.ts";
 import type { Request } from "../request.ts";
 import type { Variable } from "../variables.ts";
-
-/** The networks of one line: several for a name with several addresses. */
-function parseFrom(use: Use): readonly Network[] | undefined {
-  const text = use.args[0] as string;
-  if (text === "unix:") return ["unix"];
-  const cidr = parseCidr(text);
-  if (cidr === undefined) {
-    const found = use.environment.lookUp?.(text) ?? [];
-    if (found.length === 0) return use.fail(`host not found in set_real_ip_from "${text}"`);
-    return found.map((address) => ({ address, prefixLength: address.length * 8 }));
-  }
-  if (cidr.hasHostBits) use.warn(`low address bits of ${text} are meaningless`);
-  return [cidr];
-}
 
 /** Where the client's address stands: the name of a header line in lower case. */
 type RealIpHeader =
@@ -38,7 +24,7 @@ function parseHeader(use: Use): RealIpHeader {
 }
 
 const directives = {
-  set_real_ip_from: list(parseFrom, {
+  set_real_ip_from: list(parseTrusted, {
     syntax: "address | CIDR | unix: | hostname",
     doc: "Names a proxy that is trusted to tell the client's address.",
   }),

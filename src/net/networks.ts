@@ -1,5 +1,6 @@
 /** Networks as directives name them, and whether an end of a connection lies in one. nginx: ngx_ptocidr, ngx_cidr_match. */
 import { type IpAddress, parseIpv4, parseIpv6, sameNetwork } from "../base/ip.ts";
+import type { Use } from "../conf/slot.ts";
 import type { Endpoint } from "../io/stream.ts";
 
 export interface Cidr {
@@ -57,4 +58,18 @@ export function inNetworks(endpoint: Endpoint, networks: readonly Network[]): bo
     } else if (ip !== undefined && sameNetwork(ip, network.address, network.prefixLength)) return true;
   }
   return false;
+}
+
+/** The networks of a `set_real_ip_from`: several for a name with several addresses. */
+export function parseTrusted(use: Use): readonly Network[] | undefined {
+  const text = use.args[0] as string;
+  if (text === "unix:") return ["unix"];
+  const cidr = parseCidr(text);
+  if (cidr === undefined) {
+    const found = use.environment.lookUp?.(text) ?? [];
+    if (found.length === 0) return use.fail(`host not found in set_real_ip_from "${text}"`);
+    return found.map((address) => ({ address, prefixLength: address.length * 8 }));
+  }
+  if (cidr.hasHostBits) use.warn(`low address bits of ${text} are meaningless`);
+  return [cidr];
 }

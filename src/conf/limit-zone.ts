@@ -1,8 +1,8 @@
 /** What limit_req_zone and limit_conn_zone have in common: a key, and the zone that counts by it. */
-import type { Use } from "../conf/slot.ts";
-import type { Template } from "../conf/template.ts";
-import { parseSize } from "../conf/units.ts";
-import { MIN_ZONE_BYTES, type ZoneDeclaration } from "../conf/zones.ts";
+import type { Use } from "./slot.ts";
+import type { Template } from "./template.ts";
+import { parseSize } from "./units.ts";
+import { MIN_ZONE_BYTES, type ZoneDeclaration } from "./zones.ts";
 
 /** Levels that a refusal can be logged with, from the least severe. */
 export const LIMIT_LEVELS = ["info", "notice", "warn", "error"] as const;
