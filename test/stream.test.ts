@@ -4,6 +4,7 @@ import { once } from "node:events";
 import net from "node:net";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import tls from "node:tls";
 import { decodeProxyHeader } from "../src/wire/proxy-protocol/decode.ts";
 import { TestServer } from "./http-server.ts";
 import { freePort } from "./support/server-process.ts";
@@ -43,6 +44,21 @@ async function fetchAll(port: number, said = ""): Promise<string> {
   return talker.text;
 }
 
+/** What a TLS client of this machine says first, to one.example. */
+async function clientHello(): Promise<Buffer> {
+  const listener = net.createServer();
+  await new Promise<void>((resolve) => listener.listen(0, "127.0.0.1", resolve));
+  const { port } = listener.address() as net.AddressInfo;
+  const client = tls.connect({ port, host: "127.0.0.1", servername: "one.example", ALPNProtocols: ["h2", "http/1.1"] });
+  client.on("error", () => {});
+  const [socket] = (await once(listener, "connection")) as [net.Socket];
+  const [hello] = (await once(socket, "data")) as [Buffer];
+  client.destroy();
+  socket.destroy();
+  listener.close();
+  return hello;
+}
+
 const bytesOf = (sizeBytes: number): Buffer => Buffer.alloc(sizeBytes, "0123456789abcdef-");
 
 describe("stream", { timeout: 60_000 }, () => {
@@ -59,6 +75,8 @@ describe("stream", { timeout: 60_000 }, () => {
     "patient",
     "rate",
     "named",
+    "sni",
+    "short",
   ] as const;
   const ports = {} as Record<(typeof names)[number], number>;
   const taken: string[] = [];
@@ -92,6 +110,10 @@ describe("stream", { timeout: 60_000 }, () => {
         server { ${listen("half")} proxy_pass 127.0.0.1:${talking.port}; proxy_half_close on; }
         server { ${listen("patient")} proxy_pass 127.0.0.1:${talking.port}; proxy_timeout 200ms; }
         server { ${listen("rate")} ${pass} proxy_upload_rate 2000; proxy_download_rate $down; set $down 3000; }
+        map $ssl_preread_server_name $by_name { one.example several; default 127.0.0.1:${dead}; }
+        log_format hello '$ssl_preread_server_name|$ssl_preread_protocol|$ssl_preread_alpn_protocols|$status|$bytes_received';
+        server { ${listen("sni")} ssl_preread on; proxy_pass $by_name; access_log %DIR%/logs/sni.log hello; }
+        server { ${listen("short")} ssl_preread on; preread_buffer_size 8; preread_timeout 300ms; proxy_pass several; access_log %DIR%/logs/short.log hello; }
         server { ${listen("named")} proxy_pass $target; set $target several; }
       }`,
     });
@@ -166,6 +188,34 @@ describe("stream", { timeout: 60_000 }, () => {
 
   test("finds the upstream that a text names", async () => {
     assert.equal(await fetchOnce(ports.named), "said");
+  });
+
+  test("looks at a ClientHello and passes it on whole, however it is cut", async () => {
+    const hello = await clientHello();
+    for (const at of [1, 7, hello.length - 1, hello.length]) {
+      const talker = await Talker.connect(ports.sni);
+      talker.socket.write(hello.subarray(0, at));
+      await sleep(20);
+      talker.socket.write(hello.subarray(at));
+      assert.equal(await talker.untilLength(hello.length), hello.toString("latin1"));
+      talker.end();
+    }
+    await logged("sni.log", new RegExp(`^one\\.example\\|TLSv1\\.3\\|h2,http/1\\.1\\|200\\|${hello.length}\\n`));
+    const other = await Talker.connect(ports.sni);
+    other.send("GET / HTTP/1.0\r\n\r\n");
+    await other.closed;
+    await logged("sni.log", /^-\|-\|-\|502\|0\n/m);
+  });
+
+  test("looks at no more than preread_buffer_size, for no longer than preread_timeout", async () => {
+    const hello = await clientHello();
+    const talker = await Talker.connect(ports.short);
+    talker.socket.write(hello);
+    await talker.closed;
+    await logged("short.log", /\|400\|0\n/);
+    await logged("error.log", /preread buffer full while prereading client data, client: 127\.0\.0\.1, server: /);
+    assert.equal(await fetchAll(ports.short, "\x16"), "");
+    await logged("short.log", /\|200\|0\n/);
   });
 
   test("returns a text made of variables, whatever the order of set", async () => {

@@ -14,6 +14,7 @@ import { realip } from "./modules/realip.ts";
 import { returnText } from "./modules/return.ts";
 import { set } from "./modules/set.ts";
 import { splitClients } from "./modules/split_clients.ts";
+import { sslPreread } from "./modules/ssl_preread.ts";
 import { upstream } from "./modules/upstream.ts";
 import { hash } from "./modules/upstream_hash.ts";
 import { leastConn } from "./modules/upstream_least_conn.ts";
@@ -43,6 +44,7 @@ export const streamModules: readonly StreamModule[] = [
   leastTime,
   random,
   upstreamZone,
+  sslPreread,
 ] as unknown as readonly StreamModule[];
 
 /** All variables for people, by the modules that bring them. */

@@ -20,6 +20,7 @@ import { ETIMEDOUT, PEER_FAILURES } from "../net/peer-failures.ts";
 import { Timed } from "../net/timers.ts";
 import type { Subject } from "../net/variables.ts";
 import { decodeProxyHeader, type ProxyHeader } from "../wire/proxy-protocol/decode.ts";
+import type { ClientHello } from "../wire/tls/client-hello.ts";
 import { errorContext } from "./error-context.ts";
 import type { SessionLimits } from "./limits.ts";
 import { AGAIN, BAD_REQUEST, DECLINED, FINISHED, INTERNAL_SERVER_ERROR, OK } from "./outcome.ts";
@@ -73,6 +74,8 @@ export class Session extends Timed implements StreamOwner, Subject {
   preread: Bytes = NOTHING;
   /** What the session has with an upstream. */
   proxying: Proxying | undefined = undefined;
+  /** What the client has said in its ClientHello (ssl_preread). */
+  clientHello: ClientHello | undefined = undefined;
   /** What limits keep of it. */
   limits: SessionLimits | undefined = undefined;
   private content: Content | undefined = undefined;

@@ -2,7 +2,7 @@
  * The header with which a proxy says who its client is: version 1 in text, version 2 in binary (HAProxy's proxy-protocol.txt).
  * Takes what nginx takes and refuses in its words; counterpart: ngx_proxy_protocol_read.
  */
-import { type Bytes, latin1 } from "../../base/bytes.ts";
+import { type Bytes, fromLatin1, latin1 } from "../../base/bytes.ts";
 import { printIp } from "../../base/ip.ts";
 
 /** One end as the header names it. */
@@ -36,6 +36,8 @@ export const MAX_HEADER = 4096;
 export const SIGNATURE = Uint8Array.of(0x0d, 0x0a, 0x0d, 0x0a, 0, 0x0d, 0x0a, 0x51, 0x55, 0x49, 0x54, 0x0a);
 export const V2_FIXED = 16;
 const TEXT_START = Uint8Array.from("PROXY ", (character) => character.charCodeAt(0));
+/** What a header of version 1 goes on with. */
+const KINDS = ["TCP4 ", "TCP6 ", "UNKNOWN"].map(fromLatin1);
 const NOTHING = new Uint8Array(0);
 
 const CR = 0x0d;
@@ -65,7 +67,9 @@ function firstLine(bytes: Bytes): string {
 /** No line has ended yet, and none is too long for a header. */
 function mayGrow(bytes: Bytes): boolean {
   if (startsWith(bytes, SIGNATURE)) return bytes.length < V2_FIXED;
-  return startsWith(bytes, TEXT_START) && bytes.length < MAX_V1_HEADER && !bytes.includes(LF);
+  if (!startsWith(bytes, TEXT_START) || bytes.length >= MAX_V1_HEADER || bytes.includes(LF)) return false;
+  const kind = bytes.subarray(TEXT_START.length);
+  return KINDS.some((known) => startsWith(kind, known));
 }
 
 /** `PROXY TCP4 SOURCE DESTINATION PORT PORT\r\n` or `PROXY UNKNOWN …\r\n`; undefined for anything else. */

@@ -51,6 +51,7 @@ test("the beginning of a header is incomplete, until it is longer than a header 
   const line = "PROXY TCP4 192.0.2.1 198.51.100.2 1234 443\r\n";
   for (let i = 0; i < line.length; i++) assert.equal(decode(line.slice(0, i)).kind, "incomplete", line.slice(0, i));
   assert.equal(decode(`PROXY TCP4 ${"1".repeat(100)}`).kind, "malformed");
+  for (const text of ["PROXY I", "PROXY TCP5", "PROXY UNKNOWM"]) assert.equal(decode(text).kind, "malformed", text);
   const binary = encodeProxyV2(...V4);
   for (let i = 0; i < binary.length; i++) assert.equal(decode(binary.subarray(0, i)).kind, "incomplete");
   assert.equal(decode("\r\n\r\n\0\r\nQUIX").kind, "malformed");
