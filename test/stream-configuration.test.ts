@@ -54,6 +54,9 @@ test("what is wrong is said in nginx's words", () => {
     "server { listen 80 http2; }": 'invalid parameter "http2"',
     "server { listen 80; } server { listen 80 default_server; } server { listen 80 default_server; }":
       "a duplicate default server for 0.0.0.0:80",
+    "server { listen 81; server_name a b; return x; } server { listen 81; server_name b; return y; }":
+      '[warn] conflicting server name "b" on 0.0.0.0:81, ignored',
+    [server("server_name a*b;")]: 'invalid server name or wildcard "a*b"',
     [server("proxy_pass u:1;")]: 'host not found in upstream "u"',
     [server("proxy_pass known.example;")]: 'no port in upstream "known.example"',
     [server("proxy_pass 127.0.0.1:0;")]: 'invalid port in upstream "127.0.0.1:0"',

@@ -44,12 +44,12 @@ async function fetchAll(port: number, said = ""): Promise<string> {
   return talker.text;
 }
 
-/** What a TLS client of this machine says first, to one.example. */
-async function clientHello(): Promise<Buffer> {
+/** What a TLS client of this machine says first. */
+async function clientHello(servername = "one.example"): Promise<Buffer> {
   const listener = net.createServer();
   await new Promise<void>((resolve) => listener.listen(0, "127.0.0.1", resolve));
   const { port } = listener.address() as net.AddressInfo;
-  const client = tls.connect({ port, host: "127.0.0.1", servername: "one.example", ALPNProtocols: ["h2", "http/1.1"] });
+  const client = tls.connect({ port, host: "127.0.0.1", servername, ALPNProtocols: ["h2", "http/1.1"] });
   client.on("error", () => {});
   const [socket] = (await once(listener, "connection")) as [net.Socket];
   const [hello] = (await once(socket, "data")) as [Buffer];
@@ -76,6 +76,7 @@ describe("stream", { timeout: 60_000 }, () => {
     "rate",
     "named",
     "sni",
+    "sites",
     "short",
   ] as const;
   const ports = {} as Record<(typeof names)[number], number>;
@@ -113,6 +114,10 @@ describe("stream", { timeout: 60_000 }, () => {
         map $ssl_preread_server_name $by_name { one.example several; default 127.0.0.1:${dead}; }
         log_format hello '$ssl_preread_server_name|$ssl_preread_protocol|$ssl_preread_alpn_protocols|$status|$bytes_received';
         server { ${listen("sni")} ssl_preread on; proxy_pass $by_name; access_log %DIR%/logs/sni.log hello; }
+        server { ${listen("sites")} ssl_preread on; return "none $server_name $ssl_preread_server_name"; }
+        server { ${listen("sites")} server_name .example; return "any $server_name"; }
+        server { ${listen("sites")} server_name one.example uno.example; return "one $server_name"; }
+        server { ${listen("sites")} server_name ~^(?<number>\\d+)\\.; return "number $number"; }
         server { ${listen("short")} ssl_preread on; preread_buffer_size 8; preread_timeout 300ms; proxy_pass several; access_log %DIR%/logs/short.log hello; }
         server { ${listen("named")} proxy_pass $target; set $target several; }
       }`,
@@ -205,6 +210,22 @@ describe("stream", { timeout: 60_000 }, () => {
     other.send("GET / HTTP/1.0\r\n\r\n");
     await other.closed;
     await logged("sni.log", /^-\|-\|-\|502\|0\n/m);
+  });
+
+  test("of servers that share an address the one that a ClientHello names is chosen", async () => {
+    const said: Record<string, string> = {
+      "one.example": "one one.example",
+      "uno.example": "one one.example",
+      "two.example": "any example",
+      "17.test": "number 17",
+      "other.test": "none  other.test",
+    };
+    for (const [name, expected] of Object.entries(said)) {
+      const talker = await Talker.connect(ports.sites);
+      talker.socket.write(await clientHello(name));
+      await talker.closed;
+      assert.equal(talker.text, expected);
+    }
   });
 
   test("looks at no more than preread_buffer_size, for no longer than preread_timeout", async () => {

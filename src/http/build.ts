@@ -8,6 +8,7 @@ import { constantOf } from "../conf/template.ts";
 import { noKey } from "../net/balanced-group.ts";
 import { Captures } from "../net/captures.ts";
 import type { AddressPlan } from "../net/listening-plan.ts";
+import { displayName, ServerNames } from "../net/server-names.ts";
 import { defineUpstreams } from "../net/upstream-blocks.ts";
 import { Upstreams } from "../net/upstreams.ts";
 import type { Variables } from "../net/variables.ts";
@@ -35,7 +36,6 @@ import { proxy } from "./modules/proxy.ts";
 import { checksOf, healthCheck } from "./modules/upstream_hc.ts";
 import type { HttpPlan } from "./plan.ts";
 import type { Request } from "./request.ts";
-import { ServerNames } from "./server-names.ts";
 import { type UpstreamParts, upstreamBlocks } from "./upstream-blocks.ts";
 import { Upstream } from "./upstream-group.ts";
 import type { Matcher, Text } from "./variables.ts";
@@ -122,7 +122,7 @@ export class Builder {
 
   private buildPoint(address: AddressPlan, servers: ReadonlyMap<Scope, VirtualServer>): ListeningPoint {
     const defaultServer = servers.get(address.defaultServer) as VirtualServer;
-    const names = new ServerNames();
+    const names = new ServerNames<Request, VirtualServer>();
     let isNamed = false;
     for (const scope of address.servers) {
       const server = servers.get(scope) as VirtualServer;
@@ -150,7 +150,7 @@ export class Builder {
   private limitsOf(
     defaultServer: VirtualServer,
     servers: readonly VirtualServer[],
-    names: ServerNames | undefined,
+    names: ServerNames<Request, VirtualServer> | undefined,
   ): HeadLimits {
     const { worker } = this;
     const limits = new Map(servers.map((server) => [server, this.ownLimits(server)]));
@@ -374,8 +374,3 @@ function keepAliveRules(conf: CoreConf): KeepAliveRules {
 
 const NOTHING_PREPARED: ReadonlyMap<object, unknown> = new Map();
 const NO_HANDLERS: readonly Handler[] = [];
-
-/** `$server_name`: `.example.org` is shown without its dot. */
-function displayName(name: string): string {
-  return name.startsWith(".") ? name.slice(1) : name;
-}

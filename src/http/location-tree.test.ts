@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { ServerNames } from "../net/server-names.ts";
 import type { Location, VirtualServer } from "./location.ts";
 import {
   FOUND,
@@ -10,7 +11,6 @@ import {
   type StaticLocation,
 } from "./location-tree.ts";
 import type { Request } from "./request.ts";
-import { ServerNames } from "./server-names.ts";
 
 function location(name: string, more: Partial<Location> = {}): Location {
   return { name, noRegex: false, inner: undefined, ...more } as Location;
@@ -64,7 +64,7 @@ test("a URI without the final slash of a redirecting location is sent there", ()
 });
 
 test("names are found exact, then by wildcards, then by expressions", () => {
-  const names = new ServerNames();
+  const names = new ServerNames<Request, VirtualServer>();
   const server = (name: string): VirtualServer => ({ name }) as VirtualServer;
   const plain = (name: string): boolean => names.add({ name, server: server(name), matches: undefined });
   for (const name of ["example.org", "*.example.org", "*.a.example.org", "www.example.*", ".dot.org", ""]) {

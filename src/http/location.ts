@@ -1,6 +1,7 @@
 /** What a request runs through, built once from the configuration: locations, virtual servers, listening points. */
 import type { Log } from "../base/log.ts";
 import type { Scope } from "../conf/scope.ts";
+import type { ServerNames } from "../net/server-names.ts";
 import type { HeadLimits } from "../wire/http1/head-results.ts";
 import type { LastHead } from "./answer-head.ts";
 import type { LocationTree } from "./location-tree.ts";
@@ -8,7 +9,6 @@ import type { CoreConf, ServerConf } from "./modules/core.ts";
 import type { FileUse, OpenFileCacheSettings } from "./open-files.ts";
 import type { Outcome } from "./outcome.ts";
 import type { Request } from "./request.ts";
-import type { ServerNames } from "./server-names.ts";
 import type { SymlinkRule } from "./symlinks.ts";
 import type { Text } from "./variables.ts";
 
@@ -128,7 +128,7 @@ export interface ListeningPoint {
   readonly name: string;
   readonly defaultServer: VirtualServer;
   /** Undefined when there is only the default server and it has no name to capture from. */
-  readonly names: ServerNames | undefined;
+  readonly names: ServerNames<Request, VirtualServer> | undefined;
   readonly limits: HeadLimits;
   /** A PROXY protocol header comes ahead of the requests. */
   readonly proxyProtocol: boolean;

@@ -1,10 +1,10 @@
 /** What the http block listens on, and whose names contradict each other there. nginx: ngx_http_optimize_servers. */
 import type { Scope } from "../conf/scope.ts";
 import type { Report } from "../conf/slot.ts";
-import { parseHostKey } from "../net/host-table.ts";
 import { type Listen, parseListen } from "../net/listen.ts";
-import { type AddressPlan, type ListeningPlan, type ListeningServer, planListening } from "../net/listening-plan.ts";
-import { coreServer, httpMain, LISTEN_RULES, type ServerNameWord } from "./modules/core.ts";
+import { type ListeningPlan, type ListeningServer, planListening } from "../net/listening-plan.ts";
+import { checkNames } from "../net/server-names.ts";
+import { coreServer, httpMain, LISTEN_RULES } from "./modules/core.ts";
 
 export interface HttpPlan extends ListeningPlan {
   readonly http: Scope;
@@ -24,25 +24,6 @@ function standardListen(isRoot: boolean): Listen {
   return parsed.listens[0] as Listen;
 }
 
-/** Of two servers of an address with one name the first gets the requests: nginx: ngx_http_server_names. */
-function checkNames({ name: address, servers }: AddressPlan, report: Report): void {
-  if (servers.length < 2) return;
-  const taken = new Set<string>();
-  for (const server of servers) {
-    const { server_name: names } = server.conf(coreServer);
-    for (const { name, pattern } of names.length === 0 ? [UNNAMED] : names) {
-      if (pattern !== undefined) continue;
-      const conflicts = parseHostKey(name, true)?.conflicts ?? [];
-      if (conflicts.some((one) => taken.has(one)))
-        report("warn", `conflicting server name "${name}" on ${address}, ignored`);
-      else for (const one of conflicts) taken.add(one);
-    }
-  }
-}
-
-/** A server without `server_name`. */
-const UNNAMED: ServerNameWord = { name: "", pattern: undefined };
-
 /** Undefined when the configuration has no http block. */
 export function planHttp(main: Scope, isRoot: boolean, report: Report): HttpPlan | undefined {
   const opened = main.conf(httpMain).http;
@@ -55,6 +36,12 @@ export function planHttp(main: Scope, isRoot: boolean, report: Report): HttpPlan
   const servers = opened.scope.conf(httpMain).server.map(({ scope }) => listeningServer(scope, isRoot));
   const plan = planListening(servers, watched);
   // nginx looks at names when the addresses are in order.
-  if (isSound) for (const address of plan.addresses) checkNames(address, report);
+  if (isSound)
+    for (const { name, servers: sharing } of plan.addresses)
+      checkNames(
+        name,
+        sharing.map((scope) => scope.conf(coreServer).server_name),
+        report,
+      );
   return { http: opened.scope, ...plan };
 }

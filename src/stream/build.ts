@@ -3,11 +3,13 @@ import type { Log } from "../base/log.ts";
 import type { Scope } from "../conf/scope.ts";
 import { BalancedGroup, noKey } from "../net/balanced-group.ts";
 import { Captures } from "../net/captures.ts";
+import type { AddressPlan } from "../net/listening-plan.ts";
+import { displayName, ServerNames } from "../net/server-names.ts";
 import { balancerOf, defineUpstreams, type UpstreamBlock } from "../net/upstream-blocks.ts";
 import { Upstreams } from "../net/upstreams.ts";
 import type { Variables } from "../net/variables.ts";
 import type { Place, StreamModule } from "./module.ts";
-import { core, streamMain } from "./modules/core.ts";
+import { core, coreServer, streamMain } from "./modules/core.ts";
 import { upstream } from "./modules/upstream.ts";
 import { upstreamZone } from "./modules/upstream_zone.ts";
 import type { StreamPlan } from "./plan.ts";
@@ -36,11 +38,31 @@ export class Builder {
     this.worker.upstreams = this.upstreamsOf(stream);
     const servers = new Map<Scope, Server>();
     for (const { scope } of stream.conf(streamMain).server) servers.set(scope, this.serverOf(scope));
-    return plan.addresses.map(({ name, defaultServer, proxyProtocol }) => ({
-      name,
-      defaultServer: servers.get(defaultServer) as Server,
-      proxyProtocol,
+    return plan.addresses.map((address) => ({
+      name: address.name,
+      defaultServer: servers.get(address.defaultServer) as Server,
+      names: this.namesOf(address, servers),
+      proxyProtocol: address.proxyProtocol,
     }));
+  }
+
+  private namesOf(
+    { servers: sharing }: AddressPlan,
+    servers: ReadonlyMap<Scope, Server>,
+  ): ServerNames<Session, Server> | undefined {
+    const names = new ServerNames<Session, Server>();
+    let isNamed = sharing.length > 1;
+    for (const scope of sharing) {
+      const place = this.place(scope);
+      const server = servers.get(scope) as Server;
+      for (const { name, pattern } of scope.conf(coreServer).server_name) {
+        const matches = pattern && place.matcher(pattern.regexp, pattern.names);
+        // A pattern may capture something, even where there is no choice.
+        if (matches !== undefined) isNamed = true;
+        names.add({ name, server, matches });
+      }
+    }
+    return isNamed ? names : undefined;
   }
 
   private upstreamsOf(stream: Scope): Upstreams<BalancedGroup<Session>> {
@@ -79,7 +101,7 @@ export class Builder {
     const conf = scope.conf(core);
     const contents = this.collect((module) => module.content?.(scope.conf(module), place));
     return {
-      name: "",
+      name: displayName(scope.conf(coreServer).server_name[0]?.name ?? ""),
       conf,
       log: this.logOf(conf.error_log),
       // nginx runs the module that registered last first.

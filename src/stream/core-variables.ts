@@ -72,6 +72,7 @@ export const CORE_VARIABLES: readonly Variable[] = [
     doc: "The port that the client has connected to.",
     get: ({ stream: { local } }) => ("port" in local ? port(local.port) : ""),
   },
+  { name: "server_name", doc: "The first name of the server.", get: ({ server }) => server.name },
   { name: "bytes_sent", doc: "Bytes that were sent to the client.", get: ({ sentBytes }) => String(sentBytes) },
   {
     name: "bytes_received",

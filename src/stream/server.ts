@@ -1,5 +1,6 @@
 /** What a session runs through, built once from the configuration: a server with its phases, and the point that it listens on. */
 import type { Log } from "../base/log.ts";
+import type { ServerNames } from "../net/server-names.ts";
 import type { ServerConf } from "./modules/core.ts";
 import type { Session } from "./session.ts";
 
@@ -28,5 +29,7 @@ export interface ListeningPoint {
   /** As the configuration has it: `127.0.0.1:8080`. */
   readonly name: string;
   readonly defaultServer: Server;
+  /** Servers by their names; undefined when there is one only, whose names are of no interest. */
+  readonly names: ServerNames<Session, Server> | undefined;
   readonly proxyProtocol: boolean;
 }

@@ -10,7 +10,7 @@
  * | content  | somebody has taken the session over; reading is paused until then | theirs                    |
  * | closed   | over                                                             | none                      |
  */
-import { type Bytes, concatBytes } from "../base/bytes.ts";
+import { type Bytes, concatBytes, fromLatin1 } from "../base/bytes.ts";
 import { printIp } from "../base/ip.ts";
 import type { Level } from "../base/log.ts";
 import { printEndpoint } from "../io/listen.ts";
@@ -19,6 +19,7 @@ import type { Endpoint, Stream, StreamOwner } from "../io/stream.ts";
 import { ETIMEDOUT, PEER_FAILURES } from "../net/peer-failures.ts";
 import { Timed } from "../net/timers.ts";
 import type { Subject } from "../net/variables.ts";
+import { parseHost } from "../wire/http1/host.ts";
 import { decodeProxyHeader, type ProxyHeader } from "../wire/proxy-protocol/decode.ts";
 import type { ClientHello } from "../wire/tls/client-hello.ts";
 import { errorContext } from "./error-context.ts";
@@ -186,6 +187,15 @@ export class Session extends Timed implements StreamOwner, Subject {
     if (this.state === PREREADING) return;
     this.state = PREREADING;
     this.worker.timers.arm(this, conf.preread_timeout);
+  }
+
+  /** The client has named a server: of those that share its address it gets the one with this name, which is checked here. */
+  chooseServer(name: string): void {
+    const { names } = this.point;
+    if (names === undefined || name === "") return;
+    const bytes = fromLatin1(name);
+    const host = parseHost(bytes, 0, bytes.length)?.host;
+    if (host !== undefined) this.server = names.find(this, host) ?? this.server;
   }
 
   /** What of the client's first bytes a preread handler may look at. */

@@ -33,6 +33,7 @@ import { parseErrorLog } from "../../net/error-log.ts";
 import { type Listen, type ListenRules, parseListen } from "../../net/listen.ts";
 import type { ResolverSettings } from "../../net/resolver.ts";
 import { parseResolver } from "../../net/resolver-directive.ts";
+import { parseServerName, type ServerNameWord } from "../../net/server-names.ts";
 import { checkThreadPool } from "../../net/thread-pools.ts";
 import { METHOD_NAMES } from "../../wire/http1/methods.ts";
 import { UNLIMITED_RANGES } from "../../wire/http1/range.ts";
@@ -53,12 +54,6 @@ export interface LocationHeader {
   readonly name: string;
   readonly ignoreCase: boolean;
   /** Of a regular expression. */
-  readonly pattern: Pattern | undefined;
-}
-
-/** One name of `server_name`. */
-export interface ServerNameWord {
-  readonly name: string;
   readonly pattern: Pattern | undefined;
 }
 
@@ -129,34 +124,6 @@ function checkNesting(use: Use, header: LocationHeader): LocationHeader | undefi
 function splitModifier(word: string): readonly [modifier: string, name: string] {
   const match = /^(=|\^~|~\*|~)(.*)$/s.exec(word);
   return match === null ? ["", word] : [match[1] as string, match[2] as string];
-}
-
-const WILDCARD = /^(\*\.[^*]+|[^*]+\.\*)$/;
-
-function parseServerName(
-  use: Use,
-  current: readonly ServerNameWord[] | undefined,
-): readonly ServerNameWord[] | undefined {
-  const names = [...(current ?? [])];
-  for (const word of use.args) {
-    if (word.startsWith("~")) {
-      if (word === "~") return use.fail('empty regex in server name "~"');
-      const source = word.slice(1);
-      const pattern = parsePattern(use, source, /[A-Z]/.test(source));
-      if (pattern === undefined) return undefined;
-      names.push({ name: word, pattern });
-      continue;
-    }
-    if (word === "." || /^\*(?!\..)/.test(word)) return use.fail(`server name "${word}" is invalid`);
-    if (word.includes("*") && !WILDCARD.test(word)) {
-      return use.fail(`invalid server name or wildcard "${word}"`);
-    }
-    if (word.includes("/")) use.warn(`server name "${word}" has suspicious symbols`);
-    // No other variable means anything here.
-    const name = word === "$hostname" ? use.environment.hostName : undefined;
-    names.push({ name: name ?? word.toLowerCase(), pattern: undefined });
-  }
-  return names;
 }
 
 function checkLocations({ location }: { readonly location: readonly Opened<LocationHeader>[] }, report: Report): void {

@@ -5,6 +5,7 @@ import { parseErrorLog } from "../../net/error-log.ts";
 import { type Listen, type ListenRules, parseListen } from "../../net/listen.ts";
 import type { ResolverSettings } from "../../net/resolver.ts";
 import { parseResolver } from "../../net/resolver-directive.ts";
+import { parseServerName, type ServerNameWord } from "../../net/server-names.ts";
 import { streamModule } from "../module.ts";
 
 const MANY = Number.POSITIVE_INFINITY;
@@ -23,6 +24,8 @@ export const streamMain = streamModule({
       min: 1,
       doc: "Accepted without effect: variables need no hash of that size.",
     }),
+    server_names_hash_max_size: num(512, { doc: "Accepted without effect: tables grow as they need." }),
+    server_names_hash_bucket_size: num(64, { doc: "Accepted without effect: tables grow as they need." }),
     variables_hash_bucket_size: num(64, { min: 1, doc: "Accepted without effect: tables grow as they need." }),
   },
 });
@@ -51,6 +54,13 @@ export const coreServer = streamModule({
       inherit: "none",
       syntax: "address:port [parameters]",
       doc: "Where the server listens: address and port, a port, a range of ports, or the path of a unix socket.",
+    }),
+    server_name: fold<readonly ServerNameWord[], readonly ServerNameWord[]>([], parseServerName, {
+      args: [1, MANY],
+      inherit: "none",
+      syntax: "name ...",
+      defaultText: '""',
+      doc: "Names of the server: of those that share an address the one that a ClientHello names is chosen (`ssl_preread`).",
     }),
   },
   check(_conf, { scope, own }, report) {

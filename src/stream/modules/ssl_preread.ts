@@ -54,8 +54,13 @@ function look(session: Session): number {
     session.clientHello = undefined;
     return DECLINED;
   }
-  session.clientHello = result.kind === "hello" ? result.hello : NOTHING_SAID;
-  return result.kind === "hello" ? OK : AGAIN;
+  if (result.kind === "incomplete") {
+    session.clientHello = NOTHING_SAID;
+    return AGAIN;
+  }
+  session.clientHello = result.hello;
+  session.chooseServer(result.hello.serverName);
+  return OK;
 }
 
 export const sslPreread = streamModule({
