@@ -32,12 +32,12 @@ import {
 import { LocationTree, type RegexLocation, type StaticLocation } from "./location-tree.ts";
 import type { HttpModule, Place } from "./module.ts";
 import { type CoreConf, core, coreServer, httpMain, type LocationHeader, type RootPath } from "./modules/core.ts";
-import { proxy } from "./modules/proxy.ts";
 import { checksOf, healthCheck } from "./modules/upstream_hc.ts";
 import type { HttpPlan } from "./plan.ts";
 import type { Request } from "./request.ts";
 import { type UpstreamParts, upstreamBlocks } from "./upstream-blocks.ts";
 import { Upstream } from "./upstream-group.ts";
+import { cacheLinesOf } from "./upstream-modules.ts";
 import type { Matcher, Text } from "./variables.ts";
 import type { Worker } from "./worker.ts";
 
@@ -72,7 +72,7 @@ export class Builder {
   /** The points of every address, in the order of `plan.addresses`. */
   build(plan: HttpPlan): readonly ListeningPoint[] {
     this.defineVariables(plan.http);
-    this.worker.caches.open(plan.http.conf(proxy).proxy_cache_path, this.worker.ports);
+    this.worker.caches.open(cacheLinesOf(plan.http), this.worker.ports);
     this.worker.upstreams = this.upstreamsOf(plan.http);
     const servers = new Map<Scope, VirtualServer>();
     for (const { scope } of plan.http.conf(httpMain).server) servers.set(scope, this.buildServer(scope));

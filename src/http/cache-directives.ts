@@ -1,4 +1,4 @@
-/** Directives of a proxy about its cache, under the proxy's name. nginx: ngx_http_file_cache_set_slot and the cache part of ngx_http_proxy_module. */
+/** Directives of upstreams about their cache, a family like those of upstream-directives.ts. nginx: ngx_http_file_cache_set_slot and the cache part of ngx_http_proxy_module. */
 import { printPosition } from "../conf/diagnostics.ts";
 import type { ConfOf, Use } from "../conf/slot.ts";
 import { bits, flag, fold, fullName, msec, num, offset, raw, template } from "../conf/slots.ts";
@@ -7,7 +7,6 @@ import { parseMsec, parseNumber, parseOffset, parseSec, parseSize } from "../con
 import { MIN_CACHE_ZONE_BYTES } from "../conf/zones.ts";
 import { parsePredicates } from "./predicates.ts";
 
-const PURPOSE = "proxy_cache";
 /** Levels of folders below that of a cache. */
 const MAX_LEVELS = 3;
 
@@ -18,14 +17,14 @@ export interface WorkPace {
   readonly thresholdMs: number;
 }
 
-/** `proxy_cache_path`: a cache. */
+/** `…_cache_path`: a cache. */
 export interface CacheLine {
   /** The name of its zone, and its own. */
   readonly zone: string;
   readonly path: string;
   /** Characters of the names of its levels of folders. */
   readonly levels: readonly number[];
-  /** Its files are written in `proxy_temp_path` first, not beside their place. */
+  /** Its files are written in `…_temp_path` first, not beside their place. */
   readonly useTempPath: boolean;
   readonly inactiveS: number;
   readonly maxSizeBytes: number;
@@ -151,7 +150,8 @@ function parseCachePath(use: Use, current: readonly CacheLine[] = []): readonly 
 
 function declare(use: Use, path: string, draft: Draft): CacheLine | undefined {
   const { zone: name, levels } = draft;
-  const zone = use.zone(name, draft.sizeBytes, PURPOSE);
+  // A zone is for one family: `fastcgi_cache` can't use that of a `proxy_cache_path`.
+  const zone = use.zone(name, draft.sizeBytes, use.name.replace(/_path$/, ""));
   if (zone === undefined) return undefined;
   if (zone.key !== undefined) return use.fail(`duplicate zone "${name}"`);
   const key = `${path} ${levels.join(":")}`;
@@ -165,7 +165,7 @@ function declare(use: Use, path: string, draft: Draft): CacheLine | undefined {
   return { ...rest, path, place: printPosition(use.position) };
 }
 
-/** `proxy_cache`: a zone, or a text that names one for each request. */
+/** `…_cache`: a zone, or a text that names one for each request. */
 export type CacheChoice = "off" | { readonly zone: string } | { readonly text: Template };
 
 function parseCache(use: Use): CacheChoice | undefined {
@@ -175,10 +175,10 @@ function parseCache(use: Use): CacheChoice | undefined {
   if (text === undefined) return undefined;
   const name = constantOf(text);
   if (name === undefined) return { text };
-  return use.zone(name, 0, PURPOSE) === undefined ? undefined : { zone: name };
+  return use.zone(name, 0, use.name) === undefined ? undefined : { zone: name };
 }
 
-/** `proxy_cache_valid`: how long answers of some statuses are fresh. */
+/** `…_cache_valid`: how long answers of some statuses are fresh. */
 export interface ValidLine {
   /** "any": of all that no line before has named. */
   readonly statuses: readonly number[] | "any";
@@ -204,8 +204,8 @@ function parseValid(use: Use, current: readonly ValidLine[] | undefined): readon
 
 const MANY = Number.POSITIVE_INFINITY;
 
-/** Why an old answer may be used. */
-export const STALE_WORDS = [
+/** Why an old answer may be used, or the next server is asked: all words that any family has. */
+export const NEXT_WORDS = [
   "error",
   "timeout",
   "invalid_header",
@@ -220,56 +220,64 @@ export const STALE_WORDS = [
   "updating",
   "off",
 ] as const;
+export type NextWord = (typeof NEXT_WORDS)[number];
 
-export const cacheDirectives = {
-  proxy_cache_path: fold<readonly CacheLine[], readonly CacheLine[]>([], parseCachePath, {
-    in: "http",
-    args: [2, MANY],
-    syntax:
-      "path [levels=levels] [use_temp_path=on|off] keys_zone=name:size [inactive=time] [max_size=size] [min_free=size] [manager_files=number] [manager_sleep=time] [manager_threshold=time] [loader_files=number] [loader_sleep=time] [loader_threshold=time]",
-    doc: "A cache: a folder for its files, and the zone in which workers share what they know of them.",
-  }),
-  proxy_cache: raw<CacheChoice, "off">("off", parseCache, {
-    syntax: "zone | off",
-    defaultText: "off",
-    doc: "The cache that answers are kept in; a text with variables chooses one for each request.",
-  }),
-  proxy_cache_key: template(undefined, {
-    doc: "What tells answers apart; `$scheme$proxy_host$uri$is_args$args` without, with the URI as the server gets it.",
-  }),
-  proxy_cache_valid: fold<readonly ValidLine[], readonly ValidLine[]>([], parseValid, {
-    args: [1, MANY],
-    syntax: "[code ...] time",
-    doc: "How long answers are fresh that don't say so themselves; without codes: 200, 301 and 302.",
-  }),
-  proxy_cache_bypass: fold<readonly Template[], readonly Template[]>([], parsePredicates, {
-    args: [1, MANY],
-    syntax: "string ...",
-    doc: "Does not answer from the cache when one of the strings is neither empty nor `0`.",
-  }),
-  proxy_no_cache: fold<readonly Template[], readonly Template[]>([], parsePredicates, {
-    args: [1, MANY],
-    syntax: "string ...",
-    doc: "Does not keep an answer when one of the strings is neither empty nor `0`.",
-  }),
-  proxy_cache_methods: bits(["GET", "HEAD"], ["GET", "HEAD", "POST"], {
-    doc: "Methods whose answers are kept; GET and HEAD always are.",
-  }),
-  proxy_cache_min_uses: num(1, { doc: "Requests after which an answer is kept." }),
-  proxy_cache_max_range_offset: offset(undefined, {
-    doc: "Requests for a range that begins at this byte or later are passed as they are.",
-  }),
-  proxy_cache_use_stale: bits(["off"], STALE_WORDS, { doc: "When an answer may be used that is fresh no longer." }),
-  proxy_cache_background_update: flag(false, {
-    doc: "Renews an old answer in the background while it is used; needs `proxy_cache_use_stale updating`, or an answer that allows it.",
-  }),
-  proxy_cache_revalidate: flag(false, { doc: "Asks whether an old answer has changed before it is fetched again." }),
-  proxy_cache_lock: flag(false, { doc: "Lets one request at a time fetch an answer that is not there; others wait." }),
-  proxy_cache_lock_age: msec("5s", { doc: "Time after which one more request is let through." }),
-  proxy_cache_lock_timeout: msec("5s", {
-    doc: "Longest that a request waits; then it goes to the server, and its answer is not kept.",
-  }),
-  proxy_cache_convert_head: flag(true, { doc: "Turns HEAD into GET, so that the answer can be kept." }),
-};
+/** The cache's directives of the family `p`, whose `…_next_upstream` has these words; without the prefix. */
+export function cacheDirectives(p: string, words: readonly NextWord[]) {
+  return {
+    cache_path: fold<readonly CacheLine[], readonly CacheLine[]>([], parseCachePath, {
+      in: "http",
+      args: [2, MANY],
+      syntax:
+        "path [levels=levels] [use_temp_path=on|off] keys_zone=name:size [inactive=time] [max_size=size] [min_free=size] [manager_files=number] [manager_sleep=time] [manager_threshold=time] [loader_files=number] [loader_sleep=time] [loader_threshold=time]",
+      doc: "A cache: a folder for its files, and the zone in which workers share what they know of them.",
+    }),
+    cache: raw<CacheChoice, "off">("off", parseCache, {
+      syntax: "zone | off",
+      defaultText: "off",
+      doc: "The cache that answers are kept in; a text with variables chooses one for each request.",
+    }),
+    cache_key: template(undefined, {
+      doc:
+        p === "proxy"
+          ? "What tells answers apart; `$scheme$proxy_host$uri$is_args$args` without, with the URI as the server gets it."
+          : "What tells answers apart; a cache needs one.",
+    }),
+    cache_valid: fold<readonly ValidLine[], readonly ValidLine[]>([], parseValid, {
+      args: [1, MANY],
+      syntax: "[code ...] time",
+      doc: "How long answers are fresh that don't say so themselves; without codes: 200, 301 and 302.",
+    }),
+    cache_bypass: fold<readonly Template[], readonly Template[]>([], parsePredicates, {
+      args: [1, MANY],
+      syntax: "string ...",
+      doc: "Does not answer from the cache when one of the strings is neither empty nor `0`.",
+    }),
+    no_cache: fold<readonly Template[], readonly Template[]>([], parsePredicates, {
+      args: [1, MANY],
+      syntax: "string ...",
+      doc: "Does not keep an answer when one of the strings is neither empty nor `0`.",
+    }),
+    cache_methods: bits(["GET", "HEAD"], ["GET", "HEAD", "POST"], {
+      doc: "Methods whose answers are kept; GET and HEAD always are.",
+    }),
+    cache_min_uses: num(1, { doc: "Requests after which an answer is kept." }),
+    cache_max_range_offset: offset(undefined, {
+      doc: "Requests for a range that begins at this byte or later are passed as they are.",
+    }),
+    cache_use_stale: bits<NextWord>(["off"], words, {
+      doc: "When an answer may be used that is fresh no longer.",
+    }),
+    cache_background_update: flag(false, {
+      doc: `Renews an old answer in the background while it is used; needs \`${p}_cache_use_stale updating\`, or an answer that allows it.`,
+    }),
+    cache_revalidate: flag(false, { doc: "Asks whether an old answer has changed before it is fetched again." }),
+    cache_lock: flag(false, { doc: "Lets one request at a time fetch an answer that is not there; others wait." }),
+    cache_lock_age: msec("5s", { doc: "Time after which one more request is let through." }),
+    cache_lock_timeout: msec("5s", {
+      doc: "Longest that a request waits; then it goes to the server, and its answer is not kept.",
+    }),
+  };
+}
 
-export type CacheConf = ConfOf<typeof cacheDirectives>;
+export type CacheConf = ConfOf<ReturnType<typeof cacheDirectives>>;

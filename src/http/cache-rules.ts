@@ -1,6 +1,6 @@
 /** How a location uses a cache. nginx: the `cache_*` members of ngx_http_upstream_conf_t. */
 import { GET, HEAD, POST } from "../wire/http1/methods.ts";
-import type { CacheConf, STALE_WORDS, ValidLine } from "./cache-directives.ts";
+import type { CacheConf, NextWord, ValidLine } from "./cache-directives.ts";
 import type { FileCache } from "./file-cache.ts";
 import type { Place } from "./module.ts";
 import type { Request } from "./request.ts";
@@ -8,7 +8,7 @@ import * as rules from "./upstream-rules.ts";
 import type { Text } from "./variables.ts";
 
 /** Why an old answer may be used, as bits. */
-const STALE_BITS: Readonly<Record<(typeof STALE_WORDS)[number], number>> = {
+const STALE_BITS: Readonly<Record<NextWord, number>> = {
   error: rules.NEXT_ERROR | rules.NEXT_NO_LIVE,
   timeout: rules.NEXT_TIMEOUT,
   invalid_header: rules.NEXT_INVALID_HEADER,
@@ -27,7 +27,7 @@ const STALE_BITS: Readonly<Record<(typeof STALE_WORDS)[number], number>> = {
 export interface CacheRules {
   /** The cache for a request: undefined for none, "unknown" (which has been logged) for one that there isn't. */
   cacheOf(request: Request): FileCache | "unknown" | undefined;
-  /** `proxy_cache_key`; undefined: scheme, host and URI of the request to the upstream. */
+  /** `…_cache_key`; undefined: scheme, host and URI of the request to the upstream (of a gateway: nothing). */
   readonly key: Text | undefined;
   takesMethod(method: number): boolean;
   /** How long an answer with this status is fresh that says nothing itself, seconds; 0: it is not kept. */
@@ -47,32 +47,32 @@ export interface CacheRules {
 }
 
 /** Undefined when the location uses none. */
-export function cacheRulesOf(conf: CacheConf, place: Place): CacheRules | undefined {
-  const choice = conf.proxy_cache;
+export function cacheRulesOf(conf: CacheConf, convertHead: boolean, place: Place): CacheRules | undefined {
+  const choice = conf.cache;
   if (choice === "off") return undefined;
-  const stale = conf.proxy_cache_use_stale;
+  const stale = conf.cache_use_stale;
   let useStale = 0;
   if (!stale.has("off")) for (const word of stale) useStale |= STALE_BITS[word];
   const { caches } = place.worker;
-  const compile = (texts: CacheConf["proxy_no_cache"]): readonly Text[] => texts.map((text) => place.compile(text));
+  const compile = (texts: CacheConf["no_cache"]): readonly Text[] => texts.map((text) => place.compile(text));
   const fixed = "zone" in choice ? caches.find(choice.zone) : undefined;
-  const takesPost = conf.proxy_cache_methods.has("POST");
+  const takesPost = conf.cache_methods.has("POST");
   return {
     cacheOf: "text" in choice ? computedCache(place.compile(choice.text), place) : () => fixed,
-    key: conf.proxy_cache_key === undefined ? undefined : place.compile(conf.proxy_cache_key),
+    key: conf.cache_key === undefined ? undefined : place.compile(conf.cache_key),
     takesMethod: (method) => method === GET || method === HEAD || (takesPost && method === POST),
-    validS: (status) => validOf(conf.proxy_cache_valid, status),
-    bypass: compile(conf.proxy_cache_bypass),
-    noCache: compile(conf.proxy_no_cache),
-    minUses: conf.proxy_cache_min_uses,
-    maxRangeOffset: conf.proxy_cache_max_range_offset ?? Number.POSITIVE_INFINITY,
+    validS: (status) => validOf(conf.cache_valid, status),
+    bypass: compile(conf.cache_bypass),
+    noCache: compile(conf.no_cache),
+    minUses: conf.cache_min_uses,
+    maxRangeOffset: conf.cache_max_range_offset ?? Number.POSITIVE_INFINITY,
     useStale,
-    backgroundUpdate: conf.proxy_cache_background_update,
-    revalidate: conf.proxy_cache_revalidate,
-    lock: conf.proxy_cache_lock,
-    lockAgeMs: conf.proxy_cache_lock_age,
-    lockTimeoutMs: conf.proxy_cache_lock_timeout,
-    convertHead: conf.proxy_cache_convert_head,
+    backgroundUpdate: conf.cache_background_update,
+    revalidate: conf.cache_revalidate,
+    lock: conf.cache_lock,
+    lockAgeMs: conf.cache_lock_age,
+    lockTimeoutMs: conf.cache_lock_timeout,
+    convertHead,
   };
 }
 

@@ -16,6 +16,7 @@ import { chunked } from "./modules/chunked.ts";
 import { core, coreServer, httpMain } from "./modules/core.ts";
 import { dav } from "./modules/dav.ts";
 import { emptyGif } from "./modules/empty_gif.ts";
+import { fastcgi } from "./modules/fastcgi.ts";
 import { flv } from "./modules/flv.ts";
 import { geo } from "./modules/geo.ts";
 import { gunzip } from "./modules/gunzip.ts";
@@ -27,6 +28,7 @@ import { limitConn } from "./modules/limit_conn.ts";
 import { limitReq } from "./modules/limit_req.ts";
 import { log } from "./modules/log.ts";
 import { map } from "./modules/map.ts";
+import { memcached } from "./modules/memcached.ts";
 import { mirror } from "./modules/mirror.ts";
 import { mp4 } from "./modules/mp4.ts";
 import { notModified } from "./modules/not_modified.ts";
@@ -103,6 +105,8 @@ export const httpModules: readonly HttpModule[] = [
   stubStatus,
   upstream,
   proxy,
+  fastcgi,
+  memcached,
   tunnel,
   emptyGif,
   browser,

@@ -3,6 +3,7 @@ import type { Memory, MemoryPiece } from "../io/memory.ts";
 import type { Stream } from "../io/stream.ts";
 import type { BodyBuffer } from "./body-buffer.ts";
 import type { BodyMemory } from "./body-memory.ts";
+import type { FramedBody } from "./framed-body.ts";
 
 interface FilePart {
   readonly fd: number;
@@ -13,6 +14,10 @@ interface FilePart {
 export class Unsent {
   private pieces: MemoryPiece[] = [];
   private file: FilePart | undefined = undefined;
+  /** What makes more, when all that is here has gone. */
+  private source: FramedBody | undefined = undefined;
+  /** The last offer was taken whole, and what is here now has not been offered yet. */
+  isNew = false;
 
   get isEmpty(): boolean {
     return this.pieces.length === 0 && this.file === undefined;
@@ -21,10 +26,19 @@ export class Unsent {
   clear(): void {
     if (this.pieces.length > 0) this.pieces = [];
     this.file = undefined;
+    this.source = undefined;
   }
 
   add(memory: Memory, start: number, end: number): void {
     this.pieces.push({ memory, start, end });
+  }
+
+  addFile(fd: number, start: number, end: number): void {
+    this.file = { fd, start, end };
+  }
+
+  addFramed(body: FramedBody): void {
+    this.source = body;
   }
 
   addBody({ file, pieces, length }: BodyBuffer): void {
@@ -36,6 +50,7 @@ export class Unsent {
   offerTo(stream: Stream): number {
     const { pieces, file } = this;
     const [piece] = pieces;
+    this.isNew = false;
     if (piece === undefined) return file === undefined ? 0 : this.offerFile(stream, file);
     const { memory, start, end } = piece;
     const isAlone = pieces.length === 1;
@@ -63,6 +78,7 @@ export class Unsent {
   private offerFile(stream: Stream, { fd, start, end }: FilePart): number {
     const taken = stream.sendFile(fd, start, end - start);
     if (taken > 0) this.file = start + taken < end ? { fd, start: start + taken, end } : undefined;
+    if (this.file === undefined) this.refill();
     return taken;
   }
 
@@ -79,5 +95,12 @@ export class Unsent {
       left -= end - start;
     }
     this.pieces = whole === pieces.length ? [] : pieces.slice(whole);
+    if (this.pieces.length === 0 && this.file === undefined) this.refill();
+  }
+
+  private refill(): void {
+    if (this.source === undefined) return;
+    this.isNew = true;
+    if (!this.source.next(this)) this.source = undefined;
   }
 }

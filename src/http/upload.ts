@@ -10,8 +10,10 @@ import type { Stream } from "../io/stream.ts";
 import type { BodyReader } from "./body.ts";
 import { BodyBuffer } from "./body-buffer.ts";
 import { type BodyMemory, NO_BODY_MEMORY } from "./body-memory.ts";
+import { writeRecords } from "./framed-body.ts";
 import type { Output } from "./output.ts";
 import type { Request } from "./request.ts";
+import type { BodyFraming } from "./upstream-protocol.ts";
 
 /** Room for the size of a chunk, the line ends around it and the last chunk. */
 const FRAME_BYTES = 32;
@@ -34,6 +36,8 @@ export class Upload implements BodyReader {
   readonly unbuffered = true;
   /** Its length is not known: it is sent in chunks. */
   chunked = false;
+  /** It goes in records of the upstream's protocol. */
+  framing: BodyFraming | undefined = undefined;
   private readonly request: Request;
   private readonly user: UploadUser;
   /** The connection that the head of the request has been written to. */
@@ -114,22 +118,37 @@ export class Upload implements BodyReader {
 
   /** Sends what one read has brought, as one chunk. */
   private sendLent(): void {
-    const output = this.request.connection.worker.scratchFor(this.lentBytes + FRAME_BYTES);
+    const output = this.request.connection.worker.scratchFor(this.lentBytes + this.frameBytes(this.lentBytes));
     output.used = 0;
-    if (this.lentBytes > 0) {
-      if (this.chunked) output.text(`${this.lentBytes.toString(16)}\r\n`);
-      for (const piece of this.lent) output.copy(piece, 0, piece.length);
-      if (this.chunked) output.text("\r\n");
-      this.lent.length = 0;
-      this.lentBytes = 0;
-    }
-    if (this.chunked && this.ended) output.text(LAST_CHUNK);
+    this.frame(output, this.lent, this.lentBytes);
+    this.lent.length = 0;
+    this.lentBytes = 0;
     this.write(output);
+  }
+
+  private frameBytes(sizeBytes: number): number {
+    return this.framing === undefined ? FRAME_BYTES : this.framing.overheadBytes(sizeBytes);
+  }
+
+  /** Appends these pieces of the body, and its end when it is there, as they go to the upstream. */
+  private frame(output: Output, pieces: readonly Bytes[], sizeBytes: number): void {
+    const { framing, ended } = this;
+    if (framing !== undefined) {
+      for (const piece of pieces) writeRecords(output, framing, piece, 0, piece.length);
+      if (ended) framing.end(output);
+      return;
+    }
+    if (sizeBytes > 0) {
+      if (this.chunked) output.text(`${sizeBytes.toString(16)}\r\n`);
+      for (const piece of pieces) output.copy(piece, 0, piece.length);
+      if (this.chunked) output.text("\r\n");
+    }
+    if (this.chunked && ended) output.text(LAST_CHUNK);
   }
 
   /** Bytes that `open` needs behind the head of the request. */
   get pendingSize(): number {
-    return this.waitingBytes + FRAME_BYTES;
+    return this.waitingBytes + this.frameBytes(this.waitingBytes);
   }
 
   private get waitingBytes(): number {
@@ -139,12 +158,7 @@ export class Upload implements BodyReader {
   /** Sends the head that was composed and what there is of the body behind it. */
   open(output: Output, stream: Stream): void {
     const { waitingBytes } = this;
-    if (waitingBytes > 0) {
-      if (this.chunked) output.text(`${waitingBytes.toString(16)}\r\n`);
-      output.copy(this.pending.bytes, this.pendingStart, this.pendingEnd);
-      if (this.chunked) output.text("\r\n");
-    }
-    if (this.chunked && this.ended) output.text(LAST_CHUNK);
+    this.frame(output, [this.pending.bytes.subarray(this.pendingStart, this.pendingEnd)], waitingBytes);
     this.forget();
     this.stream = stream;
     if (this.request.location.core.tcp_nodelay) stream.setNoDelay(true);

@@ -152,13 +152,14 @@ export function fillAnswer(request: Request, head: wire.ResponseHead, facts: Ans
     if (field < 0 && hiddenNames.has(name.lowerCase)) continue;
     copyLine(request, head, index, field, name.text, rules);
   }
-  // A hidden line is none; one that should be passed but isn't there is none either.
-  if (request.serverIndex === -1 && hiddenFields[wire.SERVER_FIELD] === 0) request.serverIndex = NO_LINE;
-  if (request.dateIndex === -1 && hiddenFields[wire.DATE_FIELD] === 0) request.dateIndex = NO_LINE;
   if (rules.forceRanges) {
     request.allowRanges = true;
     request.singleRange = true;
   }
+  if (rules.protocol !== undefined) return;
+  // Of HTTP servers: a hidden line is none; one that should be passed but isn't there is none either.
+  if (request.serverIndex === -1 && hiddenFields[wire.SERVER_FIELD] === 0) request.serverIndex = NO_LINE;
+  if (request.dateIndex === -1 && hiddenFields[wire.DATE_FIELD] === 0) request.dateIndex = NO_LINE;
 }
 
 /** Lines about the connection and the form of the body: ours take their place. */

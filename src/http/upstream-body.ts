@@ -9,6 +9,7 @@ import { bytesChunk, type Chunk, FLUSH, fileChunk, MORE } from "./body.ts";
 import { Gathered } from "./gathered.ts";
 import type { Request } from "./request.ts";
 import { TemporaryFile } from "./temporary-file.ts";
+import { type AnswerReader, READ_DATA, READ_DONE, READ_FAILED } from "./upstream-protocol.ts";
 import type { UpstreamRules } from "./upstream-rules.ts";
 import { AnswerTrailers, TRAILERS_BAD, TRAILERS_MORE } from "./upstream-trailers.ts";
 
@@ -23,7 +24,8 @@ export const BODY_FAILED = 4;
 export const BODY_BAD_TRAILERS = 5;
 export type BodyResult = number;
 
-const UNTIL_CLOSE = -1;
+/** The length of a body that ends with the connection. */
+export const UNTIL_CLOSE = -1;
 
 /** Bytes that have come. */
 export interface Piece {
@@ -59,12 +61,15 @@ export class AnswerBody {
   /** Trailers behind a chunked body, where they are passed on. */
   trailers: AnswerTrailers | undefined = undefined;
   private passesTrailers = false;
+  /** Takes the body out of the form that the upstream's protocol has for it. */
+  private reader: AnswerReader | undefined = undefined;
   /** A copy is kept, too. */
   copy: AnswerCopy | undefined = undefined;
 
   /** A new body: chunked, of so many bytes, or until the end (-1). */
   begin(length: number, chunked: boolean, buffered: boolean, passesTrailers: boolean): void {
     this.passesTrailers = passesTrailers;
+    this.reader = undefined;
     this.trailers = undefined;
     this.chunked = chunked;
     this.left = length;
@@ -77,6 +82,15 @@ export class AnswerBody {
     this.decoder.reset(passesTrailers);
   }
 
+  /** A new body of a protocol that is not HTTP/1. */
+  beginRead(reader: AnswerReader, length: number, buffered: boolean, isOptional: boolean): void {
+    this.begin(isOptional && length > 0 ? UNTIL_CLOSE : length, false, buffered, false);
+    if (!reader.framesBody) return;
+    reader.beginBody(length, buffered, isOptional);
+    this.reader = reader;
+    this.chunked = true;
+  }
+
   /** Nothing is to come. */
   get whole(): boolean {
     return !this.chunked && this.left === 0;
@@ -84,7 +98,7 @@ export class AnswerBody {
 
   /** The end of the connection ends it well. */
   get endsWithConnection(): boolean {
-    return !this.chunked && this.left === UNTIL_CLOSE;
+    return this.reader?.endsWithConnection ?? (!this.chunked && this.left === UNTIL_CLOSE);
   }
 
   /** Sends a piece on. */
@@ -107,6 +121,7 @@ export class AnswerBody {
     const decoder = this.decoder as ChunkedDecoder;
     const { exchange } = request;
     let at = start;
+    if (this.reader !== undefined) return this.consumeRead(this.reader, request, rules, piece);
     if (this.trailers !== undefined) return this.readTrailers(this.trailers, bytes, start, end);
     while (at < end) {
       const result = decoder.next(bytes, at, end);
@@ -123,6 +138,25 @@ export class AnswerBody {
         this.left = 0;
         return at < end ? BODY_EXCESS : BODY_DONE;
       } else if (result !== CHUNK_MORE) return BODY_INVALID;
+    }
+    return BODY_MORE;
+  }
+
+  private consumeRead(reader: AnswerReader, request: Request, rules: UpstreamRules, piece: Piece): BodyResult {
+    const { memory, bytes, end } = piece;
+    const { exchange } = request;
+    for (let at = piece.start; at < end; at = reader.position) {
+      const result = reader.readBody(bytes, at, end);
+      if (result === READ_FAILED) return BODY_FAILED;
+      if (result === READ_DATA) {
+        this.deliver(request, rules, memory, bytes, reader.dataStart, reader.position);
+        if (this.failed) return BODY_FAILED;
+        if (exchange?.active !== true) return BODY_MORE;
+      } else if (result === READ_DONE) {
+        this.chunked = false;
+        this.left = 0;
+        return BODY_DONE;
+      }
     }
     return BODY_MORE;
   }

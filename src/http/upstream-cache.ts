@@ -5,7 +5,13 @@
 import type { Bytes } from "../base/bytes.ts";
 import { parseHttpDate } from "../wire/http1/date.ts";
 import { RANGE } from "../wire/http1/fields.ts";
-import { ETAG_FIELD, HEAD_COMPLETE, HEAD_NO_STATUS, LAST_MODIFIED_FIELD } from "../wire/http1/response-head.ts";
+import {
+  ETAG_FIELD,
+  HEAD_COMPLETE,
+  HEAD_INVALID_LINE,
+  HEAD_NO_STATUS,
+  LAST_MODIFIED_FIELD,
+} from "../wire/http1/response-head.ts";
 import { SENDING_TO_CLIENT } from "./actions.ts";
 import { bytesChunk, fileChunk, LAST } from "./body.ts";
 import type { CacheRules } from "./cache-rules.ts";
@@ -33,6 +39,7 @@ import { subrequest } from "./subrequest.ts";
 import { accelRedirect, fillAnswer, readFacts } from "./upstream-answer.ts";
 import { DeliverySide } from "./upstream-delivery.ts";
 import { IDLE, LOCKED } from "./upstream-peer.ts";
+import { READ_DONE } from "./upstream-protocol.ts";
 import { NEXT_BY_STATUS, NEXT_UPDATING } from "./upstream-rules.ts";
 
 const PARTIAL_CONTENT = 206;
@@ -181,8 +188,7 @@ export abstract class CacheSide extends DeliverySide {
   private sendCached(use: CacheUse): number {
     const { request, head, facts, rules } = this;
     use.isCached = true;
-    head.begin(use.bytes, use.headerStart);
-    const result = use.headerStart === use.bodyStart ? HEAD_NO_STATUS : head.parse(use.bytes.length);
+    const result = this.readCachedHead(use);
     if (result === HEAD_NO_STATUS) {
       request.version = NO_HEAD_VERSION;
       request.keepAlive = false;
@@ -192,6 +198,7 @@ export abstract class CacheSide extends DeliverySide {
       request.connection.logErrorOf(request, "crit", `cache file "${use.path}" contains invalid header`);
       return DAMAGED;
     }
+    this.reader?.amend(facts);
     this.headRead = true;
     use.freshness.read(head, rules.ignoredHeaders, use.nowS);
     this.honour(use);
@@ -201,6 +208,17 @@ export abstract class CacheSide extends DeliverySide {
     request.skipConditions = !use.freshness.cacheable;
     if (rules.forceRanges) request.singleRange = false;
     return this.sendFile(use);
+  }
+
+  private readCachedHead(use: CacheUse): number {
+    const { head, reader } = this;
+    if (reader !== undefined) {
+      reader.begin();
+      const result = reader.readHead(use.bytes, use.headerStart, use.bodyStart, use.bodyStart - use.headerStart);
+      return result === READ_DONE ? HEAD_COMPLETE : HEAD_INVALID_LINE;
+    }
+    head.begin(use.bytes, use.headerStart);
+    return use.headerStart === use.bodyStart ? HEAD_NO_STATUS : head.parse(use.bytes.length);
   }
 
   private sendFile(use: CacheUse): number {
@@ -307,7 +325,7 @@ export abstract class CacheSide extends DeliverySide {
     };
     const bytes: Bytes = this.headRead ? head.bytes.subarray(head.base, head.base + head.scanned) : NO_BYTES;
     return use.beginFile({
-      head: bytes,
+      head: this.rules.protocol?.packHead(bytes) ?? bytes,
       lastModifiedS: parseHttpDate(value(LAST_MODIFIED_FIELD)) ?? -1,
       etag: value(ETAG_FIELD),
       folder: this.rules.temporaryFolder,

@@ -4,6 +4,7 @@
  */
 import type { Pick } from "../balance/pick.ts";
 import { parseHttpDate } from "../wire/http1/date.ts";
+import { HEAD } from "../wire/http1/methods.ts";
 import { LAST_MODIFIED_FIELD, ResponseHead } from "../wire/http1/response-head.ts";
 import { SENDING_TO_CLIENT } from "./actions.ts";
 import type { CacheUse } from "./cache-use.ts";
@@ -21,7 +22,7 @@ import {
   type Piece,
 } from "./upstream-body.ts";
 import { Pace } from "./upstream-pace.ts";
-import { ANSWERING, PeerSide, TUNNELLING } from "./upstream-peer.ts";
+import { ANSWERING, PeerSide, TUNNELLING, WHILE_READING_HEAD } from "./upstream-peer.ts";
 import type { Target } from "./upstream-rules.ts";
 import { StoredAnswer } from "./upstream-store.ts";
 import { Upgrade } from "./upstream-upgrade.ts";
@@ -32,7 +33,7 @@ const WHILE_TUNNELLING = "while proxying upgraded connection";
 const NOTHING: Piece = { memory: undefined, bytes: new Uint8Array(0), start: 0, end: 0 };
 
 export abstract class DeliverySide extends PeerSide {
-  protected readonly head = new ResponseHead();
+  readonly head = new ResponseHead();
   protected readonly facts = new AnswerFacts();
   protected readonly body = new AnswerBody();
   /** `head` is that of an answer, from an upstream or a cache. */
@@ -76,14 +77,20 @@ export abstract class DeliverySide extends PeerSide {
       connection.urgent = true;
     }
     this.phase = ANSWERING;
-    this.action = WHILE_READING;
-    body.begin(bodiless ? 0 : facts.contentLength, facts.chunked && !bodiless, buffered, rules.passTrailers);
+    // So does nginx name it while it looks at what came with the head.
+    const isWithHead = this.reader !== undefined && !buffered && following.start < following.end;
+    this.action = isWithHead ? WHILE_READING_HEAD : WHILE_READING;
+    const { reader } = this;
+    if (reader === undefined)
+      body.begin(bodiless ? 0 : facts.contentLength, facts.chunked && !bodiless, buffered, rules.passTrailers);
+    else body.beginRead(reader, bodiless ? 0 : facts.contentLength, buffered, request.method === HEAD);
     if (rules.limitRate !== undefined && buffered) {
       const rate = sizeFrom(request, rules.limitRate);
       if (rate > 0) this.pace = new Pace(rate, this.wallS());
     }
     if (following.start < following.end) {
       this.takeBody(following);
+      if (isWithHead && this.active) this.action = WHILE_READING;
       return;
     }
     if (body.whole) {
@@ -187,7 +194,7 @@ export abstract class DeliverySide extends PeerSide {
       this.finalize(ERROR);
       return;
     }
-    this.keepable = !this.facts.connectionClose;
+    this.keepable = this.reader === undefined ? !this.facts.connectionClose : this.reader.keepable;
     if (result === BODY_EXCESS) {
       const what = chunked ? "data after final chunk" : 'more data than specified in "Content-Length" header';
       this.log("warn", `upstream sent ${what}`);
@@ -263,11 +270,20 @@ export abstract class DeliverySide extends PeerSide {
     if (copy === undefined) return;
     const { contentLength } = this.facts;
     this.body.copy = undefined;
-    if (copy === this.cache) this.cache.store();
-    else if (copy instanceof StoredAnswer) {
+    if (copy === this.cache) {
+      if (this.lacksBody()) this.cache.leave();
+      else this.cache.store();
+    } else if (copy instanceof StoredAnswer) {
       if (contentLength < 0 || contentLength === copy.length) copy.keep(this.lastModifiedS());
       else copy.drop();
     }
+  }
+
+  /** What a gateway has answered to HEAD, and ended with the connection, is no answer to GET unless its body was sent all the same. */
+  private lacksBody(): boolean {
+    const { contentLength } = this.facts;
+    const isPlain = this.reader !== undefined && !this.reader.framesBody;
+    return isPlain && this.request.method === HEAD && contentLength >= 0 && contentLength !== this.attempt.bodyBytes;
   }
 
   private lastModifiedS(): number {

@@ -28,6 +28,7 @@ import { Tries, type Try, UNKNOWN } from "../net/upstream-try.ts";
 import { LOCK, PATCH, POST } from "../wire/http1/methods.ts";
 import type { BodyBuffer } from "./body-buffer.ts";
 import type { CacheUse } from "./cache-use.ts";
+import { FramedBody, writeRecords } from "./framed-body.ts";
 import { OK } from "./outcome.ts";
 import type { Output } from "./output.ts";
 import { PeerConnection, type PeerUser } from "./peer-connection.ts";
@@ -36,6 +37,7 @@ import { Unsent } from "./unsent.ts";
 import type { Upload, UploadUser } from "./upload.ts";
 import { STATUS_OF } from "./upstream-failures.ts";
 import type { Upstream } from "./upstream-group.ts";
+import type { AnswerReader, BodyFraming } from "./upstream-protocol.ts";
 import type { QueueTicket } from "./upstream-queue.ts";
 import {
   type Destination,
@@ -82,7 +84,9 @@ export abstract class PeerSide extends Timed implements PeerUser, UploadUser, Qu
   action: string | undefined = undefined;
   /** What it has with a cache; kept for variables until the request is over. */
   cache: CacheUse | undefined = undefined;
-  protected readonly request: Request;
+  readonly request: Request;
+  /** Reads what the upstream answers, where that is not HTTP/1. */
+  protected reader: AnswerReader | undefined = undefined;
   protected phase = IDLE;
   protected rules!: UpstreamRules;
   protected pick: Pick | undefined = undefined;
@@ -155,7 +159,7 @@ export abstract class PeerSide extends Timed implements PeerUser, UploadUser, Qu
     return this.request.connection.worker.ports.reactor.clock.now();
   }
 
-  protected log(level: Level, message: string, errno?: number): void {
+  log(level: Level, message: string, errno?: number): void {
     const { connection } = this.request;
     const { speaker } = connection;
     if (this.request.parent !== undefined) connection.speaker = this.request;
@@ -306,7 +310,9 @@ export abstract class PeerSide extends Timed implements PeerUser, UploadUser, Qu
   private composeEarly(): void {
     const { request, rules } = this;
     if (rules.tunnels || this.composed !== undefined) return;
-    const output = request.connection.worker.scratchFor(rules.prepare(request, this.uri, this.target as Target));
+    const size = rules.prepare(request, this.uri, this.target as Target);
+    if (size < 0) return;
+    const output = request.connection.worker.scratchFor(size);
     output.used = 0;
     rules.write(request, output);
     this.composed = output.bytes.slice(0, output.used);
@@ -393,6 +399,14 @@ export abstract class PeerSide extends Timed implements PeerUser, UploadUser, Qu
     const { worker } = request.connection;
     const { upload, composed } = this;
     const size = composed?.length ?? rules.prepare(request, this.uri, this.target as Target);
+    if (size < 0) {
+      this.finalize(500);
+      return;
+    }
+    if (rules.protocol?.framing !== undefined) {
+      this.sendFramed(rules.protocol.framing, size);
+      return;
+    }
     const output = worker.scratchFor(size + (upload === undefined ? MERGED_BODY_BYTES : upload.pendingSize));
     output.used = 0;
     if (composed === undefined) rules.write(request, output);
@@ -409,6 +423,33 @@ export abstract class PeerSide extends Timed implements PeerUser, UploadUser, Qu
     }
     this.unsent.add(output.memory, 0, output.used);
     this.unsent.addBody(body);
+    this.sendMore();
+    this.unsent.leave(output.memory, worker.bodyMemory);
+  }
+
+  /** The same for a protocol that has bodies in records. */
+  private sendFramed(framing: BodyFraming, size: number): void {
+    const { request, rules, upload, composed } = this;
+    const { worker } = request.connection;
+    const body = upload === undefined && rules.sendsBody ? request.body : undefined;
+    const shortBytes = body !== undefined && isShort(body) ? body.length : 0;
+    const room = upload?.pendingSize ?? shortBytes + (body?.pieces.length ?? 0) * framing.overheadBytes(shortBytes);
+    const output = worker.scratchFor(size + room + framing.overheadBytes(0));
+    output.used = 0;
+    if (composed === undefined) rules.write(request, output);
+    else output.copy(composed, 0, composed.length);
+    if (upload !== undefined) {
+      upload.open(output, (this.connection as PeerConnection).stream);
+      return;
+    }
+    if (body === undefined || isShort(body)) {
+      for (const { memory, start, end } of body?.pieces ?? []) writeRecords(output, framing, memory.bytes, start, end);
+      framing.end(output);
+      this.sendComposed(output);
+      return;
+    }
+    this.unsent.add(output.memory, 0, output.used);
+    this.unsent.addFramed(new FramedBody(body, framing, worker.bodyMemory));
     this.sendMore();
     this.unsent.leave(output.memory, worker.bodyMemory);
   }
@@ -453,7 +494,7 @@ export abstract class PeerSide extends Timed implements PeerUser, UploadUser, Qu
       const { call } = unsent;
       const taken = this.sent(unsent.offerTo(stream), call);
       if (taken < 0) return;
-      if (unsent.isEmpty || unsent.call !== call) continue;
+      if (unsent.isEmpty || unsent.isNew || unsent.call !== call) continue;
       this.request.connection.worker.timers.arm(this, this.rules.sendTimeoutMs);
       return;
     }

@@ -1,4 +1,4 @@
-/** How a location deals with an upstream, whatever protocol it speaks: what `proxy_*` (and later `fastcgi_*` …) say. nginx: ngx_http_upstream_conf_t. */
+/** How a location deals with an upstream, whatever protocol it speaks: what `proxy_*`, `fastcgi_*` and the other families say. nginx: ngx_http_upstream_conf_t. */
 import type { ConnectSettings } from "../io/reactor.ts";
 import type { Endpoint } from "../io/stream.ts";
 import type { UpstreamAddress } from "../net/upstream-address.ts";
@@ -7,6 +7,7 @@ import type { Output } from "./output.ts";
 import type { Request } from "./request.ts";
 import type { TemporaryFolder } from "./temporary-file.ts";
 import type { Upstream } from "./upstream-group.ts";
+import type { UpstreamProtocol } from "./upstream-protocol.ts";
 import type { StoreRules } from "./upstream-store.ts";
 import type { Text } from "./variables.ts";
 
@@ -90,11 +91,13 @@ export class NamedDestination implements Destination {
 }
 
 export interface UpstreamRules {
+  /** What is spoken where it is not HTTP/1. */
+  readonly protocol: UpstreamProtocol | undefined;
   /** A status when it can't be told: the reason has been logged. */
   target(request: Request): Target | NamedDestination | number;
   /** The URI that the upstream is asked for; undefined when it would be empty. */
   uriOf(request: Request, destination: Destination): string | undefined;
-  /** Bytes that the head of the request needs at most; the texts that it is made of are kept until `write`. */
+  /** Bytes that the head of the request needs at most; the texts that it is made of are kept until `write`. -1: it can't be made, which has been logged. */
   prepare(request: Request, uri: string, target: Target): number;
   /** Writes the head of the request, and `proxy_set_body`. */
   write(request: Request, output: Output): void;
@@ -128,6 +131,8 @@ export interface UpstreamRules {
   readonly temporaryFolder: TemporaryFolder;
   readonly buffering: boolean;
   readonly interceptErrors: boolean;
+  /** 404 is always answered by ourselves. nginx: `intercept_404`. */
+  readonly interceptsMissing: boolean;
   readonly ignoreClientAbort: boolean;
   readonly forceRanges: boolean;
   readonly passTrailers: boolean;

@@ -29,6 +29,7 @@ import type { Piece } from "./upstream-body.ts";
 import { CacheSide } from "./upstream-cache.ts";
 import { SWITCHING_PROTOCOLS } from "./upstream-delivery.ts";
 import { ANSWERING, isNonIdempotent, WHILE_READING_HEAD } from "./upstream-peer.ts";
+import { type AnswerReader, READ_DONE, READ_FAILED, type ReaderUser } from "./upstream-protocol.ts";
 import {
   NamedDestination,
   NEXT_BY_STATUS,
@@ -45,7 +46,7 @@ const NOT_MODIFIED = 304;
 const FIRST_HEAD_BYTES = 1024;
 
 /** What a request has with an upstream. */
-export class Exchange extends CacheSide implements BodyTaker {
+export class Exchange extends CacheSide implements BodyTaker, ReaderUser {
   /** `start` is running: the outcome is returned instead of told. */
   private starting = false;
   private outcome = DONE;
@@ -68,6 +69,7 @@ export class Exchange extends CacheSide implements BodyTaker {
   run(rules: UpstreamRules): number {
     const { request } = this;
     this.rules = rules;
+    this.reader = rules.protocol?.reader(this);
     if (this.cache !== undefined) this.forgetCache();
     if (request.parent !== undefined || (request.contentLength < 0 && !request.chunkedBody)) {
       // Whoever expects a go-ahead gets it, even for no body.
@@ -87,6 +89,7 @@ export class Exchange extends CacheSide implements BodyTaker {
     const { request } = this;
     testExpect(request);
     const upload = new Upload(request, this);
+    upload.framing = rules.protocol?.framing;
     this.upload = upload;
     const refused = upload.begin();
     request.body = refused === 0 ? upload.takeWhole() : undefined;
@@ -145,6 +148,7 @@ export class Exchange extends CacheSide implements BodyTaker {
   /** The request is over for good: what was kept for its log line goes. */
   forget(): void {
     this.body.release();
+    this.reader = undefined;
     if (this.cache !== undefined) this.forgetCache();
     this.tries.clear();
     this.headRead = false;
@@ -168,6 +172,7 @@ export class Exchange extends CacheSide implements BodyTaker {
     this.kept = 0;
     this.hintBytes = 0;
     this.headRead = false;
+    this.reader?.begin();
   }
 
   protected endsWithConnection(): boolean {
@@ -187,6 +192,7 @@ export class Exchange extends CacheSide implements BodyTaker {
     this.attempt.receivedBytes += end - start;
     const piece = { memory, bytes: memory.bytes, start, end };
     if (this.phase === ANSWERING) this.takeBody(piece);
+    else if (this.reader !== undefined) this.readOtherHead(this.reader, piece);
     else this.readHead(piece);
     // These bytes are lent. An answer that came whole has been given by now, and nobody needs its head any more.
     if (this.headRead && this.head.bytes === memory.bytes) this.ownHead();
@@ -238,6 +244,14 @@ export class Exchange extends CacheSide implements BodyTaker {
     if (result === HEAD_NO_STATUS) this.answerWithoutHead(following);
     else if (head.status === EARLY_HINTS) this.takeHints(following);
     else this.answer(following);
+  }
+
+  /** The same where the upstream speaks something else than HTTP/1. */
+  private readOtherHead(reader: AnswerReader, piece: Piece): void {
+    this.action = WHILE_READING_HEAD;
+    const result = reader.readHead(piece.bytes, piece.start, piece.end, this.headRoom);
+    if (result === READ_FAILED) this.nextPeer(NEXT_INVALID_HEADER);
+    else if (result === READ_DONE) this.answer({ ...piece, start: reader.position });
   }
 
   /** A part of a head has come; it stays until the rest is there. */
@@ -295,6 +309,7 @@ export class Exchange extends CacheSide implements BodyTaker {
       this.nextPeer(NEXT_INVALID_HEADER);
       return;
     }
+    this.reader?.amend(facts);
     const { status } = head;
     const { cache } = this;
     if (cache !== undefined) cache.freshness.read(head, rules.ignoredHeaders, cache.nowS);
@@ -341,6 +356,10 @@ export class Exchange extends CacheSide implements BodyTaker {
   /** True when an `error_page` of ours answers instead. */
   private intercept(status: number): boolean {
     const { request, head, rules } = this;
+    if (rules.interceptsMissing && status === 404) {
+      this.finalize(status);
+      return true;
+    }
     if (!rules.interceptErrors || request.location.errorPages?.has(status) !== true) return false;
     if (status === 401) {
       for (let index = 0; index < head.fieldCount; index++) {

@@ -5,12 +5,12 @@ import { CacheKeeper } from "../http/cache-keeper.ts";
 import { createHttpService } from "../http/http-service.ts";
 import { core, httpMain } from "../http/modules/core.ts";
 import { accessLogFiles, log } from "../http/modules/log.ts";
-import { proxy } from "../http/modules/proxy.ts";
 import { upstream } from "../http/modules/upstream.ts";
 import { upstreamZone } from "../http/modules/upstream_zone.ts";
 import { describeVariables, httpModules, httpVariables } from "../http/modules.ts";
 import { planHttp } from "../http/plan.ts";
 import type { HttpPorts } from "../http/service.ts";
+import { cacheLinesOf, upstreamFolders } from "../http/upstream-modules.ts";
 import { lackOf } from "../os/compression.ts";
 import { SystemCrypt } from "../os/crypt.ts";
 import { formatTime } from "../os/format-time.ts";
@@ -41,9 +41,8 @@ function usesStandardError(scope: Scope): boolean {
 
 /** Folders that workers write to, of a scope and all inside it: for temporary files and caches. */
 function temporaryFolders(scope: Scope): readonly string[] {
-  const own = [scope.conf(core).client_body_temp_path, scope.conf(proxy).proxy_temp_path];
-  const caches = scope.own(proxy).proxy_cache_path ?? [];
-  return [...[...own, ...caches].flatMap((folder) => folder?.path ?? []), ...scope.children.flatMap(temporaryFolders)];
+  const own = [scope.conf(core).client_body_temp_path, ...upstreamFolders(scope)];
+  return [...own.flatMap((folder) => folder?.path ?? []), ...scope.children.flatMap(temporaryFolders)];
 }
 
 function sharedUpstreams(http: Scope): readonly string[] {
@@ -81,7 +80,7 @@ export function httpKind(): ServiceKind {
         folders: [...new Set(temporaryFolders(plan.http))],
         sharedUpstreams: sharedUpstreams(plan.http),
         usesStandardError: usesStandardError(plan.http),
-        hasCaches: plan.http.conf(proxy).proxy_cache_path.length > 0,
+        hasCaches: cacheLinesOf(plan.http).length > 0,
       };
     },
     create(main, ports) {
@@ -89,8 +88,8 @@ export function httpKind(): ServiceKind {
       return plan === undefined ? idleService : createHttpService(plan, httpPorts(ports));
     },
     createCacheKeeper(main, ports) {
-      const lines = main.conf(httpMain).http?.scope.conf(proxy).proxy_cache_path ?? [];
-      return new CacheKeeper(lines, httpPorts(ports));
+      const http = main.conf(httpMain).http?.scope;
+      return new CacheKeeper(http === undefined ? [] : cacheLinesOf(http), httpPorts(ports));
     },
   };
 }

@@ -1,13 +1,11 @@
 /** Connects clients that ask with CONNECT to where they want to go. nginx: ngx_http_tunnel_module. */
-import type { ConfOf, Use } from "../../conf/slot.ts";
+import type { ConfOf } from "../../conf/slot.ts";
 import { bits, flag, msec, num, raw, size } from "../../conf/slots.ts";
-import { constantOf, type Template } from "../../conf/template.ts";
-import { endpointsOf, parseUpstreamAddress, type UpstreamAddress } from "../../net/upstream-address.ts";
 import { type Bind, connectSettingsOf, parseBind } from "../../net/upstream-socket.ts";
 import { CONNECT } from "../../wire/http1/methods.ts";
+import { type GatewayPass, gatewayTarget, parseGatewayPass } from "../gateway-target.ts";
 import type { Handler } from "../location.ts";
 import { httpModule, type Place } from "../module.ts";
-import type { Request } from "../request.ts";
 import { sendLowat } from "../send-lowat.ts";
 import { Exchange } from "../upstream.ts";
 import { localAddressOf } from "../upstream-bind.ts";
@@ -15,27 +13,11 @@ import { checkAddress } from "../upstream-destination.ts";
 import * as rules from "../upstream-rules.ts";
 
 const DEFAULT_TARGET = "$host:$request_port";
-/** There is no usual port: an address without one is told apart by `noPort`. */
-const ANY_PORT = 1;
-
-/** `tunnel_pass`: an address, or a text that makes one for each request. */
-type Pass =
-  | { readonly kind: "fixed"; readonly address: UpstreamAddress }
-  | { readonly kind: "computed"; readonly target: Template };
-
-function parsePass(use: Use): Pass | undefined {
-  const text = use.args[0] ?? DEFAULT_TARGET;
-  const target = use.template(text);
-  if (target === undefined) return undefined;
-  if (constantOf(target) === undefined) return { kind: "computed", target };
-  const address = parseUpstreamAddress(text, ANY_PORT, false);
-  return typeof address === "string" ? use.fail(`${address} in upstream "${text}"`) : { kind: "fixed", address };
-}
-
+const SCHEME = { scheme: "", level: "info" } as const;
 const NEXT_BITS = { error: rules.NEXT_ERROR, timeout: rules.NEXT_TIMEOUT, off: 0 } as const;
 
 const directives = {
-  tunnel_pass: raw<Pass, undefined>(undefined, parsePass, {
+  tunnel_pass: raw<GatewayPass, undefined>(undefined, (use) => parseGatewayPass(use, use.args[0] ?? DEFAULT_TARGET), {
     in: "server, location, if in location",
     args: [0, 1],
     inherit: "conditions",
@@ -66,43 +48,9 @@ const directives = {
 
 type TunnelConf = ConfOf<typeof directives>;
 
-function destinationOf(address: UpstreamAddress): rules.Destination {
-  return { scheme: "", hostHeader: address.host, port: String(address.port), uri: "", keyStart: "" };
-}
-
-/** Finds what a request's own text names. nginx: ngx_http_tunnel_eval. */
-function computeTarget(request: Request, text: string, place: Place): rules.Target | rules.NamedDestination | number {
-  const { connection } = request;
-  const address = parseUpstreamAddress(text, ANY_PORT, false);
-  if (typeof address === "string") {
-    connection.logError("info", `${address} in upstream "${text}"`);
-    return 500;
-  }
-  const found = place.worker.upstreams.find(address);
-  if (address.noPort && found === undefined) {
-    connection.logError("error", `no port in upstream "${address.host}"`);
-    return 500;
-  }
-  const destination = destinationOf(address);
-  return found === undefined ? new rules.NamedDestination(address, destination) : { upstream: found, ...destination };
-}
-
-function targetFinder(pass: Pass, place: Place): rules.UpstreamRules["target"] {
-  if (pass.kind === "computed") {
-    const text = place.compile(pass.target);
-    return (request) => computeTarget(request, text(request), place);
-  }
-  const { ports, upstreams } = place.worker;
-  const { address } = pass;
-  const target = {
-    upstream: upstreams.fixed(address, endpointsOf(address, ports.lookUp) ?? []),
-    ...destinationOf(address),
-  };
-  return () => target;
-}
-
 /** Neither a request nor an answer of HTTP passes. */
 const NO_HTTP = {
+  protocol: undefined,
   tunnels: true,
   uriOf: () => "",
   prepare: () => 0,
@@ -118,6 +66,7 @@ const NO_HTTP = {
   temporaryFolder: { path: "", levels: [] },
   buffering: false,
   interceptErrors: false,
+  interceptsMissing: false,
   ignoreClientAbort: false,
   forceRanges: false,
   passTrailers: false,
@@ -131,12 +80,12 @@ const NO_HTTP = {
   rewriteCookie: undefined,
 } as const;
 
-function rulesOf(conf: TunnelConf, pass: Pass, place: Place): rules.UpstreamRules {
+function rulesOf(conf: TunnelConf, pass: GatewayPass, place: Place): rules.UpstreamRules {
   const { tunnel_next_upstream: next } = conf;
   const nextBits = [...next].reduce((sum, word) => sum | NEXT_BITS[word], 0);
   return {
     ...NO_HTTP,
-    target: targetFinder(pass, place),
+    target: gatewayTarget(pass, SCHEME, place),
     connectTimeoutMs: conf.tunnel_connect_timeout,
     sendTimeoutMs: conf.tunnel_send_timeout,
     readTimeoutMs: conf.tunnel_read_timeout,

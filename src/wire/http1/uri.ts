@@ -97,7 +97,7 @@ export function normalisePath(
 }
 
 /** The sets of characters that `escapeUri` escapes; nginx's NGX_ESCAPE_ constants. */
-export type EscapeKind = "uri" | "args" | "uriComponent" | "html" | "refresh";
+export type EscapeKind = "uri" | "args" | "uriComponent" | "html" | "refresh" | "memcached";
 
 const ALWAYS = (code: number): boolean => code <= 0x20 || code >= 0x7f;
 const ESCAPED: Readonly<Record<EscapeKind, Uint8Array>> = (() => {
@@ -112,7 +112,9 @@ const ESCAPED: Readonly<Record<EscapeKind, Uint8Array>> = (() => {
   for (const character of "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~") {
     component[character.charCodeAt(0)] = 0;
   }
+  const memcached = Uint8Array.from({ length: 256 }, (_, code) => (code <= 0x20 || code === PERCENT ? 1 : 0));
   return {
+    memcached,
     uri: set('"#%<>?\\^`{|}'),
     args: set('"#%&+;<>?\\^`{|}'),
     uriComponent: component,
