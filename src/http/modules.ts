@@ -38,6 +38,7 @@ import { range } from "./modules/range.ts";
 import { realip } from "./modules/realip.ts";
 import { referer } from "./modules/referer.ts";
 import { rewrite } from "./modules/rewrite.ts";
+import { scgi } from "./modules/scgi.ts";
 import { secureLink } from "./modules/secure_link.ts";
 import { slice } from "./modules/slice.ts";
 import { splitClients } from "./modules/split_clients.ts";
@@ -57,6 +58,7 @@ import { random } from "./modules/upstream_random.ts";
 import { sticky } from "./modules/upstream_sticky.ts";
 import { upstreamZone } from "./modules/upstream_zone.ts";
 import { userid } from "./modules/userid.ts";
+import { uwsgi } from "./modules/uwsgi.ts";
 import { zstd } from "./modules/zstd.ts";
 import { zstdStatic } from "./modules/zstd_static.ts";
 import type { Request } from "./request.ts";
@@ -106,6 +108,8 @@ export const httpModules: readonly HttpModule[] = [
   upstream,
   proxy,
   fastcgi,
+  uwsgi,
+  scgi,
   memcached,
   tunnel,
   emptyGif,
