@@ -20,6 +20,17 @@ export function writeRecords(output: Output, framing: BodyFraming, bytes: Bytes,
   }
 }
 
+/** Bytes that a short body needs at most beside its own: each of its pieces is a record at least. */
+export function framedRoom(framing: BodyFraming, body: BodyBuffer | undefined): number {
+  return ((body?.pieces.length ?? 0) + 1) * framing.overheadBytes(framing.maxRecordBytes);
+}
+
+/** Appends a body that is in memory, and its end. */
+export function writeFramed(output: Output, framing: BodyFraming, body: BodyBuffer | undefined): void {
+  for (const { memory, start, end } of body?.pieces ?? []) writeRecords(output, framing, memory.bytes, start, end);
+  framing.end(output);
+}
+
 /** Who sends what a long body is made into. */
 export interface PartSender {
   add(memory: Memory, start: number, end: number): void;

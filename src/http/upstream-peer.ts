@@ -28,7 +28,7 @@ import { Tries, type Try, UNKNOWN } from "../net/upstream-try.ts";
 import { LOCK, PATCH, POST } from "../wire/http1/methods.ts";
 import type { BodyBuffer } from "./body-buffer.ts";
 import type { CacheUse } from "./cache-use.ts";
-import { FramedBody, writeRecords } from "./framed-body.ts";
+import { FramedBody, framedRoom, writeFramed } from "./framed-body.ts";
 import { OK } from "./outcome.ts";
 import type { Output } from "./output.ts";
 import { PeerConnection, type PeerUser } from "./peer-connection.ts";
@@ -37,7 +37,7 @@ import { Unsent } from "./unsent.ts";
 import type { Upload, UploadUser } from "./upload.ts";
 import { STATUS_OF } from "./upstream-failures.ts";
 import type { Upstream } from "./upstream-group.ts";
-import type { AnswerReader, BodyFraming } from "./upstream-protocol.ts";
+import type { AnswerReader } from "./upstream-protocol.ts";
 import type { QueueTicket } from "./upstream-queue.ts";
 import {
   type Destination,
@@ -403,11 +403,9 @@ export abstract class PeerSide extends Timed implements PeerUser, UploadUser, Qu
       this.finalize(500);
       return;
     }
-    if (rules.protocol?.framing !== undefined) {
-      this.sendFramed(rules.protocol.framing, size);
-      return;
-    }
-    const output = worker.scratchFor(size + (upload === undefined ? MERGED_BODY_BYTES : upload.pendingSize));
+    const framing = rules.protocol?.framing;
+    const room = upload === undefined ? MERGED_BODY_BYTES : upload.pendingSize;
+    const output = worker.scratchFor(size + room + (framing === undefined ? 0 : framedRoom(framing, request.body)));
     output.used = 0;
     if (composed === undefined) rules.write(request, output);
     else output.copy(composed, 0, composed.length);
@@ -417,39 +415,14 @@ export abstract class PeerSide extends Timed implements PeerUser, UploadUser, Qu
     }
     const body = rules.sendsBody ? request.body : undefined;
     if (body === undefined || isShort(body)) {
-      body?.copyTo(output);
+      if (framing === undefined) body?.copyTo(output);
+      else writeFramed(output, framing, body);
       this.sendComposed(output);
       return;
     }
     this.unsent.add(output.memory, 0, output.used);
-    this.unsent.addBody(body);
-    this.sendMore();
-    this.unsent.leave(output.memory, worker.bodyMemory);
-  }
-
-  /** The same for a protocol that has bodies in records. */
-  private sendFramed(framing: BodyFraming, size: number): void {
-    const { request, rules, upload, composed } = this;
-    const { worker } = request.connection;
-    const body = upload === undefined && rules.sendsBody ? request.body : undefined;
-    const shortBytes = body !== undefined && isShort(body) ? body.length : 0;
-    const room = upload?.pendingSize ?? shortBytes + (body?.pieces.length ?? 0) * framing.overheadBytes(shortBytes);
-    const output = worker.scratchFor(size + room + framing.overheadBytes(0));
-    output.used = 0;
-    if (composed === undefined) rules.write(request, output);
-    else output.copy(composed, 0, composed.length);
-    if (upload !== undefined) {
-      upload.open(output, (this.connection as PeerConnection).stream);
-      return;
-    }
-    if (body === undefined || isShort(body)) {
-      for (const { memory, start, end } of body?.pieces ?? []) writeRecords(output, framing, memory.bytes, start, end);
-      framing.end(output);
-      this.sendComposed(output);
-      return;
-    }
-    this.unsent.add(output.memory, 0, output.used);
-    this.unsent.addFramed(new FramedBody(body, framing, worker.bodyMemory));
+    if (framing === undefined) this.unsent.addBody(body);
+    else this.unsent.addFramed(new FramedBody(body, framing, worker.bodyMemory));
     this.sendMore();
     this.unsent.leave(output.memory, worker.bodyMemory);
   }
