@@ -14,7 +14,7 @@ const { catalog, variables } = testCatalog();
  * reading, and expressions are compiled by another library.
  */
 const BEYOND_WORDS =
-  /unknown directive|in "keepalive" directive|"proxy_limit_rate" directive invalid value|pcre2?_compile|getpwnam|getgrnam|(open|mkdir|mmap|stat|dlopen|bind|chown)\(\) |host not found in debug_connection|"resolver(_timeout)?" directive is not allowed here|connections are not enough|is unsupported on this platform|could not build \w+_hash/;
+  /unknown directive|in "keepalive" directive|"(proxy|fastcgi|scgi|uwsgi)_limit_rate" directive invalid value|pcre2?_compile|getpwnam|getgrnam|(open|mkdir|mmap|stat|dlopen|bind|chown)\(\) |host not found in debug_connection|"resolver(_timeout)?" directive is not allowed here|connections are not enough|is unsupported on this platform|could not build \w+_hash/;
 
 /** Where Tandem differs on purpose, by what it says. */
 const WANTED: readonly { readonly ours: RegExp; readonly why: string }[] = [
