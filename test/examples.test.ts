@@ -1,6 +1,6 @@
 /** The examples run, and do what their files and READMEs say: under Tandem, and the same under the nginx of this machine. */
 import assert from "node:assert/strict";
-import { rmSync, writeFileSync } from "node:fs";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import net from "node:net";
 import { after, before, describe, test } from "node:test";
 import { type Behaviour, Example } from "./support/example.ts";
@@ -13,6 +13,15 @@ const PROGRAMS: readonly (readonly [string, Program, string | false])[] = [
   ["nginx", [nginx ?? ""], nginx === undefined && "nginx is not installed"],
 ];
 
+/** What this machine lets a process have open, unless it may raise that. */
+const [, mostOpenFiles = "0"] = /^Max open files +\d+ +(\d+)/m.exec(readFileSync("/proc/self/limits", "latin1")) ?? [];
+
+/** A limit that a container keeps from everybody, root too, says nothing about the example. */
+const isOfMachine = (line: string): boolean => {
+  const [, wanted = "0"] = /setrlimit\(RLIMIT_NOFILE, (\d+)\) failed \(1: Operation not permitted\)/.exec(line) ?? [];
+  return Number(wanted) > Number(mostOpenFiles);
+};
+
 /** Runs the tests of an example under each program. */
 function exampleTests(name: string, behave: Behaviour, tests: (example: () => Example) => void): void {
   for (const [program, command, skip] of PROGRAMS)
@@ -24,7 +33,10 @@ function exampleTests(name: string, behave: Behaviour, tests: (example: () => Ex
       after(() => {
         const alarms = example.server.log.split("\n").filter((line) => /\[(alert|emerg|crit)\]/.test(line));
         example.stop();
-        assert.deepEqual(alarms, []);
+        assert.deepEqual(
+          alarms.filter((line) => !isOfMachine(line)),
+          [],
+        );
       });
       tests(() => example);
     });
