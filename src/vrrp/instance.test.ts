@@ -385,6 +385,22 @@ test("a backup whose active router BFD has lost waits for the skew of the detect
   }
 });
 
+test("adverts of before a hand-over are overlooked for an interval, and for 200 ms at most", () => {
+  for (const [advertIntervalMs, untilMs] of [
+    [100, 1100],
+    [1000, 1200],
+  ] as const) {
+    const using = exampleInstance({ version: 3, advertIntervalMs });
+    const taken = run(
+      started(using),
+      [{ kind: "take", atMs: 1000, source: rival, reason: "handed over" }],
+      using,
+    ).state;
+    assert.equal(run(taken, [advert(110, untilMs - 1)], using).state.role, "active");
+    assert.equal(run(taken, [advert(110, untilMs)], using).state.role, "backup");
+  }
+});
+
 test("higher_prio_send_advert: a last advert goes out before the addresses go", () => {
   const polite = exampleInstance({ higherPrioritySendAdvert: true });
   for (const priority of [200, 100]) {

@@ -51,7 +51,7 @@ export type RouterSettings = Pick<
 
 type Advert = Extract<RouterInput, { kind: "advert" }>;
 
-/** How long adverts from before a hand-over may still be under way: two intervals, and at most this. */
+/** How long adverts from before a hand-over may still be under way, at most; no longer than an interval: a giver that is back is heard then. */
 const OVERTAKEN_MS = 200;
 /** An owner tolerates this many adverts of another owner of lower address before it gives up owning. */
 const RIVAL_OWNER_ADVERTS = 2;
@@ -543,7 +543,7 @@ function takeOver(
   { atMs, source, reason }: Extract<RouterInput, { kind: "take" }>,
 ): Step {
   const taken = becomeActive(settings, state, atMs, reason);
-  const untilMs = atMs + Math.min(OVERTAKEN_MS, 2 * state.intervalMs);
+  const untilMs = atMs + Math.min(OVERTAKEN_MS, state.intervalMs);
   return { ...taken, state: { ...taken.state, handedBy: { source, untilMs } } };
 }
 
