@@ -117,7 +117,7 @@ describe("flags", { timeout: 60_000 }, () => {
   test("-V says what is there, and what is not", () => {
     const { status, stderr } = run(TANDEM_NGINX, ["-V"]);
     assert.equal(status, 0);
-    assert.match(stderr, /^configure arguments: --prefix=\S+ .*--without-http_perl|--without-http_fastcgi_module/m);
+    assert.match(stderr, /^configure arguments: --prefix=\S+ .*--with-stream .*--without-http_grpc_module/m);
     assert.doesNotMatch(stderr, /with-debug/);
   });
 

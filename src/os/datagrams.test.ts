@@ -56,6 +56,20 @@ test("datagrams go to the peer and come from it, several in one wake-up", async 
   socket.close();
 });
 
+/** The same on a port where `tcp` listens, too: of the free ones for UDP, one that is free for TCP. */
+async function serverBeside(tcp: net.Server, reply: (message: Bytes) => Bytes): ReturnType<typeof server> {
+  for (;;) {
+    const made = await server(reply);
+    const listens = await new Promise<boolean>((resolve) => {
+      tcp.once("error", () => resolve(false));
+      tcp.listen(made.port, "127.0.0.1", () => resolve(true));
+    });
+    tcp.removeAllListeners("error");
+    if (listens) return made;
+    made.socket.close();
+  }
+}
+
 test("a port where nobody listens is an error, and a path that isn't there", async () => {
   const { socket, endpoint } = await server((message) => message);
   socket.close();
@@ -85,9 +99,8 @@ test("the resolver asks a name server over UDP, and over TCP what does not fit",
     const label = latin1(query, 13, 13 + (query[12] as number));
     return answer(id, label, A, label === "big" || flags === 0 ? records : [], label === "big" ? flags : 0);
   };
-  const { socket, endpoint, port } = await server((query) =>
-    latin1(query, 13, 16) === "big" ? answerTo(query, [], TRUNCATED) : answerTo(query, addresses(2), 0),
-  );
+  const reply = (query: Bytes): Bytes =>
+    latin1(query, 13, 16) === "big" ? answerTo(query, [], TRUNCATED) : answerTo(query, addresses(2), 0);
   const tcp = net.createServer((connection) => {
     connection.on("data", (data) => {
       const reply = answerTo(data.subarray(2), addresses(200), 0);
@@ -95,8 +108,7 @@ test("the resolver asks a name server over UDP, and over TCP what does not fit",
     });
     connection.on("error", () => {});
   });
-  tcp.listen(port, "127.0.0.1");
-  await once(tcp, "listening");
+  const { socket, endpoint } = await serverBeside(tcp, reply);
 
   const reactor = new EpollReactor();
   const lines: string[] = [];

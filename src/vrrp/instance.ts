@@ -13,11 +13,9 @@
  * Where Tandem does more than both, on purpose (the wire stays compatible):
  * - an active router announces its addresses whenever it has heard a rival, and after a gap in its own adverts in which
  *   a rival may have come and gone (keepalived: silent when its advert was the first after a partition has healed);
- * - a router that was active, or may have been in an earlier life, says goodbye to the one that is: an advert of
- *   priority 1, sent when our addresses are gone. The winner's answer (it answers every lower advert at once, and announces)
- *   is the receipt; without one the goodbye is repeated at its next adverts. So clients find the winner even when it has
- *   won unheard. (Not priority 0: that would start an election among third routers.) A backup that knows of no active router
- *   can't tell a goodbye from the first advert of one of priority 1: it listens for the next one, and no longer.
+ * - a router that was active, or may have been in an earlier life, says goodbye to the one that is (`goodbye.ts`), so that clients find
+ *   the winner even when it has won unheard. A backup that knows of no active router can't tell a goodbye from the first advert of
+ *   one of priority 1: it listens for the next one, and no longer;
  * - an active router that lowers its priority says so at once, and a backup that outranks it from then on waits only the
  *   skew time: a failed check script need not cost three more intervals;
  * - an active router whose own advert is overdue has perhaps been suspended: to worse adverts, which may have waited as long, it says
@@ -26,11 +24,13 @@
  * - a backup whose tracked BFD session with the active router expires waits no longer for its adverts: a silent death costs
  *   milliseconds (keepalived: the session changes priorities, but the down timer runs on).
  */
-import { type IpAddress, printIp } from "../base/ip.ts";
+import { equalBytes } from "../base/bytes.ts";
+import { printIp } from "../base/ip.ts";
 import type { VrrpInstance } from "../conf/keepalived/config.ts";
 import { PRIORITY_OWNER, PRIORITY_STOP } from "../wire/vrrp/advert.ts";
-import type { Role, RouterEffect, RouterInput, RouterState, Step } from "./state.ts";
-import { GOODBYES, ROLE_NAMES } from "./state.ts";
+import { isBystander, isKnown, PRIORITY_GOODBYE, sayGoodbye } from "./goodbye.ts";
+import type { Role, RouterAdvert, RouterEffect, RouterInput, RouterState, Step } from "./state.ts";
+import { GOODBYES, ROLE_NAMES, unchanged } from "./state.ts";
 import { downIntervalMs, skewMs } from "./timing.ts";
 
 /** The part of a configured instance that the machine looks at. */
@@ -49,8 +49,6 @@ export type RouterSettings = Pick<
   | "highestOtherPriority"
 >;
 
-type Advert = Extract<RouterInput, { kind: "advert" }>;
-
 /** How long adverts from before a hand-over may still be under way, at most; no longer than an interval: a giver that is back is heard then. */
 const OVERTAKEN_MS = 200;
 /** An owner tolerates this many adverts of another owner of lower address before it gives up owning. */
@@ -66,17 +64,17 @@ export function step(settings: RouterSettings, state: RouterState, input: Router
     case "advert":
       if (state.role === "backup") return advertAsBackup(settings, state, input);
       if (state.role === "active" && !isOvertaken(state, input)) return advertAsActive(settings, state, input);
-      return same(state);
+      return unchanged(state);
     case "tracking":
       return tracking(settings, state, input);
     case "group":
       return groupDecided(settings, state, input);
     case "take":
-      return state.role === "backup" ? takeOver(settings, state, input) : same(state);
+      return state.role === "backup" ? takeOver(settings, state, input) : unchanged(state);
     case "yield":
       return handedOver(settings, state, input);
     case "wait":
-      return same(state.role === "backup" ? { ...state, deadlineMs: input.untilMs } : state);
+      return unchanged(state.role === "backup" ? { ...state, deadlineMs: input.untilMs } : state);
     case "addressLost":
       return addressLost(settings, state, input);
     case "neighborLost":
@@ -86,10 +84,6 @@ export function step(settings: RouterSettings, state: RouterState, input: Router
     case "stop":
       return stop(settings, state, input.atMs);
   }
-}
-
-function same(state: RouterState): Step {
-  return { state, effects: [] };
 }
 
 function log(settings: RouterSettings, text: string): RouterEffect {
@@ -202,11 +196,11 @@ function stop(settings: RouterSettings, state: RouterState, atMs: number): Step 
 }
 
 function alarm(settings: RouterSettings, state: RouterState, atMs: number): Step {
-  if (state.deadlineMs === undefined || atMs < state.deadlineMs) return same(state);
+  if (state.deadlineMs === undefined || atMs < state.deadlineMs) return unchanged(state);
   if (state.role === "init") return leaveInit(settings, { ...state, deadlineMs: undefined }, atMs);
   if (state.role === "backup") return downTimerExpired(settings, state, atMs, state.deadlineMs);
   if (state.role === "active") return advertDue(settings, state, atMs, state.deadlineMs);
-  return same(state);
+  return unchanged(state);
 }
 
 /** RFC 9568 §6.4.2 (365): nothing was heard for the Active_Down_Interval. */
@@ -276,7 +270,7 @@ function tooLate(settings: RouterSettings, state: RouterState, atMs: number, gap
 }
 
 /** RFC 9568 §6.4.2 (420). */
-function advertAsBackup(settings: RouterSettings, state: RouterState, advert: Advert): Step {
+function advertAsBackup(settings: RouterSettings, state: RouterState, advert: RouterAdvert): Step {
   const { atMs, source, priority } = advert;
   const intervalMs = settings.version === 3 ? advert.intervalMs : settings.advertIntervalMs;
   const activeRouter = { source, priority };
@@ -290,7 +284,7 @@ function advertAsBackup(settings: RouterSettings, state: RouterState, advert: Ad
       ],
     };
   }
-  if (priority === PRIORITY_GOODBYE && isBystander(state, source)) return same(state);
+  if (priority === PRIORITY_GOODBYE && isBystander(state, source)) return unchanged(state);
   if (priority === PRIORITY_GOODBYE && !isKnown(state, source) && isObeyed(settings, state, advert))
     return perhapsGoodbye(settings, { ...state, activeRouter, intervalMs }, atMs);
   const waiting: RouterState = {
@@ -314,7 +308,7 @@ function advertAsBackup(settings: RouterSettings, state: RouterState, advert: Ad
   // (455) Otherwise the advert is discarded and the timer runs out.
   const known = state.activeRouter;
   const deadlineMs = state.deadlineMs as number;
-  const hasSunk = known !== undefined && known.priority >= state.priority && sameAddress(known.source, source);
+  const hasSunk = known !== undefined && known.priority >= state.priority && equalBytes(known.source, source);
   const soonMs = atMs + skewMs(settings.version, state.priority, state.intervalMs);
   return {
     state: { ...state, activeRouter, deadlineMs: hasSunk ? Math.min(deadlineMs, soonMs) : deadlineMs },
@@ -322,17 +316,8 @@ function advertAsBackup(settings: RouterSettings, state: RouterState, advert: Ad
   };
 }
 
-/** Not the router that we know as active: its goodbye is not for us, and says nothing about the active one being alive. */
-function isBystander({ activeRouter: known }: RouterState, source: IpAddress): boolean {
-  return known !== undefined && known.priority !== PRIORITY_STOP && !sameAddress(known.source, source);
-}
-
-function isKnown({ activeRouter: known }: RouterState, source: IpAddress): boolean {
-  return known !== undefined && known.priority !== PRIORITY_STOP && sameAddress(known.source, source);
-}
-
 /** A backup lets the sender of this advert be active, at least for now. */
-function isObeyed(settings: RouterSettings, state: RouterState, { priority, atMs }: Advert): boolean {
+function isObeyed(settings: RouterSettings, state: RouterState, { priority, atMs }: RouterAdvert): boolean {
   if (settings.nopreempt || priority >= state.priority) return true;
   return settings.preemptDelayMs > 0 && atMs < (state.preemptAtMs ?? Number.POSITIVE_INFINITY);
 }
@@ -344,45 +329,11 @@ function isObeyed(settings: RouterSettings, state: RouterState, { priority, atMs
 function perhapsGoodbye(settings: RouterSettings, state: RouterState, atMs: number): Step {
   const { intervalMs, priority } = state;
   const nextMs = atMs + intervalMs + skewMs(settings.version, priority, intervalMs);
-  return same({ ...state, isAsking: false, deadlineMs: Math.max(state.deadlineMs as number, nextMs) });
+  return unchanged({ ...state, isAsking: false, deadlineMs: Math.max(state.deadlineMs as number, nextMs) });
 }
-
-function sameAddress(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, i) => byte === b[i]);
-}
-
-/** An advert right behind our goodbye is the receipt; one on schedule means that the winner may not have heard it. */
-function sayGoodbye(state: RouterState, before: RouterState, advert: Advert): Step {
-  if (state.goodbyesLeft === 0) return same(state);
-  const { atMs } = advert;
-  const sinceLastMs = atMs - before.heardMs;
-  if (isReceipt(before, advert)) return same({ ...state, goodbyesLeft: 0 });
-  // Only to a router whose adverts keep coming: those that waited while we were suspended may be its last words.
-  if (sinceLastMs < state.intervalMs / 2 || sinceLastMs > 2 * state.intervalMs) return same(state);
-  return {
-    state: { ...state, goodbyesLeft: state.goodbyesLeft - 1, goodbyeMs: atMs },
-    effects: [{ kind: "send", priority: PRIORITY_GOODBYE }],
-  };
-}
-
-/**
- * What else may come right behind a goodbye that was lost: a copy of the advert that it followed; word that the winner's priority has
- * fallen; another router that was active, too. Behind a late advert the next one on schedule may be as close as half an interval.
- */
-function isReceipt({ goodbyeMs, intervalMs, activeRouter: known }: RouterState, advert: Advert): boolean {
-  const { atMs, source, priority, isCopy } = advert;
-  if (isCopy === true || atMs - goodbyeMs >= intervalMs / 4) return false;
-  return known?.priority === priority && sameAddress(known.source, source);
-}
-
-/**
- * The lowest priority of all: a goodbye must not win (with nopreempt we may rank above the active router), and must not
- * be taken for the active router by third routers that rank below us.
- */
-const PRIORITY_GOODBYE = 1;
 
 /** RFC 9568 §6.4.3 (705). */
-function advertAsActive(settings: RouterSettings, state: RouterState, advert: Advert): Step {
+function advertAsActive(settings: RouterSettings, state: RouterState, advert: RouterAdvert): Step {
   const { atMs, source, priority, isHigher } = advert;
   const from = printIp(source);
   if (priority === PRIORITY_STOP) {
@@ -438,7 +389,7 @@ function answer(state: RouterState, atMs: number, priority: number): Step {
 }
 
 /** Two owners are a mistake of configuration: the lower address backs off; if it does not, we stop owning (keepalived). */
-function advertOfRivalOwner(settings: RouterSettings, state: RouterState, advert: Advert): Step {
+function advertOfRivalOwner(settings: RouterSettings, state: RouterState, advert: RouterAdvert): Step {
   const from = printIp(advert.source);
   const conflict = `another address owner ${from} was heard`;
   if (advert.isHigher) return yieldTo(settings, state, advert, `${conflict}, its address is higher`, conflict);
@@ -452,7 +403,13 @@ function advertOfRivalOwner(settings: RouterSettings, state: RouterState, advert
 }
 
 /** Steps down before a better router. The goodbye goes out when our addresses are gone. */
-function yieldTo(settings: RouterSettings, state: RouterState, advert: Advert, what: string, reason: string): Step {
+function yieldTo(
+  settings: RouterSettings,
+  state: RouterState,
+  advert: RouterAdvert,
+  what: string,
+  reason: string,
+): Step {
   const { atMs, source, priority } = advert;
   const [next, role] = enterRole(state, "backup", atMs, reason);
   const intervalMs = settings.version === 3 ? advert.intervalMs : settings.advertIntervalMs;
@@ -507,8 +464,8 @@ function tracking(
 function faultsChanged(settings: RouterSettings, state: RouterState, atMs: number): Step {
   const first = state.faults[0];
   if (state.role === "fault")
-    return first === undefined ? leaveFault(settings, state, atMs) : same({ ...state, reason: first });
-  if (first === undefined || state.role === "init") return same(state);
+    return first === undefined ? leaveFault(settings, state, atMs) : unchanged({ ...state, reason: first });
+  if (first === undefined || state.role === "init") return unchanged(state);
   return enterFault(settings, state, atMs, first);
 }
 
@@ -526,7 +483,7 @@ function groupDecided(
   const { atMs, to, group } = input;
   const reason = `sync group ${group}`;
   if (to === "active" && state.role === "backup") return becomeActive(settings, state, atMs, reason);
-  if (to !== "backup" || state.role !== "active") return same(state);
+  if (to !== "backup" || state.role !== "active") return unchanged(state);
   // Nobody better was heard for this router: priority 0 lets its backup follow at once.
   const [next, role] = enterRole(state, "backup", atMs, reason);
   const deadlineMs = atMs + downIntervalMs(settings, state.priority, state.intervalMs);
@@ -547,9 +504,9 @@ function takeOver(
   return { ...taken, state: { ...taken.state, handedBy: { source, untilMs } } };
 }
 
-function isOvertaken({ handedBy, priority }: RouterState, advert: Advert): boolean {
+function isOvertaken({ handedBy, priority }: RouterState, advert: RouterAdvert): boolean {
   if (handedBy === undefined || advert.atMs >= handedBy.untilMs) return false;
-  return sameAddress(advert.source, handedBy.source) && advert.priority >= priority;
+  return equalBytes(advert.source, handedBy.source) && advert.priority >= priority;
 }
 
 /** Its new owner is active and has announced the addresses: nobody has to be told anything. */
@@ -558,7 +515,7 @@ function handedOver(
   state: RouterState,
   { atMs, source, reason }: Extract<RouterInput, { kind: "yield" }>,
 ): Step {
-  if (state.role !== "active") return same(state);
+  if (state.role !== "active") return unchanged(state);
   const [next, role] = enterRole(state, "backup", atMs, reason);
   const deadlineMs = atMs + downIntervalMs(settings, state.priority, state.intervalMs);
   return {
@@ -579,7 +536,7 @@ function addressLost(
   state: RouterState,
   input: Extract<RouterInput, { kind: "addressLost" }>,
 ): Step {
-  if (state.role !== "active") return same(state);
+  if (state.role !== "active") return unchanged(state);
   return {
     state,
     effects: [
@@ -600,8 +557,8 @@ function neighborLost(
   { atMs, neighbor, detectionMs }: Extract<RouterInput, { kind: "neighborLost" }>,
 ): Step {
   const known = state.activeRouter;
-  if (state.role !== "backup" || known === undefined || known.priority === PRIORITY_STOP) return same(state);
-  if (!sameAddress(known.source, neighbor)) return same(state);
+  if (state.role !== "backup" || known === undefined || known.priority === PRIORITY_STOP) return unchanged(state);
+  if (!equalBytes(known.source, neighbor)) return unchanged(state);
   const skew = Math.min(
     skewMs(settings.version, state.priority, state.intervalMs),
     skewMs(3, state.priority, detectionMs),
@@ -618,7 +575,7 @@ function reload(settings: RouterSettings, state: RouterState, atMs: number): Ste
     const deadlineMs = Math.min(state.deadlineMs as number, atMs + intervalMs);
     return { state: { ...state, intervalMs, deadlineMs }, effects: [] };
   }
-  if (state.role !== "backup" || settings.version === 3) return same(state);
+  if (state.role !== "backup" || settings.version === 3) return unchanged(state);
   const deadlineMs = Math.max(state.deadlineMs as number, atMs + downIntervalMs(settings, state.priority, intervalMs));
   return { state: { ...state, intervalMs, deadlineMs }, effects: [] };
 }

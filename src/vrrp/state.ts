@@ -81,6 +81,9 @@ export type RouterInput =
   | { readonly kind: "stop"; readonly atMs: number };
 
 /** Why neighbours are told where the addresses are. */
+/** What a router may hear. */
+export type RouterAdvert = Extract<RouterInput, { kind: "advert" }>;
+
 export type AnnounceCause = "takeover" | "rival" | "gap" | "restore";
 
 export type Counter = "becameActive" | "releasedActive" | "priorityZeroReceived" | "priorityZeroSent" | "advertsSent";
@@ -104,8 +107,13 @@ export interface Step {
   readonly effects: readonly RouterEffect[];
 }
 
+/** The same state, and nothing to do. */
+export function unchanged(state: RouterState): Step {
+  return { state, effects: [] };
+}
+
 /** A goodbye is said this often at most, until it is answered. */
-export const GOODBYES = 10;
+export const GOODBYES = 20;
 
 /** Before anything has happened. */
 export function initialState(priority: number, intervalMs: number): RouterState {

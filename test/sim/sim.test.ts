@@ -24,6 +24,7 @@ const MENDED: readonly (readonly [number, string])[] = [
   [96339, "a router that woke up answered an old advert before it read of a better router"],
   [96367, "the same, and clients came to it"],
   [97249, "word of a fallen priority again, behind a loss that one node alone had"],
+  [146650, "ten goodbyes were over before a deafness in one direction was"],
   [164266, "a new owner overlooked the adverts of the old one, which was back, for two short intervals"],
 ];
 for (const [seed, what] of MENDED)
