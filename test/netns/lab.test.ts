@@ -171,7 +171,7 @@ test("a broken expectation is status 1, told in words, and keeps the logs and th
     const capture = readFileSync(path.join(directory, "switch.pcap"));
     assert.equal(capture.readUInt32BE(0), 0xa1b2c3d4);
     assert.ok(capture.length > 1000, "adverts have been captured");
-    assert.match(readFileSync(path.join(directory, "lab.log"), "utf8"), /suppress http of a/);
+    assert.match(readFileSync(path.join(directory, "lab.log"), "utf8"), /suppress http-with-spares of a/);
     rmSync(directory, { recursive: true });
   } finally {
     rmSync(broken, { recursive: true });
