@@ -1,4 +1,4 @@
-// lane: waits
+// lane: measures
 /** Tandem and the real keepalived on one segment, in either role: versions 2 and 3, both families, multicast and unicast, AH, strict. */
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
