@@ -7,9 +7,9 @@ import type { Request } from "./request.ts";
 import * as rules from "./upstream-rules.ts";
 import type { Text } from "./variables.ts";
 
-/** Why an old answer may be used, as bits. */
-const STALE_BITS: Readonly<Record<NextWord, number>> = {
-  error: rules.NEXT_ERROR | rules.NEXT_NO_LIVE,
+/** Why the next server is asked, as bits. */
+export const NEXT_BITS: Readonly<Record<NextWord, number>> = {
+  error: rules.NEXT_ERROR,
   timeout: rules.NEXT_TIMEOUT,
   invalid_header: rules.NEXT_INVALID_HEADER,
   non_idempotent: rules.NEXT_NON_IDEMPOTENT,
@@ -20,8 +20,15 @@ const STALE_BITS: Readonly<Record<NextWord, number>> = {
   http_403: rules.NEXT_HTTP_403,
   http_404: rules.NEXT_HTTP_404,
   http_429: rules.NEXT_HTTP_429,
-  updating: rules.NEXT_UPDATING,
+  updating: 0,
   off: 0,
+};
+
+/** Why an old answer may be used. */
+const STALE_BITS: typeof NEXT_BITS = {
+  ...NEXT_BITS,
+  error: rules.NEXT_ERROR | rules.NEXT_NO_LIVE,
+  updating: rules.NEXT_UPDATING,
 };
 
 export interface CacheRules {

@@ -1,11 +1,10 @@
 /** The HTTP service of a worker: accepts on the sockets of a plan and gives each connection to its listening point. */
-import { printIp } from "../base/ip.ts";
 import type { Debtor } from "../base/zone-ledger.ts";
 import type { Acceptor } from "../io/reactor.ts";
 import type { Service, UpstreamState } from "../io/service.ts";
 import type { Stream } from "../io/stream.ts";
+import { acceptAll, addressIndexOf, hasRoom } from "../net/accepting.ts";
 import type { SocketPlan } from "../net/listening-plan.ts";
-import { SMALL_BYTES } from "../net/memory-guard.ts";
 import { Builder } from "./build.ts";
 import { Connection } from "./connection.ts";
 import type { ListeningPoint } from "./location.ts";
@@ -41,14 +40,8 @@ class HttpService implements Service {
   }
 
   start(fds: readonly number[]): void {
-    const { ports } = this.worker;
-    this.acceptors = this.plan.sockets.map((socket, index) =>
-      ports.reactor.accept(fds[index] as number, {
-        multiAccept: ports.multiAccept,
-        onAccept: (stream) => this.accepted(stream, socket),
-        onError: (errno) =>
-          ports.log.write(errno === EMFILE || errno === ENFILE ? "crit" : "alert", "accept4() failed", { errno }),
-      }),
+    this.acceptors = acceptAll(this.worker.ports, this.plan.sockets, fds, (stream, socket) =>
+      this.accepted(stream, socket),
     );
   }
 
@@ -75,17 +68,8 @@ class HttpService implements Service {
     worker.countAccepted();
     const { maxConnections } = worker.ports;
     if (maxConnections - worker.connections.size <= maxConnections * SCARCE) this.makeRoom();
-    if (worker.connections.size >= maxConnections) {
-      worker.log.write("alert", `${maxConnections} worker_connections are not enough`);
-      stream.close();
-      return;
-    }
-    if (!worker.guard.allows(SMALL_BYTES)) {
-      worker.log.write("emerg", `malloc(${SMALL_BYTES}) failed`, { errno: ENOMEM });
-      stream.close();
-      return;
-    }
-    const point = this.pointOf(stream, socket);
+    if (!hasRoom(stream, worker.connections.size, worker)) return;
+    const point = this.points[addressIndexOf(stream, socket)] as ListeningPoint;
     const connection = new Connection(worker, stream, point);
     stream.owner = point.proxyProtocol ? new ProxyHeaderReader(connection) : connection;
   }
@@ -103,15 +87,6 @@ class HttpService implements Service {
     }
     const count = Math.max(1, Math.min(REUSED_AT_ONCE, Math.floor(reusable.length / 8)));
     for (const connection of reusable.slice(0, count)) connection.terminate(0);
-  }
-
-  private pointOf(stream: Stream, { fallback, byIp }: SocketPlan): ListeningPoint {
-    let index = fallback;
-    if (byIp.size > 0) {
-      const { local } = stream;
-      if ("ip" in local) index = byIp.get(printIp(local.ip)) ?? fallback;
-    }
-    return this.points[index] as ListeningPoint;
   }
 
   quiesce(onIdle: () => void): void {
@@ -158,10 +133,6 @@ class HttpService implements Service {
   }
 }
 
-/** Idle connections that give way when `worker_connections` are used up. */
 /** The share of all connections that are free when others are closed for new ones. */
 const SCARCE = 1 / 16;
 const REUSED_AT_ONCE = 32;
-const ENOMEM = 12;
-const EMFILE = 24;
-const ENFILE = 23;

@@ -9,35 +9,18 @@ import type { Buffers } from "../conf/slots.ts";
 import { connectSettingsOf } from "../net/upstream-socket.ts";
 import { RESPONSE_FIELDS } from "../wire/http1/response-head.ts";
 import type { CacheConf, NextWord } from "./cache-directives.ts";
-import { cacheRulesOf } from "./cache-rules.ts";
+import { cacheRulesOf, NEXT_BITS } from "./cache-rules.ts";
 import type { Place } from "./module.ts";
 import { endOfHttp } from "./modules/core.ts";
 import type { TemporaryFolder } from "./temporary-file.ts";
 import { localAddressOf } from "./upstream-bind.ts";
 import { type AnswerConf, type ConnectConf, ignoredBits, prefixed, unprefixed } from "./upstream-directives.ts";
-import * as rules from "./upstream-rules.ts";
 import type { StoreRules } from "./upstream-store.ts";
 
 const DEFAULT_TEMP_FILE_BYTES = 1024 * 1024 * 1024;
 
 /** The values of a family: see `unprefixed`. */
 export type FamilyConf = AnswerConf & CacheConf;
-
-const NEXT_BITS: Readonly<Record<NextWord, number>> = {
-  error: rules.NEXT_ERROR,
-  timeout: rules.NEXT_TIMEOUT,
-  invalid_header: rules.NEXT_INVALID_HEADER,
-  non_idempotent: rules.NEXT_NON_IDEMPOTENT,
-  http_500: rules.NEXT_HTTP_500,
-  http_502: rules.NEXT_HTTP_502,
-  http_503: rules.NEXT_HTTP_503,
-  http_504: rules.NEXT_HTTP_504,
-  http_403: rules.NEXT_HTTP_403,
-  http_404: rules.NEXT_HTTP_404,
-  http_429: rules.NEXT_HTTP_429,
-  updating: 0,
-  off: 0,
-};
 
 /** Lines that every family hides. nginx: ngx_http_upstream_hide_headers_hash's lists. */
 const ACCEL_LINES = [

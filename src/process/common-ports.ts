@@ -1,6 +1,7 @@
 /** What every service with clients is given of the world, made of what a worker lends. */
 import os from "node:os";
 import type { Service } from "../io/service.ts";
+import type { ServiceWorld } from "../net/service-world.ts";
 import { openCompression } from "../os/compression.ts";
 import { randomSource } from "./random-source.ts";
 import type { ServicePorts } from "./service-kind.ts";
@@ -13,7 +14,7 @@ export const idleService: Service = {
   reopenLogs: () => {},
 };
 
-export function commonPorts(ports: ServicePorts) {
+export function commonPorts(ports: ServicePorts): ServiceWorld {
   const { reactor, files, memory, shared, counters, slot, lookUp, datagrams, log, logging } = ports;
   return {
     reactor,

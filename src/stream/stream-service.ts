@@ -1,11 +1,10 @@
 /** The stream service of a worker: accepts on the sockets of a plan and gives each connection to its listening point. */
-import { printIp } from "../base/ip.ts";
 import type { Debtor } from "../base/zone-ledger.ts";
 import type { Acceptor } from "../io/reactor.ts";
 import type { Service } from "../io/service.ts";
 import type { Stream } from "../io/stream.ts";
+import { acceptAll, addressIndexOf, hasRoom } from "../net/accepting.ts";
 import type { SocketPlan } from "../net/listening-plan.ts";
-import { SMALL_BYTES } from "../net/memory-guard.ts";
 import { Builder } from "./build.ts";
 import { streamModules, streamVariables } from "./modules.ts";
 import { FINISHED } from "./outcome.ts";
@@ -14,10 +13,6 @@ import type { ListeningPoint } from "./server.ts";
 import type { StreamPorts } from "./service.ts";
 import { Session } from "./session.ts";
 import { Worker } from "./worker.ts";
-
-const ENOMEM = 12;
-const EMFILE = 24;
-const ENFILE = 23;
 
 /** Builds the service. Log files are opened now. */
 export function createStreamService(plan: StreamPlan, ports: StreamPorts): Service {
@@ -41,14 +36,8 @@ class StreamService implements Service {
   }
 
   start(fds: readonly number[]): void {
-    const { ports } = this.worker;
-    this.acceptors = this.plan.sockets.map((socket, index) =>
-      ports.reactor.accept(fds[index] as number, {
-        multiAccept: ports.multiAccept,
-        onAccept: (stream) => this.accepted(stream, socket),
-        onError: (errno) =>
-          ports.log.write(errno === EMFILE || errno === ENFILE ? "crit" : "alert", "accept4() failed", { errno }),
-      }),
+    this.acceptors = acceptAll(this.worker.ports, this.plan.sockets, fds, (stream, socket) =>
+      this.accepted(stream, socket),
     );
   }
 
@@ -58,30 +47,11 @@ class StreamService implements Service {
 
   private accepted(stream: Stream, socket: SocketPlan): void {
     const { worker } = this;
-    const { maxConnections } = worker.ports;
     worker.countAccepted();
-    if (worker.active >= maxConnections) {
-      worker.log.write("alert", `${maxConnections} worker_connections are not enough`);
-      stream.close();
-      return;
-    }
-    if (!worker.guard.allows(SMALL_BYTES)) {
-      worker.log.write("emerg", `malloc(${SMALL_BYTES}) failed`, { errno: ENOMEM });
-      stream.close();
-      return;
-    }
-    const session = new Session(worker, stream, this.pointOf(stream, socket));
+    if (!hasRoom(stream, worker.active, worker)) return;
+    const session = new Session(worker, stream, this.points[addressIndexOf(stream, socket)] as ListeningPoint);
     stream.owner = session;
     session.start();
-  }
-
-  private pointOf(stream: Stream, { fallback, byIp }: SocketPlan): ListeningPoint {
-    let index = fallback;
-    if (byIp.size > 0) {
-      const { local } = stream;
-      if ("ip" in local) index = byIp.get(printIp(local.ip)) ?? fallback;
-    }
-    return this.points[index] as ListeningPoint;
   }
 
   private stopAccepting(): void {
