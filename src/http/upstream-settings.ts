@@ -152,6 +152,30 @@ export function connectRules(
   };
 }
 
+/** What a protocol without bodies to send, buffers, caches and lines to hide says of these. */
+export const BARE_RULES = {
+  uriOf: () => "",
+  sendsBody: false,
+  streamsBody: () => false,
+  isHead: () => false,
+  memoryBytes: 0,
+  busyBytes: 0,
+  fileWriteBytes: 0,
+  maxTempFileSize: 0,
+  temporaryFolder: { path: "", levels: [] },
+  buffering: false,
+  interceptErrors: false,
+  ignoreClientAbort: false,
+  passTrailers: false,
+  store: undefined,
+  cache: undefined,
+  limitRate: undefined,
+  ignoredHeaders: 0,
+  hiddenNames: new Set<string>(),
+  rewriteRedirect: undefined,
+  rewriteCookie: undefined,
+} as const;
+
 /** The rules that all families but memcached's have in common. `hidden`: lines that this one hides beside those that all hide. */
 export function familyRules(
   conf: FamilyConf,

@@ -14,7 +14,7 @@ import { Exchange } from "../upstream.ts";
 import { checkAddress } from "../upstream-destination.ts";
 import { type ConnectConf, connectDirectives, prefixed, unprefixed } from "../upstream-directives.ts";
 import * as rules from "../upstream-rules.ts";
-import { connectRules } from "../upstream-settings.ts";
+import { BARE_RULES, connectRules } from "../upstream-settings.ts";
 import { setContentType } from "./static.ts";
 
 const KEY = "memcached_key";
@@ -48,32 +48,13 @@ const directives = {
 
 type MemcachedConf = ConfOf<typeof directives>;
 
-/** What other protocols have directives for. nginx: the end of ngx_http_memcached_create_loc_conf. */
+/** nginx: the end of ngx_http_memcached_create_loc_conf. */
 const FIXED = {
+  ...BARE_RULES,
   tunnels: false,
-  uriOf: () => "",
-  sendsBody: false,
-  streamsBody: () => false,
-  isHead: () => false,
-  memoryBytes: 0,
-  busyBytes: 0,
-  fileWriteBytes: 0,
-  maxTempFileSize: 0,
-  temporaryFolder: { path: "", levels: [] },
-  buffering: false,
-  interceptErrors: false,
   interceptsMissing: true,
-  ignoreClientAbort: false,
   forceRanges: true,
-  passTrailers: false,
-  store: undefined,
-  cache: undefined,
-  limitRate: undefined,
-  ignoredHeaders: 0,
   hiddenFields: new Uint8Array(RESPONSE_FIELDS.length),
-  hiddenNames: new Set<string>(),
-  rewriteRedirect: undefined,
-  rewriteCookie: undefined,
 } as const;
 
 function rulesOf(conf: MemcachedConf, pass: GatewayPass, place: Place): rules.UpstreamRules {

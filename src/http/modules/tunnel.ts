@@ -11,6 +11,7 @@ import { Exchange } from "../upstream.ts";
 import { localAddressOf } from "../upstream-bind.ts";
 import { checkAddress } from "../upstream-destination.ts";
 import * as rules from "../upstream-rules.ts";
+import { BARE_RULES } from "../upstream-settings.ts";
 
 const DEFAULT_TARGET = "$host:$request_port";
 const SCHEME = { scheme: "", level: "info" } as const;
@@ -50,34 +51,15 @@ type TunnelConf = ConfOf<typeof directives>;
 
 /** Neither a request nor an answer of HTTP passes. */
 const NO_HTTP = {
+  ...BARE_RULES,
   protocol: undefined,
   tunnels: true,
-  uriOf: () => "",
   prepare: () => 0,
   write: () => {},
-  sendsBody: false,
-  streamsBody: () => false,
-  isHead: () => false,
   bufferSize: 0,
-  memoryBytes: 0,
-  busyBytes: 0,
-  fileWriteBytes: 0,
-  maxTempFileSize: 0,
-  temporaryFolder: { path: "", levels: [] },
-  buffering: false,
-  interceptErrors: false,
   interceptsMissing: false,
-  ignoreClientAbort: false,
   forceRanges: false,
-  passTrailers: false,
-  store: undefined,
-  cache: undefined,
-  limitRate: undefined,
-  ignoredHeaders: 0,
   hiddenFields: new Uint8Array(0),
-  hiddenNames: new Set<string>(),
-  rewriteRedirect: undefined,
-  rewriteCookie: undefined,
 } as const;
 
 function rulesOf(conf: TunnelConf, pass: GatewayPass, place: Place): rules.UpstreamRules {
