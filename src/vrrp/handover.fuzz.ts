@@ -86,7 +86,9 @@ class Story {
   }
 
   #deliver(to: Side, { step, value, reason }: Order): void {
-    if (to.state !== undefined) this.#feed(to, { kind: "order", atMs: this.nowMs, step, value, reason });
+    if (to.state?.phase === "ready" && step === "take" && this.#choose().event === 9)
+      this.#feed(to, { kind: "unfit", atMs: this.nowMs, reason: "sick" });
+    else if (to.state !== undefined) this.#feed(to, { kind: "order", atMs: this.nowMs, step, value, reason });
     else if (to === this.taker && step === "offer" && !to.isActive) {
       to.hasDetour = true;
       this.#take(to, accept({ id: 1, value }, 90, "", this.nowMs));

@@ -23,7 +23,6 @@ function words({ effects }: HandoverStep): string[] {
   return effects.map((effect) => {
     if (effect.kind === "send") return `send ${effect.step}`;
     if (effect.kind === "settle") return `settle ${effect.isMoved}`;
-    if (effect.kind === "standBack") return `standBack ${effect.partnerPriority}`;
     return effect.kind;
   });
 }
@@ -46,7 +45,9 @@ const detouring = after(ready, order("take"));
 
 test("the giver offers, keeps, orders, drains and closes", () => {
   assert.deepEqual(words(offer(1, LIMIT_MS, 0)), ["send offer"]);
-  assert.deepEqual(words(stepHandover(offered, order("ready", 1, 90))), ["keep", "send take", "standBack 90"]);
+  const told = stepHandover(offered, order("ready", 1, 90));
+  assert.deepEqual(words(told), ["keep", "send take", "standBack"]);
+  assert.equal(told.state?.priority, 90);
   assert.deepEqual(words(stepHandover(ordered, order("taken"))), ["yield"]);
   assert.deepEqual(words(stepHandover(ordered, { kind: "left", atMs: 2, toAnother: false })), ["settle true", "count"]);
   const closed = stepHandover(draining, { kind: "connections", atMs: 2 + STRAY_MS, count: 0 });

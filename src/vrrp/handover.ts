@@ -77,6 +77,8 @@ export type HandoverInput =
   | { readonly kind: "left"; readonly atMs: number; readonly toAnother: boolean }
   /** All routers of the unit are active here. */
   | { readonly kind: "active"; readonly atMs: number }
+  /** Told to take, this node has become one that had refused the offer. */
+  | { readonly kind: "unfit"; readonly atMs: number; readonly reason: string }
   /** The partner says that it keeps nothing for this hand-over. */
   | { readonly kind: "notKept"; readonly atMs: number }
   /** What was asked for by `count`. */
@@ -92,7 +94,7 @@ export type HandoverEffect =
   | { readonly kind: "keep" }
   | { readonly kind: "letGo" }
   /** This node ranks below the partner from now on; or as configured again. */
-  | { readonly kind: "standBack"; readonly partnerPriority: number }
+  | { readonly kind: "standBack" }
   | { readonly kind: "standUp" }
   /** The routers of the unit become active now; or backup. */
   | { readonly kind: "take" }
@@ -215,7 +217,7 @@ function offered(state: HandoverState, input: HandoverInput): HandoverStep {
     // The other one must be able to begin before our next advert tells it that we rank below it.
     return {
       state: next,
-      effects: [{ kind: "keep" }, send("take"), { kind: "standBack", partnerPriority: input.value }],
+      effects: [{ kind: "keep" }, send("take"), { kind: "standBack" }],
     };
   }
   if (input.kind === "order" && input.step === "refuse") return over(settled(false, input.reason));
@@ -331,6 +333,8 @@ function ready(state: HandoverState, input: HandoverInput): HandoverStep {
         return { state: detour(state, atMs), effects: [{ kind: "standUp" }, { kind: "take" }, send("taken")] };
       if (input.step === "refuse" || input.step === "done") return over({ kind: "endDetour" });
       return same(state);
+    case "unfit":
+      return over(send("refuse", 0, input.reason), { kind: "endDetour" });
     case "active":
       // VRRP was faster than the order, or the giver has died before it gave.
       return { state: detour(state, atMs), effects: [{ kind: "standUp" }, send("taken")] };

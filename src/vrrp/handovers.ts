@@ -243,7 +243,7 @@ export class Handovers {
         for (const { settings } of unit) this.#kept.letGo(settings.name);
         break;
       case "standBack":
-        this.#standBack(running, effect.partnerPriority);
+        this.#standBack(running);
         break;
       case "standUp":
         for (const { settings } of unit) {
@@ -260,8 +260,11 @@ export class Handovers {
         }
         break;
       case "yield":
-        for (const router of unit)
-          router.feed({ kind: "yield", atMs, source: partner.address, reason: `handed over to ${nameOf(partner)}` });
+        for (const router of unit) {
+          const priority = this.#priorityOf(running, router);
+          const reason = `handed over to ${nameOf(partner)}`;
+          router.feed({ kind: "yield", atMs, source: partner.address, priority, reason });
+        }
         break;
       case "endDetour":
         this.#kept.lift(detourKey(running.state));
@@ -284,12 +287,15 @@ export class Handovers {
     }
   }
 
-  #standBack({ unit, head, partner }: Running, partnerPriority: number): void {
-    for (const router of unit) {
-      const known = router === head ? partnerPriority : (this.#theirs(partner, router)?.priority ?? partnerPriority);
-      this.#caps.set(router.settings.name, Math.max(1, known - 1));
-    }
+  #standBack(running: Running): void {
+    for (const router of running.unit)
+      this.#caps.set(router.settings.name, Math.max(1, this.#priorityOf(running, router) - 1));
     this.#host.reassess();
+  }
+
+  /** The taker's, as it has said itself. */
+  #priorityOf({ head, partner, state }: Running, router: Router): number {
+    return router === head ? state.priority : (this.#theirs(partner, router)?.priority ?? state.priority);
   }
 
   #count(running: Running): void {
@@ -328,7 +334,9 @@ export class Handovers {
     );
     if (found !== undefined) {
       const { step, value, reason } = order;
-      this.#feed(found, { kind: "order", atMs, step, value, reason });
+      const obstacle = step === "take" && found.state.phase === "ready" ? this.#weakness(found.unit) : undefined;
+      if (obstacle === undefined) this.#feed(found, { kind: "order", atMs, step, value, reason });
+      else this.#feed(found, { kind: "unfit", atMs, reason: obstacle });
       return;
     }
     const head = this.#host.routers.find(
@@ -360,12 +368,17 @@ export class Handovers {
 
   #obstacleToTake(unit: Unit): string | undefined {
     if (unit.length === 0) return "the partner has no such router on this link";
-    if (this.isDrained) return "the partner is drained";
     const idle = unit.find(({ state }) => state.role !== "backup");
     if (idle !== undefined) return `the partner's ${idle.settings.name} is ${idle.state.role}: ${idle.state.reason}`;
     const doubt = this.#host.doubt(unit);
     if (doubt !== undefined) return `to the partner ${doubt}`;
     if (this.#isMoving(unit)) return "the partner is in the middle of another hand-over";
+    return this.#weakness(unit);
+  }
+
+  /** Why these routers are not to be given anything, although they could take it; asked again before they do. */
+  #weakness(unit: Unit): string | undefined {
+    if (this.isDrained) return "the partner is drained";
     const sick = unit.find((router) => this.#isSick(router));
     if (sick === undefined) return undefined;
     const { name, priority } = sick.settings;

@@ -513,13 +513,13 @@ function isOvertaken({ handedBy, priority }: RouterState, advert: RouterAdvert):
 function handedOver(
   settings: RouterSettings,
   state: RouterState,
-  { atMs, source, reason }: Extract<RouterInput, { kind: "yield" }>,
+  { atMs, source, priority, reason }: Extract<RouterInput, { kind: "yield" }>,
 ): Step {
   if (state.role !== "active") return unchanged(state);
   const [next, role] = enterRole(state, "backup", atMs, reason);
   const deadlineMs = atMs + downIntervalMs(settings, state.priority, state.intervalMs);
   return {
-    state: { ...next, activeRouter: { source, priority: state.priority }, heardMs: atMs, deadlineMs, goodbyesLeft: 0 },
+    state: { ...next, activeRouter: { source, priority }, heardMs: atMs, deadlineMs, goodbyesLeft: 0 },
     effects: [
       role,
       { kind: "release" },

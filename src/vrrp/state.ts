@@ -67,9 +67,17 @@ export type RouterInput =
   | { readonly kind: "tracking"; readonly atMs: number; readonly priority: number; readonly faults: readonly string[] }
   /** The sync group has decided. */
   | { readonly kind: "group"; readonly atMs: number; readonly to: "active" | "backup"; readonly group: string }
-  /** The active router hands over to this backup, or this one to a backup that is active already. */
+  /** The active router hands over to this backup. */
   | { readonly kind: "take"; readonly atMs: number; readonly source: IpAddress; readonly reason: string }
-  | { readonly kind: "yield"; readonly atMs: number; readonly source: IpAddress; readonly reason: string }
+  /** This one has handed over to a backup that is active already. */
+  | {
+      readonly kind: "yield";
+      readonly atMs: number;
+      readonly source: IpAddress;
+      /** Of the new owner. */
+      readonly priority: number;
+      readonly reason: string;
+    }
   /** A backup whose timer has run out waits all the same: it has asked the active router to hand over. */
   | { readonly kind: "wait"; readonly atMs: number; readonly untilMs: number }
   /** Somebody has removed one of our addresses. */

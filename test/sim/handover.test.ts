@@ -167,6 +167,21 @@ test("a partner whose checks fail is given nothing, unless this node is worse of
   assert.deepEqual([a.keepsAddress, b.detours.detours], [false, []]);
 });
 
+test("a partner whose checks fail behind its answer refuses the order, and nothing has moved", () => {
+  const { world, told, pass, roles } = atRest();
+  const [a, b] = [world.node("A"), world.node("B")];
+  a.handOver();
+  while (!b.phases.includes("ready")) pass(0.05);
+  b.check(false);
+  for (let i = 0; i < 5000; i++) {
+    pass(0.1);
+    assert.equal(roles(), "active backup");
+  }
+  assert.match(told[0] ?? "", /not moved the partner's VI_1 is not well: its checks leave it priority 40 of 90/);
+  assert.equal(a.state?.priority, 100);
+  assert.deepEqual([a.keepsAddress, b.detours.detours], [false, []]);
+});
+
 test("a partner that dies in the middle leaves an owner, and nothing behind", () => {
   for (const dyingAtMs of [0.1, 0.3, 0.6, 1, 2, 500, 3000]) {
     for (const victim of ["A", "B"]) {
