@@ -92,7 +92,7 @@ function serve(): Served {
     signalPart: ({ part, signal }) => programs.signalPart(part, signal as NodeJS.Signals),
     suppress: (part) => programs.suppress(part),
     hearsVrrp: () => ["/proc/net/raw", "/proc/net/raw6"].some((file) => VRRP_SOCKET.test(readFileSync(file, "latin1"))),
-    processes: () => programs.find("all").map(({ pid, commandLine }) => `${pid} ${commandLine}`),
+    processes: () => programs.list(),
     fetch: async (settings) => (await probeOnce(settings)).body,
     startProbe: (settings) => {
       probe?.stop();

@@ -69,6 +69,19 @@ export class Programs {
     this.#suppressing = setInterval(kill, SUPPRESS_EVERY_MS);
   }
 
+  /**
+   * All processes, as pid and command line. A program that was started here counts until its end has been told: whoever sees that nothing
+   * is left may start it again.
+   */
+  list(): readonly string[] {
+    const found = this.find("all");
+    const ending = [...this.#running].filter(([, { pid }]) => found.every((process) => process.pid !== pid));
+    return [
+      ...found.map(({ pid, commandLine }) => `${pid} ${commandLine}`),
+      ...ending.map(([name, { pid }]) => `${pid} ${name} (ending)`),
+    ];
+  }
+
   /** The processes of a part, without the lab's own. */
   find(part: Part): readonly ProcessInfo[] {
     return processesOf(part, listProcesses(), new Set([1, process.pid, process.ppid]));

@@ -1,25 +1,30 @@
 /** Which code tells the stories: a digest of everything compiled that a story runs through. */
 import { createHash } from "node:crypto";
-import { readdirSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 
 const DIST = fileURLToPath(new URL("../../", import.meta.url));
-const FOLDERS = ["src/base", "src/bfd", "src/conf", "src/io", "src/vrrp", "src/wire", "test/sim"];
-const FILES = ["src/process/crash-guard.js"];
+const STORY = "test/sim/story.js";
+/** How the compiler writes what a module needs of another one of ours. */
+const IMPORT = /^(?:import|export)\b[^;]*?"(\.[^"]+)";/gm;
 
-/** The first digits of a SHA-256. Tests do not count. */
-export function codeDigest(): string {
-  const hash = createHash("sha256");
-  const files = [...FOLDERS.flatMap(scriptsBelow), ...FILES].sort();
-  for (const file of files) hash.update(`${file}\n`).update(readFileSync(path.join(DIST, file)));
-  return hash.digest("hex").slice(0, 16);
+/** The modules that a story is made of, those that they import included, with their texts; in the order of their names. */
+export function storyModules(): ReadonlyMap<string, string> {
+  const texts = new Map<string, string>();
+  const read = (file: string): void => {
+    if (texts.has(file)) return;
+    const text = readFileSync(path.join(DIST, file), "utf8");
+    texts.set(file, text);
+    for (const [, needed] of text.matchAll(IMPORT)) read(path.join(path.dirname(file), needed as string));
+  };
+  read(STORY);
+  return new Map([...texts].sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
-function scriptsBelow(folder: string): readonly string[] {
-  return readdirSync(path.join(DIST, folder), { withFileTypes: true }).flatMap((entry) => {
-    const file = path.join(folder, entry.name);
-    if (entry.isDirectory()) return scriptsBelow(file);
-    return /\.js$/.test(file) && !/\.(test|fuzz|bench|cases)\.js$/.test(file) ? [file] : [];
-  });
+/** The first digits of a SHA-256 over all of them. */
+export function codeDigest(): string {
+  const hash = createHash("sha256");
+  for (const [file, text] of storyModules()) hash.update(`${file}\n${text}`);
+  return hash.digest("hex").slice(0, 16);
 }
