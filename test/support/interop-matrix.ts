@@ -84,7 +84,7 @@ export const ROWS: readonly Row[] = [
   }),
   row("equal priorities: the higher address", V3, { priorities: [100, 100], preemption: "never" }),
   row("nopreempt", V3, { preemption: "never", stronger: ["nopreempt"], frr: ["no vrrp 33 preempt"] }),
-  row("preempt_delay", V3, { preemption: "later", stronger: ["preempt_delay 2"], frr: { not: "it knows no delay" } }),
+  row("preempt_delay", V3, { preemption: "later", stronger: ["preempt_delay 5"], frr: { not: "it knows no delay" } }),
   row("priority 255, the owner", V3, { priorities: [255, 100], frr: { weakerOnly: "its own priority ends at 254" } }),
   row("sync group of two", V3, { isGroup: true, frr: { not: "it knows no groups" } }),
 ];

@@ -44,6 +44,18 @@ export interface Daemon {
   stop(signal?: NodeJS.Signals): Promise<void>;
 }
 
+/**
+ * A guard gives routers away and this node takes them. Its log tells, from `logFrom` on: the better node may be back before anybody has looked
+ * at the addresses. Instances are named VI_ and their VRID.
+ */
+export async function untilTaken(taker: Daemon, vrids: readonly number[], logFrom: number): Promise<void> {
+  for (const line of ["Backup received priority 0 advertisement", "Entering MASTER STATE"])
+    await until(`${line}, of every router`, () => {
+      const log = taker.log().slice(logFrom);
+      return vrids.every((vrid) => log.includes(`(VI_${vrid}) ${line}`));
+    });
+}
+
 let labs = 0;
 
 /** Hosts `a`, `b`, `c`, … at 192.168.50.133, .134, … on one switch, each with its `eth0`. */
@@ -89,7 +101,17 @@ export class SegmentLab {
 
   /** True when the host has this address. */
   holds(host: string, address: string): boolean {
-    return this.ip(host, "-o", "addr", "show", "dev", "eth0").includes(` ${address}/`);
+    return this.holdsAll(host, [address]);
+  }
+
+  holdsAll(host: string, addresses: readonly string[]): boolean {
+    const shown = this.ip(host, "-o", "addr", "show", "dev", "eth0");
+    return addresses.every((address) => shown.includes(` ${address}/`));
+  }
+
+  holdsNone(host: string, addresses: readonly string[]): boolean {
+    const shown = this.ip(host, "-o", "addr", "show", "dev", "eth0");
+    return addresses.every((address) => !shown.includes(` ${address}/`));
   }
 
   /** True when the host has this address on any of its links: a virtual MAC has one of its own. */
