@@ -5,25 +5,30 @@
 // Plain JavaScript, as setup.mjs is. Understands what tsc makes of our sources, and fails at anything else.
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
 import path from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 
 /**
- * Entry modules below dist/src, by the program's name, and the options of node that it is started with: V8's cache is bound to them. `early` are
- * modules that it imports late, but which belong to its first script nevertheless: what starts workers while the rest is read.
+ * Entry modules below dist/src, by the program's name. `optionsOf` names the module that has the options of node that it is started with, as
+ * `V8_OPTIONS`: V8's cache is bound to them. `early` are modules that it imports late, but which belong to its first script nevertheless: what
+ * starts workers while the rest is read.
  */
 const PROGRAMS = {
-  nginx: { entry: "cli/nginx.js", early: ["process/spare-workers.js"], options: [] },
-  "nginx-worker": { entry: "process/nginx-worker.js", options: ["--max-semi-space-size=1"] },
-  tandem: { entry: "cli/tandem.js", early: ["cli/up.js", "process/spare-workers.js"], options: [] },
-  keepalived: { entry: "cli/keepalived.js", options: [] },
-  vrrp: { entry: "process/vrrp-main.js", options: [] },
-  checker: { entry: "process/checker-main.js", options: [] },
+  nginx: { entry: "cli/nginx.js", early: ["process/spare-workers.js"] },
+  "nginx-worker": { entry: "process/nginx-worker.js", optionsOf: "process/v8-options.js" },
+  tandem: { entry: "cli/tandem.js", early: ["cli/up.js", "process/spare-workers.js"] },
+  keepalived: { entry: "cli/keepalived.js" },
+  vrrp: { entry: "process/vrrp-main.js" },
+  checker: { entry: "process/checker-main.js" },
 };
 
 const STATIC_IMPORT = /^import (\* as \w+|\w+|\{[^}]*\}) from "([^"]+)";$/gm;
 const DYNAMIC_IMPORT = /\bimport\("([^"]+)"\)/g;
 const EXPORT = /^export ((?:async )?function\*? |const |let |class )(\w+)/gm;
+/** Where no line has an odd number of them, no template goes over the end of a line. */
+const OPEN_TEMPLATE = /^[^`\n]*`(?:[^`\n]*`[^`\n]*`)*[^`\n]*$/m;
+const INDENTATION = /^ +/gm;
 const NOTHING = /^export \{\};$|^\/\/# sourceMappingURL=.*$/gm;
 /** Forms of import and export that are left when those above are gone. */
 const UNKNOWN = /^(import|export)\b|\bimport\(/m;
@@ -82,7 +87,7 @@ class Bundle {
   }
 
   /** The scripts (`late` is undefined where nothing is) and their loader. */
-  files(name, { entry, early = [] }, folder) {
+  files(name, { entry, early = [], options = [], addons = {} }, folder) {
     for (const one of [entry, ...early]) this.#add(path.join(this.#source, one));
     const earlyCount = this.#parts.length;
     this.#addLate();
@@ -95,6 +100,7 @@ class Bundle {
           const crosses = !isLate(number) && isLate(Number(/\d+/.exec(imported)?.[0]));
           return `Promise.resolve(${crosses ? "$late()." : ""}${imported})`;
         })
+        .replace(OPEN_TEMPLATE.test(body) ? "" : INDENTATION, "")
         .replaceAll("import.meta.url", `new URL(${JSON.stringify(url)}, $url).href`)
         // A text of ASCII alone takes half the memory. These stand in comments, strings and patterns.
         .replace(/[\u0080-\uffff]/g, (sign) => `\\u${sign.charCodeAt(0).toString(16).padStart(4, "0")}`);
@@ -119,13 +125,17 @@ class Bundle {
       [`const ${ours} = $early;`, ...parts.slice(earlyCount)],
       `return ${theirs};`,
     );
-    return { script: first, late: hasLate ? late : undefined, loader: loaderText(name, this.#parts[0].exported) };
+    return {
+      script: first,
+      late: hasLate ? late : undefined,
+      loader: loaderText(name, this.#parts[0].exported, options, addons),
+    };
   }
 }
 
 /** CommonJS: to node's loader of ES modules a start would wait 10 ms longer. */
-function loaderText(name, exported) {
-  return `// Runs ${name}.script.js, from V8's cache where that fits.
+function loaderText(name, exported, options, addons) {
+  return `// Runs ${name}.script.js, from V8's cache where that fits: ${["node", ...options].join(" ")}
 "use strict";
 const { readFileSync } = require("node:fs");
 const { pathToFileURL } = require("node:url");
@@ -140,7 +150,21 @@ const load = (name) => {
   }
   return new Script(readFileSync(filename, "latin1"), { filename, cachedData }).runInThisContext();
 };
-const program = load("${name}")(require, pathToFileURL(__filename).href, () => load("${name}.late")).run();
+// Packages of which the native half is all that is needed: their own scripts would look for it for 8 ms.
+const addons = ${JSON.stringify(addons)};
+const need = (name) => {
+  const file = addons[name];
+  if (file !== undefined)
+    try {
+      const addon = { exports: {} };
+      process.dlopen(addon, \`\${__dirname}/\${file}\`);
+      return addon.exports;
+    } catch {
+      // Installed anew since the build: the package finds its other half.
+    }
+  return require(name);
+};
+const program = load("${name}")(need, pathToFileURL(__filename).href, () => load("${name}.late")).run();
 ${exported.map((name) => `exports.${name} = program.${name};`).join("\n")}
 `;
 }
@@ -156,22 +180,33 @@ export function programFiles(name, source, modules, folder) {
 }
 
 /** Writes the programs of a compiled checkout. */
-export function bundlePrograms(root) {
+export async function bundlePrograms(root) {
   const source = path.join(root, "dist", "src");
   const folder = path.join(root, "dist", "programs");
+  const addons = { koffi: path.relative(folder, addonOf("koffi")) };
   mkdirSync(folder, { recursive: true });
-  for (const [name, { options, ...modules }] of Object.entries(PROGRAMS)) {
-    const { script, late, loader } = programFiles(name, source, modules, folder);
+  for (const [name, { optionsOf, ...modules }] of Object.entries(PROGRAMS)) {
+    const options = optionsOf && (await import(pathToFileURL(path.join(source, optionsOf)).href)).V8_OPTIONS;
+    const { script, late, loader } = programFiles(name, source, { ...modules, options, addons }, folder);
     const at = (end) => path.join(folder, name + end);
     const isNew = [
       [".script.js", script],
       [".late.script.js", late],
+      [".cjs", loader],
     ].filter(([end, text]) => text !== undefined && renew(at(end), text));
-    write(at(".cjs"), loader);
     if (isNew.length === 0 && existsSync(at(".cache"))) continue;
     // In a process with the program's own options. Without a cache a start only takes longer.
-    spawnSync(process.execPath, [...options, fileURLToPath(import.meta.url), at("")], { stdio: "inherit" });
+    spawnSync(process.execPath, [...(options ?? []), fileURLToPath(import.meta.url), at("")], { stdio: "inherit" });
   }
+}
+
+/** The native half that a package has chosen for this machine. */
+function addonOf(name) {
+  const require = createRequire(import.meta.url);
+  require(name);
+  const loaded = Object.keys(require.cache).filter((file) => file.endsWith(`${name}.node`));
+  if (loaded.length !== 1) throw new Error(`which of ${loaded} is the addon of ${name}?`);
+  return loaded[0];
 }
 
 /** True: the file had another text. */
@@ -189,7 +224,6 @@ function write(file, content) {
 
 /** Runs all modules of a program but its entry, whose run is the program's, and writes what V8 has compiled for that. `file` lacks its end. */
 async function writeCaches(file) {
-  const { createRequire } = await import("node:module");
   const { Script } = await import("node:vm");
   const compile = (end) => {
     const filename = `${file}${end}.script.js`;

@@ -21,7 +21,7 @@ function run(command, args, failure) {
 }
 
 /** Installs when package-lock.json differs from the one of the last installation, then compiles what has changed. */
-export function setup({ quiet = false } = {}) {
+export async function setup({ quiet = false } = {}) {
   if (process.platform !== "linux") fail(`Tandem runs on Linux; this is ${process.platform}`);
   const major = Number(process.versions.node.split(".")[0]);
   if (major < 20) fail(`Tandem needs Node.js 20 or later; this is ${process.version}`);
@@ -38,7 +38,7 @@ export function setup({ quiet = false } = {}) {
   if (!quiet && !existsSync(path.join(root, "dist"))) console.log("Compiling (tsc -b) …");
   mkdirSync(path.join(root, "dist", ".tsbuildinfo"), { recursive: true });
   run(process.execPath, [compiler, "-b", root], "the sources do not compile");
-  bundlePrograms(root);
+  await bundlePrograms(root);
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) setup({ quiet: process.argv.includes("--quiet") });
+if (process.argv[1] === fileURLToPath(import.meta.url)) await setup({ quiet: process.argv.includes("--quiet") });

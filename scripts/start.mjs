@@ -3,7 +3,7 @@ import { spawn } from "node:child_process";
 import path from "node:path";
 import { root, setup } from "./setup.mjs";
 
-setup();
+await setup();
 const args = process.argv.slice(2);
 const lab = spawn(process.execPath, [path.join(root, "bin/tandem"), "lab", path.join(root, "examples/pair"), ...args], {
   stdio: "inherit",

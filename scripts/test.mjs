@@ -29,7 +29,7 @@ function testFiles(folder) {
 
 // Certificates of a session's proxy: node would read them for 45 ms in every process, and the tests start thousands.
 delete process.env.NODE_EXTRA_CA_CERTS;
-setup();
+await setup();
 const words = process.argv.slice(2);
 if (words.length === 0) {
   const lint = spawnSync(process.execPath, [path.join(root, "node_modules/@biomejs/biome/bin/biome"), "check", "."], {

@@ -6,6 +6,7 @@ import os from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, describe, test } from "node:test";
 import { fileURLToPath, pathToFileURL } from "node:url";
+import { V8_OPTIONS } from "../src/process/v8-options.ts";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 const bundler = pathToFileURL(path.join(root, "scripts/bundle.mjs")).href;
@@ -99,7 +100,7 @@ describe("programs", () => {
     for (const [name, ...options] of [
       ["nginx"],
       ["nginx.late"],
-      ["nginx-worker", "--max-semi-space-size=1"],
+      ["nginx-worker", ...V8_OPTIONS],
       ["tandem"],
       ["tandem.late"],
       ["vrrp"],

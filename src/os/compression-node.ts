@@ -2,7 +2,7 @@
  * Compression where the program has no zlib that can be called: each piece is deflated by node's synchronous function, with
  * what came before as dictionary, and ends on a byte: such pieces behind one another are one stream (RFC 1951 §2.3).
  */
-import { constants, deflateRawSync } from "node:zlib";
+import { createRequire } from "node:module";
 import { type Bytes, concatBytes } from "../base/bytes.ts";
 import { type DeflateSettings, type Encoder, FINISH, type Flush, type Gzip, NO_FLUSH } from "../io/compression.ts";
 
@@ -11,6 +11,9 @@ const PIECE_BYTES = 32 * 1024;
 /** No name, no time, unknown system: RFC 1952 §2.3. */
 const HEADER = Uint8Array.of(0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255);
 const NOTHING: Bytes = new Uint8Array(0);
+
+/** Loaded when it is needed: most programs carry a zlib that can be called, and node's brings all of its streams along. */
+const zlib = (): typeof import("node:zlib") => createRequire(import.meta.url)("node:zlib");
 
 export class NodeCompression implements Gzip {
   deflater(settings: DeflateSettings): Encoder {
@@ -57,6 +60,7 @@ class NodeDeflater implements Encoder {
     this.length += waiting.length;
     const window = 1 << windowBits;
     this.dictionary = concatBytes([dictionary, waiting]).slice(-window);
+    const { constants, deflateRawSync } = zlib();
     return deflateRawSync(waiting, {
       level,
       windowBits,

@@ -20,11 +20,11 @@ import {
   SCM_RIGHTS,
   SOCK_SEQPACKET,
   sendmsg,
-  socketpair,
 } from "./ffi/descriptors.ts";
 import { errno } from "./ffi/native.ts";
-import { AF_UNIX, MSG_NOSIGNAL, SOCK_CLOEXEC, SOL_SOCKET } from "./ffi/sockets.ts";
+import { MSG_NOSIGNAL, SOL_SOCKET } from "./ffi/sockets.ts";
 import { allocateMemory } from "./memory.ts";
+import { type SocketPair, socketPair } from "./socket-pair.ts";
 
 const IOVEC_OFFSET = MSGHDR_BYTES;
 /** A message without a byte of its own would look like the end of the other side. */
@@ -32,13 +32,9 @@ const BYTE_OFFSET = IOVEC_OFFSET + IOVEC_BYTES;
 const CONTROL_OFFSET = 128;
 const CONTROL_BYTES = CMSG_DATA + SCM_MAX_FD * 4;
 
-/** Both ends of a new channel; neither is inherited by accident. Throws a system error. */
-export function descriptorChannel(): { readonly ours: number; readonly theirs: number } {
-  const memory = allocateMemory(8);
-  const status = socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, memory.address);
-  if (status < 0) throw systemError("socketpair", errno());
-  const pair = new Int32Array(memory.bytes.buffer, memory.bytes.byteOffset, 2);
-  return { ours: pair[0] as number, theirs: pair[1] as number };
+/** Both ends of a new channel. Throws a system error. */
+export function descriptorChannel(): SocketPair {
+  return socketPair(SOCK_SEQPACKET);
 }
 
 /** Builds and reads the one message that both directions use. */

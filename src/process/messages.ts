@@ -1,9 +1,14 @@
-/** What master and workers say to each other over the IPC channel (JSON). */
+/** What master and workers say to each other (os/message-channel.ts), and where a worker finds its ends of what is between them. */
 
 import type { Debtor } from "../base/zone-ledger.ts";
 import type { ServiceCounters, UpstreamState } from "../io/service.ts";
 import type { ConfigurationRequest } from "./nginx-configuration.ts";
 import type { RecordedFiles } from "./recorded-files.ts";
+
+/** Messages; behind the standard descriptors. */
+export const MESSAGES_FD = 3;
+/** Descriptors on their way to it. */
+export const DESCRIPTORS_FD = 4;
 
 /** What a worker may know before it works: the configuration. A spare worker gets this again after a reload. */
 export interface PrepareMessage {

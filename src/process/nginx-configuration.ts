@@ -178,16 +178,16 @@ function resolveUser(main: Scope, diagnostics: Diagnostics): WorkerUser | undefi
     }
     return undefined;
   }
-  const { user: userName, group: groupName } = names ?? { user: "nobody", group: "nobody" };
+  const userName = names?.user ?? "nobody";
   const user = findUser(userName);
   if (user === undefined) {
     diagnostics.report("emerg", `getpwnam("${userName}") failed`, position);
     return undefined;
   }
   // Debian's nobody belongs to nogroup: nginx learns that from ./configure, we from the account itself.
-  const groupId = findGroup(groupName) ?? (names === undefined ? user.groupId : undefined);
+  const groupId = names === undefined ? user.groupId : findGroup(names.group);
   if (groupId === undefined) {
-    diagnostics.report("emerg", `getgrnam("${groupName}") failed`, position);
+    diagnostics.report("emerg", `getgrnam("${names?.group}") failed`, position);
     return undefined;
   }
   return { name: userName, userId: user.userId, groupId };

@@ -8,6 +8,7 @@ import type { Debtor } from "../base/zone-ledger.ts";
 import type { ServiceCounters, UpstreamState } from "../io/service.ts";
 import type { CounterBoard } from "../net/counters.ts";
 import { type DescriptorMessages, descriptorChannel } from "../os/descriptor-channel.ts";
+import { MessageChannel, messageChannel } from "../os/message-channel.ts";
 import {
   descriptorsOf,
   type FromWorker,
@@ -18,17 +19,13 @@ import {
   withDescriptors,
 } from "./messages.ts";
 import { startProcess } from "./start-process.ts";
+import { V8_OPTIONS } from "./v8-options.ts";
 import { LoopWatch, SETTLE_MS } from "./watchdog.ts";
 import type { WorkerBoard } from "./worker-board.ts";
 
 /** A worker that is too busy to answer counts nothing. */
 const REPORT_TIMEOUT_MS = 500;
 const STDERR_FD = 2;
-/**
- * A worker's garbage is young: a small space for it stays in the processor's cache, and each collection takes a fraction of a
- * millisecond (docs/performance.md). The operator's own option comes later, and wins.
- */
-const YOUNG_SPACE = "--max-semi-space-size=1";
 
 export type WorkerState = "spare" | "starting" | "ready" | "quitting" | "terminating";
 
@@ -77,57 +74,70 @@ export class WorkerProcess {
   onHung: (worker: WorkerProcess, silentMs: number) => void = () => {};
   /** False when the worker ended without having accepted. */
   readonly ready: Promise<boolean>;
+  #settle: (isReady: boolean) => void = () => {};
   readonly #child: ChildProcess;
   #watch: LoopWatch | undefined;
   #hangMs = 0;
   #board: CounterBoard | undefined;
+  #channel: MessageChannel<FromWorker, ToWorker> | undefined;
   /** Our end of what brings it descriptors; -1 when it has them. */
-  #channel = -1;
+  #descriptors = -1;
   #reportTo: ((counters: ServiceCounters) => void)[] = [];
 
   constructor({ program, environment }: WorkerCommand, onExit: OnWorkerExit) {
     this.onExit = onExit;
     const child = startProcess(() => {
-      const { ours, theirs } = descriptorChannel();
-      this.#channel = ours;
+      const messages = messageChannel();
+      const descriptors = descriptorChannel();
+      this.#channel = new MessageChannel(
+        messages.ours,
+        (message) => this.#receive(message),
+        () => {},
+      );
+      this.#descriptors = descriptors.ours;
       try {
-        return spawn(process.execPath, [YOUNG_SPACE, ...process.execArgv, program], {
-          stdio: ["inherit", "inherit", "inherit", "ipc", theirs],
+        // The operator's own options come later, and win.
+        return spawn(process.execPath, [...V8_OPTIONS, ...process.execArgv, program], {
+          stdio: ["inherit", "inherit", "inherit", messages.theirs, descriptors.theirs],
           env: environment,
         });
       } finally {
-        closeSync(theirs);
+        closeSync(messages.theirs);
+        closeSync(descriptors.theirs);
       }
     });
     this.#child = child;
     this.ready = new Promise((resolve) => {
-      child.on("message", (message: FromWorker) => {
-        if (message.type === "beat") this.#watch?.beat();
-        else if (message.type === "prepared") {
-          // One that has been started meanwhile has more to do.
-          if (this.state === "spare") this.#watch?.settle();
-        } else if (message.type === "ready") {
-          this.#watch?.settle();
-          if (this.state === "starting") this.state = "ready";
-          resolve(true);
-        } else if (message.type === "upstreams") this.onUpstreams(message.upstreams);
-        else for (const report of this.#reportTo.splice(0)) report(message.counters);
-      });
-      let isGone = false;
-      const gone = (exit: WorkerExit): void => {
-        if (isGone) return;
-        isGone = true;
-        this.#watch?.close();
-        this.#closeChannel();
-        resolve(false);
-        this.onExit(this, exit);
-      };
-      child.on("exit", (code, signal) => gone({ code, signal }));
-      // fork or exec failed (no memory, too many processes): there is no process whose exit could be told.
-      child.on("error", () => {
-        if (child.pid === undefined) gone({ code: null, signal: null });
-      });
+      this.#settle = resolve;
     });
+    let isGone = false;
+    const gone = (exit: WorkerExit): void => {
+      if (isGone) return;
+      isGone = true;
+      this.#watch?.close();
+      this.#channel?.close();
+      this.#closeDescriptors();
+      this.#settle(false);
+      this.onExit(this, exit);
+    };
+    child.on("exit", (code, signal) => gone({ code, signal }));
+    // fork or exec failed (no memory, too many processes): there is no process whose exit could be told.
+    child.on("error", () => {
+      if (child.pid === undefined) gone({ code: null, signal: null });
+    });
+  }
+
+  #receive(message: FromWorker): void {
+    if (message.type === "beat") this.#watch?.beat();
+    else if (message.type === "prepared") {
+      // One that has been started meanwhile has more to do.
+      if (this.state === "spare") this.#watch?.settle();
+    } else if (message.type === "ready") {
+      this.#watch?.settle();
+      if (this.state === "starting") this.state = "ready";
+      this.#settle(true);
+    } else if (message.type === "upstreams") this.onUpstreams(message.upstreams);
+    else for (const report of this.#reportTo.splice(0)) report(message.counters);
   }
 
   /** 0 when it could not even be started. */
@@ -179,8 +189,8 @@ export class WorkerProcess {
     this.#watch?.allow(SETTLE_MS);
     // A worker that waited has the standard error of the time when it was made: the log file may have been renewed since.
     const descriptors = [STDERR_FD, ...new Set([...fds.flat(), ...descriptorsOf(shared)])];
-    const error = messages.send(this.#channel, descriptors);
-    this.#closeChannel();
+    const error = messages.send(this.#descriptors, descriptors);
+    this.#closeDescriptors();
     // Only a worker that is dead can't take them, or one that this process has no descriptors for: it ends by itself.
     const descriptorCount = error === 0 ? descriptors.length : 0;
     const indexOf = (fd: number): number => descriptors.lastIndexOf(fd);
@@ -230,7 +240,7 @@ export class WorkerProcess {
 
   /** Its counters, or undefined when it doesn't answer in time. */
   async counters(): Promise<ServiceCounters | undefined> {
-    if (this.state === "spare" || this.state === "starting" || !this.#child.connected) return undefined;
+    if (this.state === "spare" || this.state === "starting" || this.#channel?.isOpen !== true) return undefined;
     return new Promise((resolve) => {
       const timer = setTimeout(() => resolve(undefined), REPORT_TIMEOUT_MS);
       this.#reportTo.push((counters) => {
@@ -241,13 +251,13 @@ export class WorkerProcess {
     });
   }
 
-  #closeChannel(): void {
-    if (this.#channel >= 0) closeSync(this.#channel);
-    this.#channel = -1;
+  #closeDescriptors(): void {
+    if (this.#descriptors >= 0) closeSync(this.#descriptors);
+    this.#descriptors = -1;
   }
 
   #send(message: ToWorker): void {
     // A worker that has just died is told of by "exit"; a message to it is lost, and that is all.
-    if (this.#child.connected) this.#child.send(message, () => {});
+    this.#channel?.send(message);
   }
 }

@@ -4,7 +4,6 @@
  * killed; ours finish their connections and end, so that a new master finds the addresses free.)
  */
 import os from "node:os";
-import v8 from "node:v8";
 import type { HostLookup } from "../base/ip.ts";
 import type { Log } from "../base/log.ts";
 import type { Service } from "../io/service.ts";
@@ -15,6 +14,7 @@ import { printErrno, SystemError } from "../os/errno.ts";
 import { close as closeDescriptor, dup2 } from "../os/ffi/files.ts";
 import { SystemFiles } from "../os/files.ts";
 import { kernelMemory } from "../os/memory.ts";
+import { MessageChannel } from "../os/message-channel.ts";
 import {
   allowCoreDump,
   becomeUser,
@@ -29,10 +29,11 @@ import { setProcessTitle } from "../os/process-title.ts";
 import { createReactor } from "../os/reactor/create.ts";
 import type { Affinity } from "./core-module.ts";
 import { LogFiles } from "./error-log.ts";
-import { IpcChannel } from "./ipc-channel.ts";
 import { ProcessLogging } from "./logging.ts";
 import {
+  DESCRIPTORS_FD,
   type FromWorker,
+  MESSAGES_FD,
   type PrepareMessage,
   type SettleMessage,
   type StartMessage,
@@ -47,27 +48,14 @@ import { SIGNAL_NUMBERS } from "./signals.ts";
 import { beatIntervalMs } from "./watchdog.ts";
 import { openWorkerMemory } from "./worker-memory.ts";
 
-/** Where a worker finds the channel that brings it descriptors: behind the standard ones and Node's own channel. */
-const CHANNEL_FD = 4;
 const STDERR_FD = 2;
 /** The exit code that tells the master not to start the worker again. */
 const FATAL = 2;
 /** The worker that does what only one of them has to do. */
 const SUPERVISOR_INDEX = 0;
 
-/**
- * A client must not hold a worker by a text that a pattern of the configuration backtracks on without end: after some ten thousand steps V8
- * goes on with an engine that takes linear time. It knows no look-around and no references. (PCRE gives up: 500.)
- */
-const LINEAR_PATTERNS = "--enable-experimental-regexp-engine-on-excessive-backtracks";
-
-/** A worker's young generation is small: to wake threads for a collection of it takes longer than the collection. */
-const SCAVENGE_ALONE = "--no-parallel-scavenge";
-
 /** Runs the worker until the process ends. */
 export function runWorker(kinds: readonly ServiceKind[]): void {
-  v8.setFlagsFromString(LINEAR_PATTERNS);
-  v8.setFlagsFromString(SCAVENGE_ALONE);
   let configured: Configured | undefined;
   let worker: Worker | undefined;
   let beats: NodeJS.Timeout | undefined;
@@ -75,23 +63,22 @@ export function runWorker(kinds: readonly ServiceKind[]): void {
     if (worker === undefined) channel.sendAtOnce({ type: "beat" });
     else worker.beat();
   };
-  const channel = new IpcChannel<FromWorker>();
   // Until it has something to do.
   setProcessTitle("nginx: spare worker process", "nginx");
-  process.on("message", (message: ToWorker) => {
+  const receive = (message: ToWorker): void => {
     if (message.type === "prepare") {
       configured = load(message, kinds);
       clearInterval(beats);
       const { worker_hang_timeout: boundMs } = configured.configuration.core;
       if (boundMs > 0) beats = setInterval(beat, beatIntervalMs(boundMs));
       channel.send({ type: "prepared" });
-    } else if (message.type === "start") worker = new Worker(message, configured as Configured, kinds);
+    } else if (message.type === "start") worker = new Worker(message, configured as Configured, kinds, channel);
     else if (message.type === "settle") worker?.settle(message);
     else if (message.type === "drain") worker?.drain(message.addresses);
     else if (worker !== undefined) worker.obey(message.type);
     else if (message.type !== "reopen" && message.type !== "report") process.exit(0);
-  });
-  process.on("disconnect", () => {
+  };
+  const channel: Channel = new MessageChannel(MESSAGES_FD, receive, () => {
     if (worker === undefined) process.exit(FATAL);
     worker.masterIsGone();
   });
@@ -105,6 +92,8 @@ export function runWorker(kinds: readonly ServiceKind[]): void {
   process.on("SIGWINCH", () => worker?.noAccept());
   for (const signal of ["SIGHUP", "SIGUSR2"] as const) process.on(signal, () => worker?.ignore(signal));
 }
+
+type Channel = MessageChannel<ToWorker, FromWorker>;
 
 /** What a worker has before it works. */
 interface Configured {
@@ -123,8 +112,8 @@ function load({ request, files, isDaemon }: PrepareMessage, kinds: readonly Serv
 
 /** Takes standard error, the listening sockets (`fds[kind][i]`) and the shared memory out of the channel, which is closed then. */
 function takeDescriptors({ descriptorCount, listening, shared }: StartMessage) {
-  const [standardError = -1, ...others] = new DescriptorMessages().receive(CHANNEL_FD, descriptorCount);
-  closeDescriptor(CHANNEL_FD);
+  const [standardError = -1, ...others] = new DescriptorMessages().receive(DESCRIPTORS_FD, descriptorCount);
+  closeDescriptor(DESCRIPTORS_FD);
   dup2(standardError, STDERR_FD);
   closeDescriptor(standardError);
   const fdOf = (index: number): number => others[index - 1] as number;
@@ -141,9 +130,16 @@ class Worker {
   private readonly listeningFds: ReadonlySet<number>;
   private readonly board: CounterBoard;
   private readonly slot: number;
+  private readonly channel: Channel;
   private isQuitting = false;
 
-  constructor(message: StartMessage, { configuration, lookUp, isDaemon }: Configured, kinds: readonly ServiceKind[]) {
+  constructor(
+    message: StartMessage,
+    { configuration, lookUp, isDaemon }: Configured,
+    kinds: readonly ServiceKind[],
+    channel: Channel,
+  ) {
+    this.channel = channel;
     this.configuration = configuration;
     this.isDaemon = isDaemon;
     this.role = message.role;
@@ -188,7 +184,7 @@ class Worker {
     }
     setProcessTitle(`nginx: ${message.role} process`, "nginx");
     if (message.index === SUPERVISOR_INDEX) this.supervise();
-    this.tell({ type: "ready" });
+    this.channel.send({ type: "ready" });
   }
 
   /** Limits and rights, in nginx's order. `index` is -1 for a process that is none of the workers. */
@@ -254,7 +250,7 @@ class Worker {
         return;
       case "report":
         this.tellUpstreams();
-        this.tell({
+        this.channel.send({
           type: "counters",
           counters: this.board.of(this.slot),
         });
@@ -277,7 +273,7 @@ class Worker {
   /** A signal that was sent to this worker itself. */
   signal(signal: "SIGTERM" | "SIGINT" | "SIGQUIT" | "SIGUSR1", action: "terminate" | "quit" | "reopen"): void {
     // Ctrl-C on a terminal reaches the whole process group: the master, which has got it too, decides what comes first.
-    if (signal === "SIGINT" && !this.isDaemon && process.connected) return;
+    if (signal === "SIGINT" && !this.isDaemon && this.channel.isOpen) return;
     const consequence = { terminate: "exiting", quit: "shutting down", reopen: "reopening logs" }[action];
     this.log.write("notice", `signal ${SIGNAL_NUMBERS[signal]} (${signal}) received, ${consequence}`);
     this.obey(action);
@@ -327,7 +323,7 @@ class Worker {
 
   private tellUpstreams(): void {
     const upstreams = this.services.flatMap((service) => service.upstreams?.() ?? []);
-    if (upstreams.length > 0) this.tell({ type: "upstreams", upstreams });
+    if (upstreams.length > 0) this.channel.send({ type: "upstreams", upstreams });
   }
 
   private reopen(): void {
@@ -342,10 +338,6 @@ class Worker {
     for (const service of this.services) service.terminate();
     this.log.write("notice", "exit");
     process.exit(0);
-  }
-
-  private tell(message: FromWorker): void {
-    if (process.connected) process.send?.(message, undefined, undefined, () => {});
   }
 }
 

@@ -93,11 +93,11 @@ const LENGTHS: readonly (readonly [
   [30, "", [10, 13, 22, END_OF_STRING]],
 ];
 
-const CODE_BITS = new Uint8Array(SYMBOLS);
-const CODES = new Uint32Array(SYMBOLS);
-
-/** A step: where half a byte leads, and what it tells on the way. */
-interface Steps {
+/** The code as tables. A step is where half a byte leads, and what it tells on the way. */
+interface Tables {
+  /** By symbol: its length and its code. */
+  readonly bits: Uint8Array;
+  readonly codes: Uint32Array;
   /** By state × 16 + half byte: the next state, or REFUSED. */
   readonly next: Uint16Array;
   /** The symbol that ends there (no code is shorter than five bits), or NO_SYMBOL. */
@@ -108,31 +108,42 @@ interface Steps {
 const REFUSED = 0xffff;
 const NO_SYMBOL = 0xffff;
 
-const STEPS: Steps = (() => {
+let known: Tables | undefined;
+
+/** Built when somebody needs them: most programs that have this module never speak HTTP/2. */
+function tables(): Tables {
+  known ??= buildTables(symbolBits());
+  return known;
+}
+
+function symbolBits(): Uint8Array {
+  const all = new Uint8Array(SYMBOLS);
   for (const [bits, text, others] of LENGTHS) {
-    for (const character of text) CODE_BITS[character.charCodeAt(0)] = bits;
+    for (const character of text) all[character.charCodeAt(0)] = bits;
     for (const one of others) {
       const [from, to] = typeof one === "number" ? [one, one] : one;
-      CODE_BITS.fill(bits, from, to + 1);
+      all.fill(bits, from, to + 1);
     }
   }
-  return buildSteps();
-})();
+  return all;
+}
 
 /** The tree: a node is a pair of children, an inner node's number or ~symbol. */
-function buildSteps(): Steps {
-  const order = Array.from(CODE_BITS.keys()).sort((a, b) => bitsOf(a) - bitsOf(b) || a - b);
+function buildTables(bits: Uint8Array): Tables {
+  const codes = new Uint32Array(SYMBOLS);
+  const bitsOf = (symbol: number): number => bits[symbol] as number;
+  const order = Array.from(bits.keys()).sort((a, b) => bitsOf(a) - bitsOf(b) || a - b);
   const zero: number[] = [0];
   const one: number[] = [0];
   let code = 0;
   let before = 0;
   for (const symbol of order) {
-    const bits = bitsOf(symbol);
-    code *= 2 ** (bits - before);
-    before = bits;
-    CODES[symbol] = code;
+    const length = bitsOf(symbol);
+    code *= 2 ** (length - before);
+    before = length;
+    codes[symbol] = code;
     let node = 0;
-    for (let bit = bits - 1; bit > 0; bit--) {
+    for (let bit = length - 1; bit > 0; bit--) {
       const side = isSet(code, bit) ? one : zero;
       if (side[node] === 0) {
         side[node] = zero.length;
@@ -144,10 +155,10 @@ function buildSteps(): Steps {
     (isSet(code, 0) ? one : zero)[node] = ~symbol;
     code++;
   }
-  return stepsOf(zero, one);
+  return { bits, codes, ...stepsOf(zero, one) };
 }
 
-function stepsOf(zero: readonly number[], one: readonly number[]): Steps {
+function stepsOf(zero: readonly number[], one: readonly number[]): Omit<Tables, "bits" | "codes"> {
   const next = new Uint16Array(zero.length * 16).fill(REFUSED);
   const symbols = new Uint16Array(zero.length * 16).fill(NO_SYMBOL);
   for (let state = 0; state < zero.length; state++) {
@@ -172,10 +183,6 @@ function stepsOf(zero: readonly number[], one: readonly number[]): Steps {
   return { next, symbol: symbols, mayEnd };
 }
 
-function bitsOf(symbol: number): number {
-  return CODE_BITS[symbol] as number;
-}
-
 function isSet(code: number, bit: number): boolean {
   return ((code >>> bit) & 1) === 1;
 }
@@ -193,7 +200,7 @@ export function decodeHuffman(
   at: number,
   limit: number,
 ): number {
-  const { next, symbol, mayEnd } = STEPS;
+  const { next, symbol, mayEnd } = tables();
   let state = 0;
   for (let i = start; i < end; i++) {
     const byte = bytes[i] as number;
@@ -212,21 +219,23 @@ export function decodeHuffman(
 
 /** Bytes that a text (one byte a character) takes when it is encoded. */
 export function huffmanBytes(text: string): number {
-  let bits = 0;
-  for (let i = 0; i < text.length; i++) bits += CODE_BITS[text.charCodeAt(i) & 255] as number;
-  return Math.ceil(bits / 8);
+  const { bits } = tables();
+  let sum = 0;
+  for (let i = 0; i < text.length; i++) sum += bits[text.charCodeAt(i) & 255] as number;
+  return Math.ceil(sum / 8);
 }
 
 /** Encodes a text, one byte a character, at `at`, where there must be room; returns the offset behind it. */
 export function encodeHuffman(target: Bytes, at: number, text: string): number {
+  const { bits, codes } = tables();
   // Fewer than eight bits wait here; a code has up to thirty, so both fit into what a number holds exactly.
   let waiting = 0;
   let count = 0;
   for (let i = 0; i < text.length; i++) {
     const character = text.charCodeAt(i) & 255;
-    const bits = CODE_BITS[character] as number;
-    waiting = waiting * 2 ** bits + (CODES[character] as number);
-    for (count += bits; count >= 8; ) {
+    const length = bits[character] as number;
+    waiting = waiting * 2 ** length + (codes[character] as number);
+    for (count += length; count >= 8; ) {
       count -= 8;
       const unit = 2 ** count;
       target[at++] = Math.floor(waiting / unit);
