@@ -17,9 +17,12 @@ export const killVrrp: Scenario = {
     stage.step(`kill -9 the VRRP process of ${active}`);
     const mark = stage.begin();
     await stage.pair.kill(active, "vrrp");
-    // keepalived starts the process again, and both nodes then wait equally long: either may win.
     if (promised) await stage.untilAnswers(standby, allowed.ms);
-    else await stage.untilAnyAnswers(allowed.ms);
+    else {
+      // keepalived starts the process again, which removes the address first; both nodes then wait equally long, and either may win.
+      await stage.pair.until(() => !stage.pair.holders().includes(active), allowed.ms);
+      await stage.untilAnyAnswers(allowed.ms);
+    }
     return stage.end(mark, allowed, promised ? [stage.expectOwner(standby)] : []);
   },
 };
