@@ -40,7 +40,10 @@ export class FakePeerNetwork {
     this.onSent?.(from.name, bytes, destination);
     for (const to of this.#nodes) {
       if (to === from) continue;
-      for (const delayMs of this.#travel(from.name, to.name))
+      // The switch brings it to everybody, and nobody has to look at what is not for it.
+      const delaysMs = this.#travel(from.name, to.name);
+      if (!to.hears(destination)) continue;
+      for (const delayMs of delaysMs)
         this.#schedule(delayMs, () => {
           if (this.#nodes.has(to)) to.arrive(bytes, source, destination);
         });
@@ -73,10 +76,15 @@ export class FakePeerSockets implements PeerSockets {
     };
   }
 
+  /** A socket is open for this destination. */
+  hears(destination: IpAddress): boolean {
+    for (const inbox of this.#inboxes) if (isFor(inbox, destination)) return true;
+    return false;
+  }
+
   arrive(bytes: Bytes, source: IpAddress, destination: IpAddress): void {
     for (const inbox of [...this.#inboxes]) {
-      const { group, source: own } = inbox.settings;
-      if (!equalBytes(destination, own) && (group === undefined || !equalBytes(destination, group))) continue;
+      if (!isFor(inbox, destination)) continue;
       if (inbox.waiting.length < INBOX_DATAGRAMS) inbox.waiting.push({ bytes, source });
     }
     if (!this.isPaused) this.deliver();
@@ -88,4 +96,8 @@ export class FakePeerSockets implements PeerSockets {
       for (let next = inbox.waiting.shift(); next !== undefined; next = inbox.waiting.shift())
         inbox.onDatagram(next.bytes, next.source, true);
   }
+}
+
+function isFor({ settings: { group, source } }: Inbox, destination: IpAddress): boolean {
+  return equalBytes(destination, source) || (group !== undefined && equalBytes(destination, group));
 }

@@ -28,7 +28,7 @@ export interface WorldSettings {
   readonly nopreempt: boolean;
   readonly preemptDelayMs: number;
   readonly weight: number;
-  /** Every node watches every other one, five packets an advert interval, gone after three. */
+  /** Every node watches every other one, five packets an advert interval but no more than a hundred a second, gone after three. */
   readonly withBfd?: boolean;
   /** All nodes share a peer_key, and connections go on for so long at the old owner; undefined: none does. */
   readonly handoverLimitMs?: number | undefined;
@@ -47,6 +47,7 @@ export type Elsewhere = "G" | "W";
 export const GATEWAY = ip("192.168.50.1");
 const GATEWAY_MAC = Uint8Array.of(2, 0, 0, 0, 0, 0xfe);
 
+const LEAST_BFD_US = 10_000;
 /** Events of a story that are kept. */
 const STORY_LINES = 120;
 
@@ -122,7 +123,7 @@ export class World {
       this.settings;
     const at = { file: "sim", line: 1 };
     const others = withBfd === true ? [...priorities.keys()].filter((index) => index !== self) : [];
-    const everyUs = intervalMs * 200;
+    const everyUs = Math.max(intervalMs * 200, LEAST_BFD_US);
     const bfds = others.map((index) =>
       exampleBfd({
         name: `to ${index}`,
