@@ -178,17 +178,18 @@ export class ServerProcess {
     }
     for (const pid of this.pids) {
       if (!isAlive(pid)) continue;
-      for (const child of childrenOf(pid)) tryKill(child);
-      tryKill(pid);
+      // A master that still runs starts another worker for each one that it loses, and nginx's outlive it.
+      tryKill(pid, "SIGSTOP");
+      for (const id of [pid, ...childrenOf(pid)]) tryKill(id);
     }
     if (this.child?.pid !== undefined && this.child.exitCode === null) this.child.kill("SIGKILL");
     rmSync(this.folder, { recursive: true, force: true });
   }
 }
 
-function tryKill(pid: number): void {
+function tryKill(pid: number, signal: NodeJS.Signals = "SIGKILL"): void {
   try {
-    process.kill(pid, "SIGKILL");
+    process.kill(pid, signal);
   } catch {
     // it has just ended by itself
   }
