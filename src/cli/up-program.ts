@@ -28,6 +28,7 @@ import type { SpareWorkers } from "../process/spare-workers.ts";
 import { StatusSocket } from "../process/status-socket.ts";
 import { upstreamFaults } from "../process/upstream-health.ts";
 import { VrrpSupervisor } from "../process/vrrp-supervisor.ts";
+import { UNSERVED } from "../vrrp/unserved.ts";
 import { nginxServer } from "./nginx.ts";
 import { printError } from "./standard-error.ts";
 
@@ -136,7 +137,7 @@ export class UpProgram {
         this.#supervisor?.observeUpstreams(states);
       },
       onServing: (isServing) => {
-        this.#fault = isServing ? undefined : "no worker process of the web server accepts";
+        this.#fault = isServing ? undefined : UNSERVED;
         this.#supervisor?.observeFault(this.#fault);
       },
       printError,

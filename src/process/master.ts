@@ -17,6 +17,7 @@ import type { Log } from "../base/log.ts";
 import type { Diagnostic } from "../conf/diagnostics.ts";
 import { printPosition } from "../conf/diagnostics.ts";
 import type { ServiceCounters, UpstreamState } from "../io/service.ts";
+import { UNSERVED_MS } from "../vrrp/unserved.ts";
 import { ListeningSet, type PreparedSockets } from "./listening-set.ts";
 import { renewLogFile } from "./log-rotation.ts";
 import type { WorkerRole } from "./messages.ts";
@@ -100,8 +101,6 @@ const CONSEQUENCES: Readonly<Record<MasterSignal, string>> = {
   SIGWINCH: ", stop accepting connections",
 };
 
-/** How long there may be no worker that accepts before that is told: a new one needs some tenths of a second. */
-const NOT_SERVING_MS = 2000;
 /** Of a process that is not one of the workers. */
 const NO_INDEX = -1;
 const LONGEST_INTERVAL_MS = 2 ** 31 - 1;
@@ -248,7 +247,7 @@ export class Master {
       clearTimeout(this.notServing);
       this.notServing = undefined;
       if (isServing) this.tellServing(true);
-    } else this.notServing ??= setTimeout(() => this.tellServing(false), NOT_SERVING_MS);
+    } else this.notServing ??= setTimeout(() => this.tellServing(false), UNSERVED_MS);
   }
 
   private tellServing(isServing: boolean): void {

@@ -30,6 +30,7 @@ import {
   stepScript,
   type UpstreamHealth,
 } from "./track.ts";
+import { isRanked } from "./unserved.ts";
 
 const UNKNOWN_VRID_PAUSE_MS = 60_000;
 
@@ -585,10 +586,4 @@ function isSameRouter(a: VrrpInstance, b: VrrpInstance): boolean {
     a.version === b.version &&
     a.unicast === b.unicast
   );
-}
-
-/** Scripts or processes change its priority by weight: the operator has said who is better when a service is dead. */
-function isRanked({ tracks }: VrrpInstance, group: SyncGroup | undefined): boolean {
-  const all = group === undefined ? [tracks] : [tracks, group.tracks];
-  return all.some(({ scripts, processes }) => [...scripts, ...processes].some(({ weight }) => weight !== 0));
 }

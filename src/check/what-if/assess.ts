@@ -2,6 +2,7 @@
 import type { VrrpInstance } from "../../conf/keepalived/config.ts";
 import { neededLinksOf } from "../../vrrp/links.ts";
 import { assess, type Observations, type ScriptState, type UpstreamHealth } from "../../vrrp/track.ts";
+import { isRanked, UNSERVED } from "../../vrrp/unserved.ts";
 import {
   type Condition,
   hears,
@@ -13,7 +14,9 @@ import {
   type Unit,
   type UnitNode,
   upstreamsOf,
+  WEB_SERVER,
   type World,
+  webServerKey,
 } from "./world.ts";
 
 /** A unit on one node. */
@@ -36,12 +39,19 @@ export function standingOf(unit: Unit, world: World, index: number): Standing {
   const faults: string[] = [];
   for (const instance of node.instances) {
     const asLoaded = condition.priority === undefined ? instance : { ...instance, priority: condition.priority };
-    const links = linkFaultsOf(asLoaded, condition);
-    const found = assess(asLoaded, node.group, node.node.config, seen, links);
+    const own = linkFaultsOf(asLoaded, condition);
+    if (isUnserved(unit, world, index) && !isRanked(asLoaded, node.group)) own.push(UNSERVED);
+    const found = assess(asLoaded, node.group, node.node.config, seen, own);
     priorities.push(found.priority);
     faults.push(...found.faults.filter((fault) => !faults.includes(fault)));
   }
   return { priorities, faults };
+}
+
+/** The supervisor of `tandem up` knows that no worker accepts. */
+function isUnserved({ program }: Unit, { conditions, unnoticed }: World, index: number): boolean {
+  const isDead = conditions[index]?.deadServices.has(WEB_SERVER) === true;
+  return program === "tandem" && isDead && !unnoticed.has(webServerKey(index));
 }
 
 function linkFaultsOf(instance: VrrpInstance, { downLinks }: Condition): string[] {

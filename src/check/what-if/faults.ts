@@ -1,5 +1,6 @@
 /** The faults of a what-if: which there are, what each does to a world, and when it is noticed. */
 import type { BfdInstance } from "../../conf/keepalived/config.ts";
+import { UNSERVED_MS } from "../../vrrp/unserved.ts";
 import type { Span } from "../failover.ts";
 import { trackedScripts } from "../subject.ts";
 import { isSessionUp } from "./assess.ts";
@@ -14,7 +15,9 @@ import {
   type Unit,
   type UnitNode,
   upstreamsOf,
+  WEB_SERVER,
   type World,
+  webServerKey,
 } from "./world.ts";
 
 /** The kinds, in the order in which they are told. */
@@ -113,15 +116,16 @@ export function isPossible(world: World, { kind, node, what }: Fault): boolean {
 /** What follows, in order of time. */
 export function stagesOf(unit: Unit, before: World, fault: Fault): readonly Stage[] {
   const scripts = hideScripts(unit, fault);
+  const workers = hideWorkers(unit, fault);
   const sessions = hideSessions(unit, before, fault);
-  const keys = [...scripts.keys, ...sessions.keys];
+  const keys = [...scripts.keys, ...workers.keys, ...sessions.keys];
   const first: Stage = {
     atMs: NOW,
     apply: (world) => strike({ ...world, unnoticed: new Set([...world.unnoticed, ...keys]) }, fault),
     isGraceful: isGraceful(unit, fault),
     expired: undefined,
   };
-  const later = [...scripts.stages, ...sessions.stages];
+  const later = [...scripts.stages, ...workers.stages, ...sessions.stages];
   if (fault.kind === "vrrp-dies")
     later.push(stage(RESTART[unit.program], (world) => changed(world, fault.node, { runsVrrp: true })));
   return [first, ...later.sort((a, b) => a.atMs.maxMs - b.atMs.maxMs)];
@@ -192,6 +196,14 @@ function hideScripts(unit: Unit, { kind, node, what }: Fault): Hidden {
     stages.push(stage({ minMs, maxMs }, learn));
   }
   return { keys, stages };
+}
+
+/** The supervisor of `tandem up` gives workers some time to come back. */
+function hideWorkers({ program }: Unit, { kind, node, what }: Fault): Hidden {
+  if (program !== "tandem" || kind !== "service-dies" || what !== WEB_SERVER) return { keys: [], stages: [] };
+  const key = webServerKey(node);
+  const learn = (world: World): World => ({ ...world, unnoticed: without(world.unnoticed, key) });
+  return { keys: [key], stages: [stage({ minMs: UNSERVED_MS, maxMs: UNSERVED_MS }, learn)] };
 }
 
 function without(keys: ReadonlySet<string>, key: string): ReadonlySet<string> {

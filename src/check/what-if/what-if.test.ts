@@ -113,8 +113,8 @@ test("a partition leaves clients at the node that took over last, until another 
 });
 
 test("why a dead service keeps the addresses is told", () => {
-  const reason = (change: Change): string => {
-    const outcome = single(explain(change), "service-dies");
+  const reason = (change: Change, program: Program = "tandem"): string => {
+    const outcome = single(explain(change, program), "service-dies");
     assert.deepEqual([outcome.holders, outcome.gap, outcome.isTrap], [["a"], "for ever", true]);
     return outcome.why.join("; ");
   };
@@ -126,13 +126,32 @@ test("why a dead service keeps the addresses is told", () => {
   );
   assert.match(reason({ both: replace("weight -20", "weight -10") }), /priority 90 is not above a's 90/);
   assert.match(reason({ b: replace("advert_int 1", "nopreempt") }), /b has nopreempt/);
-  assert.match(
-    reason({ both: replace("track_script {\n\t\tchk\n\t}", "") }),
-    /nothing in the configuration of a looks at nginx/,
-  );
-  assert.match(reason({ a: replace("priority 100", "priority 255") }), /priority 255 owns the addresses of a/);
+  // No weight counts there, so that nobody has been ranked: Tandem's supervisor misses the web server.
+  const owner = { a: replace("priority 100", "priority 255") };
+  assert.match(reason(owner, "keepalived"), /priority 255 owns the addresses of a/);
+  assert.deepEqual(single(explain(owner), "service-dies").holders, ["b"]);
   const grouped = (text: string): string => `${text}vrrp_sync_group G {\ngroup {\nVI_1\n}\n}\n`;
-  assert.match(reason({ both: grouped }), /sync group G, where the weights of single members do not count/);
+  assert.match(
+    reason({ both: grouped }, "keepalived"),
+    /sync group G, where the weights of single members do not count/,
+  );
+  assert.deepEqual(single(explain({ both: grouped }), "service-dies").holders, ["b"]);
+});
+
+test("a web server that nothing looks at is missed by the supervisor, unless it is keepalived's", () => {
+  const blind = { both: replace("track_script {\n\t\tchk\n\t}", "") };
+  const pair = explain(blind);
+  const dead = single(pair, "service-dies");
+  assert.deepEqual([dead.holders, dead.gap], [["b"], { minMs: 2648.4375, maxMs: 2648.4375 }]);
+  assert.match(
+    dead.why[0] ?? "",
+    /a lets go and says goodbye after at most 2 s \(no worker process of the web server acc/,
+  );
+  const both = double(pair, ["service-dies", 0], ["service-dies", 1]);
+  assert.deepEqual([both.holders, both.gap], [[], "for ever"]);
+  const kept = single(explain(blind, "keepalived"), "service-dies");
+  assert.deepEqual([kept.holders, kept.gap, kept.isTrap], [["a"], "for ever", true]);
+  assert.match(kept.why.join("; "), /nothing in the configuration of a looks at nginx/);
 });
 
 test("a check that can't be read is taken for one that works, and that is said", () => {

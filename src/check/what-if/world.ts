@@ -49,7 +49,7 @@ export interface World {
   readonly holders: readonly number[];
   /** The node that clients send to: the last one that announced the addresses to them. */
   readonly clientsAt: number | undefined;
-  /** What has happened and is not known yet where it matters: see `scriptKey` and `sessionKey`. */
+  /** What has happened and is not known yet where it matters: see `scriptKey`, `webServerKey` and `sessionKey`. */
   readonly unnoticed: ReadonlySet<string>;
 }
 
@@ -79,6 +79,14 @@ export function changed(world: World, index: number, change: Partial<Condition>)
 /** Names a script of a node among what is unnoticed. */
 export function scriptKey(index: number, script: string): string {
   return `${index} script ${script}`;
+}
+
+/** The web server of a node, by the name that `services` has for it. */
+export const WEB_SERVER = "nginx";
+
+/** Names the web server of a node among what is unnoticed. */
+export function webServerKey(index: number): string {
+  return `${index} web server`;
 }
 
 /** Names a BFD session of a node among what is unnoticed. */
@@ -119,7 +127,7 @@ function unitNode(node: CheckedNode, instances: readonly VrrpInstance[]): UnitNo
       if (rule !== undefined) services.add(rule.process);
     }
   }
-  if (services.size === 0) services.add("nginx");
+  if (services.size === 0) services.add(WEB_SERVER);
   return { node, instances, group, services: [...services] };
 }
 
