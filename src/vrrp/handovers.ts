@@ -19,6 +19,7 @@ import {
 } from "./handover.ts";
 import type { KeptAddresses } from "./kept-addresses.ts";
 import type { Partner } from "./peer-channel.ts";
+import { PriorityCaps } from "./priority-caps.ts";
 import type { Router } from "./router.ts";
 
 /** The routers that go together: an instance alone, or those of its sync group. */
@@ -99,14 +100,8 @@ export class Handovers {
   readonly #kept: KeptAddresses;
   readonly #running = new Set<Running>();
   readonly #lowered = new Set<Lowered>();
-  readonly #caps = new Map<string, number>();
+  readonly #caps = new PriorityCaps();
   readonly #pulls = new Map<string, { readonly sinceMs: number; readonly askedMs: number }>();
-  /** By order. */
-  #isDrained = false;
-  /** Nobody looks after this node, and what it had is given away. */
-  #isUnattended = false;
-  /** Caps of before nobody looked after this node; undefined: somebody does. */
-  #capsBefore: Map<string, number> | undefined;
   limitMs = 0;
 
   constructor(host: HandoverHost, kept: KeptAddresses) {
@@ -116,12 +111,12 @@ export class Handovers {
 
   /** It wants no address. */
   get isDrained(): boolean {
-    return this.#isDrained || this.#isUnattended;
+    return this.#caps.isDrained;
   }
 
-  /** No priority above this one, until another hand-over or a new start. A drained node wants nothing that others have. */
+  /** No priority above this one. */
   capOf({ settings, state }: Router): number {
-    return this.#caps.get(settings.name) ?? (this.isDrained && state.role !== "active" ? 1 : PRIORITY_OWNER);
+    return this.#caps.limitOf(settings.name, state.role === "active");
   }
 
   /** For status: what is going on. */
@@ -247,8 +242,7 @@ export class Handovers {
         break;
       case "standUp":
         for (const { settings } of unit) {
-          this.#caps.delete(settings.name);
-          this.#capsBefore?.delete(settings.name);
+          this.#caps.lift(settings.name);
         }
         this.#host.reassess();
         break;
@@ -288,8 +282,7 @@ export class Handovers {
   }
 
   #standBack(running: Running): void {
-    for (const router of running.unit)
-      this.#caps.set(router.settings.name, Math.max(1, this.#priorityOf(running, router) - 1));
+    for (const router of running.unit) this.#caps.set(router.settings.name, this.#priorityOf(running, router) - 1);
     this.#host.reassess();
   }
 
@@ -467,14 +460,9 @@ export class Handovers {
     this.#host.reassess();
   }
 
-  #cap(router: string, priority: number | undefined): void {
-    if (priority === undefined) this.#caps.delete(router);
-    else this.#caps.set(router, priority);
-  }
-
   #giveUpLowered(lowered: Lowered): void {
     this.#lowered.delete(lowered);
-    for (const [i, { settings }] of lowered.unit.entries()) this.#cap(settings.name, lowered.caps[i]);
+    for (const [i, { settings }] of lowered.unit.entries()) this.#caps.set(settings.name, lowered.caps[i]);
     this.#host.reassess();
     const reason = "nobody has taken over from the lowest priority: no partner is there, or it has nopreempt";
     this.#log(lowered.unit, reason);
@@ -485,7 +473,7 @@ export class Handovers {
     if (lowered.unit.some(({ state }) => state.role === "active")) return;
     this.#lowered.delete(lowered);
     for (const { settings, state } of lowered.unit)
-      this.#caps.set(settings.name, Math.max(1, (state.activeRouter?.priority ?? 2) - 1));
+      this.#caps.set(settings.name, (state.activeRouter?.priority ?? 1) - 1);
     this.#host.reassess();
     const active = lowered.unit[0]?.state.activeRouter;
     lowered.settle({
@@ -533,33 +521,23 @@ export class Handovers {
     for (const running of [...this.#running])
       if (running.unit.includes(router)) this.#feed(running, { kind: "stop", atMs: this.#host.now() });
     for (const running of [...this.#running]) if (running.unit.includes(router)) this.#running.delete(running);
-    this.#caps.delete(router.settings.name);
-    this.#capsBefore?.delete(router.settings.name);
+    this.#caps.lift(router.settings.name);
     this.#pulls.delete(router.settings.name);
     this.#kept.letGo(router.settings.name);
   }
 
-  /** An order: no address is wanted, or is wanted again, those that were handed over too. */
+  /** An order; see `PriorityCaps`. */
   drain(isDrained: boolean): void {
-    this.#isDrained = isDrained;
-    if (!isDrained) {
-      this.#caps.clear();
-      this.#capsBefore?.clear();
-    }
+    this.#caps.drain(isDrained);
     this.#host.reassess();
     this.#host.changed();
   }
 
-  /**
-   * Nobody looks after this node from now on. What is done when its addresses have been given away: nothing is wanted, and `attend` lifts what
-   * giving them left behind, or this does where somebody was back before that. What an order has left behind stays.
-   */
+  /** Nobody looks after this node from now on; see `PriorityCaps`. What is returned is called when its addresses have been given away. */
   leaveUnattended(): (results: readonly HandoverResult[]) => void {
-    this.#capsBefore ??= new Map(this.#caps);
-    const before = this.#capsBefore;
+    const givenAway = this.#caps.leaveUnattended();
     return (results) => {
-      if (this.#capsBefore === before) this.#isUnattended = true;
-      else for (const name of results.flatMap(({ instances }) => instances)) this.#cap(name, before.get(name));
+      givenAway(results.flatMap(({ instances }) => instances));
       this.#host.reassess();
       this.#host.changed();
     };
@@ -567,10 +545,7 @@ export class Handovers {
 
   /** Somebody looks after it again. */
   attend(): void {
-    if (this.#capsBefore === undefined) return;
-    for (const name of [...this.#caps.keys()]) this.#cap(name, this.#capsBefore.get(name));
-    this.#capsBefore = undefined;
-    this.#isUnattended = false;
+    if (!this.#caps.attend()) return;
     this.#host.reassess();
     this.#host.changed();
   }
