@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { storyModules } from "./code.ts";
 import { runSeed } from "./story.ts";
 import { emptySummary, MAX_BROKEN, mergeSummaries, nextBlock, printSummary, seedsOf, summaryOf } from "./summary.ts";
 import { tellSeeds } from "./tellers.ts";
@@ -73,4 +74,15 @@ test("processes tell what one would, and only what was not told yet", async () =
   assert.deepEqual(sum.ranges, alone.ranges);
   assert.deepEqual(sum.faults, alone.faults);
   assert.equal(sum.packets, alone.packets);
+});
+
+test("the code of a summary is what a story runs through, and nothing else", () => {
+  const modules = [...storyModules().keys()];
+  for (const file of ["src/vrrp/instance.js", "src/vrrp/handover.js", "src/bfd/session.js", "test/sim/world.js"])
+    assert.ok(modules.includes(file), file);
+  assert.deepEqual(
+    modules.filter((file) => /\.(test|fuzz)\.js$|^src\/(http|net|os|cli|lab)\//.test(file)),
+    [],
+  );
+  assert.deepEqual(modules, modules.toSorted());
 });
