@@ -14,7 +14,7 @@ test(`three nodes keep every promise through the faults of ${SEEDS} seeds`, () =
   }
 });
 
-/** Each broke a promise once, in one of the first 166,500 seeds. */
+/** Each broke a promise once, in one of the first 166,500 seeds; all of them were long. */
 const MENDED: readonly (readonly [number, string])[] = [
   [6320, "word of a fallen priority was taken for the answer to a goodbye"],
   [33706, "an advert on schedule was, because the goodbye had been said late"],
@@ -29,7 +29,7 @@ const MENDED: readonly (readonly [number, string])[] = [
 ];
 for (const [seed, what] of MENDED)
   test(`seed ${seed} keeps every promise: ${what}`, () => {
-    assert.equal(runSeed(seed).violation, undefined);
+    assert.equal(runSeed(seed, true).violation, undefined);
   });
 
 test("the same seed tells the same story", () => {
