@@ -88,22 +88,24 @@ export class WorkerProcess {
     this.onExit = onExit;
     const child = startProcess(() => {
       const messages = messageChannel();
-      const descriptors = descriptorChannel();
       this.#channel = new MessageChannel(
         messages.ours,
         (message) => this.#receive(message),
         () => {},
       );
-      this.#descriptors = descriptors.ours;
+      const lent = [messages.theirs];
       try {
+        const descriptors = descriptorChannel();
+        this.#descriptors = descriptors.ours;
+        lent.push(descriptors.theirs);
         // The operator's own options come later, and win.
         return spawn(process.execPath, [...V8_OPTIONS, ...process.execArgv, program], {
-          stdio: ["inherit", "inherit", "inherit", messages.theirs, descriptors.theirs],
+          // Messages at MESSAGES_FD, descriptors at DESCRIPTORS_FD.
+          stdio: ["inherit", "inherit", "inherit", ...lent],
           env: environment,
         });
       } finally {
-        closeSync(messages.theirs);
-        closeSync(descriptors.theirs);
+        for (const fd of lent) closeSync(fd);
       }
     });
     this.#child = child;
