@@ -14,10 +14,15 @@ const { programFiles } = (await import(bundler)) as {
   programFiles: (
     name: string,
     source: string,
-    modules: { entry: string; early?: readonly string[] },
+    modules: { entry: string } & Options,
     folder: string,
   ) => { script: string; late: string | undefined; loader: string };
 };
+
+interface Options {
+  readonly early?: readonly string[];
+  readonly addons?: Readonly<Record<string, string>>;
+}
 
 describe("programs", () => {
   let folder: string;
@@ -28,9 +33,14 @@ describe("programs", () => {
   });
   afterEach(() => rmSync(folder, { recursive: true }));
 
-  function bundle(modules: Readonly<Record<string, string>>, early: readonly string[] = []) {
+  function bundle(modules: Readonly<Record<string, string>>, options: Options = {}) {
     for (const [name, text] of Object.entries(modules)) writeFileSync(path.join(folder, "src", name), text);
-    return programFiles("main", path.join(folder, "src"), { entry: "main.js", early }, path.join(folder, "programs"));
+    return programFiles(
+      "main",
+      path.join(folder, "src"),
+      { entry: "main.js", ...options },
+      path.join(folder, "programs"),
+    );
   }
 
   test("every form of import works, a module runs once and when it is needed, and knows where it stood", () => {
@@ -57,7 +67,7 @@ describe("programs", () => {
     };
     // Whether what is imported late lies in a script of its own or not.
     for (const early of [[], ["part/late.js"]]) {
-      const { script, late, loader } = bundle(modules, early);
+      const { script, late, loader } = bundle(modules, { early });
       assert.match(`${script}${late}`, /^[\x00-\x7f]*$/);
       assert.equal(script.includes("late runs"), late === undefined);
       assert.equal(late === undefined, early.length > 0);
@@ -73,6 +83,25 @@ describe("programs", () => {
         ["", `a runs\nloaded\nlate runs\ny 1 2 Three,one,two ${place} ${place} § → \u{1F600}\n`],
       );
     }
+  });
+
+  test("indentation goes where it means nothing; a package whose addon has moved since the build finds it itself", () => {
+    const text = "export const text = `a\n    b`;";
+    const { script, loader } = bundle(
+      {
+        "main.js":
+          'import os from "node:os";\nimport { text } from "./part/a.js";\nexport const run = () => {\n    return text + os.EOL;\n};',
+        "part/a.js": text,
+      },
+      { addons: { "node:os": "moved.node" } },
+    );
+    assert.match(script, /\nreturn text \+ os\.EOL;/);
+    const program = path.join(folder, "programs/main.cjs");
+    writeFileSync(path.join(folder, "programs/main.script.js"), script);
+    writeFileSync(program, loader);
+    const user = `process.stdout.write(require(${JSON.stringify(program)}).run());`;
+    const { stdout, stderr } = spawnSync(process.execPath, ["-e", user], { encoding: "utf8" });
+    assert.deepEqual([stderr, stdout], ["", "a\n    b\n"]);
   });
 
   test("what the bundler doesn't understand, and modules that import each other, fail the build", () => {

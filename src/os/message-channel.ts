@@ -9,7 +9,7 @@ import { SOCK_NONBLOCK, SOCK_STREAM } from "./ffi/sockets.ts";
 import { type SocketPair, socketPair } from "./socket-pair.ts";
 
 const NEWLINE = 0x0a;
-const READ_BYTES = 64 * 1024;
+const READ_BYTES = 16 * 1024;
 /** Of messages that wait for a process which does not read; what comes then is lost. */
 const MAX_WAITING_BYTES = 64 * 1024 * 1024;
 
