@@ -1,5 +1,5 @@
 /**
- * CPU time per request of a server's whole process tree. All programs run at the same time, each is asked for a second (a slice) in turn,
+ * CPU time per request of a server's whole process tree. In every round all programs run at the same time, each is asked for a second (a slice) in turn,
  * and a slice is compared with the other programs' slices next to it: what else this machine does comes and goes, and meets all of them
  * alike. What a program spends while the others are asked (collecting garbage, timers) is counted to its own slice before.
  */
@@ -55,7 +55,7 @@ export async function compareCosts(
       continue;
     }
     const runs = [nginx, tandem, ...(haproxy === undefined ? [] : [haproxy])];
-    report.row(work.name, ...cells(await measure(runs, work, programs, effort), work.goal));
+    report.row(work.name, ...cells(await measureRounds(runs, work, programs, effort), work.goal));
   }
 }
 
@@ -98,8 +98,22 @@ interface Runner {
   readonly pid: number;
 }
 
-/** The slices of each program, in the order of the programs; none for one that can't do this work. */
-async function measure(
+/**
+ * The slices of each program, in the order of the programs; none for one that can't do this work. Every round starts the programs anew: the same
+ * program costs some more or less with every start, by where its memory happens to lie.
+ */
+async function measureRounds(
+  runs: readonly ServerProgram[],
+  work: Work,
+  programs: Programs,
+  effort: Effort,
+): Promise<readonly (readonly Slice[])[]> {
+  const rounds: (readonly (readonly Slice[])[])[] = [];
+  for (let round = 0; round < effort.rounds; round++) rounds.push(await measureRound(runs, work, programs, effort));
+  return runs.map((_, i) => rounds.flatMap((round) => round[i] ?? []));
+}
+
+async function measureRound(
   runs: readonly ServerProgram[],
   work: Work,
   { nginx }: Programs,
@@ -134,7 +148,7 @@ async function measure(
       running.push(server);
       runners.push({ port, folder, pid: server.pid });
     }
-    return await takeSlices(work, runners, effort.seconds * effort.rounds);
+    return await takeSlices(work, runners, effort.seconds);
   } finally {
     for (const server of running.reverse()) await server.stop();
     for (const folder of folders) folder.remove();
