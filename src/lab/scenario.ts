@@ -205,12 +205,18 @@ export class Stage {
     await this.pair.reload(node);
   }
 
-  /** Undoes all harm and waits until the stronger node is active and the weaker one stands by. */
+  /** Undoes all harm and waits until the stronger node is active and the weaker one stands by, at any moment between two adverts. */
   async makeWell(): Promise<void> {
     await this.#undo();
     for (const node of NODES) await this.start(node);
     await this.pair.untilListening();
     await this.pair.untilActive(this.active);
+    await this.passPartOfInterval();
+  }
+
+  /** What follows shall not always come at the same moment between two adverts: a silent fault costs an interval more or less by that. */
+  async passPartOfInterval(): Promise<void> {
+    await sleepMs(Math.random() * this.pair.plan.nodes[this.active].instance.advertIntervalMs);
   }
 
   /** A fresh start of both nodes at once. */

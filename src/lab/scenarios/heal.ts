@@ -4,7 +4,6 @@
  */
 import { QUIET_REFRESH_MS } from "../../vrrp/announce.ts";
 import { ANNOUNCE_MS, type Scenario } from "../scenario.ts";
-import { sleepMs } from "../time.ts";
 import { asWritten } from "../variants.ts";
 
 /** How long a client looks for a node that has given way in silence: Linux keeps a neighbour for up to 45 s, and asks for it again. */
@@ -21,9 +20,9 @@ export const heal: Scenario = {
     stage.step(`the switch falls in two, ${active} with a client here, ${standby} with another one there`);
     stage.part(active);
     await stage.untilAnswers(standby, stage.activeDownMs(standby));
-    // Which node is heard first depends on the moment: let several runs meet several of them.
     const { advertIntervalMs } = pair.plan.nodes[active].instance;
-    await sleepMs(Math.random() * advertIntervalMs);
+    // Which node is heard first depends on the moment.
+    await stage.passPartOfInterval();
     stage.step("the switch is one again");
     // A keepalived that gives way may say nothing at all: then the winner's regular announcement has to do, where there is one.
     const silentMs = stage.isTandem(standby) ? 0 : stage.isTandem(active) ? QUIET_REFRESH_MS : BLACK_HOLE_MS;
