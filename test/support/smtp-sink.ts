@@ -122,8 +122,11 @@ class Conversation {
         break;
       }
       case "STARTTLS":
-        this.#say("220 go on");
-        this.#encrypt();
+        if (tls === undefined) this.#say("502 not here");
+        else {
+          this.#say("220 go on");
+          this.#encrypt();
+        }
         break;
       case "AUTH": {
         const words = Buffer.from(third ?? "", "base64")
