@@ -258,9 +258,10 @@ function nginx({ words, world, note }: CommandContext): CommandResult {
 }
 
 /** A request to this node: it succeeds while the service runs. */
-function probe({ words, world }: CommandContext): CommandResult {
+function probe({ words, world, note }: CommandContext): CommandResult {
   const url = words.findLast((word) => word?.startsWith("-") !== true && words.indexOf(word) > 0);
   if (url === undefined || !/127\.0\.0\.1|localhost|\[::1\]/.test(url)) return { status: undefined, output: undefined };
+  note("ask", url);
   const code = words.some((word) => word?.includes("http_code"));
   const isUp = world.isServiceRunning;
   const status = isUp ? 0 : 7;
@@ -269,9 +270,10 @@ function probe({ words, world }: CommandContext): CommandResult {
 }
 
 /** bash's `exec 3<>/dev/tcp/127.0.0.1/80`: a connection to the service, if it is there. */
-function openConnection({ targets, words, world }: CommandContext): CommandResult {
+function openConnection({ targets, words, world, note }: CommandContext): CommandResult {
   const isTcp = targets.some((target) => /^\/dev\/tcp\/(127\.\d+\.\d+\.\d+|localhost|::1)\/\d+$/.test(target));
   if (!isTcp) return words.length === 1 ? quiet(0) : UNKNOWN;
+  note("ask", targets.join(" "));
   if (!world.isServiceRunning) return quiet(1);
   return { ...quiet(0), world: { ...world, isConnected: true } };
 }

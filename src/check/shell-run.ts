@@ -22,7 +22,7 @@ export interface World {
 
 /** Something that the script did, and when. */
 export interface Deed {
-  readonly kind: "start-service" | "stop-service" | "stop-keepalived" | "bad-dash" | "sleep";
+  readonly kind: "start-service" | "stop-service" | "stop-keepalived" | "bad-dash" | "sleep" | "ask";
   /** Program, argument or seconds, as far as it explains. */
   readonly detail: string;
   readonly line: number;

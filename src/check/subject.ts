@@ -37,8 +37,10 @@ export interface Result {
   readonly verdict: "success" | "failure" | undefined;
   /** True when all ways end keepalived before the script's time is up. */
   readonly stopsKeepalived: boolean;
-  /** Seconds until the result is there, at most. */
+  /** Seconds until the result is there, at most, when nothing has to be waited for. */
   readonly seconds: number;
+  /** It asks the service and waits for an answer. */
+  readonly asks: boolean;
 }
 
 /** One node. */
@@ -137,6 +139,7 @@ export function scriptRuns(shell: Script, path: string, timeoutMs: number): Scri
       verdict: verdicts.size === 1 ? [...verdicts][0] : undefined,
       stopsKeepalived:
         outcomes.length > 0 && outcomes.every(({ deeds }) => deeds.some(({ kind }) => kind === "stop-keepalived")),
+      asks: outcomes.some(({ deeds }) => deeds.some(({ kind }) => kind === "ask")),
       seconds: Math.max(0, ...outcomes.map(({ seconds }) => Math.min(seconds, timeoutMs / 1000))),
     };
   };

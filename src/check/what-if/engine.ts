@@ -116,7 +116,8 @@ class Stagehand {
     if (!this.#isServed()) this.#unservedSinceMs = 0;
   }
 
-  play(stages: readonly Stage[]): Play {
+  play(unordered: readonly Stage[]): Play {
+    const stages = unordered.toSorted((a, b) => this.#pick(a.atMs) - this.#pick(b.atMs));
     let next = 0;
     for (let count = 0; count < MAX_EVENTS; count++) {
       const stage = stages[next];

@@ -1,6 +1,6 @@
 /** The faults of a what-if: which there are, what each does to a world, and when it is noticed. */
 import type { BfdInstance } from "../../conf/keepalived/config.ts";
-import { UNSERVED_MS } from "../../vrrp/unserved.ts";
+import { isRanked, UNSERVED_MS } from "../../vrrp/unserved.ts";
 import type { Span } from "../failover.ts";
 import { trackedScripts } from "../subject.ts";
 import { isSessionUp } from "./assess.ts";
@@ -113,7 +113,7 @@ export function isPossible(world: World, { kind, node, what }: Fault): boolean {
   }
 }
 
-/** What follows, in order of time. */
+/** What follows, the fault itself first. */
 export function stagesOf(unit: Unit, before: World, fault: Fault): readonly Stage[] {
   const scripts = hideScripts(unit, fault);
   const workers = hideWorkers(unit, fault);
@@ -128,7 +128,7 @@ export function stagesOf(unit: Unit, before: World, fault: Fault): readonly Stag
   const later = [...scripts.stages, ...workers.stages, ...sessions.stages];
   if (fault.kind === "vrrp-dies")
     later.push(stage(RESTART[unit.program], (world) => changed(world, fault.node, { runsVrrp: true })));
-  return [first, ...later.sort((a, b) => a.atMs.maxMs - b.atMs.maxMs)];
+  return [first, ...later];
 }
 
 function stage(atMs: Span, apply: Stage["apply"], isGraceful = false): Stage {
@@ -191,16 +191,20 @@ function hideScripts(unit: Unit, { kind, node, what }: Fault): Hidden {
     }
     const minMs = runMs + (script.fall - 1) * script.intervalMs;
     const learn = (world: World): World => ({ ...world, unnoticed: without(world.unnoticed, key) });
-    // Whoever can't read a script does not know how long it runs, except that it is ended at its time-out.
-    const maxMs = minMs + script.intervalMs + (runs === undefined ? script.timeoutMs : 0);
+    // How long a script runs that can't be read is not known, except that it is ended at its time-out; as one that waits for an answer: the
+    // supervisor of `tandem up` keeps the sockets of a web server that is dead, which lets clients in and says nothing.
+    const mayHang = runs === undefined || (broken?.asks === true && unit.program === "tandem" && what === WEB_SERVER);
+    const maxMs = minMs + script.intervalMs + (mayHang ? Math.max(0, script.timeoutMs - runMs) : 0);
     stages.push(stage({ minMs, maxMs }, learn));
   }
   return { keys, stages };
 }
 
 /** The supervisor of `tandem up` gives workers some time to come back. */
-function hideWorkers({ program }: Unit, { kind, node, what }: Fault): Hidden {
-  if (program !== "tandem" || kind !== "service-dies" || what !== WEB_SERVER) return { keys: [], stages: [] };
+function hideWorkers({ program, nodes }: Unit, { kind, node, what }: Fault): Hidden {
+  const { instances = [], group } = nodes[node] ?? {};
+  const isMissed = program === "tandem" && !instances.every((instance) => isRanked(instance, group));
+  if (!isMissed || kind !== "service-dies" || what !== WEB_SERVER) return { keys: [], stages: [] };
   const key = webServerKey(node);
   const learn = (world: World): World => ({ ...world, unnoticed: without(world.unnoticed, key) });
   return { keys: [key], stages: [stage({ minMs: UNSERVED_MS, maxMs: UNSERVED_MS }, learn)] };

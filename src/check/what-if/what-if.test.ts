@@ -154,6 +154,13 @@ test("a web server that nothing looks at is missed by the supervisor, unless it 
   assert.match(kept.why.join("; "), /nothing in the configuration of a looks at nginx/);
 });
 
+test("a check that asks may wait for a dead web server until its time-out, because tandem up keeps the sockets", () => {
+  const asks = { script: "#!/bin/sh\ncurl -fs http://127.0.0.1/ >/dev/null || exit 1\n" };
+  assert.deepEqual(single(explain(asks), "service-dies").gap, { minMs: 648.4375, maxMs: 4648.4375 });
+  const [asking, counting] = [asks, {}].map((change) => single(explain(change, "keepalived"), "service-dies").gap);
+  assert.deepEqual(asking, counting);
+});
+
 test("a check that can't be read is taken for one that works, and that is said", () => {
   const pair = explain({ script: `${GOOD_SCRIPT}my_probe\n` });
   assert.deepEqual(single(pair, "service-dies").holders, ["b"]);
