@@ -207,11 +207,23 @@ export class Stage {
 
   /** Undoes all harm and waits until the stronger node is active and the weaker one stands by, at any moment between two adverts. */
   async makeWell(): Promise<void> {
+    const unserved = [...this.#suppressed];
     await this.#undo();
     for (const node of NODES) await this.start(node);
     await this.pair.untilListening();
     await this.pair.untilActive(this.active);
+    if (unserved.length > 0) {
+      await this.#passCheck(unserved);
+      await this.pair.untilActive(this.active);
+    }
     await this.passPartOfInterval();
+  }
+
+  /** A check that has seen a dead web server counts until it has run again; of a node that stands by nothing on the network tells. */
+  async #passCheck(nodes: readonly NodeName[]): Promise<void> {
+    const { nodes: plans } = this.pair.plan;
+    const waits = nodes.map((node) => (plans[node].checkIntervalMs ?? 0) + (plans[node].checkTimeoutMs ?? 0));
+    await sleepMs(Math.max(...waits));
   }
 
   /** What follows shall not always come at the same moment between two adverts: a silent fault costs an interval more or less by that. */
