@@ -4,6 +4,7 @@
  * killed; ours finish their connections and end, so that a new master finds the addresses free.)
  */
 import os from "node:os";
+import v8 from "node:v8";
 import type { HostLookup } from "../base/ip.ts";
 import type { Log } from "../base/log.ts";
 import type { Service } from "../io/service.ts";
@@ -54,8 +55,16 @@ const FATAL = 2;
 /** The worker that does what only one of them has to do. */
 const SUPERVISOR_INDEX = 0;
 
+/**
+ * A client must not hold a worker by a text that a pattern of the configuration backtracks on without end: after some ten thousand steps V8
+ * goes on with an engine that takes linear time. It knows no look-around and no references. (PCRE gives up: 500.) An experimental flag is set
+ * here: a V8 without it goes on, where node would not start.
+ */
+const LINEAR_PATTERNS = "--enable-experimental-regexp-engine-on-excessive-backtracks";
+
 /** Runs the worker until the process ends. */
 export function runWorker(kinds: readonly ServiceKind[]): void {
+  v8.setFlagsFromString(LINEAR_PATTERNS);
   let configured: Configured | undefined;
   let worker: Worker | undefined;
   let beats: NodeJS.Timeout | undefined;
