@@ -1,7 +1,19 @@
 import assert from "node:assert/strict";
 import { closeSync, writeSync } from "node:fs";
-import { test } from "node:test";
+import { afterEach, test } from "node:test";
 import { MessageChannel, messageChannel } from "./message-channel.ts";
+
+/** A test that fails must not wait for them. */
+const opened: MessageChannel<never, unknown>[] = [];
+afterEach(() => {
+  for (const channel of opened.splice(0)) channel.close();
+});
+
+function open<In>(fd: number, onMessage: (message: In) => void, onEnd: () => void = () => {}) {
+  const channel = new MessageChannel<In, unknown>(fd, onMessage, onEnd);
+  opened.push(channel as never);
+  return channel;
+}
 
 const settled = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 20));
 
@@ -14,12 +26,12 @@ async function until(isTrue: () => boolean): Promise<void> {
 function connect() {
   const { ours, theirs } = messageChannel();
   const seen: { left: unknown[]; right: unknown[]; ends: string[] } = { left: [], right: [], ends: [] };
-  const left = new MessageChannel<unknown, unknown>(
+  const left = open<unknown>(
     ours,
     (message) => seen.left.push(message),
     () => seen.ends.push("left"),
   );
-  const right = new MessageChannel<unknown, unknown>(
+  const right = open<unknown>(
     theirs,
     (message) => seen.right.push(message),
     () => seen.ends.push("right"),
@@ -59,11 +71,7 @@ test("more than the socket holds waits for its reader, and what is of no use lat
 test("a line comes in any pieces", async () => {
   const { ours, theirs } = messageChannel();
   const seen: unknown[] = [];
-  const channel = new MessageChannel<unknown, unknown>(
-    theirs,
-    (message) => seen.push(message),
-    () => {},
-  );
+  const channel = open<unknown>(theirs, (message) => seen.push(message));
   const bytes = Buffer.from('{"a":"é"}\n[1]\n"end"\n');
   for (const byte of bytes) {
     writeSync(ours, Buffer.of(byte));
@@ -78,7 +86,7 @@ test("a line comes in any pieces", async () => {
 test("a message that makes its receiver close the channel is the last one", async () => {
   const { ours, theirs } = messageChannel();
   const seen: unknown[] = [];
-  const channel = new MessageChannel<unknown, unknown>(
+  const channel = open<unknown>(
     theirs,
     (message) => {
       seen.push(message);
@@ -96,7 +104,7 @@ test("a message that makes its receiver close the channel is the last one", asyn
 test("the other end's death while messages wait for it is told once", async () => {
   const { ours, theirs } = messageChannel();
   let ends = 0;
-  const channel = new MessageChannel<unknown, unknown>(
+  const channel = open<unknown>(
     ours,
     () => {},
     () => ends++,
@@ -107,4 +115,24 @@ test("the other end's death while messages wait for it is told once", async () =
   await settled();
   assert.equal(ends, 1);
   assert.equal(channel.isOpen, false);
+});
+
+test("what waits for a process that does not read is bounded: later messages are lost, whole ones", async () => {
+  const { ours, theirs } = messageChannel();
+  const seen: unknown[] = [];
+  const sender = open<unknown>(ours, () => {});
+  const megabyte = "x".repeat(2 ** 20);
+  for (let i = 0; i < 80; i++) sender.send([i, megabyte]);
+  const reader = open<[number, string]>(
+    theirs,
+    ([i]) => seen.push(i),
+    () => seen.push("end"),
+  );
+  await until(() => seen.length >= 64);
+  sender.send([80, ""]);
+  await until(() => seen.includes(80));
+  assert.deepEqual(seen, [...Array(seen.length - 1).keys(), 80]);
+  assert.ok(seen.length < 70, `${seen.length} arrived`);
+  sender.close();
+  reader.close();
 });
