@@ -3,8 +3,7 @@
  * node's network code before its first line: 30 ms of a start.
  */
 import { closeSync, readSync, writeSync } from "node:fs";
-import { F_DUPFD_CLOEXEC, fcntl } from "./ffi/files.ts";
-import { type FdWatch, watchReadable, watchWritable } from "./ffi/native.ts";
+import { type FdWatch, watchReadable } from "./ffi/native.ts";
 import { SOCK_NONBLOCK, SOCK_STREAM } from "./ffi/sockets.ts";
 import { type SocketPair, socketPair } from "./socket-pair.ts";
 
@@ -12,6 +11,8 @@ const NEWLINE = 0x0a;
 const READ_BYTES = 16 * 1024;
 /** Of messages that wait for a process which does not read; what comes then is lost. */
 const MAX_WAITING_BYTES = 64 * 1024 * 1024;
+/** A full socket is tried again so often: libuv watches a descriptor once, and a duplicate is one more that could be lacking. */
+const RETRY_MS = 5;
 
 /** Both ends of a new channel. Throws a system error. */
 export function messageChannel(): SocketPair {
@@ -24,11 +25,11 @@ export class MessageChannel<In, Out> {
   readonly #onMessage: (message: In) => void;
   readonly #onEnd: () => void;
   /** What has come of a line that is not whole. */
-  #begun: Uint8Array[] = [];
+  readonly #begun: Uint8Array[] = [];
   readonly #waiting: Uint8Array[] = [];
   #waitingBytes = 0;
   #readable: FdWatch | undefined;
-  #writable: FdWatch | undefined;
+  #retry: NodeJS.Timeout | undefined;
 
   /** Owns the descriptor, which must not block. `onEnd`: the other process is gone, or has closed its end; not called behind `close`. */
   constructor(fd: number, onMessage: (message: In) => void, onEnd: () => void) {
@@ -48,7 +49,7 @@ export class MessageChannel<In, Out> {
     const line = Buffer.from(`${JSON.stringify(message)}\n`);
     this.#waiting.push(line);
     this.#waitingBytes += line.length;
-    if (this.#writable === undefined) this.#write();
+    if (this.#retry === undefined) this.#write();
   }
 
   /** For messages that are of no use unless they are delivered at once. */
@@ -59,8 +60,8 @@ export class MessageChannel<In, Out> {
   close(): void {
     if (!this.isOpen) return;
     this.#readable?.close();
-    this.#writable?.close();
-    this.#readable = this.#writable = undefined;
+    this.#readable = undefined;
+    clearTimeout(this.#retry);
     closeSync(this.#fd);
   }
 
@@ -83,11 +84,12 @@ export class MessageChannel<In, Out> {
   }
 
   #write(): void {
+    this.#retry = undefined;
     for (let line = this.#waiting[0]; line !== undefined; line = this.#waiting[0]) {
       const from = line;
       const size = attempt(() => writeSync(this.#fd, from));
       if (size === undefined) {
-        this.#writable ??= watchToWrite(this.#fd, () => this.#write());
+        this.#retry = setTimeout(() => this.#write(), RETRY_MS);
         return;
       }
       if (size < 0) {
@@ -98,26 +100,12 @@ export class MessageChannel<In, Out> {
       if (size < line.length) this.#waiting[0] = line.subarray(size);
       else this.#waiting.shift();
     }
-    this.#writable?.close();
-    this.#writable = undefined;
   }
 
   #end(): void {
     this.close();
     this.#onEnd();
   }
-}
-
-/** libuv watches a descriptor once: another one of the same socket. */
-function watchToWrite(fd: number, onWritable: () => void): FdWatch {
-  const duplicate = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-  const watch = watchWritable(duplicate, onWritable);
-  return {
-    close: () => {
-      watch.close();
-      closeSync(duplicate);
-    },
-  };
 }
 
 /** The size, undefined when it would block, -1 when the other end is gone. */
