@@ -14,25 +14,14 @@ export const idleService: Service = {
   reopenLogs: () => {},
 };
 
-export function commonPorts(ports: ServicePorts): ServiceWorld {
-  const { reactor, files, memory, shared, counters, slot, lookUp, datagrams, log, logging } = ports;
+export function commonPorts({ workerConnections, ...lent }: ServicePorts): ServiceWorld {
   return {
-    reactor,
-    files,
-    memory,
-    shared,
-    counters,
-    slot,
-    lookUp,
-    datagrams,
-    log,
-    logging,
+    ...lent,
     compression: openCompression(),
     random: randomSource(),
     timezoneOffset: (epochS: number) => -new Date(epochS * 1000).getTimezoneOffset(),
     processId: process.pid,
     hostName: os.hostname().toLowerCase(),
-    multiAccept: ports.multiAccept,
-    maxConnections: ports.workerConnections,
+    maxConnections: workerConnections,
   };
 }

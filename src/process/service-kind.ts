@@ -3,20 +3,12 @@
  * runs it. One `ServiceKind` per service (http; later stream, mail); the master and the workers are given a list of them.
  */
 
-import type { HostLookup } from "../base/ip.ts";
-import type { Log } from "../base/log.ts";
 import type { VariableWords } from "../conf/describe.ts";
 import type { Scope } from "../conf/scope.ts";
 import type { ConfModule, Directives, Environment, Report } from "../conf/slot.ts";
-import type { Datagrams } from "../io/datagram.ts";
-import type { Files } from "../io/files.ts";
 import type { ListenSpec } from "../io/listen.ts";
-import type { Logging } from "../io/logging.ts";
-import type { MemorySource } from "../io/memory.ts";
-import type { Reactor } from "../io/reactor.ts";
 import type { Service } from "../io/service.ts";
-import type { SharedMemory } from "../io/shared-memory.ts";
-import type { CounterBoard } from "../net/counters.ts";
+import type { ServiceWorld } from "../net/service-world.ts";
 
 /** What configurations may say of variables, for all services. */
 export function variableRules(kinds: readonly ServiceKind[]): Required<Pick<Environment, "isVariable" | "isConstant">> {
@@ -27,23 +19,13 @@ export function variableRules(kinds: readonly ServiceKind[]): Required<Pick<Envi
   };
 }
 
-/** What a worker lends to its services. */
-export interface ServicePorts {
-  /** Host names as the configuration was loaded with. */
-  readonly lookUp: HostLookup;
-  readonly datagrams: Datagrams;
-  readonly reactor: Reactor;
-  readonly files: Files;
-  readonly memory: MemorySource;
-  readonly shared: SharedMemory;
-  /** Counters of all workers; `slot` is this worker's line. */
-  readonly counters: CounterBoard;
-  readonly slot: number;
-  /** The error log of the main context. */
-  readonly log: Log;
-  readonly logging: Logging;
+/** What a worker lends to its services; `commonPorts` adds what is the same for all workers. */
+export interface ServicePorts
+  extends Omit<
+    ServiceWorld,
+    "compression" | "random" | "timezoneOffset" | "processId" | "hostName" | "maxConnections"
+  > {
   readonly workerConnections: number;
-  readonly multiAccept: boolean;
 }
 
 /** What the master has to prepare for a service. */
