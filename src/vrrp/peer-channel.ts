@@ -180,7 +180,7 @@ export class PeerChannel {
     for (const segment of this.#segments.values())
       for (const [key, known] of [...segment.known]) {
         if (known.isUp && !isPeerUp(known.state, atMs)) this.#lose(known);
-        const lastMs = Math.max(known.state.heardMs, known.state.answeredMs);
+        const lastMs = Math.max(known.state.heardMs, known.state.answeredMs, known.state.repliedMs);
         if (!known.isUp && atMs - lastMs > FORGET_MS) segment.known.delete(key);
       }
     if (atMs >= this.nextMs) this.sayHello(atMs);

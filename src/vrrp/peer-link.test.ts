@@ -45,6 +45,43 @@ test("two strangers greet each other once, and then believe each other", () => {
   assert.deepEqual(hear(second.state, { sequence: 3 }, order).verdict, { kind: "believed", isNew: false });
 });
 
+/** Two processes that say hello to everybody at these instants, over a link that takes a millisecond: whether they believe each other by `untilMs`. */
+function meet(hellosMs: readonly [readonly number[], readonly number[]], untilMs: number): boolean {
+  const sides = [OWN, THEIRS].map((session, i) => ({
+    session,
+    state: newPeerLink(nonce(20 + i)),
+    sequence: 0,
+    used: 0,
+  }));
+  const underWay: { atMs: number; to: number; envelope: Envelope }[] = [];
+  const send = (from: number, atMs: number, to: Uint8Array): void => {
+    const side = sides[from] as (typeof sides)[number];
+    const isForAll = to === NOBODY;
+    const { challenge, echo } = isForAll ? { challenge: NOBODY, echo: NOBODY } : side.state;
+    const envelope = { session: side.session, sequence: ++side.sequence, to, challenge, echo };
+    underWay.push({ atMs: atMs + 1, to: 1 - from, envelope });
+  };
+  for (let atMs = 0; atMs < untilMs; atMs++) {
+    for (const from of [0, 1]) if (hellosMs[from]?.includes(atMs)) send(from, atMs, NOBODY);
+    for (const { to, envelope } of underWay.splice(0).filter((one) => one.atMs <= atMs || underWay.push(one) === 0)) {
+      const side = sides[to] as (typeof sides)[number];
+      const context = { own: side.session, atMs, nextChallenge: nonce(30 + 10 * to + side.used++) };
+      const { state, verdict } = hearPeer(side.state, { envelope, message: hello }, context);
+      side.state = state;
+      if (verdict.kind === "stranger" ? verdict.isAnswered : verdict.kind === "believed" && verdict.isNew)
+        send(to, atMs, envelope.session);
+    }
+  }
+  return sides.every(({ state }) => isPeerUp(state, untilMs));
+}
+
+test("two nodes meet with their first hellos, in whatever moments these come", () => {
+  for (let laterMs = 0; laterMs < 1000; laterMs++) {
+    const met = meet([[0], [laterMs]], laterMs + 10);
+    assert.ok(met, `the second one says hello ${laterMs} ms behind the first`);
+  }
+});
+
 test("a node that is silent is gone, and is believed again when it goes on", () => {
   assert.equal(isPeerUp(known, SILENCE_MS - 1), true);
   assert.equal(isPeerUp(known, SILENCE_MS), false);

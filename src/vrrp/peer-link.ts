@@ -22,7 +22,10 @@ export const HELLO_MS = 1000;
 export const SILENCE_MS = 3500;
 /** Sequences that are remembered: the bits of a number. */
 const WINDOW = 32;
-/** Greetings from a stranger are answered no more often than this. */
+/**
+ * What a stranger says to everybody is answered no more often than this, and what it says to us no more often either. Each for itself: where the
+ * greetings of two nodes cross, each has just answered the other's when the answer to its own comes.
+ */
 const ANSWER_PAUSE_MS = 200;
 
 export interface PeerLinkState {
@@ -38,8 +41,10 @@ export interface PeerLinkState {
   readonly echo: Bytes;
   readonly hello: Hello | undefined;
   readonly heardMs: number;
-  /** When a stranger was last answered. */
+  /** When a stranger was last answered that had spoken to everybody. */
   readonly answeredMs: number;
+  /** The same of one that had spoken to us. */
+  readonly repliedMs: number;
 }
 
 export type Verdict =
@@ -60,6 +65,7 @@ export function newPeerLink(challenge: Bytes): PeerLinkState {
     hello: undefined,
     heardMs: Number.NEGATIVE_INFINITY,
     answeredMs: Number.NEGATIVE_INFINITY,
+    repliedMs: Number.NEGATIVE_INFINITY,
   };
 }
 
@@ -81,8 +87,9 @@ export function hearPeer(
   if (seen === undefined) return drop("replay");
   const hasProof = !isForAll && equalBytes(envelope.echo, state.challenge);
   if (!isKnown && !hasProof) {
-    const isAnswered = atMs - state.answeredMs >= ANSWER_PAUSE_MS;
-    const answered = isAnswered ? { ...state, echo: envelope.challenge, answeredMs: atMs } : state;
+    const last = isForAll ? "answeredMs" : "repliedMs";
+    const isAnswered = atMs - state[last] >= ANSWER_PAUSE_MS;
+    const answered = isAnswered ? { ...state, echo: envelope.challenge, [last]: atMs } : state;
     return { state: answered, verdict: { kind: "stranger", isAnswered } };
   }
   const isNewest = !isKnown || envelope.sequence > state.sequence;
