@@ -124,16 +124,16 @@ const FAULTS: Readonly<Record<string, Fault>> = {
 interface Pace {
   /** Faults happen in this many advert intervals, from … to. */
   readonly turmoil: readonly [number, number];
-  /** What is left of a hand-over that a partition has interrupted may last so long in peace. */
-  readonly partedMs: number;
   /** The peace is over as soon as nothing is left; false: only behind all of that time. */
   readonly endsAtRest: boolean;
   /** How many adverts of the last quiet are counted. */
   readonly adverts: number;
 }
 
-const LONG: Pace = { turmoil: [10, 60], partedMs: 10_000, endsAtRest: false, adverts: 10 };
-const BRISK: Pace = { turmoil: [8, 40], partedMs: 10_000, endsAtRest: true, adverts: 3 };
+const LONG: Pace = { turmoil: [10, 60], endsAtRest: false, adverts: 10 };
+const BRISK: Pace = { turmoil: [8, 40], endsAtRest: true, adverts: 3 };
+/** What is left of a hand-over that a partition has interrupted may last so long in peace. */
+const PARTED_MS = 10_000;
 /** Every so many stories one is long: what swings late is seen there. */
 const LONG_EVERY = 8;
 const REST_STEP_MS = 250;
@@ -163,7 +163,7 @@ export function runSeed(seed: number, isLong = seed % LONG_EVERY === 0): Outcome
   try {
     world.run(turmoilMs);
     makePeace(world);
-    const partedMs = world.settings.handoverLimitMs === undefined ? 0 : pace.partedMs;
+    const partedMs = world.settings.handoverLimitMs === undefined ? 0 : PARTED_MS;
     const dampedMs = world.settings.flapDamping?.maxSuppressMs ?? 0;
     const peaceMs = turmoilMs + 2 * world.silenceBoundMs + preemptDelayMs + 6 * intervalMs + 2000 + dampedMs;
     world.run(peaceMs);
