@@ -104,6 +104,27 @@ test("callbacks may arm, stop and discard other timers and their own", () => {
   assert.equal(time.timers.size, 0);
 });
 
+test("a callback moves another timer that is due in the same turn, and no timer is lost by that", () => {
+  const time = new FakeTime();
+  const rung: string[] = [];
+  const named = (name: string, callback: () => void = () => {}): Timer =>
+    new Timer(() => {
+      rung.push(name);
+      callback();
+    });
+  const moved = named("moved");
+  const neighbour = named("neighbour");
+  const mover = named("mover", () => time.timers.arm(moved, 50));
+  // In the slot that the moved timer comes to.
+  time.timers.arm(neighbour, 70);
+  for (const timer of [mover, moved, named("behind")]) time.timers.arm(timer, 20);
+  time.advance(40);
+  assert.deepEqual(rung, ["mover", "behind"]);
+  time.advance(100);
+  assert.deepEqual([...rung].sort(), ["behind", "moved", "mover", "neighbour"]);
+  assert.equal(time.timers.size, 0);
+});
+
 test("every timer rings in its time, whatever the delays and the sleeps", () => {
   fc.assert(
     fc.property(

@@ -11,6 +11,9 @@ export const TICK_MS = 10;
 const SLOTS = 1024;
 const MASK = SLOTS - 1;
 const STOPPED = -1;
+/** Of a timer that lies in no slot: in none at all, or among those whose turn has come. */
+const NOWHERE = -1;
+const DUE = -2;
 
 /**
  * Something with one deadline. What there are ten thousands of (idle connections) extends this and spends no second
@@ -19,8 +22,8 @@ const STOPPED = -1;
 export abstract class Timed {
   /** Monotonic milliseconds; `STOPPED` when it must not ring. */
   deadline = STOPPED;
-  /** The tick whose slot it lies in, or -1. Never later than the tick of its deadline. */
-  tick = -1;
+  /** The tick whose slot it lies in, `NOWHERE` or `DUE`. Never later than the tick of its deadline. */
+  tick = NOWHERE;
   previous: Timed | undefined = undefined;
   next: Timed | undefined = undefined;
 
@@ -76,8 +79,8 @@ export class Timers {
     const deadline = Math.ceil(this.clock.now() + delayMs);
     timer.deadline = deadline;
     const tick = Math.ceil(deadline / TICK_MS);
-    if (timer.tick >= 0) {
-      // A later deadline is noticed when the slot comes round.
+    if (timer.tick !== NOWHERE) {
+      // A later deadline is noticed when the slot comes round, or when the turn comes to the timer.
       if (timer.tick <= tick) return;
       this.unlink(timer);
     }
@@ -110,7 +113,7 @@ export class Timers {
     if (next !== undefined) next.previous = previous;
     timer.previous = undefined;
     timer.next = undefined;
-    timer.tick = -1;
+    timer.tick = NOWHERE;
     this.count--;
   }
 
@@ -137,6 +140,7 @@ export class Timers {
       if (timer.tick <= now) {
         this.unlink(timer);
         if (timer.deadline !== STOPPED) {
+          timer.tick = DUE;
           timer.next = due;
           due = timer;
         }
@@ -147,8 +151,9 @@ export class Timers {
       const timer = due;
       due = timer.next;
       timer.next = undefined;
+      timer.tick = NOWHERE;
       // An earlier callback may have stopped or moved it.
-      if (timer.deadline === STOPPED || timer.tick >= 0) continue;
+      if (timer.deadline === STOPPED) continue;
       const tick = Math.ceil(timer.deadline / TICK_MS);
       if (tick > now) {
         this.link(timer, tick);
