@@ -29,6 +29,7 @@ function send(message: AgentMessage): void {
 }
 
 const tell = (event: AgentEvent): void => send(event);
+const tellFailure = (what: string): void => tell({ event: "failure", what, atMs: nowMs() });
 
 function ok(failure: RoutingFailure | undefined): void {
   if (failure !== undefined) throw new Error(failure.message);
@@ -96,7 +97,7 @@ function serve(): Served {
     fetch: async (settings) => (await probeOnce(settings)).body,
     startProbe: (settings) => {
       probe?.stop();
-      probe = new Probe(settings);
+      probe = new Probe(settings, tellFailure);
     },
     takeProbeResults: () => probe?.take() ?? [],
     stopProbe: () => {
@@ -104,7 +105,7 @@ function serve(): Served {
       probe = undefined;
     },
     startKeepAlive: (settings) => {
-      load = new KeepAliveLoad(settings);
+      load = new KeepAliveLoad(settings, tellFailure);
     },
     stopKeepAlive: () => {
       const result = load?.stop() ?? { requests: 0, connections: 0, failures: {} };
@@ -112,7 +113,7 @@ function serve(): Served {
       return result;
     },
     startStreams: (settings) => {
-      streams = new StreamLoad(settings);
+      streams = new StreamLoad(settings, tellFailure);
     },
     stopStreams: async () => {
       const result = await streams?.stop();

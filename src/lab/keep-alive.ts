@@ -6,16 +6,24 @@
 import net from "node:net";
 import { hostOf } from "./probe.ts";
 import type { KeepAliveResult, KeepAliveSettings } from "./protocol.ts";
+import { nowMs } from "./time.ts";
 
 const ANSWER_TIMEOUT_MS = 2000;
+/** Failures that are told one by one; an outage has thousands. */
+const MOST_TOLD = 100;
 
-/** Several such clients at work until they are stopped. */
+/** Several such clients at work until they are stopped. `onFailure` hears of the first requests that fail, when they have. */
 export class KeepAliveLoad {
   readonly #clients: KeepAliveClient[] = [];
   readonly #counts = { requests: 0, connections: 0, failures: {} as Record<string, number> };
 
-  constructor(settings: KeepAliveSettings) {
-    for (let i = 0; i < settings.connections; i++) this.#clients.push(new KeepAliveClient(settings, this.#counts));
+  constructor(settings: KeepAliveSettings, onFailure: (what: string) => void) {
+    let told = 0;
+    const tell = (what: string): void => {
+      if (told++ < MOST_TOLD) onFailure(what);
+    };
+    for (let i = 0; i < settings.connections; i++)
+      this.#clients.push(new KeepAliveClient(settings, this.#counts, tell));
   }
 
   stop(): KeepAliveResult {
@@ -33,15 +41,21 @@ interface Counts {
 class KeepAliveClient {
   readonly #settings: KeepAliveSettings;
   readonly #counts: Counts;
+  readonly #onFailure: (what: string) => void;
   #socket: net.Socket | undefined;
   #timer: NodeJS.Timeout | undefined;
   #answer = "";
   #waiting = false;
   #stopped = false;
+  /** Of the connection: the client's port, requests that were sent on it, when the last one was. */
+  #port: number | undefined;
+  #sent = 0;
+  #askedMs = 0;
 
-  constructor(settings: KeepAliveSettings, counts: Counts) {
+  constructor(settings: KeepAliveSettings, counts: Counts, onFailure: (what: string) => void) {
     this.#settings = settings;
     this.#counts = counts;
+    this.#onFailure = onFailure;
     // Spread over one pause, so that the requests do not come in bursts.
     this.#timer = setTimeout(() => this.#connect(), Math.random() * settings.pauseMs);
   }
@@ -57,9 +71,13 @@ class KeepAliveClient {
     const socket = net.connect({ host: this.#settings.ip, port: this.#settings.port, noDelay: true });
     this.#socket = socket;
     this.#waiting = true; // a refused connection is a failed request
+    this.#port = undefined;
+    this.#sent = 0;
+    this.#askedMs = nowMs();
     this.#armTimeout();
     socket.on("connect", () => {
       this.#counts.connections++;
+      this.#port = socket.localPort;
       this.#send();
     });
     socket.on("data", (chunk) => this.#read(chunk.toString("latin1")));
@@ -70,6 +88,8 @@ class KeepAliveClient {
   #send(): void {
     this.#answer = "";
     this.#waiting = true;
+    this.#sent++;
+    this.#askedMs = nowMs();
     this.#counts.requests++;
     this.#armTimeout();
     this.#socket?.write(`GET / HTTP/1.1\r\nHost: ${hostOf(this.#settings.ip)}\r\n\r\n`);
@@ -107,6 +127,8 @@ class KeepAliveClient {
   #fail(reason: string): void {
     this.#waiting = false;
     this.#counts.failures[reason] = (this.#counts.failures[reason] ?? 0) + 1;
+    const where = this.#sent === 0 ? "a new connection" : `request ${this.#sent} from port ${this.#port}`;
+    this.#onFailure(`${where}: ${reason} after ${Math.round(nowMs() - this.#askedMs)} ms`);
   }
 
   #pause(next: () => void): void {

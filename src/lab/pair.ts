@@ -23,8 +23,8 @@ const STOP_TIMEOUT_MS = 10_000;
 export interface PairOptions {
   readonly plan: PairPlan;
   readonly flavours: Readonly<Record<NodeName, Flavour>>;
-  /** Hears the lines that the nodes' programs print, and everything that the lab does to them. */
-  readonly log: (node: NodeName | "lab", line: string) => void;
+  /** Hears the lines that the nodes' programs print, what fails for the clients, and everything that the lab does. */
+  readonly log: (who: NodeName | "lab" | "client", line: string) => void;
 }
 
 export class Pair {
@@ -44,6 +44,10 @@ export class Pair {
     this.#options = options;
     this.#plan = options.plan;
     for (const node of NODES) this.agent(node).onEvent((event) => this.#hear(node, event));
+    for (const client of [CLIENT, options.plan.farClient.name])
+      this.agent(client).onEvent((event) => {
+        if (event.event === "failure") options.log("client", event.what);
+      });
     this.#client = new Client(this.agent(CLIENT));
     this.#farClient = new Client(this.agent(options.plan.farClient.name));
   }
@@ -344,6 +348,7 @@ export class Pair {
         this.#running.set(`${node} ${event.name}`, false);
         this.#options.log(node, `${event.name} has ended: ${event.status}`);
         return;
+      case "failure":
       case "ready":
         return;
     }

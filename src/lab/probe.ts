@@ -48,15 +48,17 @@ function readAnswer(answer: string): { body: string } | { failure: string } {
   return length !== undefined && body.length < Number(length) ? { failure: "EOF" } : { body };
 }
 
-/** A probe that runs until it is stopped. */
+/** A probe that runs until it is stopped. `onFailure` hears of every attempt that fails, when it has. */
 export class Probe {
   readonly #settings: ProbeSettings;
+  readonly #onFailure: (what: string) => void;
   readonly #timer: NodeJS.Timeout;
   #results: ProbeResult[] = [];
   #nextMs: number;
 
-  constructor(settings: ProbeSettings) {
+  constructor(settings: ProbeSettings, onFailure: (what: string) => void) {
     this.#settings = settings;
+    this.#onFailure = onFailure;
     this.#nextMs = nowMs();
     this.#timer = setInterval(() => this.#tick(), Math.max(1, settings.everyMs / 4));
   }
@@ -78,6 +80,13 @@ export class Probe {
     if (now < this.#nextMs) return;
     this.#nextMs += this.#settings.everyMs;
     if (this.#nextMs < now) this.#nextMs = now + this.#settings.everyMs;
-    void probeOnce(this.#settings).then((result) => this.#results.push(result));
+    void probeOnce(this.#settings).then((result) => this.#note(result));
+  }
+
+  #note(result: ProbeResult): void {
+    this.#results.push(result);
+    if (result.failure === undefined) return;
+    const lastedMs = Math.round(result.endMs - result.startMs);
+    this.#onFailure(`a request of the probe: ${result.failure} ${lastedMs} ms after its beginning`);
   }
 }

@@ -124,6 +124,8 @@ export type AgentEvent =
   | { readonly event: "ready" }
   | { readonly event: "output"; readonly name: string; readonly line: string; readonly atMs: number }
   | { readonly event: "exit"; readonly name: string; readonly status: string; readonly atMs: number }
+  /** A request of a client has failed, or one of its exchanges has broken. */
+  | { readonly event: "failure"; readonly what: string; readonly atMs: number }
   | {
       readonly event: "address";
       readonly ip: string;

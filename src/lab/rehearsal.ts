@@ -199,7 +199,7 @@ export class Rehearsal {
     this.#log("lab", line);
   }
 
-  #log(who: NodeName | "lab", line: string): void {
+  #log(who: NodeName | "lab" | "client", line: string): void {
     const seconds = ((nowMs() - this.#startedMs) / 1000).toFixed(3);
     if (this.#logFd >= 0) writeSync(this.#logFd, `${seconds.padStart(8)} ${who.padEnd(3)} ${line}\n`);
   }

@@ -14,16 +14,18 @@ export const DOWNLOAD_END = "END\n";
 const SILENCE_MS = 3000;
 const PIECE = Buffer.alloc(4096, "x");
 
-/** Clients at work until they are stopped; what has begun by then is allowed to end. */
+/** Clients at work until they are stopped; what has begun by then is allowed to end. `onFailure` hears of each that breaks. */
 export class StreamLoad {
   readonly #settings: StreamSettings;
+  readonly #onFailure: (what: string) => void;
   readonly #agent = new http.Agent({ keepAlive: false });
   readonly #running: Promise<void>[] = [];
   readonly #result = { downloads: 0, uploads: 0, tunnels: 0, echoes: 0, broken: {} as Record<string, number> };
   #isStopped = false;
 
-  constructor(settings: StreamSettings) {
+  constructor(settings: StreamSettings, onFailure: (what: string) => void) {
     this.#settings = settings;
+    this.#onFailure = onFailure;
     const { downloads, uploads, tunnels } = settings;
     for (let i = 0; i < downloads; i++) this.#running.push(this.#again(() => this.#download()));
     for (let i = 0; i < uploads; i++) this.#running.push(this.#again(() => this.#upload()));
@@ -48,6 +50,7 @@ export class StreamLoad {
   #break(what: string, reason: string): void {
     const name = `${what} ${reason}`;
     this.#result.broken[name] = (this.#result.broken[name] ?? 0) + 1;
+    this.#onFailure(`an exchange breaks: ${name}`);
   }
 
   /** The answer's body, or why there is none; resolved in any case. */
