@@ -172,6 +172,26 @@ test("an active router yields to better adverts and says goodbye when its addres
   }
 });
 
+test("who has handed over says goodbye, too: it may have announced its addresses behind the new owner", () => {
+  const { state, effects } = run(active(), [
+    { kind: "yield", atMs: 4000, source: rival, priority: 110, reason: "handed over" },
+  ]);
+  assert.deepEqual(words(effects), ["active>backup", "release", "send 1"]);
+  assert.deepEqual(words(run(state, [advert(110, 4003), advert(110, 5000)]).effects), [], "the answer came at once");
+  assert.deepEqual(words(run(state, [advert(110, 5000)]).effects), ["send 1"]);
+});
+
+test("the advert behind a late one keeps half an interval away from it, lest it be taken for an answer to a goodbye", () => {
+  const was = active();
+  const dueMs = was.deadlineMs as number;
+  const nextBehind = (lateMs: number): number =>
+    run(was, [{ kind: "alarm", atMs: dueMs + lateMs }]).state.deadlineMs as number;
+  assert.equal(nextBehind(0), dueMs + 1000);
+  assert.equal(nextBehind(500), dueMs + 1000, "lateness does not add up");
+  assert.equal(nextBehind(501), dueMs + 1501);
+  assert.equal(nextBehind(2500), dueMs + 3500);
+});
+
 test("the goodbye is repeated until the winner has answered it", () => {
   const yielded = run(active(), [advert(200, 4000)]).state;
   const answered = run(yielded, [advert(200, 4003), advert(200, 5000)]);

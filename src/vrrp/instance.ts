@@ -234,7 +234,10 @@ function takeoverReason(state: RouterState): string {
   return heard.priority < state.priority ? `preempting ${from} (priority ${heard.priority})` : `${from} is silent`;
 }
 
-/** RFC 9568 §6.4.3 (725). Deadlines are absolute, so that lateness does not add up. */
+/**
+ * RFC 9568 §6.4.3 (725). Deadlines are absolute, so that lateness does not add up; but behind a late advert the next one comes no sooner than
+ * half an interval: a rival that has stepped down before the late one would take it for the answer to its goodbye.
+ */
 function advertDue(settings: RouterSettings, state: RouterState, atMs: number, deadlineMs: number): Step {
   const { intervalMs } = state;
   const next = deadlineMs + intervalMs;
@@ -248,7 +251,8 @@ function advertDue(settings: RouterSettings, state: RouterState, atMs: number, d
     effects.push({ kind: "announce", cause: "gap" });
     effects.push(log(settings, `no advert was sent for ${Math.round(gapMs)} ms, announcing the addresses again`));
   }
-  return { state: { ...state, sentMs: atMs, deadlineMs: next > atMs ? next : atMs + intervalMs }, effects };
+  const isTooSoon = next - atMs < intervalMs / 2;
+  return { state: { ...state, sentMs: atMs, deadlineMs: isTooSoon ? atMs + intervalMs : next }, effects };
 }
 
 /** `timer_expired_backup`: another router could have taken over meanwhile, and with nopreempt it would be kept. */
@@ -402,7 +406,7 @@ function advertOfRivalOwner(settings: RouterSettings, state: RouterState, advert
   return { state: answered.state, effects: [...answered.effects, log(settings, conflict)] };
 }
 
-/** Steps down before a better router. The goodbye goes out when our addresses are gone. */
+/** Steps down before a better router. */
 function yieldTo(
   settings: RouterSettings,
   state: RouterState,
@@ -410,11 +414,22 @@ function yieldTo(
   what: string,
   reason: string,
 ): Step {
-  const { atMs, source, priority } = advert;
-  const [next, role] = enterRole(state, "backup", atMs, reason);
   const intervalMs = settings.version === 3 ? advert.intervalMs : settings.advertIntervalMs;
+  const { state: next, effects } = stepDown(settings, state, { ...advert, intervalMs }, reason);
+  const [role, ...rest] = effects;
   // keepalived: whoever has not heard the better router yet is not to take over in the meantime.
   const last: RouterEffect[] = settings.higherPrioritySendAdvert ? [{ kind: "send", priority: state.priority }] : [];
+  return { state: next, effects: [role as RouterEffect, ...last, log(settings, what), ...rest] };
+}
+
+/** From active to backup of this router. The goodbye goes out when our addresses are gone. */
+function stepDown(
+  settings: RouterSettings,
+  state: RouterState,
+  { atMs, source, priority, intervalMs }: Pick<RouterAdvert, "atMs" | "source" | "priority" | "intervalMs">,
+  reason: string,
+): Step {
+  const [next, role] = enterRole(state, "backup", atMs, reason);
   return {
     state: {
       ...next,
@@ -428,11 +443,9 @@ function yieldTo(
     },
     effects: [
       role,
-      ...last,
       { kind: "release" },
       { kind: "send", priority: PRIORITY_GOODBYE },
       { kind: "count", counter: "releasedActive" },
-      log(settings, what),
       entering(settings, "backup"),
       log(settings, "removing VIPs."),
     ],
@@ -509,25 +522,14 @@ function isOvertaken({ handedBy, priority }: RouterState, advert: RouterAdvert):
   return equalBytes(advert.source, handedBy.source) && advert.priority >= priority;
 }
 
-/** Its new owner is active and has announced the addresses: nobody has to be told anything. */
+/** Its new owner is active and has announced the addresses; the goodbye has it do so again, should we have announced them since. */
 function handedOver(
   settings: RouterSettings,
   state: RouterState,
   { atMs, source, priority, reason }: Extract<RouterInput, { kind: "yield" }>,
 ): Step {
   if (state.role !== "active") return unchanged(state);
-  const [next, role] = enterRole(state, "backup", atMs, reason);
-  const deadlineMs = atMs + downIntervalMs(settings, state.priority, state.intervalMs);
-  return {
-    state: { ...next, activeRouter: { source, priority }, heardMs: atMs, deadlineMs, goodbyesLeft: 0 },
-    effects: [
-      role,
-      { kind: "release" },
-      { kind: "count", counter: "releasedActive" },
-      entering(settings, "backup"),
-      log(settings, "removing VIPs."),
-    ],
-  };
+  return stepDown(settings, state, { atMs, source, priority, intervalMs: state.intervalMs }, reason);
 }
 
 /** keepalived steps down when one of its addresses is removed; we put it back and say so. */
