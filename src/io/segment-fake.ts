@@ -136,6 +136,9 @@ export class FakeSegments implements Segments {
 }
 
 function drain(inbox: Inbox): void {
-  for (let next = inbox.packets.shift(); next !== undefined; next = inbox.packets.shift())
-    inbox.onPacket(next.packet, next.delivery);
+  let hasWaited = false;
+  for (let next = inbox.packets.shift(); next !== undefined; next = inbox.packets.shift()) {
+    inbox.onPacket(next.packet, next.delivery, hasWaited);
+    hasWaited = true;
+  }
 }

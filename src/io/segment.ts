@@ -28,8 +28,11 @@ export interface Ipv6Delivery {
   readonly hopLimit: number;
 }
 
-/** IPv4: the whole packet with its header, and no delivery; IPv6: the message and its delivery. Lent for the call. */
-export type OnAdvertPacket = (packet: Bytes, delivery: Ipv6Delivery | undefined) => void;
+/**
+ * IPv4: the whole packet with its header, and no delivery; IPv6: the message and its delivery. Lent for the call. `hasWaited`: it is read
+ * together with one before it, so that it may have been there before anything that was sent since.
+ */
+export type OnAdvertPacket = (packet: Bytes, delivery: Ipv6Delivery | undefined, hasWaited: boolean) => void;
 
 export interface AdvertSocket {
   /** IPv4: a whole packet; IPv6: a message. Never blocks. 0 or -errno. */

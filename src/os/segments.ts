@@ -149,7 +149,7 @@ class RawSocket4 implements AdvertSocket {
     for (let i = 0; i < DRAIN_PACKETS && this.#isOpen; i++) {
       const received = Number(recv(fd, this.#descriptor.at(receive), packetBytes, MSG_DONTWAIT));
       if (received < 0) return;
-      this.#onPacket(bytes.slice(receive, receive + received), undefined);
+      this.#onPacket(bytes.slice(receive, receive + received), undefined, i > 0);
     }
   }
 
@@ -216,7 +216,7 @@ class RawSocket6 implements AdvertSocket {
       const message = this.#descriptor.takeMessage(28);
       if (message === undefined) return;
       const delivery = this.#delivery(message.control);
-      if (delivery !== undefined) this.#onPacket(message.bytes, delivery);
+      if (delivery !== undefined) this.#onPacket(message.bytes, delivery, i > 0);
     }
   }
 

@@ -39,6 +39,8 @@ export interface ReceivedAdvert {
   readonly headerBytes: number;
   /** The VRRP message, perhaps with a trailer behind it. */
   readonly message: Bytes;
+  /** See `OnAdvertPacket`. */
+  readonly hasWaited?: boolean;
   /** Of a packet of protocol 51. */
   readonly ah?: { readonly header: AuthenticationHeader; readonly packet: Bytes; readonly ipHeaderBytes: number };
 }

@@ -64,9 +64,9 @@ export class FlightRecorder {
       openFrames: (linkIndex) => inner.openFrames(linkIndex),
       openAdverts: (settings, onPacket) => {
         const link = settings.link?.name ?? "";
-        const socket = inner.openAdverts(settings, (packet, delivery) => {
+        const socket = inner.openAdverts(settings, (packet, delivery, hasWaited) => {
           this.#advert("heard", link, delivery === undefined ? packet : withIpv6Header(packet, delivery));
-          onPacket(packet, delivery);
+          onPacket(packet, delivery, hasWaited);
         });
         return {
           send: (packet, destination) => {

@@ -25,8 +25,9 @@ export function sayGoodbye(state: RouterState, before: RouterState, advert: Rout
   const { atMs } = advert;
   const sinceLastMs = atMs - before.heardMs;
   if (isReceipt(before, advert)) return unchanged({ ...state, goodbyesLeft: 0 });
-  // Only to a router whose adverts keep coming: those that waited while we were suspended may be its last words.
-  if (sinceLastMs < intervalMs / 2 || sinceLastMs > 2 * intervalMs) return unchanged(state);
+  // Only to a router whose adverts keep coming: those that waited while we were suspended may be its last words. And behind one that is
+  // late by more than half an interval the next may come too soon to be told from an answer.
+  if (sinceLastMs < intervalMs / 2 || sinceLastMs > 1.5 * intervalMs) return unchanged(state);
   if (goodbyesLeft <= SPACED_GOODBYES && atMs - goodbyeMs < (2 ** (SPACED_GOODBYES - goodbyesLeft) - 0.5) * intervalMs)
     return unchanged(state);
   return {
@@ -37,12 +38,12 @@ export function sayGoodbye(state: RouterState, before: RouterState, advert: Rout
 
 /**
  * An advert right behind our goodbye is the receipt; one on schedule means that the winner may not have heard it. What else may come right
- * behind a goodbye that was lost: a copy of the advert that it followed; word that the winner's priority has fallen; another router that was
- * active, too. Behind a late advert the next one on schedule may be as close as half an interval.
+ * behind a goodbye that was lost: a copy of the advert that it followed; one that was in the socket before it; word that the winner's
+ * priority has fallen; another router that was active, too. Behind a late advert the next one on schedule may be as close as half an interval.
  */
 function isReceipt({ goodbyeMs, intervalMs, activeRouter: known }: RouterState, advert: RouterAdvert): boolean {
-  const { atMs, source, priority, isCopy } = advert;
-  if (isCopy === true || atMs - goodbyeMs >= intervalMs / 4) return false;
+  const { atMs, source, priority, isCopy, hasWaited } = advert;
+  if (isCopy === true || hasWaited === true || atMs - goodbyeMs >= intervalMs / 4) return false;
   return known?.priority === priority && equalBytes(known.source, source);
 }
 

@@ -212,6 +212,7 @@ test("what only looks like an answer ends no goodbyes: copies, a fallen priority
   const yielded = run(active(), [advert(200, 4000)]).state;
   const others: readonly [string, RouterInput][] = [
     ["a copy of the advert that the goodbye followed", advert(200, 4003, { isCopy: true })],
+    ["one that has waited in the socket behind that", advert(200, 4003, { hasWaited: true })],
     ["the winner's priority has fallen", advert(190, 4003)],
     ["another router", advert(210, 4003, { source: ip("192.168.50.135") })],
     ["a late one, and the next on schedule", advert(200, 4400)],
@@ -264,6 +265,24 @@ test("a goodbye never wins: it ranks below everybody, also when we outrank the a
 
 test("adverts that have waited while the node was suspended get no goodbye", () => {
   assert.deepEqual(words(run(started(), [advert(200, 1000), advert(200, 1000), advert(200, 1001)]).effects), []);
+});
+
+test("an advert that is late by more than half an interval gets no goodbye: the next one would look like its answer", () => {
+  const yielded = run(active(), [advert(200, 4000)]).state;
+  assert.deepEqual(words(run(yielded, [advert(200, 5500)]).effects), ["send 1"]);
+  const late = run(yielded, [advert(200, 5501)]);
+  assert.deepEqual(words(late.effects), []);
+  assert.deepEqual(words(run(late.state, [advert(200, 6000), advert(200, 7000)]).effects), ["send 1"]);
+});
+
+test("two that have stepped down before each other do not keep each other waiting with their goodbyes", () => {
+  const meek = exampleInstance({ nopreempt: true });
+  const yielded = run(active(meek), [advert(200, 4000)], meek).state;
+  const parted = run(yielded, [advert(1, 5000)], meek);
+  assert.deepEqual(words(parted.effects), []);
+  assert.equal(parted.state.deadlineMs, 7609.375, "as long as it would have waited for an advert");
+  const lowest = run(parted.state, [advert(1, 6000)], meek).state;
+  assert.equal(lowest.deadlineMs, 9609.375, "whoever goes on is active at the lowest priority");
 });
 
 test("another router's goodbye does not make a backup wait longer for the active router that it knows", () => {

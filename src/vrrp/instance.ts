@@ -289,7 +289,9 @@ function advertAsBackup(settings: RouterSettings, state: RouterState, advert: Ro
     };
   }
   if (priority === PRIORITY_GOODBYE && isBystander(state, source)) return unchanged(state);
-  if (priority === PRIORITY_GOODBYE && !isKnown(state, source) && isObeyed(settings, state, advert))
+  // The second one of the router that we know is no goodbye: it is active at the lowest priority.
+  const isLowest = isKnown(state, source) && state.activeRouter?.priority === PRIORITY_GOODBYE;
+  if (priority === PRIORITY_GOODBYE && !isLowest && isObeyed(settings, state, advert))
     return perhapsGoodbye(settings, { ...state, activeRouter, intervalMs }, atMs);
   const waiting: RouterState = {
     ...state,

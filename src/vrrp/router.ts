@@ -320,6 +320,7 @@ export class Router {
       priority: verdict.priority,
       intervalMs: verdict.intervalMs,
       isCopy,
+      hasWaited: packet.hasWaited === true,
     });
   }
 

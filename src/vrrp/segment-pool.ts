@@ -4,7 +4,7 @@
  */
 import type { Bytes } from "../base/bytes.ts";
 import { type IpAddress, printIp } from "../base/ip.ts";
-import type { AdvertSocket, AdvertSocketSettings, Ipv6Delivery, Segments } from "../io/segment.ts";
+import type { AdvertSocket, AdvertSocketSettings, Segments } from "../io/segment.ts";
 import { decodeIpv4 } from "../wire/ipv4.ts";
 import { VRRP_PROTOCOL } from "../wire/vrrp/advert.ts";
 import { AH_BYTES, AH_PROTOCOL, decodeAh } from "../wire/vrrp/ah.ts";
@@ -51,9 +51,10 @@ export class SegmentPool {
     let shared = this.#shared.get(key);
     if (shared === undefined) {
       const members = new Set<Member>();
-      const socket = this.#segments.openAdverts(settings, (packet, delivery) =>
-        this.#deliver(members, packet, delivery),
-      );
+      const socket = this.#segments.openAdverts(settings, (packet, delivery, hasWaited) => {
+        const received = delivery === undefined ? openIpv4(packet) : { ...delivery, headerBytes: 0, message: packet };
+        if (received !== undefined) this.#deliver(members, { ...received, hasWaited });
+      });
       shared = { socket, members };
       this.#shared.set(key, shared);
     }
@@ -80,9 +81,7 @@ export class SegmentPool {
     for (const { socket } of [...this.#shared.values()]) socket.drain();
   }
 
-  #deliver(members: ReadonlySet<Member>, packet: Bytes, delivery: Ipv6Delivery | undefined): void {
-    const received = delivery === undefined ? openIpv4(packet) : { ...delivery, headerBytes: 0, message: packet };
-    if (received === undefined) return;
+  #deliver(members: ReadonlySet<Member>, received: ReceivedAdvert): void {
     const vrid = received.message[1];
     if (vrid === undefined) {
       for (const { receive } of members) receive(received); // too short to name a router: every one counts it

@@ -62,6 +62,8 @@ export type RouterInput =
       readonly intervalMs: number;
       /** The same packet once more: the network duplicates. Of IPv6 packets nobody can tell. */
       readonly isCopy?: boolean;
+      /** See `OnAdvertPacket`. */
+      readonly hasWaited?: boolean;
     }
   /** What track.ts makes of the node: an effective priority, and what is broken. */
   | { readonly kind: "tracking"; readonly atMs: number; readonly priority: number; readonly faults: readonly string[] }

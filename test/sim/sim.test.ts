@@ -28,6 +28,9 @@ const MENDED: readonly (readonly [number, "long" | "brisk", string])[] = [
   [164266, "long", "a new owner overlooked the adverts of the old one, which was back, for two short intervals"],
   [169149, "brisk", "an advert on schedule was, because the one before it had been late"],
   [188468, "brisk", "an old owner announced a stolen address again when the new one had it already"],
+  [235192, "brisk", "two routers with nopreempt kept each other waiting with their goodbyes"],
+  [236674, "brisk", "an advert that had waited in the socket was taken for the answer to a goodbye"],
+  [516509, "brisk", "an advert on schedule was, because the one before it had waited"],
 ];
 for (const [seed, pace, what] of MENDED)
   test(`seed ${seed} keeps every promise: ${what}`, () => {
