@@ -11,7 +11,7 @@ import { flavourOf } from "../../src/lab/flavours.ts";
 import { whyNot } from "../../src/lab/namespaces.ts";
 import { SLACK_MS } from "../../src/lab/scenario.ts";
 import { RecordingReader } from "../../src/process/recorded-files.ts";
-import { EXAMPLE, fastPair, rehearse } from "../support/lab.ts";
+import { EXAMPLE, fastPair, type LabResult, rehearse } from "../support/lab.ts";
 
 const skip = whyNot() ?? false;
 const fast = fastPair();
@@ -68,7 +68,11 @@ for (const { title, pair, names, program = "tandem" } of [
     const outcomes = computed(pair, program);
     const both = program === "keepalived" ? ["--peer", "both"] : [];
     const { result, live } = await rehearse([pair, ...both, "--scenario", names.join(",")]);
-    const noiseMs = Math.max(...(result.scenarios[0]?.runs.map(({ gapMs }) => gapMs) ?? [0]));
+    const noiseMs = noiseOf(result);
+    const gapOnceMore = async (scenario: string): Promise<{ gapMs: number; noiseMs: number }> => {
+      const { result: again } = await rehearse([pair, ...both, "--scenario", scenario]);
+      return { gapMs: again.scenarios[1]?.runs.at(-1)?.gapMs ?? Number.POSITIVE_INFINITY, noiseMs: noiseOf(again) };
+    };
     for (const { scenario, runs, errors } of result.scenarios.slice(1)) {
       const outcome = outcomes.get(REHEARSED[scenario] ?? "");
       assert.ok(outcome !== undefined, scenario);
@@ -87,10 +91,18 @@ for (const { title, pair, names, program = "tandem" } of [
       // A node that is cut off goes on holding the address, and one whose process has died takes it back: clients are at the taker.
       assert.equal(run.after, outcome.takenBy, who);
       assert.ok(outcome.holders.includes(run.after ?? "") || outcome.returns !== undefined, who);
-      assert.ok(isWithin(run.gapMs, outcome.gap, noiseMs), who);
+      if (isWithin(run.gapMs, outcome.gap, noiseMs)) continue;
+      // Check scripts take longer on a busy machine than they are computed with, and not every scenario is repeated by itself for that.
+      const again = await gapOnceMore(scenario);
+      assert.ok(isWithin(again.gapMs, outcome.gap, again.noiseMs), `${who}; once more: ${again.gapMs} ms`);
     }
     assert.equal(result.scenarios.length, names.length + 1);
   });
+
+/** The longest gap without a fault, which every rehearsal begins with. */
+function noiseOf({ scenarios }: LabResult): number {
+  return Math.max(...(scenarios[0]?.runs.map(({ gapMs }) => gapMs) ?? [0]));
+}
 
 /**
  * A rehearsal that was late only because of the machine has been repeated by then. There is no lower bound: what the client could not ask
