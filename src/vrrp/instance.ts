@@ -417,19 +417,21 @@ function yieldTo(
   reason: string,
 ): Step {
   const intervalMs = settings.version === 3 ? advert.intervalMs : settings.advertIntervalMs;
-  const { state: next, effects } = stepDown(settings, state, { ...advert, intervalMs }, reason);
-  const [role, ...rest] = effects;
   // keepalived: whoever has not heard the better router yet is not to take over in the meantime.
   const last: RouterEffect[] = settings.higherPrioritySendAdvert ? [{ kind: "send", priority: state.priority }] : [];
-  return { state: next, effects: [role as RouterEffect, ...last, log(settings, what), ...rest] };
+  return stepDown(settings, state, { ...advert, intervalMs }, reason, { last, why: [log(settings, what)] });
 }
 
-/** From active to backup of this router. The goodbye goes out when our addresses are gone. */
+/**
+ * From active to backup of this router. The goodbye goes out when our addresses are gone. `last` comes before that, `why` behind: no log shall
+ * keep an address here for longer.
+ */
 function stepDown(
   settings: RouterSettings,
   state: RouterState,
   { atMs, source, priority, intervalMs }: Pick<RouterAdvert, "atMs" | "source" | "priority" | "intervalMs">,
   reason: string,
+  { last, why }: Readonly<Record<"last" | "why", readonly RouterEffect[]>> = { last: [], why: [] },
 ): Step {
   const [next, role] = enterRole(state, "backup", atMs, reason);
   return {
@@ -445,9 +447,11 @@ function stepDown(
     },
     effects: [
       role,
+      ...last,
       { kind: "release" },
       { kind: "send", priority: PRIORITY_GOODBYE },
       { kind: "count", counter: "releasedActive" },
+      ...why,
       entering(settings, "backup"),
       log(settings, "removing VIPs."),
     ],
