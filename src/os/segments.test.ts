@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
+import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { segmentCases } from "../io/segment.cases.ts";
+import { type SegmentFixture, segmentCases } from "../io/segment.cases.ts";
 import { openLinkBuilder } from "./link-builder.ts";
 import { inPrivateNetwork } from "./private-network.cases.ts";
 import { openRouting } from "./routing.ts";
@@ -24,8 +25,13 @@ function neighbors(): readonly string[] {
     .flatMap(([ip, , , mac, , device]) => (device === "far" ? [`${ip} ${mac}`] : []));
 }
 
+/** Of protocol 112; the kernel fills in the checksum. */
+function ipv4Header(from: Uint8Array, to: Uint8Array, payloadBytes: number): readonly number[] {
+  return [0x45, 0xc0, 0, 20 + payloadBytes, 0, 1, 0, 0, 255, 112, 0, 0, ...from, ...to];
+}
+
 inPrivateNetwork(import.meta.url, () => {
-  segmentCases("kernel", () => {
+  const openCable = (): SegmentFixture => {
     const routing = openRouting();
     const builder = openLinkBuilder();
     assert.equal(builder.createVethPair("near", "far"), undefined);
@@ -58,5 +64,38 @@ inPrivateNetwork(import.meta.url, () => {
         routing.close();
       },
     };
+  };
+
+  segmentCases("kernel", openCable);
+
+  test("kernel: what is read behind another packet in one turn has waited, the first one of a turn has not", (t) => {
+    const { near, far, close } = openCable();
+    t.after(close);
+    const unicast = { link: undefined, group: undefined, hopLimit: 255, receiveBufferBytes: undefined };
+    for (const [family, from, to] of [
+      [4, near.ip4, far.ip4],
+      [6, near.ip6, far.ip6],
+    ] as const) {
+      const marks: boolean[] = [];
+      const sender = near.segments.openAdverts({ ...unicast, link: near.link, family, source: from }, () => {});
+      const receiver = far.segments.openAdverts(
+        { ...unicast, link: far.link, family, source: to },
+        (_packet, _delivery, hasWaited) => marks.push(hasWaited),
+      );
+      const message = [0x31, 33, 100, 0, 0, 100, 0, 0];
+      const packet = Uint8Array.from([...(family === 4 ? ipv4Header(from, to, message.length) : []), ...message]);
+      const hearAll = (count: number): readonly boolean[] => {
+        marks.length = 0;
+        for (let i = 0; i < count; i++) assert.equal(sender.send(packet, to), 0);
+        // The kernel needs a moment; the event loop, which would deliver as well, gets none.
+        for (const end = Date.now() + 50; Date.now() < end; );
+        receiver.drain();
+        return [...marks];
+      };
+      t.after(() => sender.close());
+      t.after(() => receiver.close());
+      assert.deepEqual(hearAll(3), [false, true, true], `IPv${family}`);
+      assert.deepEqual(hearAll(1), [false], `IPv${family}`);
+    }
   });
 });

@@ -63,7 +63,10 @@ function meet(hellosMs: readonly [readonly number[], readonly number[]], untilMs
   };
   for (let atMs = 0; atMs < untilMs; atMs++) {
     for (const from of [0, 1]) if (hellosMs[from]?.includes(atMs)) send(from, atMs, NOBODY);
-    for (const { to, envelope } of underWay.splice(0).filter((one) => one.atMs <= atMs || underWay.push(one) === 0)) {
+    // In order of their arrival, because all take the same time.
+    for (let next = underWay[0]; next !== undefined && next.atMs <= atMs; next = underWay[0]) {
+      underWay.shift();
+      const { to, envelope } = next;
       const side = sides[to] as (typeof sides)[number];
       const context = { own: side.session, atMs, nextChallenge: nonce(30 + 10 * to + side.used++) };
       const { state, verdict } = hearPeer(side.state, { envelope, message: hello }, context);
