@@ -36,7 +36,10 @@ export class Alarms {
   private timer: NodeJS.Timeout | undefined = undefined;
   private wakeAtMs = Number.POSITIVE_INFINITY;
 
-  /** `inTurn` runs its argument as a turn of the reactor, so that the clock is fresh and deferred tasks run behind it. */
+  /**
+   * `inTurn` runs its argument in a turn of the reactor, so that the clock is fresh, deferred tasks run behind it, and events that are there
+   * already before it: libuv itself looks for timers first.
+   */
   constructor(clock: Clock, inTurn: (work: () => void) => void) {
     this.clock = clock;
     this.inTurn = inTurn;

@@ -603,6 +603,24 @@ export function reactorCases(name: string, create: () => Reactor & { close(): vo
       await until(() => rings.length === 2);
     });
 
+    test("an alarm rings behind what has come in time, however long the process was held up", async () => {
+      const log: string[] = [];
+      const server = serve((owner) => {
+        owner.data = (text) => log.push(text);
+      });
+      const client = dial(server.port);
+      await connected(client);
+      await until(() => server.owners.length === 1);
+      const alarm = reactor.alarm(() => log.push("alarm"));
+      alarm.arm(reactor.clock.now() + 20);
+      client.write("in time");
+      for (const end = performance.now() + 60; performance.now() < end; );
+      await until(() => log.length === 2);
+      assert.deepEqual(log, ["in time", "alarm"]);
+      client.destroy();
+      server.close();
+    });
+
     test("the clock stands still within a turn and runs outside of turns", async () => {
       const instants: number[] = [];
       reactor.defer(() => {

@@ -118,7 +118,7 @@ export class UringReactor implements Reactor, UringStreamHost, UringAcceptorHost
       address: offset.address,
       word: new BigInt64Array(offset.bytes.buffer, offset.bytes.byteOffset, 1),
     };
-    this.alarms = new Alarms(this.turnClock, (work) => this.runInTurn(work));
+    this.alarms = new Alarms(this.turnClock, (ring) => this.ringInTurn(ring));
     process.on("exit", this.submitNow);
     this.watch = watchReadable(this.ring.eventFd, () => {
       this.ring.clearEvent();
@@ -299,17 +299,15 @@ export class UringReactor implements Reactor, UringStreamHost, UringAcceptorHost
     this.leave();
   }
 
-  /** Something that isn't a completion, as a turn of its own. */
-  private runInTurn(work: () => void): void {
+  /** A turn for alarms. What has come by now goes first: while this process was held up it was not late. */
+  private ringInTurn(ring: () => void): void {
     if (this.closed) return;
-    const nested = this.inTurn;
     this.inTurn = true;
-    if (!nested) {
-      this.ring.awake();
-      this.turnClock.freeze();
-    }
-    work();
-    if (nested) return;
+    this.ring.awake();
+    this.turnClock.freeze();
+    this.submitNow();
+    this.finishTurn();
+    ring();
     this.finishTurn();
     this.leave();
   }
