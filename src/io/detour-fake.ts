@@ -21,6 +21,10 @@ export class FakeDetours implements Detours {
     return undefined;
   }
 
+  clear(): RoutingFailure | undefined {
+    return this.set(NO_DETOURS);
+  }
+
   connections(addresses: readonly IpAddress[], atMost: number): number {
     return addresses.length === 0 ? 0 : Math.min(this.open, atMost);
   }

@@ -43,6 +43,8 @@ export interface Detours {
   supports(): { readonly ipv4: boolean; readonly ipv6: boolean };
   /** From now on this, and nothing else: in one step, or not at all. */
   set(state: DetourState): RoutingFailure | undefined;
+  /** Nothing is left in the kernel, whoever has put it there. */
+  clear(): RoutingFailure | undefined;
   /** Connections with these addresses that are established or have something left to send; counts no further than `atMost`. */
   connections(addresses: readonly IpAddress[], atMost: number): number;
   /**

@@ -103,6 +103,20 @@ inPrivateNetwork(import.meta.url, () => {
     assert.equal(detours.set(nothing), undefined);
   });
 
+  test("what another process has written goes, the second time as well", {
+    skip: hasNft ? false : "no nft here to look with",
+  }, () => {
+    const detour = { address: ip("192.0.2.1"), to: ip("192.0.2.2"), linkIndex: lo, forwarded };
+    for (let time = 1; time <= 2; time++) {
+      const process = new KernelDetours();
+      assert.equal(process.set({ detours: [detour], silences: [] }), undefined);
+      assert.notEqual(listing(), "");
+      process.close(); // it has died
+      assert.equal(detours.clear(), undefined);
+      assert.equal(listing(), "", `time ${time}`);
+    }
+  });
+
   test("open connections of an address are counted up to the bound, listeners by name are found", async () => {
     const addresses = [ip("127.0.0.9"), ip("2001:db8::9")];
     for (const address of addresses)

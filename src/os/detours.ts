@@ -24,7 +24,14 @@
 
 import type { Bytes } from "../base/bytes.ts";
 import type { IpAddress } from "../base/ip.ts";
-import { type Detour, type DetourState, type Detours, NOTHING_FORWARDED, type Silence } from "../io/detour.ts";
+import {
+  type Detour,
+  type DetourState,
+  type Detours,
+  NO_DETOURS,
+  NOTHING_FORWARDED,
+  type Silence,
+} from "../io/detour.ts";
 import type { RoutingFailure } from "../io/routing.ts";
 import { NLM_F_ACK, NLM_F_REQUEST } from "../wire/netlink/message.ts";
 import {
@@ -217,6 +224,7 @@ export function stateTransaction({ detours, silences }: DetourState): readonly B
 }
 
 export class KernelDetours implements Detours {
+  /** What this object has written last was nothing; another process may have written since. */
   #isEmpty = false;
   /** Stays open: closing one of this protocol waits for all processors, some 20 ms; a transaction takes one. */
   #socket: NetlinkSocket | undefined;
@@ -235,7 +243,7 @@ export class KernelDetours implements Detours {
       detours: [{ address: v6, to: v6, linkIndex: lo, forwarded: NOTHING_FORWARDED }],
       silences: [],
     });
-    this.set({ detours: [], silences: [] });
+    this.set(NO_DETOURS);
     return { ipv4, ipv6 };
   }
 
@@ -251,6 +259,11 @@ export class KernelDetours implements Detours {
       if (error instanceof NetlinkError) return { errno: error.errno, message: error.message };
       throw error;
     }
+  }
+
+  clear(): RoutingFailure | undefined {
+    this.#isEmpty = false;
+    return this.set(NO_DETOURS);
   }
 
   close(): void {

@@ -25,7 +25,7 @@ export function inPrivateNetwork(url: string, define: () => void): void {
     return;
   }
   // The test runner reads the results from the standard output, whoever writes them.
-  const result = spawnSync("unshare", [...namespaces, process.execPath, fileURLToPath(url)], {
+  const result = spawnSync("unshare", [...namespaces, process.execPath, ...process.execArgv, fileURLToPath(url)], {
     stdio: "inherit",
     env: { ...process.env, [MARK]: "1" },
   });

@@ -5,7 +5,7 @@
  */
 import { printIp } from "../base/ip.ts";
 import type { Log } from "../base/log.ts";
-import { type Detours, NO_DETOURS } from "../io/detour.ts";
+import type { Detours } from "../io/detour.ts";
 import { NOT_THERE, type Routes } from "../io/routes.ts";
 import { EADDRNOTAVAIL, ENODEV, type Routing, type RoutingFailure } from "../io/routing.ts";
 import type { Segments } from "../io/segment.ts";
@@ -73,7 +73,7 @@ export class CrashGuard {
       this.#log.write("notice", `(${router}) released in place of the dead VRRP process: ${what}`);
     }
     for (const { links } of farewells) if (links !== undefined) this.#removeLinks(links);
-    if (farewells.some(({ hasDetours }) => hasDetours)) this.#detours.set(NO_DETOURS);
+    if (farewells.some(({ hasDetours }) => hasDetours)) this.#detours.clear();
   }
 
   #removeItems({ routes, rules }: NonNullable<Farewell["items"]>): void {

@@ -2,7 +2,6 @@
 import { equalBytes } from "../base/bytes.ts";
 import type { IpAddress } from "../base/ip.ts";
 import { TANDEM_VERSION } from "../base/version.ts";
-import { NO_DETOURS } from "../io/detour.ts";
 import type { Hello } from "../wire/peer/message.ts";
 import { type HandoverResult, Handovers, type Unit } from "./handovers.ts";
 import { KeptAddresses } from "./kept-addresses.ts";
@@ -102,7 +101,7 @@ export class Partnership {
     if (key === undefined) return;
     if (this.#supported === undefined) {
       // What a predecessor that was killed has left goes first.
-      this.#ports.detours.set(NO_DETOURS);
+      this.#ports.detours.clear();
       this.#supported = this.#ports.detours.supports();
     }
     const { sockets, seal, random } = this.#ports.peer;
