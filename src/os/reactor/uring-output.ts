@@ -102,6 +102,7 @@ export class UringOutput implements Sender {
 
   private refuse(): number {
     this.isAwaited = true;
+    this.host.sends.isAwaited = true;
     return 0;
   }
 
@@ -180,8 +181,11 @@ export class UringOutput implements Sender {
 
   /** Sends FIN behind what was taken. */
   shutdown(): void {
-    if (this.slot >= 0) this.isShutdownWanted = true;
-    else shutdown(this.fd, SHUT_WR);
+    if (this.slot < 0) shutdown(this.fd, SHUT_WR);
+    else {
+      this.isShutdownWanted = true;
+      this.host.sends.isAwaited = true;
+    }
   }
 
   /** Closes the descriptor; `keep` says whether what was taken shall still arrive. */
@@ -190,6 +194,7 @@ export class UringOutput implements Sender {
       // A piece is nearly always gone with the next call: then nothing has to wait for a peer that doesn't read.
       if (keep) {
         this.isClosing = true;
+        this.host.sends.isAwaited = true;
         return;
       }
       const { sends } = this.host;

@@ -69,6 +69,8 @@ export class UringSends {
   private queued: number[] = [];
   private queuedCount = 0;
   private settling: number[] = [];
+  /** A sender can't go on before it knows what has become of its piece: the call that sends it must not wait for anything else. */
+  isAwaited = false;
 
   /** `onSubmit` sees to it that the kernel is called soon. */
   constructor(ring: UringRing, tags: SendTags, onSubmit: () => void) {
@@ -112,6 +114,7 @@ export class UringSends {
   settle(): void {
     const count = this.queuedCount;
     if (count === 0 || this.ring.hasPending) return;
+    this.isAwaited = false;
     const { queued } = this;
     this.queued = this.settling;
     this.queuedCount = 0;

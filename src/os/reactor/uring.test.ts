@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { readdirSync } from "node:fs";
 import net from "node:net";
 import { after, describe, test } from "node:test";
+import { Worker } from "node:worker_threads";
 import type { Memory } from "../../io/memory.ts";
 import type { AcceptOptions } from "../../io/reactor.ts";
 import type { Stream, StreamOwner } from "../../io/stream.ts";
@@ -12,6 +13,23 @@ import { descriptorCases } from "./descriptors.cases.ts";
 import { reactorCases } from "./reactor.cases.ts";
 import { UringReactor } from "./uring.ts";
 import { probeRing } from "./uring-ring.ts";
+
+const ANSWER_BYTES = 100;
+/** Ways to end a connection behind an answer. */
+const ENDINGS: Readonly<Record<string, (stream: Stream, answer: Memory) => void>> = {
+  "an answer and its close": (stream, answer) => {
+    stream.write(answer, 0, ANSWER_BYTES, false);
+    stream.close();
+  },
+  "an answer and a half-close": (stream, answer) => {
+    stream.write(answer, 0, ANSWER_BYTES, false);
+    stream.shutdownWrite();
+  },
+  "a second piece": (stream, answer) => {
+    stream.write(answer, 0, ANSWER_BYTES, false);
+    assert.equal(stream.write(answer, 0, ANSWER_BYTES, false), 0, "the first one is on its way");
+  },
+};
 
 const refusal = probeRing();
 
@@ -31,6 +49,22 @@ const until = async (condition: () => boolean): Promise<void> => {
     await sleep(1);
   }
 };
+
+/** Asks once, in a thread of its own: how long until everything has come and the other side has ended, in ms. */
+function askElsewhere(port: number): Promise<number> {
+  const script = `
+    const { parentPort, workerData } = require("node:worker_threads");
+    const socket = require("node:net").connect(workerData, "127.0.0.1", () => socket.write("x"));
+    let begunMs = 0;
+    socket.on("data", () => {
+      begunMs ||= performance.now();
+    });
+    socket.on("end", () => parentPort.postMessage(performance.now() - begunMs));`;
+  return new Promise((resolve, reject) => {
+    const thread = new Worker(script, { eval: true, workerData: port });
+    thread.on("message", resolve).on("error", reject);
+  });
+}
 
 /** A seeded generator: the same storm every time. */
 function randomNumbers(seed: number): (below: number) => number {
@@ -120,6 +154,42 @@ class Capricious implements StreamOwner {
 }
 
 function ownCases(): void {
+  describe("io_uring, waiting for more within a turn", { timeout: 60_000 }, () => {
+    // So long that whatever it holds back is noticed.
+    const budgetMs = 900;
+    for (const [what, end] of Object.entries(ENDINGS))
+      test(`holds ${what} back for nothing`, async () => {
+        const reactor = new UringReactor(undefined, budgetMs);
+        const listening = new ListeningSockets(() => {});
+        const fd = listening.open({ endpoint: { ip: Uint8Array.of(127, 0, 0, 1), port: 0 } });
+        const streams: Stream[] = [];
+        const answer = allocateMemory(ANSWER_BYTES);
+        const acceptor = reactor.accept(fd, {
+          multiAccept: false,
+          onAccept(stream) {
+            streams.push(stream);
+            stream.owner = {
+              onData: () => end(stream, answer),
+              onWritable() {
+                stream.write(answer, 0, ANSWER_BYTES, false);
+                stream.close();
+              },
+              onEnd: () => stream.close(),
+              onError: () => stream.close(),
+            };
+          },
+          onError: (errno) => assert.fail(`accept: ${errno}`),
+        });
+        const local = new SocketOptions(allocateMemory(1)).localEndpoint(fd);
+        const tookMs = await askElsewhere("port" in local ? local.port : 0);
+        acceptor.close();
+        listening.close(fd);
+        for (const stream of streams) stream.close();
+        reactor.close();
+        assert.ok(tookMs < budgetMs / 2, `${tookMs} ms`);
+      });
+  });
+
   describe("io_uring's own", { timeout: 60_000 }, () => {
     const reactor = new UringReactor();
     const listening = new ListeningSockets(() => {});

@@ -38,6 +38,8 @@ import { RECEIVE, UringStream, type UringStreamHost } from "./uring-stream.ts";
 /** Libuv, and with it timers and promises, waits at most this long, and so many turns, while completions keep coming. */
 const TURNS_PER_WAKE = 16;
 const WAKE_BUDGET_MS = 2;
+/** One for pieces, one for the ends behind them, and one more. */
+const CALLS_AT_LEAVING = 3;
 
 /** The first words of submissions: operation, flags, priority. */
 const RECEIVE_ONCE_WORD = OP_RECV | (SQE_BUFFER_SELECT << 8) | (RECVSEND_POLL_FIRST << 16);
@@ -87,6 +89,7 @@ export class UringReactor implements Reactor, UringStreamHost, UringAcceptorHost
   readonly gathered = new GatheredSend();
   readonly fileOffset: { readonly address: number; readonly word: BigInt64Array };
 
+  private readonly wakeBudgetMs: number;
   private readonly turnClock: TurnClock;
   private readonly ring: UringRing;
   private readonly watch: FdWatch;
@@ -103,8 +106,9 @@ export class UringReactor implements Reactor, UringStreamHost, UringAcceptorHost
   private wakeScheduled = false;
   private closed = false;
 
-  /** The clock begins at `clockOriginMs` of CLOCK_MONOTONIC. */
-  constructor(clockOriginMs?: number) {
+  /** The clock begins at `clockOriginMs` of CLOCK_MONOTONIC. `wakeBudgetMs`: less than a second. */
+  constructor(clockOriginMs?: number, wakeBudgetMs = WAKE_BUDGET_MS) {
+    this.wakeBudgetMs = wakeBudgetMs;
     this.turnClock = new TurnClock(clockOriginMs);
     this.clock = this.turnClock;
     this.ring = new UringRing();
@@ -283,18 +287,18 @@ export class UringReactor implements Reactor, UringStreamHost, UringAcceptorHost
     this.inTurn = true;
     this.ring.awake();
     this.turnClock.freeze();
-    const leaveAtMs = this.clock.now() + WAKE_BUDGET_MS;
+    const leaveAtMs = this.clock.now() + this.wakeBudgetMs;
     let waitMs = 0;
     for (let turns = 0; turns < TURNS_PER_WAKE; turns++) {
       this.ring.enter(waitMs);
       this.sends.settle();
       if (turns > 0) this.turnClock.freeze();
       const count = this.finishTurn();
-      if (count === 0 && !this.hasWork()) break;
+      if (count === 0 && !this.hasWork() && !this.ring.hasPending) break;
       const leftMs = leaveAtMs - this.clock.now();
       if (leftMs <= 0 || this.closed) break;
       // Waiting for the next completion here is cheaper than a pass through libuv, which wakes as soon as the budget is used up.
-      waitMs = this.hasWork() ? 0 : leftMs;
+      waitMs = this.hasWork() || this.sends.isAwaited ? 0 : leftMs;
     }
     this.leave();
   }
@@ -376,8 +380,8 @@ export class UringReactor implements Reactor, UringStreamHost, UringAcceptorHost
     if (!this.closed) {
       this.ring.sleep();
       this.sends.settle();
-      // A piece that is gone may have brought the end of its descriptor.
-      if (this.ring.hasPending) this.submitNow();
+      // A piece that is gone may bring the end of its descriptor.
+      for (let calls = 0; this.ring.hasPending && calls < CALLS_AT_LEAVING; calls++) this.submitNow();
     }
     this.inTurn = false;
     this.turnClock.thaw();
