@@ -8,18 +8,20 @@ import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "
 import { createRequire } from "node:module";
 import path from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
+import { setFlagsFromString } from "node:v8";
 
 /**
  * Entry modules below dist/src, by the program's name. `optionsOf` names the module that has the options of node that it is started with, as
  * `V8_OPTIONS`: V8's cache is bound to them. `early` are modules that it imports late, but which belong to its first script nevertheless: what
- * starts workers while the rest is read.
+ * starts workers while the rest is read. `isEager`: V8 compiles every function for the cache, not only what runs while modules are loaded: a
+ * worker in reserve and a backup router have to be quick when their moment comes, and begin with code that has never run.
  */
 const PROGRAMS = {
   nginx: { entry: "cli/nginx.js", early: ["process/spare-workers.js"] },
-  "nginx-worker": { entry: "process/nginx-worker.js", optionsOf: "process/v8-options.js" },
+  "nginx-worker": { entry: "process/nginx-worker.js", optionsOf: "process/v8-options.js", isEager: true },
   tandem: { entry: "cli/tandem.js", early: ["cli/up.js", "process/spare-workers.js"] },
   keepalived: { entry: "cli/keepalived.js" },
-  vrrp: { entry: "process/vrrp-main.js" },
+  vrrp: { entry: "process/vrrp-main.js", isEager: true },
   checker: { entry: "process/checker-main.js" },
 };
 
@@ -185,7 +187,7 @@ export async function bundlePrograms(root) {
   const folder = path.join(root, "dist", "programs");
   const addons = { koffi: path.relative(folder, addonOf("koffi")) };
   mkdirSync(folder, { recursive: true });
-  for (const [name, { optionsOf, ...modules }] of Object.entries(PROGRAMS)) {
+  for (const [name, { optionsOf, isEager, ...modules }] of Object.entries(PROGRAMS)) {
     const options = optionsOf && (await import(pathToFileURL(path.join(source, optionsOf)).href)).V8_OPTIONS;
     const { script, late, loader } = programFiles(name, source, { ...modules, options, addons }, folder);
     const at = (end) => path.join(folder, name + end);
@@ -196,7 +198,8 @@ export async function bundlePrograms(root) {
     ].filter(([end, text]) => text !== undefined && renew(at(end), text));
     if (isNew.length === 0 && existsSync(at(".cache"))) continue;
     // In a process with the program's own options. Without a cache a start only takes longer.
-    spawnSync(process.execPath, [...(options ?? []), fileURLToPath(import.meta.url), at("")], { stdio: "inherit" });
+    const args = [fileURLToPath(import.meta.url), at(""), ...(isEager ? ["eager"] : [])];
+    spawnSync(process.execPath, [...(options ?? []), ...args], { stdio: "inherit" });
   }
 }
 
@@ -222,9 +225,13 @@ function write(file, content) {
   renameSync(`${file}.new`, file);
 }
 
-/** Runs all modules of a program but its entry, whose run is the program's, and writes what V8 has compiled for that. `file` lacks its end. */
-async function writeCaches(file) {
+/**
+ * Runs all modules of a program but its entry, whose run is the program's, and writes what V8 has compiled for that, or all that it can (`isEager`).
+ * `file` lacks its end.
+ */
+async function writeCaches(file, isEager) {
   const { Script } = await import("node:vm");
+  if (isEager) setFlagsFromString("--no-lazy");
   const compile = (end) => {
     const filename = `${file}${end}.script.js`;
     return new Script(readFileSync(filename, "latin1"), { filename });
@@ -234,9 +241,11 @@ async function writeCaches(file) {
   const program = first.runInThisContext()(createRequire(url), url, () => late.runInThisContext());
   const { $0: _entry, ...others } = program.early;
   for (const run of Object.values({ ...others, ...(late === undefined ? {} : program.late()) })) run();
+  // Only a process with the same flags takes the cache.
+  if (isEager) setFlagsFromString("--lazy");
   write(`${file}.cache`, first.createCachedData());
   if (late !== undefined) write(`${file}.late.cache`, late.createCachedData());
   process.exit(0);
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) await writeCaches(process.argv[2]);
+if (process.argv[1] === fileURLToPath(import.meta.url)) await writeCaches(process.argv[2], process.argv[3] === "eager");
