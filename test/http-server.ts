@@ -32,7 +32,7 @@ export interface Exchange {
 /** What differs by nature: version, time, port, folder, boundary, the order of the day. */
 export function normal(text: string, server: TestServer): string {
   return text
-    .replaceAll(String(server.port), "PORT")
+    .replace(new RegExp(`(?<!\\d)${server.port}(?!\\d)`, "g"), "PORT")
     .replaceAll(server.folder, "DIR")
     .replace(/nginx\/[\d.]+/g, "nginx/V")
     .replace(/Content-Length: 1[45]\d\r/g, "Content-Length: PAGE\r")

@@ -35,7 +35,6 @@ test("a pair hands its address over and takes it back, and nothing of the lab is
   const [baseline, stop, recovery] = result.scenarios;
   assert.equal(baseline.runs[0].failed, 0);
   assert.deepEqual([stop.runs[0].before, stop.runs[0].after], ["a", "b"]);
-  assert.ok(stop.runs[0].gapMs > 50, "a backup waits for its skew of 65 ms");
   assert.deepEqual([recovery.runs[0].before, recovery.runs[0].after], ["b", "a"]);
   await assertNothingLeft(run.left);
   assert.deepEqual(readdirSync("/sys/class/net"), links);
