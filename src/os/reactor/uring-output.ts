@@ -102,8 +102,13 @@ export class UringOutput implements Sender {
 
   private refuse(): number {
     this.isAwaited = true;
-    this.host.sends.isAwaited = true;
+    this.awaitPiece();
     return 0;
+  }
+
+  /** Nothing goes on here before the piece that is on its way is gone. One that waits for room may take its time. */
+  private awaitPiece(): void {
+    if (!this.isBlocked) this.host.sends.isAwaited = true;
   }
 
   private wait(): void {
@@ -184,7 +189,7 @@ export class UringOutput implements Sender {
     if (this.slot < 0) shutdown(this.fd, SHUT_WR);
     else {
       this.isShutdownWanted = true;
-      this.host.sends.isAwaited = true;
+      this.awaitPiece();
     }
   }
 
@@ -194,7 +199,7 @@ export class UringOutput implements Sender {
       // A piece is nearly always gone with the next call: then nothing has to wait for a peer that doesn't read.
       if (keep) {
         this.isClosing = true;
-        this.host.sends.isAwaited = true;
+        this.awaitPiece();
         return;
       }
       const { sends } = this.host;
