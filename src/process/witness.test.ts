@@ -1,8 +1,12 @@
 import assert from "node:assert/strict";
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
 import { createServer, type IncomingMessage, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
+import { type AddressInfo, createServer as createTcpServer } from "node:net";
+import { tmpdir } from "node:os";
+import path from "node:path";
 import { test } from "node:test";
 import type { Witness } from "../conf/keepalived/config.ts";
 import { EtcdLease } from "./etcd-lease.ts";
@@ -19,6 +23,13 @@ const listen = async (server: Server): Promise<number> => {
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   return (server.address() as AddressInfo).port;
+};
+const freePort = async (): Promise<number> => {
+  const server = createTcpServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  return port;
 };
 const close = (server: Server): void => {
   server.closeAllConnections();
@@ -141,3 +152,57 @@ test("a lost answer does not make a lease that nobody knows to hold", async () =
   assert.equal(etcd.leases.size, 1);
   close(etcd.server);
 });
+
+const noEtcd = spawnSync("etcd", ["--version"]).error && "etcd is not installed";
+
+test("a real etcd sees it in the same way, and still knows who holds it when it was killed and comes back", {
+  skip: noEtcd,
+}, async () => {
+  const folder = mkdtempSync(path.join(tmpdir(), "tandem-etcd-"));
+  const [port, peerPort] = [await freePort(), await freePort()];
+  const url = (at: number): string => `http://127.0.0.1:${at}`;
+  const clients = ["--listen-client-urls", url(port), "--advertise-client-urls", url(port)];
+  const peers = ["--listen-peer-urls", url(peerPort), "--initial-advertise-peer-urls", url(peerPort)];
+  const cluster = ["--initial-cluster", `default=${url(peerPort)}`, "--data-dir", folder];
+  const start = (): ChildProcess => spawn("etcd", [...clients, ...peers, ...cluster], { stdio: "ignore" });
+  const untilItAnswers = (): Promise<void> =>
+    until("etcd answers", () => askWitness(witness("http", port, "/health"), 1000));
+  let etcd = start();
+  try {
+    await untilItAnswers();
+    const a = new EtcdLease(witness("etcd", port, "vip"), 1000, "a");
+    const b = new EtcdLease(witness("etcd", port, "vip"), 1000, "b");
+    const isRefused = (lease: EtcdLease): Promise<void> =>
+      assert.rejects(lease.hold(1000), /another node holds the lease/);
+    await a.hold(1000);
+    await a.hold(1000);
+    await isRefused(b);
+    a.release();
+    await until("it is given back", () => b.hold(1000));
+    await isRefused(a);
+    await until("it runs out", () => a.hold(1000));
+    await isRefused(b);
+    etcd.kill("SIGKILL");
+    await once(etcd, "exit");
+    await assert.rejects(a.hold(1000), /ECONNREFUSED/);
+    etcd = start();
+    await untilItAnswers();
+    await a.hold(1000);
+    await isRefused(b);
+  } finally {
+    etcd.kill("SIGKILL");
+    rmSync(folder, { recursive: true });
+  }
+});
+
+/** Tries again until it succeeds. */
+async function until(what: string, attempt: () => Promise<void>): Promise<void> {
+  for (const deadline = Date.now() + 20_000; ; )
+    try {
+      await attempt();
+      return;
+    } catch (error) {
+      if (Date.now() > deadline) assert.fail(`${what}: ${(error as Error).message}`);
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+}
